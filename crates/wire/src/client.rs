@@ -1,0 +1,179 @@
+//! What a client says to a relay (protocol-spec/02-wire, section 2): first a [`Hello`], then [`Request`]s, each with a
+//! number that its answer repeats. Up to [`limits::OPEN_REQUESTS`] may be open at once; the relay answers each when its
+//! effect is durable, and may answer them out of order.
+
+use amanat_primitives::{ConversationId, DeviceId, DocumentId};
+
+use crate::{Bytes, List, Text, choice, limits, log::RetentionClass, log::Unit, record};
+
+choice!(
+    /// A client's message on a link.
+    pub enum ToRelay: u8 {
+        /// The first message on every link, and only there.
+        1 => Hello(Hello),
+        /// All later ones.
+        2 => Request(NumberedRequest),
+    }
+);
+
+record!(
+    /// Says who has connected. The key that Noise authenticated must be the one in the named certificate.
+    pub struct Hello {
+        /// [`limits::PROTOCOL_VERSION`].
+        version: u16,
+        /// As whom.
+        identity: Identity,
+    }
+);
+
+choice!(
+    /// As whom a client connects.
+    pub enum Identity: u8 {
+        /// An enrolled device: its `DeviceChain` (chapter 03).
+        1 => Device(Bytes<{ limits::CHAIN }>),
+        /// A new device redeeming an invitation: an `Enrolment` (chapter 03). The answer is `Enrolled`, and the link
+        /// goes on as the device's.
+        2 => Enrolling(Bytes<{ limits::CHAIN }>),
+        /// An officer's machine: an `OfficerChain` (chapter 03). It may publish and read statements, nothing else.
+        3 => Officer(Bytes<{ limits::CHAIN }>),
+    }
+);
+
+record!(
+    /// A request with its number.
+    pub struct NumberedRequest {
+        /// Chosen by the client; no two open requests share one.
+        number: u32,
+        /// What is asked.
+        request: Request,
+    }
+);
+
+record!(
+    /// Carries nothing.
+    pub struct Nothing {}
+);
+
+record!(
+    /// Entries of a conversation's log after a position.
+    pub struct Read {
+        /// Whose log.
+        conversation: ConversationId,
+        /// Position of the last entry the client has; 0 for none.
+        after: u64,
+        /// At most this many entries (the relay sends fewer where [`limits`] say so).
+        max_entries: u16,
+    }
+);
+
+record!(
+    /// One conversation's cursor.
+    pub struct Cursor {
+        /// Which conversation.
+        conversation: ConversationId,
+        /// All entries up to this one are durable in the device's vault.
+        position: u64,
+    }
+);
+
+record!(
+    /// Says what this device holds durably, so that the relay may forget it.
+    pub struct Advance {
+        /// Cursors; they only go forward, a lower one is ignored.
+        cursors: List<Cursor, { limits::CONVERSATIONS }>,
+        /// All direct items up to this number are durable; 0 for none.
+        direct: u64,
+    }
+);
+
+record!(
+    /// New KeyPackages of this device, each an MLS `KeyPackage` as an `MLSMessage`.
+    pub struct PutKeyPackages {
+        /// To be handed out once each.
+        one_time: List<Bytes<{ limits::KEY_PACKAGE }>, { limits::KEY_PACKAGES }>,
+        /// Replaces the last-resort one.
+        last_resort: Option<Bytes<{ limits::KEY_PACKAGE }>>,
+    }
+);
+
+record!(
+    /// A page of the directory.
+    pub struct People {
+        /// Part of a handle or name, any case; empty for everyone.
+        query: Text<{ limits::QUERY }>,
+        /// Continue after this handle; empty for the first page.
+        after: Text<{ limits::QUERY }>,
+    }
+);
+
+record!(
+    /// Announces a document before its segments.
+    pub struct OpenDocument {
+        /// Chosen by the sender.
+        document: DocumentId,
+        /// Members of this conversation may fetch it.
+        conversation: ConversationId,
+        /// Number of segments, 1 to [`limits::SEGMENTS`].
+        segments: u64,
+        /// How long to keep it.
+        class: RetentionClass,
+    }
+);
+
+record!(
+    /// One segment of a document.
+    pub struct PutSegment {
+        /// Which document.
+        document: DocumentId,
+        /// From 0.
+        index: u64,
+        /// Exactly 1 MiB.
+        bytes: Bytes<{ limits::BODY }>,
+    }
+);
+
+record!(
+    /// Asks for one segment.
+    pub struct GetSegment {
+        /// Which document.
+        document: DocumentId,
+        /// From 0.
+        index: u64,
+    }
+);
+
+choice!(
+    /// What a client asks. Which [`crate::relay::Answer`] belongs to each is said beside it.
+    pub enum Request: u8 {
+        /// Is anyone there? `Done`. Sent when a link has been silent for a while.
+        1 => Ping(Nothing),
+        /// What is new for this device? `News`.
+        2 => News(Nothing),
+        /// Append to a log. `Appended`.
+        3 => Append(Unit),
+        /// Read a log. `Entries`.
+        4 => Read(Read),
+        /// Move cursors. `Done`.
+        5 => Advance(Advance),
+        /// Publish KeyPackages. `Done`.
+        6 => PutKeyPackages(PutKeyPackages),
+        /// Claim one KeyPackage of each device. `KeyPackages`.
+        7 => ClaimKeyPackages(List<DeviceId, { limits::ADDS }>),
+        /// Look people up. `Chains`.
+        8 => People(People),
+        /// Chains of devices. `Chains`; unknown devices are left out.
+        9 => Chains(List<DeviceId, { limits::DEVICES }>),
+        /// Publish a statement (officers). `Done`.
+        10 => PutStatement(Bytes<{ limits::CHAIN }>),
+        /// The latest status statement. `Status`.
+        11 => Status(Nothing),
+        /// Begin or resume an upload. `Document`.
+        12 => OpenDocument(OpenDocument),
+        /// Upload a segment. `Done` once received; durable at the seal.
+        13 => PutSegment(PutSegment),
+        /// End an upload. `Done` once all segments are durable.
+        14 => SealDocument(DocumentId),
+        /// Download a segment. `Segment`.
+        15 => GetSegment(GetSegment),
+    }
+);

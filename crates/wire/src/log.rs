@@ -1,0 +1,186 @@
+//! The conversation log (protocol-spec/02-wire, section 3, and 07-delivery): one ordered list a conversation, the same
+//! for all its members.
+
+use amanat_primitives::{
+    ConversationId, DeviceId, Digest, Label, Timestamp, UnitId, hash,
+    sign::{BadSignature, Signature, SigningKey, VerifyingKey},
+};
+
+use crate::{Bytes, Encode as _, List, code, limits, record};
+
+code!(
+    /// What a log entry is.
+    pub enum UnitKind {
+        /// An MLS application message.
+        1 => Message,
+        /// An MLS commit on an existing conversation.
+        2 => Commit,
+        /// The commit with which a founder opens a conversation.
+        3 => Create,
+    }
+);
+
+code!(
+    /// How long the relay keeps an entry or document that a member has not fetched. Chosen by the client; it says
+    /// nothing about the tier.
+    pub enum RetentionClass {
+        /// A day: receipts and the like.
+        1 => Day,
+        /// A week.
+        2 => Week,
+        /// Thirty days: the default.
+        3 => Month,
+        /// Ninety days.
+        4 => Quarter,
+        /// A year.
+        5 => Year,
+    }
+);
+
+impl RetentionClass {
+    /// The time kept.
+    #[must_use]
+    pub fn span(self) -> std::time::Duration {
+        let days = match self {
+            Self::Day => 1,
+            Self::Week => 7,
+            Self::Month => 30,
+            Self::Quarter => 90,
+            Self::Year => 365,
+        };
+        std::time::Duration::from_secs(days * 24 * 3600)
+    }
+}
+
+record!(
+    /// One joiner's part of a Welcome: the MLS `EncryptedGroupSecrets`.
+    pub struct Joiner {
+        /// Whom it is for.
+        device: DeviceId,
+        /// Its `EncryptedGroupSecrets`, TLS-encoded as in RFC 9420, section 12.4.3.1.
+        group_secrets: Bytes<{ limits::JOINER_PART }>,
+    }
+);
+
+record!(
+    /// A request to append to a conversation's log: one atomic change.
+    pub struct Unit {
+        /// Makes the request idempotent: the same id again has no second effect.
+        id: UnitId,
+        /// Whose log.
+        conversation: ConversationId,
+        /// What it is.
+        kind: UnitKind,
+        /// How long to keep it.
+        class: RetentionClass,
+        /// Position of the last commit that the sender processed or refused; 0 for `Create`.
+        seen_commit: u64,
+        /// Position of the last commit that the sender accepted; 0 for `Create`.
+        accepted_commit: u64,
+        /// The MLS message.
+        body: Bytes<{ limits::BODY }>,
+        /// Devices that a commit adds.
+        roster_add: List<DeviceId, { limits::ADDS }>,
+        /// Devices that a commit removes.
+        roster_remove: List<DeviceId, { limits::REMOVES }>,
+        /// The Welcome's encrypted GroupInfo, shared by all joiners; empty where there is none.
+        group_info: Bytes<{ limits::BODY }>,
+        /// Each joiner's part of the Welcome.
+        joiners: List<Joiner, { limits::ADDS }>,
+    }
+);
+
+record!(
+    /// An entry of a conversation's log, as members read it.
+    pub struct Entry {
+        /// From 1, without gaps.
+        position: u64,
+        /// What it is.
+        kind: UnitKind,
+        /// The relay's time of appending; never goes back within a log.
+        stamp: Timestamp,
+        /// The device that appended it, as the relay says; MLS says who wrote it.
+        sender: DeviceId,
+        /// The request's id.
+        unit: UnitId,
+        /// As in the request.
+        seen_commit: u64,
+        /// As in the request.
+        accepted_commit: u64,
+        /// The MLS message.
+        body: Bytes<{ limits::BODY }>,
+        /// Hash of the body, where that has gone under its retention class; `body` is then empty. [WIRE-09]
+        gone: Option<Digest>,
+        /// A commit's [`CommitReceipt`]; empty for a message.
+        receipt: Bytes<{ limits::RECEIPT }>,
+    }
+);
+
+impl Entry {
+    /// `H(ciphertext_p)`, also where the body has gone.
+    #[must_use]
+    pub fn ciphertext_hash(&self) -> Digest {
+        self.gone.unwrap_or_else(|| ciphertext_hash(&self.body))
+    }
+}
+
+record!(
+    /// What the relay signs about a commit's place in the log: two that differ for one position are proof of a fork.
+    pub struct ReceiptBody {
+        /// Whose log.
+        conversation: ConversationId,
+        /// The commit's position.
+        position: u64,
+        /// [`ciphertext_hash`] of the commit.
+        commit: Digest,
+        /// As in the entry.
+        stamp: Timestamp,
+        /// [`CommitReceipt::id`] of the log's previous commit; zero for the first.
+        previous: Digest,
+    }
+);
+
+record!(
+    /// A [`ReceiptBody`] with the relay's signature.
+    pub struct CommitReceipt {
+        /// What is signed.
+        body: ReceiptBody,
+        /// By the key in the relay's certificate, under [`Label::COMMIT_RECEIPT`].
+        signature: Signature,
+    }
+);
+
+impl CommitReceipt {
+    /// Signs `body` as the relay.
+    #[must_use]
+    pub fn sign(body: ReceiptBody, key: &SigningKey) -> Self {
+        let signature = key.sign(Label::COMMIT_RECEIPT, &body.to_bytes());
+        Self { body, signature }
+    }
+
+    /// Checks the relay's signature.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify(&self, relay: &VerifyingKey) -> Result<(), BadSignature> {
+        relay.verify(Label::COMMIT_RECEIPT, &self.body.to_bytes(), &self.signature)
+    }
+
+    /// Hash by which the next receipt names this one.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        hash::digest(Label::COMMIT_RECEIPT_ID, &[&self.body.to_bytes()])
+    }
+}
+
+/// `H(ciphertext_p)`: the hash of one entry's body.
+#[must_use]
+pub fn ciphertext_hash(body: &[u8]) -> Digest {
+    hash::digest(Label::CIPHERTEXT, &[body])
+}
+
+/// `R_p = H(label, R_{p-1}, H(ciphertext_p))`; `R_0` is zero.
+#[must_use]
+pub fn running_hash(previous: &Digest, ciphertext: &Digest) -> Digest {
+    hash::digest(Label::RUNNING_HASH, &[previous.as_bytes(), ciphertext.as_bytes()])
+}
