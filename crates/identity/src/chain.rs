@@ -1,0 +1,90 @@
+//! Chains (protocol-spec/03-identity, section 7): from the pinned authority to one device, checked in one call.
+//!
+//! ```text
+//! struct { Statement officer_certificate, grant, device_certificate, relay_certificate, receipt; } DeviceChain;
+//! ```
+
+use std::time::Duration;
+
+use amanat_primitives::Timestamp;
+use amanat_wire::record;
+
+use crate::{
+    Address, Authority, ChainError, Enrolment, Statement, VerifiedDevice, VerifiedRelay,
+    body::ReceiptBody,
+    enrolment::{check_device, in_time},
+    keys::device_id,
+    statement::{Body as _, Moment},
+    verified::Device,
+};
+
+record!(
+    /// Everything that makes a device one of its authority's. The authority certificate is pinned, not repeated.
+    /// An officer or relay certificate may be replaced by a newer one for the same key: what they sign names the key,
+    /// not the certificate. `[ID-19]`
+    pub struct DeviceChain {
+        /// Certificate of the officer who granted.
+        officer_certificate: Statement,
+        /// The grant.
+        grant: Statement,
+        /// The device's certificate.
+        device_certificate: Statement,
+        /// Certificate of the relay that took it.
+        relay_certificate: Statement,
+        /// That relay's receipt.
+        receipt: Statement,
+    }
+);
+
+impl DeviceChain {
+    /// Checks the whole chain for the moment `now`. `tolerance` is usually [`Timestamp::CLOCK_TOLERANCE`]; a longer
+    /// one lets certificates that have lapsed pass for so long (see [`LAPSE_GRACE`](crate::policy::LAPSE_GRACE)), but
+    /// never one whose window has not begun.
+    ///
+    /// # Errors
+    /// [`ChainError`], for the first thing that is wrong from the authority downward.
+    pub fn verify(
+        &self,
+        authority: &Authority,
+        now: Timestamp,
+        tolerance: Duration,
+    ) -> Result<VerifiedDevice, ChainError> {
+        let moment = Moment { now, early: tolerance.min(Timestamp::CLOCK_TOLERANCE), late: tolerance };
+        let checker = authority.checker(moment)?;
+        let enrolment = self.enrolment();
+        let checked = check_device(&enrolment, authority, &checker)?;
+        let relay = VerifiedRelay::open(&self.relay_certificate, &checker, authority)?;
+        let receipt: ReceiptBody = checker.open(&self.receipt, relay.signing_key())?;
+        // [ID-15] The receipt is for this grant and this certificate.
+        if receipt.grant != checked.device.grant || receipt.certificate != checked.certificate {
+            return Err(ChainError::Mismatch { what: ReceiptBody::KIND });
+        }
+        let enrolled_at = self.receipt.signed.not_before;
+        in_time(&checked.grant, enrolled_at)?;
+
+        let device = &checked.device;
+        let ends = [checked.valid_until, relay.valid_until(), self.receipt.signed.not_after];
+        Ok(VerifiedDevice::new(Device {
+            id: device_id(&device.signing, &device.noise, &device.sealing),
+            authority: authority.id(),
+            address: Address { handle: checked.grant.handle.clone(), domain: authority.domain().clone() },
+            certificate: checked.certificate,
+            officer: checked.officer.id(),
+            relay: relay.id(),
+            enrolled_at,
+            valid_until: ends.into_iter().min().unwrap_or_default(),
+            grant: checked.grant,
+            device: checked.device,
+        }))
+    }
+
+    /// The chain without its receipt, to present the same certificate again.
+    #[must_use]
+    pub fn enrolment(&self) -> Enrolment {
+        Enrolment {
+            officer_certificate: self.officer_certificate.clone(),
+            grant: self.grant.clone(),
+            device_certificate: self.device_certificate.clone(),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Identity (protocol-spec/03-identity): who someone is, as a chain of signed statements that anyone can check offline.
+//!
+//! Start with [`statement`], the one envelope of everything that is signed, and [`body`], what each kind says. The
+//! authority ([`authority`]) certifies officers, auditors and relays from their [`card`]s; an officer ([`officer`])
+//! grants, and hands over an [`invitation`]; the new device redeems it ([`enrolment`]); the relay signs a receipt; and
+//! [`chain`] checks all of it into the one value that other crates trust, [`VerifiedDevice`]. [`status`] says what is
+//! revoked and how fresh that knowledge is. Pure: time, randomness and bytes come in as arguments.
+//!
+//! Absent on purpose: nothing here makes a `VerifiedDevice`, `VerifiedRelay`, `VerifiedOfficer`, `VerifiedStatus` or
+//! `Authority` except by checking signatures, windows and links; no statement is believed because of who sent it.
+
+pub mod address;
+pub mod armour;
+pub mod authority;
+pub mod body;
+pub mod card;
+pub mod certified;
+pub mod chain;
+pub mod code;
+pub mod enrolment;
+pub mod error;
+pub mod invitation;
+pub mod keys;
+pub mod ledger;
+pub mod officer;
+pub mod person;
+pub mod policy;
+pub mod safety;
+pub mod statement;
+pub mod status;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod text;
+pub mod tier;
+pub mod verified;
+
+pub use address::{Address, Domain, Handle, RelayAddress};
+pub use authority::{Authority, AuthorityCertificate};
+pub use body::Powers;
+pub use card::{AuditorCard, OfficerCard, RelayCard};
+pub use certified::CertifiedRelay;
+pub use chain::DeviceChain;
+pub use code::InvitationCode;
+pub use enrolment::{Enrolment, VerifiedEnrolment};
+pub use error::{ChainError, IssueError};
+pub use invitation::{Invitation, InvitationError, InvitationSummary, OpenedInvitation};
+pub use keys::{AuditorKeys, AuthorityKeys, DeviceKeys, KeyBytesError, OfficerKeys, RelayKeys};
+pub use ledger::{GrantLedger, Redemption};
+pub use officer::{Invitee, OfficerChain, VerifiedOfficer};
+pub use person::{OfficeName, PersonName, Post};
+pub use safety::SafetyNumber;
+pub use statement::{KeyId, Statement, StatementKind};
+pub use status::{Freshness, OldStatus, SignedStatus, StatusMark, StatusView, VerifiedStatus};
+pub use text::NotText;
+pub use tier::Tier;
+pub use verified::{VerifiedDevice, VerifiedRelay};
+
+/// MLS suite X-Wing / ChaCha20-Poly1305 / SHA-256 / Ed25519, which every device certificate lists.
+pub const SUITE_XWING: u16 = 0x004D;

@@ -1,0 +1,104 @@
+//! The built-in policy, version 0 (protocol-spec/03-identity, section 3): what each tier asks of a client, and how
+//! long statements hold, until an authority signs a policy of its own.
+
+use std::time::Duration;
+
+use amanat_wire::log::RetentionClass;
+
+use crate::Tier;
+
+/// Version of the built-in table; a signed policy has a version above it.
+pub const POLICY_VERSION: u32 = 0;
+
+const fn days(count: u64) -> Duration {
+    Duration::from_secs(count * 24 * 3600)
+}
+
+/// An authority's own certificate.
+pub const AUTHORITY_VALIDITY: Duration = days(20 * 365);
+/// Officer and auditor certificates.
+pub const OFFICER_VALIDITY: Duration = days(365);
+/// Relay certificates.
+pub const RELAY_VALIDITY: Duration = days(2 * 365);
+/// Grants, and the device certificates that rest on them.
+pub const DEVICE_VALIDITY: Duration = days(365);
+/// From the issue of a grant to the last moment at which it can be redeemed.
+pub const REDEEM_WITHIN: Duration = days(7);
+/// Status statements, unless the officer says otherwise.
+pub const STATUS_VALIDITY: Duration = days(1);
+/// The longest that a status statement may claim to hold.
+pub const STATUS_VALIDITY_MAX: Duration = days(31);
+/// How long after its end a lapsed certificate is still kept in conversations, with a warning.
+pub const LAPSE_GRACE: Duration = days(7);
+
+/// What a tier asks of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TierRules {
+    /// The tier's name.
+    pub name: &'static str,
+    /// A client that shows this tier locks after so long without a touch.
+    pub idle_lock: Duration,
+    /// Text may be copied out.
+    pub copy: bool,
+    /// What the client asks the relay to keep by default.
+    pub retention: RetentionClass,
+    /// A status statement counts as expired here once it is this old, even if it claims to hold longer.
+    pub status_max_age: Duration,
+    /// Nothing is sent here while the status statement is expired or missing; below, the user is warned.
+    pub stops_sending_when_expired: bool,
+}
+
+// The retention class is the same for every tier: the relay reads it, and must not learn the tier from it.
+const fn rules(
+    name: &'static str,
+    idle_minutes: u64,
+    copy: bool,
+    status_days: u64,
+    stops_sending_when_expired: bool,
+) -> TierRules {
+    TierRules {
+        name,
+        idle_lock: Duration::from_secs(idle_minutes * 60),
+        copy,
+        retention: RetentionClass::Month,
+        status_max_age: days(status_days),
+        stops_sending_when_expired,
+    }
+}
+
+const OFFICIAL: TierRules = rules("official", 15, true, 7, false);
+const RESTRICTED: TierRules = rules("restricted", 10, true, 7, false);
+const CONFIDENTIAL: TierRules = rules("confidential", 5, false, 2, true);
+const SECRET: TierRules = rules("secret", 3, false, 1, true);
+const TOP_SECRET: TierRules = rules("top-secret", 2, false, 1, true);
+
+/// The rules of `tier` in policy version 0.
+#[must_use]
+pub const fn builtin(tier: Tier) -> &'static TierRules {
+    match tier {
+        Tier::Official => &OFFICIAL,
+        Tier::Restricted => &RESTRICTED,
+        Tier::Confidential => &CONFIDENTIAL,
+        Tier::Secret => &SECRET,
+        Tier::TopSecret => &TOP_SECRET,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_only_tighten_upward_and_hide_the_tier_from_the_relay() {
+        for pair in Tier::ALL.windows(2) {
+            let (low, high) = (builtin(pair[0]), builtin(pair[1]));
+            assert!(high.idle_lock < low.idle_lock);
+            assert!(high.copy <= low.copy);
+            assert!(high.status_max_age <= low.status_max_age);
+            assert!(high.stops_sending_when_expired >= low.stops_sending_when_expired);
+            assert_eq!(high.retention, low.retention);
+        }
+        assert!(builtin(Tier::Confidential).stops_sending_when_expired);
+        assert!(!builtin(Tier::Restricted).stops_sending_when_expired);
+    }
+}
