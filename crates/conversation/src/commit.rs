@@ -1,0 +1,299 @@
+//! Commits (protocol-spec/05-conversation, section 5): what a commit says in its authenticated data, and the one
+//! function by which all members find it valid or void.
+
+use std::collections::BTreeMap;
+
+use amanat_identity::VerifiedDevice;
+use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
+use amanat_wire::{Bytes, Decode, DecodeError, List, Reader, TooLong, limits, log::Joiner, record};
+use openmls::prelude::{KeyPackage, LeafNode, Proposal, StagedCommit};
+
+use crate::{
+    Conversation,
+    credential::{LeafClaim, LeafFault, check_leaf},
+    group::{FactsError, GroupFacts, MembersError, check_members, claimed},
+    key_package::{KeyPackageError, check_added},
+    state::Head,
+};
+
+const VERSION: u8 = 1;
+
+record!(
+    /// A commit's authenticated data.
+    pub struct CommitFacts {
+        /// 1.
+        version: u8,
+        /// The committer's clock.
+        committed_at: Timestamp,
+        /// Number of the status statement that the committer judged by.
+        status_number: u64,
+        /// Devices added, in ascending order.
+        roster_add: List<DeviceId, { limits::ADDS }>,
+        /// Devices removed, in ascending order.
+        roster_remove: List<DeviceId, { limits::REMOVES }>,
+    }
+);
+
+impl CommitFacts {
+    pub(crate) fn new(
+        committed_at: Timestamp,
+        status_number: u64,
+        added: impl IntoIterator<Item = DeviceId>,
+        removed: impl IntoIterator<Item = DeviceId>,
+    ) -> Result<Self, TooLong> {
+        let (mut added, mut removed): (Vec<_>, Vec<_>) = (added.into_iter().collect(), removed.into_iter().collect());
+        added.sort_unstable();
+        removed.sort_unstable();
+        let (roster_add, roster_remove) = (List::new(added)?, List::new(removed)?);
+        Ok(Self { version: VERSION, committed_at, status_number, roster_add, roster_remove })
+    }
+
+    /// Reads a commit's authenticated data. `[CONV-15]`
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let facts = Self::decode_checked(&mut Reader::new(bytes), bytes)?;
+        let ascending = |list: &[DeviceId]| list.iter().zip(list.iter().skip(1)).all(|(a, b)| a < b);
+        if ascending(&facts.roster_add) && ascending(&facts.roster_remove) {
+            Ok(facts)
+        } else {
+            Err(DecodeError::Invalid("roster"))
+        }
+    }
+
+    fn decode_checked(r: &mut Reader<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
+        match u8::decode(r)? {
+            VERSION => Self::from_bytes(bytes),
+            other => Err(DecodeError::UnknownKind(other.into())),
+        }
+    }
+}
+
+/// A commit to be sent: its fields go into a [`amanat_wire::log::Unit`] as they are.
+#[derive(Debug)]
+pub struct OutgoingCommit {
+    /// The MLS message.
+    pub body: Bytes<{ limits::BODY }>,
+    /// Hash of `body`, by which it is recognised in the log.
+    pub hash: Digest,
+    /// Devices added, in ascending order. The founder's own is not among them.
+    pub roster_add: List<DeviceId, { limits::ADDS }>,
+    /// Devices removed, in ascending order.
+    pub roster_remove: List<DeviceId, { limits::REMOVES }>,
+    /// The Welcome's encrypted GroupInfo; empty where nobody joins.
+    pub group_info: Bytes<{ limits::BODY }>,
+    /// Each joiner's part of the Welcome.
+    pub joiners: List<Joiner, { limits::ADDS }>,
+    /// What its authenticated data says.
+    pub facts: CommitFacts,
+}
+
+/// Why a commit is void: for everyone, since this is a function of what everyone has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VoidReason {
+    /// Its time is before the last commit's.
+    #[error("the commit's time is before the last commit's")]
+    TimeWentBack,
+    /// Its time is more than ten minutes from the relay's stamp.
+    #[error("the commit's time is more than ten minutes from the relay's; check that machine's clock")]
+    TimeOff,
+    /// It names an older status statement than the last commit did.
+    #[error("the commit names an older status statement than the last one")]
+    StatusWentBack,
+    /// The roster change that it announces is not the one it makes.
+    #[error("the commit announces another change of members than it makes")]
+    RosterMismatch,
+    /// It changes more than members and keys.
+    #[error("the commit contains a proposal that this protocol does not allow")]
+    ForbiddenProposal,
+    /// It changes what the conversation is.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
+    /// It changes what the conversation is.
+    #[error("the commit changes what the conversation is")]
+    FactsChanged,
+    /// A leaf that it adds or removes cannot be read.
+    #[error("a leaf is refused: {0}")]
+    Unreadable(LeafFault),
+    /// Its committer's new leaf is not the same device.
+    #[error("the committer's new leaf is refused: {0}")]
+    OwnLeaf(LeafFault),
+    /// A device that it adds is refused.
+    #[error("the added device {0} is refused: {1}")]
+    Added(DeviceId, KeyPackageError),
+    /// Its members are not allowed together.
+    #[error(transparent)]
+    Members(#[from] MembersError),
+}
+
+/// Whether a commit's time and statement-list number follow the last accepted commit's and fit the relay's stamp.
+/// `[CONV-16]`
+///
+/// # Errors
+/// [`VoidReason`].
+pub fn validity(facts: &CommitFacts, last: (Timestamp, u64), stamp: Timestamp) -> Result<(), VoidReason> {
+    let (last_time, last_status) = last;
+    if facts.committed_at < last_time {
+        return Err(VoidReason::TimeWentBack);
+    }
+    let off = facts.committed_at.since(stamp).max(stamp.since(facts.committed_at));
+    if off > Timestamp::CLOCK_TOLERANCE {
+        return Err(VoidReason::TimeOff);
+    }
+    if facts.status_number < last_status { Err(VoidReason::StatusWentBack) } else { Ok(()) }
+}
+
+/// A commit that was received and staged. It has changed nothing yet; receiving its entry again is harmless.
+pub struct ReceivedCommit {
+    pub(crate) conversation: ConversationId,
+    pub(crate) epoch: u64,
+    pub(crate) position: u64,
+    pub(crate) stamp: Timestamp,
+    pub(crate) hash: Digest,
+    pub(crate) sender: DeviceId,
+    pub(crate) facts: CommitFacts,
+    pub(crate) added: Vec<LeafClaim>,
+    pub(crate) removed: Vec<DeviceId>,
+    /// `None` for this device's own pending commit.
+    pub(crate) staged: Option<Box<StagedCommit>>,
+}
+
+/// A commit that may be merged.
+pub struct Approved(pub(crate) ReceivedCommit);
+
+/// Why a commit is not approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ApproveError {
+    /// The chain of a device that it adds is not among the given ones: fetch and verify it, then receive the entry
+    /// again.
+    #[error("the chain of device {0} is needed first")]
+    Unverified(DeviceId),
+    /// It is void for everyone: pass over it and name its sender.
+    #[error("the commit is void: {0}")]
+    Void(#[from] VoidReason),
+}
+
+impl ReceivedCommit {
+    /// Whether it is this device's own.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.staged.is_none()
+    }
+
+    /// Who committed.
+    #[must_use]
+    pub fn sender(&self) -> DeviceId {
+        self.sender
+    }
+
+    /// The devices whose chains must be verified before [`approve`](Self::approve).
+    #[must_use]
+    pub fn needs(&self) -> Vec<DeviceId> {
+        if self.is_own() { Vec::new() } else { self.added.iter().map(|claim| claim.device).collect() }
+    }
+
+    /// Whom it adds, as their leaves say.
+    #[must_use]
+    pub fn added(&self) -> &[LeafClaim] {
+        &self.added
+    }
+
+    /// Whom it removes.
+    #[must_use]
+    pub fn removed(&self) -> &[DeviceId] {
+        &self.removed
+    }
+
+    /// What its authenticated data says.
+    #[must_use]
+    pub fn facts(&self) -> &CommitFacts {
+        &self.facts
+    }
+
+    /// Judges it. The verdict depends on the commit, the conversation, the relay's stamp and the chains of the added
+    /// devices alone, so that all members come to the same one. `[CONV-16]`
+    ///
+    /// # Errors
+    /// [`ApproveError`].
+    pub fn approve(
+        self,
+        conversation: &Conversation,
+        devices: &BTreeMap<DeviceId, VerifiedDevice>,
+    ) -> Result<Approved, ApproveError> {
+        let Head { committed_at, status_number, .. } = *conversation.head();
+        validity(&self.facts, (committed_at, status_number), self.stamp)?;
+        self.check_roster()?;
+        let members = conversation.members();
+        let staying = members.iter().filter(|member| !self.removed.contains(&member.device));
+        check_members(conversation.kind(), staying.chain(&self.added).map(claimed)).map_err(VoidReason::Members)?;
+        if let Some(staged) = &self.staged {
+            self.check_staged(staged, conversation, devices)?;
+        }
+        Ok(Approved(self))
+    }
+
+    // [CONV-15]
+    fn check_roster(&self) -> Result<(), VoidReason> {
+        let mut added: Vec<_> = self.added.iter().map(|claim| claim.device).collect();
+        let mut removed = self.removed.clone();
+        added.sort_unstable();
+        removed.sort_unstable();
+        let same = added == *self.facts.roster_add && removed == *self.facts.roster_remove;
+        if same { Ok(()) } else { Err(VoidReason::RosterMismatch) }
+    }
+
+    fn check_staged(
+        &self,
+        staged: &StagedCommit,
+        conversation: &Conversation,
+        devices: &BTreeMap<DeviceId, VerifiedDevice>,
+    ) -> Result<(), ApproveError> {
+        // [CONV-14] Adds and removes, nothing else.
+        let allowed = |proposal: &Proposal| matches!(proposal, Proposal::Add(_) | Proposal::Remove(_));
+        if staged.queued_proposals().any(|queued| !allowed(queued.proposal())) {
+            return Err(VoidReason::ForbiddenProposal.into());
+        }
+        // [CONV-10]
+        let facts = GroupFacts::of_context(staged.group_context()).map_err(VoidReason::Facts)?;
+        if facts != *conversation.facts() {
+            return Err(VoidReason::FactsChanged.into());
+        }
+        if let Some(leaf) = staged.update_path_leaf_node() {
+            let old = conversation.leaf_of(&self.sender);
+            check_new_leaf(leaf, old).map_err(VoidReason::OwnLeaf)?;
+        }
+        for queued in staged.add_proposals() {
+            self.check_add(queued.add_proposal().key_package(), &facts, devices)?;
+        }
+        Ok(())
+    }
+
+    // [CONV-04] [CONV-05] [CONV-20] [CONV-21]
+    fn check_add(
+        &self,
+        package: &KeyPackage,
+        facts: &GroupFacts,
+        devices: &BTreeMap<DeviceId, VerifiedDevice>,
+    ) -> Result<(), ApproveError> {
+        // `added` was read from the same leaves when the commit was received.
+        let claim = LeafClaim::of_leaf(package.leaf_node()).map_err(|_| VoidReason::RosterMismatch)?;
+        let device = devices.get(&claim.device).ok_or(ApproveError::Unverified(claim.device))?;
+        let refused = |error| VoidReason::Added(claim.device, error);
+        check_leaf(package.leaf_node(), device, Some(facts.tier)).map_err(|fault| refused(fault.into()))?;
+        check_added(package, device, self.facts.committed_at).map_err(refused)?;
+        Ok(())
+    }
+}
+
+/// An update may renew a leaf's encryption key and nothing else. `[CONV-07]`
+fn check_new_leaf(new: &LeafNode, old: Option<&LeafNode>) -> Result<(), LeafFault> {
+    let old = old.ok_or(LeafFault::OtherDevice)?;
+    if new.credential() != old.credential() {
+        return Err(LeafFault::Credential);
+    }
+    if new.signature_key() != old.signature_key() {
+        return Err(LeafFault::OtherKey);
+    }
+    if new.capabilities() != old.capabilities() || new.extensions() != old.extensions() {
+        return Err(LeafFault::Capabilities);
+    }
+    Ok(())
+}

@@ -1,0 +1,375 @@
+//! Content (protocol-spec/05-conversation, section 7): what stands inside the ciphertext of a message.
+//!
+//! The part called `fixed` is made once, when a message is queued, and never changes, so that a message encrypted again
+//! is the same message. The sender's place in the log is added when it is encrypted.
+
+use amanat_primitives::{DeviceId, Digest, Label, MessageId, Timestamp, hash};
+use amanat_wire::{Bytes, Decode, DecodeError, Encode, List, Reader, Text, TooLong, Writer, record};
+
+/// The only version of content frames so far.
+pub const VERSION: u8 = 1;
+/// Bytes of a content's body.
+pub const BODY: usize = 128 * 1024;
+/// Bytes of a text.
+pub const TEXT: usize = 64 * 1024;
+/// Bytes of a title.
+pub const TITLE: usize = 256;
+/// Senders named in one receipt.
+pub const RECEIPT_LINES: usize = 1024;
+
+/// What a content's body is. Numbers that this version does not know are kept and shown as "needs a newer version".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ContentType(pub u16);
+
+macro_rules! content_types {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
+        impl ContentType {
+            $($(#[$doc])* pub const $name: Self = Self($number);)*
+            /// Every registered type with its name.
+            pub const ALL: &'static [(Self, &'static str)] = &[$((Self::$name, $text)),*];
+        }
+    };
+}
+
+// The registry. A number is given once and never reused; 0xF000 and above are for private use.
+content_types! {
+    /// UTF-8 text.
+    TEXT = 1, "text";
+    /// A document's manifest (chapter 06).
+    DOCUMENT = 2, "document";
+    /// What was delivered and read.
+    RECEIPT = 3, "receipt";
+    /// The conversation's title.
+    TITLE = 4, "title";
+    /// Reserved: an answer to a message.
+    REPLY = 5, "reply";
+    /// Reserved: a reaction to a message.
+    REACTION = 6, "reaction";
+    /// Reserved: a corrected message.
+    EDIT = 7, "edit";
+    /// Reserved: a message taken back.
+    DELETE = 8, "delete";
+    /// Reserved: how long messages stay.
+    EXPIRY = 9, "expiry";
+    /// Reserved: asks for an explicit acknowledgement.
+    ACKNOWLEDGE = 10, "acknowledgement request";
+    /// Reserved: an explicit acknowledgement.
+    ACKNOWLEDGED = 11, "acknowledgement";
+    /// Reserved: between devices of one person.
+    OWN_DEVICE = 12, "own-device note";
+    /// Reserved: where other shared conversations stand.
+    HEADS = 13, "heads";
+    /// Reserved: a member asks to be removed.
+    LEAVE = 14, "leave request";
+    /// Reserved: a device could not process a commit and asks to be added again.
+    ADD_AGAIN = 15, "request to be added again";
+}
+
+record!(
+    /// The part of a frame that is fixed when the message is queued.
+    pub struct Content {
+        /// [`VERSION`].
+        version: u8,
+        /// The message's name, the same however often it is encrypted.
+        id: MessageId,
+        /// Counts this sender's contents in this conversation: 1, 2, 3 without gaps, from when it was last added.
+        counter: u64,
+        /// [`Content::digest`] of this sender's content before this one; zero for the first.
+        previous: Digest,
+        /// The sender's clock when the message was queued.
+        sent_at: Timestamp,
+        /// A [`ContentType`]'s number.
+        content_type: u16,
+        /// As the content type says.
+        body: Bytes<BODY>,
+    }
+);
+
+record!(
+    /// The plaintext of an application message.
+    pub struct Frame {
+        /// Fixed when queued.
+        fixed: Content,
+        /// Log position of the last entry that the sender had processed when it encrypted this.
+        position: u64,
+        /// The running hash R at that position.
+        running: Digest,
+    }
+);
+
+/// Why a decrypted message cannot be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The sender's program is newer than this one.
+    #[error("the message needs a newer version of this program (frame version {0})")]
+    NewerVersion(u8),
+    /// It breaks the layout of its own version.
+    #[error("the message is malformed: {0}")]
+    Malformed(#[from] DecodeError),
+}
+
+impl Content {
+    /// The hash by which the sender's next content names this one.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        hash::digest(Label::CONTENT_FRAME, &[&self.to_bytes()])
+    }
+
+    /// The body, read as its content type says.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where a known type's body breaks its layout.
+    pub fn body(&self) -> Result<Body, DecodeError> {
+        Body::read(ContentType(self.content_type), &self.body)
+    }
+}
+
+impl Frame {
+    /// Reads a plaintext. `[CONV-30]`
+    ///
+    /// # Errors
+    /// [`FrameError`].
+    pub fn open(plaintext: &[u8]) -> Result<Self, FrameError> {
+        match plaintext.first() {
+            Some(&VERSION) => {}
+            Some(&version) => return Err(FrameError::NewerVersion(version)),
+            None => return Err(FrameError::Malformed(DecodeError::CutShort)),
+        }
+        let frame = Self::from_bytes(plaintext)?;
+        if frame.fixed.counter == 0 {
+            return Err(FrameError::Malformed(DecodeError::Invalid("counter")));
+        }
+        Ok(frame)
+    }
+}
+
+record!(
+    /// One sender's line of a receipt.
+    pub struct ReceiptLine {
+        /// Whose messages.
+        device: DeviceId,
+        /// All of that sender's contents up to this counter are durable here.
+        delivered: u64,
+        /// All up to this one have been shown; at most `delivered`.
+        read: u64,
+    }
+);
+
+/// A cumulative receipt: a line for each sender, in ascending order of device id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Receipt(List<ReceiptLine, RECEIPT_LINES>);
+
+impl Receipt {
+    /// From lines in any order; of two for one sender the later counts.
+    ///
+    /// # Errors
+    /// [`TooLong`] for more than [`RECEIPT_LINES`] senders.
+    pub fn new(lines: impl IntoIterator<Item = ReceiptLine>) -> Result<Self, TooLong> {
+        let by_device: std::collections::BTreeMap<_, _> = lines.into_iter().map(|line| (line.device, line)).collect();
+        let clamp = |line: ReceiptLine| ReceiptLine { read: line.read.min(line.delivered), ..line };
+        Ok(Self(List::new(by_device.into_values().map(clamp).collect::<Vec<_>>())?))
+    }
+
+    /// The lines.
+    #[must_use]
+    pub fn lines(&self) -> &[ReceiptLine] {
+        &self.0
+    }
+}
+
+impl Encode for Receipt {
+    fn encode(&self, w: &mut Writer) {
+        self.0.encode(w);
+    }
+}
+impl Decode for Receipt {
+    // [CONV-31] One line a sender, in order, nothing read that was not delivered.
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let lines = List::<ReceiptLine, RECEIPT_LINES>::decode(r)?;
+        let ascending = lines.iter().zip(lines.iter().skip(1)).all(|(a, b)| a.device < b.device);
+        if !ascending || lines.iter().any(|line| line.read > line.delivered) {
+            return Err(DecodeError::Invalid("receipt"));
+        }
+        Ok(Self(lines))
+    }
+}
+
+/// A content's body.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Body {
+    /// A text.
+    Text(Text<TEXT>),
+    /// A document's manifest, for `amanat-document` to read.
+    Document(Bytes<BODY>),
+    /// What was delivered and read.
+    Receipt(Receipt),
+    /// The conversation's title.
+    Title(Text<TITLE>),
+    /// Something this version does not know; kept as it came.
+    Newer(ContentType, Bytes<BODY>),
+}
+
+impl Body {
+    /// A text.
+    ///
+    /// # Errors
+    /// [`TooLong`] above [`TEXT`] bytes.
+    pub fn text(text: impl Into<String>) -> Result<Self, TooLong> {
+        Ok(Self::Text(Text::new(text)?))
+    }
+
+    /// A title.
+    ///
+    /// # Errors
+    /// [`TooLong`] above [`TITLE`] bytes.
+    pub fn title(title: impl Into<String>) -> Result<Self, TooLong> {
+        Ok(Self::Title(Text::new(title)?))
+    }
+
+    /// Its content type.
+    #[must_use]
+    pub fn content_type(&self) -> ContentType {
+        match self {
+            Self::Text(_) => ContentType::TEXT,
+            Self::Document(_) => ContentType::DOCUMENT,
+            Self::Receipt(_) => ContentType::RECEIPT,
+            Self::Title(_) => ContentType::TITLE,
+            Self::Newer(content_type, _) => *content_type,
+        }
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// [`TooLong`] above [`BODY`]; none of the known types reaches it.
+    pub fn to_body(&self) -> Result<Bytes<BODY>, TooLong> {
+        match self {
+            Self::Text(text) => Bytes::new(text.as_bytes()),
+            Self::Title(title) => Bytes::new(title.as_bytes()),
+            Self::Receipt(receipt) => Bytes::new(receipt.to_bytes()),
+            Self::Document(bytes) | Self::Newer(_, bytes) => Ok(bytes.clone()),
+        }
+    }
+
+    fn read(content_type: ContentType, body: &[u8]) -> Result<Self, DecodeError> {
+        let text = |what| std::str::from_utf8(body).map_err(|_| DecodeError::Invalid(what));
+        let too_long = |TooLong { limit }| DecodeError::TooLong { limit };
+        match content_type {
+            ContentType::TEXT => Self::text(text("text")?).map_err(too_long),
+            ContentType::TITLE => Self::title(text("title")?).map_err(too_long),
+            ContentType::RECEIPT => Ok(Self::Receipt(Receipt::from_bytes(body)?)),
+            ContentType::DOCUMENT => Ok(Self::Document(Bytes::new(body).map_err(too_long)?)),
+            newer => Ok(Self::Newer(newer, Bytes::new(body).map_err(too_long)?)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn body() -> impl Strategy<Value = Body> {
+        let line = (any::<[u8; 32]>(), any::<u64>(), any::<u64>()).prop_map(|(device, delivered, read)| ReceiptLine {
+            device: DeviceId::from_bytes(device),
+            delivered,
+            read,
+        });
+        prop_oneof![
+            ".{0,80}".prop_map(|text| Body::text(text).unwrap()),
+            ".{0,20}".prop_map(|title| Body::title(title).unwrap()),
+            proptest::collection::vec(any::<u8>(), 0..300).prop_map(|bytes| Body::Document(Bytes::new(bytes).unwrap())),
+            proptest::collection::vec(line, 0..6).prop_map(|lines| Body::Receipt(Receipt::new(lines).unwrap())),
+            (5u16.., proptest::collection::vec(any::<u8>(), 0..50))
+                .prop_map(|(number, bytes)| Body::Newer(ContentType(number), Bytes::new(bytes).unwrap())),
+        ]
+    }
+
+    fn frame() -> impl Strategy<Value = Frame> {
+        (any::<([u8; 16], [u8; 32], u64, u64, [u8; 32])>(), 1u64.., body()).prop_map(|(random, counter, body)| Frame {
+            fixed: Content {
+                version: VERSION,
+                id: MessageId::from_bytes(random.0),
+                counter,
+                previous: Digest::from_bytes(random.1),
+                sent_at: Timestamp::from_millis(random.2),
+                content_type: body.content_type().0,
+                body: body.to_body().unwrap(),
+            },
+            position: random.3,
+            running: Digest::from_bytes(random.4),
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        // [CONV-30]
+        #[test]
+        fn a_frame_has_one_encoding(frame in frame(), flip in any::<(prop::sample::Index, u8)>()) {
+            let bytes = frame.to_bytes();
+            prop_assert_eq!(Frame::open(&bytes).unwrap(), frame.clone());
+            let body = frame.fixed.body().unwrap();
+            prop_assert_eq!(body.to_body().unwrap(), frame.fixed.body.clone());
+            for cut in 0..bytes.len() {
+                prop_assert!(Frame::open(&bytes[..cut]).is_err());
+            }
+            prop_assert!(Frame::open(&[bytes.as_slice(), &[0]].concat()).is_err());
+            let mut other = bytes.clone();
+            let at = flip.0.index(other.len());
+            other[at] ^= flip.1;
+            if let Ok(read) = Frame::open(&other) {
+                prop_assert_eq!(read.to_bytes(), other.clone());
+                // The digest covers the fixed part and nothing else.
+                prop_assert_eq!(read.fixed.digest() == frame.fixed.digest(), read.fixed == frame.fixed);
+            }
+        }
+    }
+
+    // [CONV-30]
+    #[test]
+    fn a_newer_version_and_a_zero_counter_are_refused_by_name() {
+        assert_eq!(Frame::open(&[2, 9, 9]), Err(FrameError::NewerVersion(2)));
+        assert_eq!(Frame::open(&[]), Err(FrameError::Malformed(DecodeError::CutShort)));
+        let content = Content {
+            version: VERSION,
+            id: MessageId::from_bytes([1; 16]),
+            counter: 0,
+            previous: Digest::ZERO,
+            sent_at: Timestamp::default(),
+            content_type: 1,
+            body: Bytes::default(),
+        };
+        let frame = Frame { fixed: content, position: 0, running: Digest::ZERO };
+        assert_eq!(Frame::open(&frame.to_bytes()), Err(FrameError::Malformed(DecodeError::Invalid("counter"))));
+    }
+
+    // [CONV-31]
+    #[test]
+    fn receipts_are_sorted_single_and_honest() {
+        let line = |n: u8, delivered, read| ReceiptLine { device: DeviceId::from_bytes([n; 32]), delivered, read };
+        let receipt = Receipt::new([line(2, 5, 9), line(1, 1, 0), line(2, 6, 9)]).unwrap();
+        assert_eq!(receipt.lines(), [line(1, 1, 0), line(2, 6, 6)]);
+        for bad in [vec![line(2, 1, 1), line(1, 1, 1)], vec![line(1, 1, 1), line(1, 2, 2)], vec![line(1, 1, 2)]] {
+            let bytes = List::<ReceiptLine, 9>::new(bad).unwrap().to_bytes();
+            assert_eq!(Receipt::from_bytes(&bytes), Err(DecodeError::Invalid("receipt")));
+        }
+    }
+
+    #[test]
+    fn each_number_of_the_registry_is_given_once() {
+        for (i, (a, name)) in ContentType::ALL.iter().enumerate() {
+            assert!(ContentType::ALL.iter().skip(i + 1).all(|(b, other)| a != b && name != other));
+            assert!(a.0 < 0xF000);
+        }
+    }
+
+    #[test]
+    fn limits_of_bodies_are_kept() {
+        assert!(Body::text("x".repeat(TEXT)).is_ok());
+        assert_eq!(Body::text("x".repeat(TEXT + 1)), Err(TooLong { limit: TEXT }));
+        assert!(Body::read(ContentType::TEXT, &vec![b'x'; TEXT + 1]).is_err());
+        assert!(Body::read(ContentType::TITLE, &[b'x'; TITLE + 1]).is_err());
+        assert_eq!(Body::read(ContentType::TEXT, &[0xff]), Err(DecodeError::Invalid("text")));
+    }
+}

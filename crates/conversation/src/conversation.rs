@@ -1,0 +1,318 @@
+//! A conversation (protocol-spec/05-conversation): one MLS group with what this member knows of its log.
+//!
+//! Every operation is all or nothing: where it fails, OpenMLS's state is loaded again from records that were put back.
+//! What an operation changed is taken with [`Conversation::take_changes`] and written in one batch.
+
+use amanat_identity::Tier;
+use amanat_primitives::{ConversationId, CryptoRngCore, DeviceId, Digest, MessageId, Timestamp, sign::SigningKey};
+use amanat_wire::{Bytes, Encode as _, limits, log::ciphertext_hash};
+use openmls::prelude::{
+    GroupId, LeafNode, MlsGroup, OpenMlsProvider as _, PastEpochDeletion, tls_codec::Serialize as _,
+};
+
+use crate::{
+    ConversationError,
+    content::{self, Body, Content, Frame},
+    credential::LeafClaim,
+    group::{GroupFacts, Kind},
+    history::LogTrack,
+    provider::{LeafSigner, Provider},
+    records::{Changes, Records},
+    state::{self, Head, UNSEEN},
+};
+
+/// One conversation, as this device sees it.
+pub struct Conversation {
+    pub(crate) group: MlsGroup,
+    pub(crate) records: Records,
+    pub(crate) facts: GroupFacts,
+    pub(crate) head: Head,
+    pub(crate) log: LogTrack,
+    /// A failed operation could not be undone.
+    broken: bool,
+}
+
+/// A message ready to be sent.
+#[derive(Debug)]
+pub struct Encrypted {
+    /// The MLS message.
+    pub body: Bytes<{ limits::BODY }>,
+    /// Its hash, by which it is recognised in the log.
+    pub hash: Digest,
+}
+
+pub(crate) fn group_id(conversation: &ConversationId) -> GroupId {
+    GroupId::from_slice(conversation.as_bytes())
+}
+
+impl Conversation {
+    /// From its records; `None` where there are none.
+    ///
+    /// # Errors
+    /// [`ConversationError::Storage`] or [`ConversationError::Facts`] where they are damaged.
+    pub fn load(id: &ConversationId, mut records: Records) -> Result<Option<Self>, ConversationError> {
+        let Some(head) = Head::load(&records)? else { return Ok(None) };
+        let provider = Provider::of_group(&mut records, None);
+        let Some(group) = MlsGroup::load(provider.storage(), &group_id(id))? else { return Ok(None) };
+        let facts = GroupFacts::of_context(group.public_group().group_context())?;
+        let log = state::load_log(&records, &head)?;
+        Ok(Some(Self { group, records, facts, head, log, broken: false }))
+    }
+
+    /// A new one, whose own records are yet to be written.
+    pub(crate) fn assemble(
+        group: MlsGroup,
+        mut records: Records,
+        facts: GroupFacts,
+        head: Head,
+        log: LogTrack,
+    ) -> Self {
+        head.store(&mut records);
+        state::store_log(&mut records, &log);
+        Self { group, records, facts, head, log, broken: false }
+    }
+
+    /// Takes what has changed since the last call, to be written in one batch.
+    pub fn take_changes(&mut self) -> Changes {
+        self.records.take_changes()
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> ConversationId {
+        self.facts.conversation
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn facts(&self) -> &GroupFacts {
+        &self.facts
+    }
+
+    /// Who it is between.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.facts.kind
+    }
+
+    /// Its tier.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        self.facts.tier
+    }
+
+    /// The MLS epoch.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.group.epoch().as_u64()
+    }
+
+    /// Whether this device is still a member.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.group.is_active()
+    }
+
+    /// This device.
+    #[must_use]
+    pub fn own_device(&self) -> DeviceId {
+        self.head.own
+    }
+
+    /// The devices that are members, this one included. All were verified when they were added.
+    #[must_use]
+    pub fn members(&self) -> Vec<LeafClaim> {
+        self.group.treesync().full_leaves().filter_map(|(_, leaf)| LeafClaim::of_leaf(leaf).ok()).collect()
+    }
+
+    /// A value that members of the same epoch share and nobody else knows (RFC 9420, section 8.7).
+    #[must_use]
+    pub fn epoch_authenticator(&self) -> Vec<u8> {
+        self.group.epoch_authenticator().as_slice().to_vec()
+    }
+
+    /// The log, as this member sees it.
+    #[must_use]
+    pub fn log(&self) -> &LogTrack {
+        &self.log
+    }
+
+    /// Position of the last commit that was processed or refused, for a request to append.
+    #[must_use]
+    pub fn seen_commit(&self) -> u64 {
+        self.head.seen_commit
+    }
+
+    /// Position of the last commit that was accepted, for a request to append.
+    #[must_use]
+    pub fn accepted_commit(&self) -> u64 {
+        self.head.accepted_commit
+    }
+
+    /// The highest counter of `sender` up to which nothing is missing, for receipts.
+    ///
+    /// # Errors
+    /// [`ConversationError::Storage`].
+    pub fn delivered(&self, sender: &DeviceId) -> Result<u64, ConversationError> {
+        Ok(state::sender(&self.records, sender)?.contiguous())
+    }
+
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(crate) fn leaf_of(&self, device: &DeviceId) -> Option<&LeafNode> {
+        let mut leaves = self.group.treesync().full_leaves().map(|(_, leaf)| leaf);
+        leaves.find(|leaf| LeafClaim::of_leaf(leaf).is_ok_and(|claim| claim.device == *device))
+    }
+
+    /// Runs one operation on OpenMLS: all or nothing. `[CONV-40]`
+    pub(crate) fn transact<T, E: From<ConversationError>>(
+        &mut self,
+        rng: Option<&mut dyn CryptoRngCore>,
+        operation: impl FnOnce(&mut MlsGroup, &Provider<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.check_whole()?;
+        self.records.begin();
+        // The trait object's lifetime is shortened here, which does not happen by itself inside an `Option`.
+        let rng = rng.map(|rng| rng as &mut dyn CryptoRngCore);
+        let result = operation(&mut self.group, &Provider::of_group(&mut self.records, rng));
+        match result {
+            Ok(done) => {
+                self.records.keep();
+                Ok(done)
+            }
+            Err(error) => {
+                self.undo()?;
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn check_whole(&self) -> Result<(), ConversationError> {
+        if self.broken { Err(ConversationError::Broken) } else { Ok(()) }
+    }
+
+    /// Puts the records back and OpenMLS's state with them.
+    pub(crate) fn undo(&mut self) -> Result<(), ConversationError> {
+        self.records.undo();
+        self.broken = true;
+        let provider = Provider::of_group(&mut self.records, None);
+        let group = MlsGroup::load(provider.storage(), &group_id(&self.facts.conversation))?;
+        self.group = group.ok_or(ConversationError::Broken)?;
+        self.broken = false;
+        Ok(())
+    }
+
+    /// Passes over the next log entry, whatever it was.
+    pub(crate) fn pass(&mut self, position: u64, body_hash: &Digest) -> Result<(), ConversationError> {
+        self.log.advance_by(position, body_hash)?;
+        state::store_log(&mut self.records, &self.log);
+        self.store_head();
+        Ok(())
+    }
+
+    pub(crate) fn store_head(&mut self) {
+        self.head.position = self.log.position();
+        self.head.confirmed = self.log.confirmed();
+        self.head.store(&mut self.records);
+    }
+
+    /// Goes on behind entries that the relay no longer has: at `position`, where R was `running` as the relay says.
+    pub fn jump(&mut self, position: u64, running: Digest) {
+        self.log.jump(position, running);
+        state::clear_log(&mut self.records);
+        state::store_log(&mut self.records, &self.log);
+        self.store_head();
+    }
+
+    /// Fixes a new content of this device: its counter, and the hash of the one before. It is this content from now
+    /// on, however often it is encrypted.
+    ///
+    /// # Errors
+    /// [`ConversationError::TooLong`].
+    pub fn queue(&mut self, id: MessageId, sent_at: Timestamp, body: &Body) -> Result<Content, ConversationError> {
+        let content = Content {
+            version: content::VERSION,
+            id,
+            counter: self.head.next_counter,
+            previous: self.head.last_content,
+            sent_at,
+            content_type: body.content_type().0,
+            body: body.to_body()?,
+        };
+        self.head.next_counter += 1;
+        self.head.last_content = content.digest();
+        self.store_head();
+        Ok(content)
+    }
+
+    /// Encrypts a content for the members of now, with this device's place in the log. Write the changes before the
+    /// message leaves: its key is used up. `[CONV-23]`
+    ///
+    /// # Errors
+    /// [`ConversationError::CommitPending`] while a commit of this device is on its way,
+    /// [`ConversationError::TooManyUnseen`], and faults of our own.
+    pub fn encrypt(
+        &mut self,
+        content: &Content,
+        signing: &SigningKey,
+        rng: &mut dyn CryptoRngCore,
+    ) -> Result<Encrypted, ConversationError> {
+        self.check_can_act(signing)?;
+        if state::unseen(&self.records) >= UNSEEN {
+            return Err(ConversationError::TooManyUnseen);
+        }
+        let frame = Frame { fixed: content.clone(), position: self.log.position(), running: self.log.running() };
+        let plaintext = zeroize::Zeroizing::new(frame.to_bytes());
+        self.transact(Some(rng), |group, provider| {
+            let failed = |_| ConversationError::of(provider.storage());
+            let message = group.create_message(provider, &LeafSigner(signing), &plaintext).map_err(failed)?;
+            let body = message.tls_serialize_detached().map_err(|_| ConversationError::Library)?;
+            let hash = ciphertext_hash(&body);
+            provider.storage().put(state::sent_key(&hash), group.epoch().as_u64().to_bytes())?;
+            // OpenMLS folds a failed write into its own errors here; none may be missed.
+            provider.storage().fault().map_or(Ok(()), |fault| Err(ConversationError::Storage(fault)))?;
+            Ok(Encrypted { body: Bytes::new(body)?, hash })
+        })
+    }
+
+    /// Refuses to act as a former member, beside an own commit, or with another key than the leaf's.
+    pub(crate) fn check_can_act(&self, signing: &SigningKey) -> Result<(), ConversationError> {
+        if !self.is_active() {
+            return Err(ConversationError::Removed);
+        }
+        if self.group.pending_commit().is_some() {
+            return Err(ConversationError::CommitPending);
+        }
+        let leaf = self.group.own_leaf_node().ok_or(ConversationError::Removed)?;
+        // [CONV-04]
+        if leaf.signature_key().as_slice() != signing.verifying_key().as_bytes() {
+            return Err(ConversationError::OtherKey);
+        }
+        Ok(())
+    }
+
+    /// Forgets an own frame that will never appear in the log.
+    pub fn forget_own(&mut self, hash: &Digest) {
+        self.records.delete(&state::sent_key(hash));
+    }
+
+    /// Deletes the message keys of epochs that ended before `before`, by the relay's stamps.
+    ///
+    /// # Errors
+    /// [`ConversationError::Storage`].
+    pub fn forget_past(&mut self, before: Timestamp) -> Result<(), ConversationError> {
+        let mut head = self.head.clone();
+        let Some(left) = head.forget_ends(before) else { return Ok(()) };
+        // OpenMLS would judge by when an epoch began, on the system's clock; so it is told how many to keep.
+        let keep = PastEpochDeletion::before_timestamp(std::time::UNIX_EPOCH).max_past_epochs(left);
+        self.transact(None, |group, provider| {
+            let done = group.delete_past_epoch_secrets(provider, keep);
+            done.map_err(|_| ConversationError::of(provider.storage()))
+        })?;
+        self.head = head;
+        self.store_head();
+        Ok(())
+    }
+}

@@ -1,0 +1,487 @@
+//! Receiving (protocol-spec/05-conversation, sections 5 and 7): each entry of the log, in order, becomes exactly one
+//! [`Incoming`].
+
+use amanat_primitives::{DeviceId, Digest};
+use amanat_wire::log::{Entry, UnitKind};
+use openmls::{
+    framing::errors::MessageDecryptionError,
+    prelude::{
+        ApplyUpdatePathError, MlsMessageIn, OpenMlsProvider as _, ProcessMessageError, ProcessedMessage,
+        ProcessedMessageContent, StageCommitError, StagedCommit, ValidationError, tls_codec::Deserialize as _,
+    },
+};
+
+use crate::{
+    Conversation, ConversationError,
+    commit::{Approved, CommitFacts, ReceivedCommit, VoidReason},
+    content::{Frame, FrameError},
+    credential::{LeafClaim, device_of},
+    framing::{self, ContentKind, Header, NotPrivate},
+    history::{Claim, Order, SenderTrack},
+    profile::PAST_EPOCHS,
+    provider::Provider,
+    state,
+    storage::StorageError,
+};
+
+/// What a log entry turned out to be.
+pub enum Incoming {
+    /// A message of this device came back: it stands in the log. Its hash.
+    Own(Digest),
+    /// A message of another device.
+    Message(Box<Message>),
+    /// A commit, staged: approve and merge it, or pass over it with [`Conversation::void`]. Nothing has changed yet.
+    Commit(Box<ReceivedCommit>),
+    /// The relay keeps its hash alone any more: expired under its retention class, which is no attack. If it was a
+    /// commit, this device has fallen out and must be added again.
+    Gone,
+    /// It breaks a rule and has been passed over; the log goes on behind it.
+    Refused(Refused),
+}
+
+/// A message, decrypted and authenticated.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// Who wrote it, by its leaf in the epoch in which it was written.
+    pub sender: DeviceId,
+    /// What it says.
+    pub frame: Frame,
+    /// How it stands to its sender's other messages.
+    pub order: Order,
+    /// Whether its sender was shown the same log.
+    pub claim: Claim,
+}
+
+/// An entry that breaks a rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// Who wrote it, where that is certain. The relay's word for it stands in the entry.
+    pub sender: Option<DeviceId>,
+    /// The rule.
+    pub reason: Refusal,
+}
+
+/// Why an entry is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is no MLS message in its one encoding.
+    #[error("not an MLS message")]
+    Malformed,
+    /// It is another kind of MLS message than a PrivateMessage: a PublicMessage (1), among them external commits and
+    /// proposals, a Welcome (3), a GroupInfo (4) or a KeyPackage (5).
+    #[error("an MLS message of a kind that has no place in the log ({0})")]
+    NotPrivate(u16),
+    /// It belongs to another conversation.
+    #[error("a message of another conversation")]
+    OtherConversation,
+    /// It is a proposal outside a commit.
+    #[error("a proposal outside a commit")]
+    StandaloneProposal,
+    /// The relay was told that it is something else.
+    #[error("a message that was declared as something else")]
+    OtherKind,
+    /// Its epoch is over for too long, or was before this device joined.
+    #[error("a message of an epoch that this device has no keys for any more")]
+    TooOld,
+    /// A commit on an epoch that is over: another one came first.
+    #[error("a commit on an epoch that is over")]
+    LateCommit,
+    /// Its epoch has not begun.
+    #[error("a message of an epoch that has not begun")]
+    FutureEpoch,
+    /// A message carries authenticated data, which only commits do.
+    #[error("a message with authenticated data")]
+    UnexpectedData,
+    /// It does not decrypt.
+    #[error("a message that does not decrypt")]
+    Undecryptable,
+    /// Its key was used before: it is a replay.
+    #[error("a message whose key was used before")]
+    Replayed,
+    /// It is too far behind or ahead of its sender's other messages.
+    #[error("a message too far behind or ahead of its sender's others")]
+    OutOfReach,
+    /// Its signature does not verify, or its sender is no member.
+    #[error("a message that is not signed by a member")]
+    NotSigned,
+    /// It is in this device's name but not known to be of its making: somebody else has its keys, or its state was
+    /// restored from a copy. An alarm.
+    #[error("a message in this device's name that this device has not sent")]
+    NotOurs,
+    /// A commit that names proposals instead of containing them.
+    #[error("a commit that refers to proposals instead of containing them")]
+    ByReference,
+    /// A commit whose path secret does not decrypt for this device: it must be added again.
+    #[error("a commit whose secrets do not decrypt for this device")]
+    PathUndecryptable,
+    /// A commit that MLS does not allow.
+    #[error("a commit that breaks the rules of MLS")]
+    InvalidCommit,
+    /// A commit whose authenticated data is malformed.
+    #[error("a commit whose authenticated data is malformed")]
+    CommitData,
+    /// A commit that contains more than adds and removes, or a leaf that cannot be read.
+    #[error("a commit that is void: {0}")]
+    Void(VoidReason),
+    /// The plaintext is no frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+}
+
+/// Inside: a peer's fault or our own.
+enum Stop {
+    Refused(Refused),
+    Ours(ConversationError),
+}
+
+impl From<ConversationError> for Stop {
+    fn from(error: ConversationError) -> Self {
+        Self::Ours(error)
+    }
+}
+impl From<Refusal> for Stop {
+    fn from(reason: Refusal) -> Self {
+        Self::Refused(Refused { sender: None, reason })
+    }
+}
+impl From<StorageError> for Stop {
+    fn from(fault: StorageError) -> Self {
+        Self::Ours(fault.into())
+    }
+}
+
+fn by(sender: DeviceId, reason: Refusal) -> Stop {
+    Stop::Refused(Refused { sender: Some(sender), reason })
+}
+
+impl Conversation {
+    /// Takes in the next entry of the log.
+    ///
+    /// # Errors
+    /// [`ConversationError::OutOfOrder`] where it is not the next one, [`ConversationError::Removed`], and faults of
+    /// our own. Whatever a peer did wrong is [`Incoming::Refused`].
+    pub fn receive(&mut self, entry: &Entry) -> Result<Incoming, ConversationError> {
+        self.log.expect(entry.position)?;
+        self.check_whole()?;
+        if !self.is_active() {
+            return Err(ConversationError::Removed);
+        }
+        let hash = entry.ciphertext_hash();
+        match self.take_in(entry, hash) {
+            Ok(incoming) => Ok(incoming),
+            Err(Stop::Ours(error)) => Err(error),
+            Err(Stop::Refused(refused)) => {
+                self.pass_over(entry, &hash)?;
+                Ok(Incoming::Refused(refused))
+            }
+        }
+    }
+
+    fn pass_over(&mut self, entry: &Entry, hash: &Digest) -> Result<(), ConversationError> {
+        if entry.kind != UnitKind::Message {
+            self.head.seen_commit = entry.position;
+        }
+        self.pass(entry.position, hash)
+    }
+
+    fn take_in(&mut self, entry: &Entry, hash: Digest) -> Result<Incoming, Stop> {
+        // [CONV-19] Own frames are known by their hash; OpenMLS could not read them.
+        if state::is_own(&self.records, &hash) {
+            if entry.kind != UnitKind::Message {
+                return Err(by(self.head.own, Refusal::OtherKind));
+            }
+            self.records.delete(&state::sent_key(&hash));
+            self.pass(entry.position, &hash)?;
+            return Ok(Incoming::Own(hash));
+        }
+        if let Some(pending) = state::pending(&self.records)?.filter(|pending| pending.hash == hash) {
+            if entry.kind == UnitKind::Message {
+                return Err(by(self.head.own, Refusal::OtherKind));
+            }
+            return Ok(Incoming::Commit(Box::new(self.own_commit(entry, hash, pending.facts)?)));
+        }
+        if entry.gone.is_some() {
+            self.pass_over(entry, &hash)?;
+            return Ok(Incoming::Gone);
+        }
+        let header = framing::header(&entry.body).map_err(|error| match error {
+            NotPrivate::Malformed => Refusal::Malformed,
+            NotPrivate::OtherWireFormat(format) => Refusal::NotPrivate(format),
+        })?;
+        self.check_header(&header, entry.kind)?;
+        match header.kind {
+            ContentKind::Proposal => Err(Refusal::StandaloneProposal.into()),
+            ContentKind::Application => self.take_message(entry, &hash),
+            ContentKind::Commit => self.take_commit(entry, hash, &header),
+        }
+    }
+
+    // [CONV-13] [CONV-14]
+    fn check_header(&self, header: &Header<'_>, kind: UnitKind) -> Result<(), Refusal> {
+        if header.group != self.facts.conversation.as_bytes() {
+            return Err(Refusal::OtherConversation);
+        }
+        let epoch = self.epoch();
+        let is_commit = header.kind == ContentKind::Commit;
+        match header.kind {
+            ContentKind::Proposal => return Err(Refusal::StandaloneProposal),
+            ContentKind::Application if !header.authenticated_data.is_empty() => return Err(Refusal::UnexpectedData),
+            _ => {}
+        }
+        // The first entry of a log alone is a `Create`, and only its founder processes that.
+        if (kind == UnitKind::Message) == is_commit || kind == UnitKind::Create {
+            return Err(Refusal::OtherKind);
+        }
+        if header.epoch > epoch {
+            return Err(Refusal::FutureEpoch);
+        }
+        if is_commit && header.epoch < epoch {
+            return Err(Refusal::LateCommit);
+        }
+        // [CONV-24] Only of so many past epochs are there keys: since this device joined, and not forgotten.
+        let kept = self.head.ended.len() as u64;
+        if header.epoch.saturating_add(kept) < epoch { Err(Refusal::TooOld) } else { Ok(()) }
+    }
+
+    fn take_message(&mut self, entry: &Entry, hash: &Digest) -> Result<Incoming, Stop> {
+        let (sender, plaintext, mut track) = self.transact(None, |group, provider| {
+            let processed = process(group, provider, &entry.body)?;
+            let sender = sender_of(&processed)?;
+            let track = provider.storage().in_group(|records| state::sender(records, &sender))?;
+            match processed.into_content() {
+                ProcessedMessageContent::ApplicationMessage(message) => {
+                    Ok((sender, zeroize::Zeroizing::new(message.into_bytes()), track))
+                }
+                other => Err(not_a_message(sender, &other)),
+            }
+        })?;
+        // From here on the message's key is used up, whatever it says.
+        let frame = match Frame::open(&plaintext) {
+            Ok(frame) => frame,
+            Err(error) => return Err(by(sender, error.into())),
+        };
+        let order = track.observe(&frame.fixed);
+        state::put_sender(&mut self.records, &sender, &track);
+        let claim = self.log.check(frame.position, &frame.running);
+        self.pass(entry.position, hash)?;
+        Ok(Incoming::Message(Box::new(Message { sender, frame, order, claim })))
+    }
+
+    fn take_commit(&mut self, entry: &Entry, hash: Digest, header: &Header<'_>) -> Result<Incoming, Stop> {
+        let staged = self.stage(&entry.body);
+        // Staging uses up the message's key. It is put back, so that a commit that waits for chains changes nothing.
+        self.undo()?;
+        let (sender, staged) = staged?;
+        let facts = CommitFacts::read(header.authenticated_data).map_err(|_| by(sender, Refusal::CommitData))?;
+        let (added, removed) = self.changes_of(&staged).map_err(|reason| by(sender, Refusal::Void(reason)))?;
+        Ok(Incoming::Commit(Box::new(ReceivedCommit {
+            conversation: self.id(),
+            epoch: self.epoch(),
+            position: entry.position,
+            stamp: entry.stamp,
+            hash,
+            sender,
+            facts,
+            added,
+            removed,
+            staged: Some(staged),
+        })))
+    }
+
+    /// Leaves the records' journal open: the caller undoes it.
+    fn stage(&mut self, body: &[u8]) -> Result<(DeviceId, Box<StagedCommit>), Stop> {
+        self.records.begin();
+        let provider = Provider::of_group(&mut self.records, None);
+        let processed = process(&mut self.group, &provider, body)?;
+        let sender = sender_of(&processed)?;
+        match processed.into_content() {
+            ProcessedMessageContent::StagedCommitMessage(staged) => Ok((sender, staged)),
+            other => Err(not_a_message(sender, &other)),
+        }
+    }
+
+    fn own_commit(&self, entry: &Entry, hash: Digest, facts: CommitFacts) -> Result<ReceivedCommit, Stop> {
+        let staged = self.group.pending_commit().ok_or(ConversationError::NoCommitPending)?;
+        let (added, removed) = self.changes_of(staged).map_err(|_| ConversationError::Library)?;
+        Ok(ReceivedCommit {
+            conversation: self.id(),
+            epoch: self.epoch(),
+            position: entry.position,
+            stamp: entry.stamp,
+            hash,
+            sender: self.head.own,
+            facts,
+            added,
+            removed,
+            staged: None,
+        })
+    }
+
+    fn changes_of(&self, staged: &StagedCommit) -> Result<(Vec<LeafClaim>, Vec<DeviceId>), VoidReason> {
+        let mut added = Vec::new();
+        for queued in staged.add_proposals() {
+            let leaf = queued.add_proposal().key_package().leaf_node();
+            added.push(LeafClaim::of_leaf(leaf).map_err(VoidReason::Unreadable)?);
+        }
+        let mut removed = Vec::new();
+        for queued in staged.remove_proposals() {
+            let leaf = self.group.public_group().leaf(queued.remove_proposal().removed());
+            let claim = leaf.ok_or(VoidReason::RosterMismatch).map(LeafClaim::of_leaf)?;
+            removed.push(claim.map_err(VoidReason::Unreadable)?.device);
+        }
+        Ok((added, removed))
+    }
+
+    /// Merges an approved commit, and passes over its entry.
+    ///
+    /// # Errors
+    /// [`ConversationError::Elsewhere`] where the commit is not one of this conversation as it stands, and faults of
+    /// our own.
+    pub fn merge(&mut self, approved: Approved) -> Result<Merged, ConversationError> {
+        let Approved(commit) = approved;
+        if commit.conversation != self.id() || commit.epoch != self.epoch() {
+            return Err(ConversationError::Elsewhere);
+        }
+        self.log.expect(commit.position)?;
+        let own = commit.is_own();
+        let is_pending = state::pending(&self.records)?.is_some_and(|pending| pending.hash == commit.hash);
+        if own != is_pending {
+            return Err(ConversationError::Elsewhere);
+        }
+        let staged = commit.staged;
+        self.transact(None, |group, provider| {
+            match staged {
+                Some(staged) => group
+                    .merge_staged_commit(provider, *staged)
+                    .map_err(|_| ConversationError::of(provider.storage()))?,
+                None => {
+                    group.merge_pending_commit(provider).map_err(|_| ConversationError::of(provider.storage()))?;
+                }
+            }
+            // Whichever was merged: a pending one is merged or lost now. [CONV-41]
+            Ok::<_, ConversationError>(state::delete_pending(provider.storage())?)
+        })?;
+        for claim in &commit.added {
+            // [CONV-35] Counters begin anew with each addition.
+            state::put_sender(&mut self.records, &claim.device, &SenderTrack::from_start());
+        }
+        let oldest = self.epoch().saturating_sub(PAST_EPOCHS);
+        state::forget_sent_before(&mut self.records, oldest);
+        self.head.seen_commit = commit.position;
+        self.head.accepted_commit = commit.position;
+        self.head.committed_at = commit.facts.committed_at;
+        self.head.status_number = commit.facts.status_number;
+        self.head.note_end(commit.stamp);
+        self.pass(commit.position, &commit.hash)?;
+        let self_removed = !self.is_active();
+        Ok(Merged { own, added: commit.added, removed: commit.removed, self_removed })
+    }
+
+    /// Passes over the next entry without applying it: an invalid commit. If it is this device's own, it is given up.
+    ///
+    /// # Errors
+    /// [`ConversationError::OutOfOrder`] where it is not the next one, and faults of our own.
+    pub fn void(&mut self, entry: &Entry) -> Result<(), ConversationError> {
+        self.log.expect(entry.position)?;
+        let hash = entry.ciphertext_hash();
+        if self.pending_commit()?.is_some_and(|pending| pending == hash) {
+            self.drop_pending_commit()?;
+        }
+        self.pass_over(entry, &hash)
+    }
+}
+
+/// What a merged commit changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Merged {
+    /// It was this device's own.
+    pub own: bool,
+    /// Who was added.
+    pub added: Vec<LeafClaim>,
+    /// Who was removed.
+    pub removed: Vec<DeviceId>,
+    /// This device was removed: the conversation can be read but no longer written in.
+    pub self_removed: bool,
+}
+
+fn process(
+    group: &mut openmls::prelude::MlsGroup,
+    provider: &Provider<'_>,
+    body: &[u8],
+) -> Result<ProcessedMessage, Stop> {
+    let message = MlsMessageIn::tls_deserialize_exact(body).map_err(|_| Refusal::Malformed)?;
+    let message = message.try_into_protocol_message().map_err(|_| Refusal::Malformed)?;
+    let processed = group.process_message(provider, message);
+    // Our own storage's fault may look like the peer's.
+    if let Some(fault) = provider.storage().fault() {
+        return Err(fault.into());
+    }
+    processed.map_err(refusal)
+}
+
+/// The device that sent a message, by its leaf's credential.
+fn sender_of(processed: &ProcessedMessage) -> Result<DeviceId, Stop> {
+    // Members' leaves were read when they were added, so this does not fail.
+    device_of(processed.credential()).ok_or_else(|| Refusal::NotSigned.into())
+}
+
+fn not_a_message(sender: DeviceId, content: &ProcessedMessageContent) -> Stop {
+    let reason = match content {
+        ProcessedMessageContent::OwnPrivateMessage | ProcessedMessageContent::OwnPendingCommit => Refusal::NotOurs,
+        ProcessedMessageContent::ProposalMessage(_) | ProcessedMessageContent::ExternalJoinProposalMessage(_) => {
+            Refusal::StandaloneProposal
+        }
+        ProcessedMessageContent::ApplicationMessage(_) | ProcessedMessageContent::StagedCommitMessage(_) => {
+            Refusal::OtherKind
+        }
+    };
+    // Whoever claims this device's leaf has not proved to be it.
+    let sender = (reason != Refusal::NotOurs).then_some(sender);
+    Stop::Refused(Refused { sender, reason })
+}
+
+fn refusal(error: ProcessMessageError<StorageError>) -> Stop {
+    use ProcessMessageError as E;
+    match error {
+        E::LibraryError(_) => Stop::Ours(ConversationError::Library),
+        E::StorageError(fault) => fault.into(),
+        E::GroupStateError(_) => Stop::Ours(ConversationError::Removed),
+        E::ValidationError(error) => validation_refusal(error).into(),
+        E::InvalidCommit(error) => commit_refusal(&error).into(),
+        E::IncompatibleWireFormat => Refusal::Malformed.into(),
+        E::UnauthorizedExternalApplicationMessage
+        | E::UnauthorizedExternalCommitMessage
+        | E::UnsupportedProposalType => Refusal::NotSigned.into(),
+    }
+}
+
+fn validation_refusal(error: ValidationError) -> Refusal {
+    match error {
+        // OpenMLS keeps this error's type to itself; its variants are told apart by the name they print.
+        ValidationError::UnableToDecrypt(MessageDecryptionError::SecretTreeError(error)) => {
+            match format!("{error:?}").as_str() {
+                "SecretReuseError" => Refusal::Replayed,
+                "TooDistantInThePast" | "TooDistantInTheFuture" => Refusal::OutOfReach,
+                _ => Refusal::Undecryptable,
+            }
+        }
+        ValidationError::UnableToDecrypt(_) => Refusal::Undecryptable,
+        ValidationError::NoPastEpochData => Refusal::TooOld,
+        ValidationError::UnknownMember | ValidationError::InvalidSignature | ValidationError::InvalidSenderType => {
+            Refusal::NotSigned
+        }
+        _ => Refusal::InvalidCommit,
+    }
+}
+
+fn commit_refusal(error: &StageCommitError) -> Refusal {
+    match error {
+        StageCommitError::MissingProposal => Refusal::ByReference,
+        StageCommitError::OwnCommitMismatch => Refusal::NotOurs,
+        StageCommitError::UpdatePathError(
+            ApplyUpdatePathError::UnableToDecrypt | ApplyUpdatePathError::PathMismatch,
+        )
+        | StageCommitError::MissingDecryptionKey => Refusal::PathUndecryptable,
+        _ => Refusal::InvalidCommit,
+    }
+}

@@ -1,0 +1,10 @@
+//! Two and more parties against each other in one process (protocol-spec/05-conversation): no sockets, no files. Each
+//! member is written to a map and loaded again after every operation.
+
+mod commits;
+mod damage;
+mod joining;
+mod messages;
+mod rogue;
+mod storage;
+mod world;
