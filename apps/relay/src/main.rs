@@ -1,0 +1,31 @@
+//! `amanat-relay`: the relay program (protocol-spec/07-delivery, section 9). Thin: it reads arguments and configuration,
+//! and runs `amanat-relay-core`.
+//!
+//! Exit status: 0 done, 1 refused or failed, 2 wrong usage. What failed and what to try go to the standard error.
+
+mod args;
+mod check;
+mod init;
+mod problem;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Command::Init(init) => init::init(init),
+        Command::Run(at) => run::run(&at.dir),
+        Command::Check(at) => check::check(&at.dir),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            problem.show();
+            problem.status()
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Who is connected (protocol-spec/07-delivery, section 4): a sharded table from device to its one live link.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use amanat_primitives::DeviceId;
+
+use crate::outbox::Outbox;
+
+/// Shards of the table. Ids are hashes, so their first byte spreads evenly.
+const SHARDS: usize = 64;
+
+/// The table of live links.
+pub(crate) struct Live {
+    shards: Vec<Mutex<HashMap<DeviceId, Arc<Outbox>>>>,
+    /// Links of officers' machines: nothing is pushed to them, and none displaces another.
+    officers: Mutex<Vec<Arc<Outbox>>>,
+}
+
+impl Live {
+    /// Nobody is connected.
+    pub(crate) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), officers: Mutex::default() }
+    }
+
+    fn shard<R>(&self, device: &DeviceId, f: impl FnOnce(&mut HashMap<DeviceId, Arc<Outbox>>) -> R) -> Option<R> {
+        let [first, ..] = *device.as_bytes();
+        let shard = self.shards.get(usize::from(first) % SHARDS)?;
+        Some(f(&mut shard.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Makes `link` the device's live link and gives back the one it displaces.
+    #[must_use]
+    pub(crate) fn insert(&self, device: DeviceId, link: Arc<Outbox>) -> Option<Arc<Outbox>> {
+        self.shard(&device, |shard| shard.insert(device, link)).flatten()
+    }
+
+    /// Forgets `link`, unless a newer one has taken its place.
+    pub(crate) fn remove(&self, device: &DeviceId, link: &Arc<Outbox>) {
+        self.shard(device, |shard| {
+            if shard.get(device).is_some_and(|current| Arc::ptr_eq(current, link)) {
+                shard.remove(device);
+            }
+        });
+    }
+
+    /// The device's live link.
+    pub(crate) fn find(&self, device: &DeviceId) -> Option<Arc<Outbox>> {
+        self.shard(device, |shard| shard.get(device).cloned()).flatten()
+    }
+
+    /// Adds an officer's link.
+    pub(crate) fn add_officer(&self, link: Arc<Outbox>) {
+        self.officers.lock().unwrap_or_else(PoisonError::into_inner).push(link);
+    }
+
+    /// Forgets an officer's link.
+    pub(crate) fn remove_officer(&self, link: &Arc<Outbox>) {
+        let mut officers = self.officers.lock().unwrap_or_else(PoisonError::into_inner);
+        officers.retain(|other| !Arc::ptr_eq(other, link));
+    }
+
+    /// Does something with every live link.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(&Arc<Outbox>)) {
+        for shard in &self.shards {
+            // Copied out first: `f` may take its time.
+            let links: Vec<_> = shard.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+            links.iter().for_each(&mut f);
+        }
+        let officers = self.officers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        officers.iter().for_each(&mut f);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newer_link_displaces_and_the_older_cannot_remove_it() {
+        // [DELIV-52]
+        let live = Live::new();
+        let device = DeviceId::from_bytes([7; 32]);
+        let (older, newer) = (Outbox::new(), Outbox::new());
+        assert!(live.insert(device, Arc::clone(&older)).is_none());
+        let displaced = live.insert(device, Arc::clone(&newer)).unwrap();
+        assert!(Arc::ptr_eq(&displaced, &older));
+        live.remove(&device, &older);
+        assert!(Arc::ptr_eq(&live.find(&device).unwrap(), &newer));
+        live.remove(&device, &newer);
+        assert!(live.find(&device).is_none());
+    }
+}

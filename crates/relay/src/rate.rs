@@ -1,0 +1,221 @@
+//! Rates (protocol-spec/07-delivery, section 8): token buckets in whole numbers, with the time as an argument.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use amanat_primitives::DeviceId;
+
+/// A steady rate and what may be used at once above it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Rate {
+    /// Tokens a second; at least 1.
+    pub(crate) per_second: u64,
+    /// Tokens a full bucket holds.
+    pub(crate) burst: u64,
+}
+
+/// Tokens counted in thousandths, so that a millisecond adds a whole number of them.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    level: i64,
+    last: Instant,
+}
+
+impl Bucket {
+    /// A full bucket.
+    pub(crate) fn full(rate: Rate, now: Instant) -> Self {
+        Self { level: thousandths(rate.burst), last: now }
+    }
+
+    fn refill(&mut self, rate: Rate, now: Instant) {
+        let millis = u64::try_from(now.saturating_duration_since(self.last).as_millis()).unwrap_or(u64::MAX);
+        if millis == 0 {
+            return;
+        }
+        let added = i64::try_from(millis.saturating_mul(rate.per_second)).unwrap_or(i64::MAX);
+        self.level = self.level.saturating_add(added).min(thousandths(rate.burst));
+        // Only whole milliseconds are spent; the rest counts next time.
+        self.last = self.last.checked_add(Duration::from_millis(millis)).unwrap_or(now);
+    }
+
+    /// Takes `amount` tokens if they are all there.
+    pub(crate) fn take(&mut self, rate: Rate, amount: u64, now: Instant) -> bool {
+        self.refill(rate, now);
+        let amount = thousandths(amount);
+        let enough = self.level >= amount;
+        if enough {
+            self.level = self.level.saturating_sub(amount);
+        }
+        enough
+    }
+
+    /// Takes `amount` tokens, on credit if need be, and says how long to wait until the debt is paid.
+    pub(crate) fn borrow(&mut self, rate: Rate, amount: u64, now: Instant) -> Duration {
+        self.refill(rate, now);
+        self.level = self.level.saturating_sub(thousandths(amount));
+        let debt = u64::try_from(self.level.saturating_neg()).unwrap_or(0);
+        Duration::from_millis(debt.div_ceil(rate.per_second.max(1)))
+    }
+
+    pub(crate) fn is_full(&mut self, rate: Rate, now: Instant) -> bool {
+        self.refill(rate, now);
+        self.level >= thousandths(rate.burst)
+    }
+}
+
+fn thousandths(tokens: u64) -> i64 {
+    i64::try_from(tokens.saturating_mul(1000)).unwrap_or(i64::MAX)
+}
+
+/// The rates that each device is held to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct DeviceRates {
+    /// Requests.
+    pub(crate) requests: Rate,
+    /// Bytes received.
+    pub(crate) bytes: Rate,
+    /// KeyPackages claimed.
+    pub(crate) claims: Rate,
+}
+
+/// One device's buckets.
+#[derive(Debug)]
+pub(crate) struct DeviceBuckets {
+    requests: Bucket,
+    bytes: Bucket,
+    claims: Bucket,
+}
+
+/// The buckets of all devices seen lately: they outlive a link, or reconnecting would refill them.
+pub(crate) struct RateTable {
+    rates: DeviceRates,
+    devices: Mutex<HashMap<DeviceId, Arc<Mutex<DeviceBuckets>>>>,
+}
+
+impl RateTable {
+    /// An empty table.
+    pub(crate) fn new(rates: DeviceRates) -> Self {
+        Self { rates, devices: Mutex::default() }
+    }
+
+    /// The buckets of `device`.
+    pub(crate) fn of(&self, device: DeviceId, now: Instant) -> Meter {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let buckets = devices.entry(device).or_insert_with(|| {
+            Arc::new(Mutex::new(DeviceBuckets {
+                requests: Bucket::full(self.rates.requests, now),
+                bytes: Bucket::full(self.rates.bytes, now),
+                claims: Bucket::full(self.rates.claims, now),
+            }))
+        });
+        Meter { rates: self.rates, buckets: Arc::clone(buckets) }
+    }
+
+    /// Forgets devices that are not connected and whose buckets are full again. Bounds the table by what devices can
+    /// connect within one refill.
+    pub(crate) fn sweep(&self, now: Instant) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        devices.retain(|_, buckets| {
+            if Arc::strong_count(buckets) > 1 {
+                return true;
+            }
+            let mut b = buckets.lock().unwrap_or_else(PoisonError::into_inner);
+            let requests = b.requests.is_full(self.rates.requests, now);
+            let bytes = b.bytes.is_full(self.rates.bytes, now);
+            !(requests && bytes && b.claims.is_full(self.rates.claims, now))
+        });
+        devices.shrink_to_fit();
+    }
+}
+
+/// Measures one device.
+pub(crate) struct Meter {
+    rates: DeviceRates,
+    buckets: Arc<Mutex<DeviceBuckets>>,
+}
+
+impl Meter {
+    /// May it ask one more thing?
+    pub(crate) fn request(&self, now: Instant) -> bool {
+        let mut b = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        b.requests.take(self.rates.requests, 1, now)
+    }
+
+    /// How long to read nothing more from it, having received `bytes`.
+    pub(crate) fn bytes(&self, bytes: usize, now: Instant) -> Duration {
+        let mut b = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        b.bytes.borrow(self.rates.bytes, bytes as u64, now)
+    }
+
+    /// May it claim so many KeyPackages?
+    pub(crate) fn claims(&self, count: usize, now: Instant) -> bool {
+        let mut b = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        b.claims.take(self.rates.claims, count as u64, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate { per_second: 10, burst: 20 };
+
+    #[test]
+    fn a_burst_and_then_the_steady_rate() {
+        // [DELIV-60]
+        let start = Instant::now();
+        let mut bucket = Bucket::full(RATE, start);
+        assert_eq!((0..100).filter(|_| bucket.take(RATE, 1, start)).count(), 20);
+        let later = start + Duration::from_millis(950);
+        assert_eq!((0..100).filter(|_| bucket.take(RATE, 1, later)).count(), 9);
+        // The half token of 950 ms is not lost.
+        assert!(bucket.take(RATE, 1, start + Duration::from_millis(1000)));
+        assert!(!bucket.take(RATE, 1, start + Duration::from_millis(1000)));
+    }
+
+    #[test]
+    fn many_small_steps_add_up_to_the_rate() {
+        let start = Instant::now();
+        let mut bucket = Bucket::full(RATE, start);
+        assert!(bucket.take(RATE, 20, start));
+        let taken =
+            (1..=10_000u64).filter(|step| bucket.take(RATE, 1, start + Duration::from_micros(step * 500))).count();
+        assert_eq!(taken, 50);
+    }
+
+    #[test]
+    fn a_debt_says_how_long_to_wait() {
+        let start = Instant::now();
+        let mut bucket = Bucket::full(RATE, start);
+        assert_eq!(bucket.borrow(RATE, 20, start), Duration::ZERO);
+        assert_eq!(bucket.borrow(RATE, 5, start), Duration::from_millis(500));
+        assert_eq!(bucket.borrow(RATE, 0, start + Duration::from_millis(500)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_gives_nothing() {
+        let start = Instant::now() + Duration::from_secs(10);
+        let mut bucket = Bucket::full(RATE, start);
+        assert!(bucket.take(RATE, 20, start));
+        assert!(!bucket.take(RATE, 1, start - Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn reconnecting_does_not_refill_and_the_table_is_swept() {
+        // [DELIV-60]
+        let rates = DeviceRates { requests: RATE, bytes: RATE, claims: RATE };
+        let table = RateTable::new(rates);
+        let start = Instant::now();
+        let device = DeviceId::from_bytes([1; 32]);
+        let meter = table.of(device, start);
+        assert_eq!((0..100).filter(|_| meter.request(start)).count(), 20);
+        drop(meter);
+        table.sweep(start);
+        assert!(!table.of(device, start).request(start));
+        table.sweep(start + Duration::from_secs(3));
+        assert!(table.devices.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,53 @@
+//! Appending (protocol-spec/07-delivery, section 3).
+
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+
+use amanat_wire::{
+    log::{Unit, UnitKind},
+    relay::{Answer, Refusal},
+};
+
+use super::{Asker, NotDone};
+use crate::{outbox::Ticket, translate};
+
+/// Appends, in the order in which this is called for one link; the answer follows when the entry is durable.
+// [DELIV-54] [DELIV-49]
+pub(crate) async fn append(asker: &Arc<Asker>, ticket: Ticket, unit: Unit) {
+    if !is_consistent(&unit) {
+        return ticket.refuse(Refusal::Malformed);
+    }
+    // Fewer appends are let in than the store's queue has room for, so that none waits there and is overtaken.
+    let Ok(permit) = Arc::clone(&asker.shared.appends).acquire_owned().await else {
+        return ticket.refuse(Refusal::ShuttingDown);
+    };
+    let appending = {
+        let asker = Arc::clone(asker);
+        async move {
+            let _permit = permit;
+            let shared = &asker.shared;
+            let outcome = shared.store.append(translate::unit(unit, asker.id, shared.now())).await;
+            let outcome = outcome.map_err(NotDone::from).and_then(|appended| {
+                shared.counters.appended();
+                Ok(Answer::Appended(translate::appended(appended)?))
+            });
+            asker.settle(ticket, outcome);
+        }
+    };
+    // The first poll queues the unit with the store, in turn; waiting for the sync is another task's business, so that
+    // the link's next request is looked at meanwhile.
+    let mut appending: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(appending);
+    let done = poll_fn(|cx| Poll::Ready(appending.as_mut().poll(cx))).await;
+    if done.is_pending() {
+        tokio::spawn(appending);
+    }
+}
+
+/// What the store does not know of: a Welcome has both its parts, and none but a commit changes a roster.
+// [DELIV-67]
+fn is_consistent(unit: &Unit) -> bool {
+    let commit = unit.kind != UnitKind::Message;
+    let welcome = !unit.joiners.is_empty();
+    !unit.body.is_empty()
+        && (commit || (unit.roster_add.is_empty() && unit.roster_remove.is_empty() && !welcome))
+        && welcome != unit.group_info.is_empty()
+}

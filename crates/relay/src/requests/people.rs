@@ -1,0 +1,80 @@
+//! The directory (protocol-spec/07-delivery, section 6): chains as they were enrolled. The relay vouches for none of
+//! them; clients verify each.
+
+use amanat_primitives::DeviceId;
+use amanat_wire::{
+    Bytes, List,
+    client::People,
+    limits,
+    relay::{Answer, Chains},
+};
+
+use super::{Asker, NotDone};
+use crate::directory;
+
+type Chain = Bytes<{ limits::CHAIN }>;
+
+/// Collects chains as long as they fit into one message.
+// [WIRE-08]
+struct Page {
+    chains: Vec<Chain>,
+    room: usize,
+}
+
+impl Page {
+    fn new() -> Self {
+        Self { chains: Vec::new(), room: limits::MESSAGE - 4096 }
+    }
+
+    /// Says whether the chain fitted.
+    fn add(&mut self, chain: Chain) -> bool {
+        match self.room.checked_sub(chain.len().saturating_add(4)) {
+            Some(rest) if self.chains.len() < limits::CHAINS => self.room = rest,
+            _ => return false,
+        }
+        self.chains.push(chain);
+        true
+    }
+
+    fn answer(self, more: bool) -> Result<Answer, NotDone> {
+        Ok(Answer::Chains(Chains { chains: List::new(self.chains)?, more }))
+    }
+}
+
+/// Chains of devices; those that are not known are left out.
+pub(crate) fn chains(asker: &Asker, devices: &[DeviceId]) -> Result<Answer, NotDone> {
+    let mut page = Page::new();
+    for device in devices {
+        if let Some(chain) = asker.shared.store.chain(*device)?
+            && !page.add(Bytes::new(chain)?)
+        {
+            return page.answer(true);
+        }
+    }
+    page.answer(false)
+}
+
+/// A page of the directory. All devices of a person stand on one page, so that `after` may name a handle.
+pub(crate) fn people(asker: &Asker, query: &People) -> Result<Answer, NotDone> {
+    let search = directory::fold(&query.query);
+    let found = asker.shared.store.people(&search, &query.after, limits::CHAINS)?;
+    let mut page = Page::new();
+    let mut rest = found.devices.as_slice();
+    // Person by person: one of whom not all devices fit comes on the next page.
+    while let Some(first) = rest.first() {
+        let (person, others) = rest.split_at(rest.iter().take_while(|d| d.handle == first.handle).count());
+        let before = (page.chains.len(), page.room);
+        for device in person {
+            if !page.add(Bytes::new(device.chain.clone())?) {
+                // A person with more devices than fit into a page would never be shown: show some.
+                if before.0 > 0 {
+                    page.chains.truncate(before.0);
+                    page.room = before.1;
+                }
+                return page.answer(true);
+            }
+        }
+        rest = others;
+    }
+    page.answer(found.more.is_some())
+}

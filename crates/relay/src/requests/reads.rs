@@ -1,0 +1,96 @@
+//! Reading logs and news, and moving cursors (protocol-spec/07-delivery, sections 3 and 5).
+
+use std::sync::Arc;
+
+use amanat_primitives::Digest;
+use amanat_store::relay::{Body, NewsPage};
+use amanat_wire::{
+    List,
+    client::{Advance, Nothing, Read},
+    limits,
+    log::{UnitKind, ciphertext_hash},
+    relay::{Answer, News, Refusal},
+};
+
+use super::{Asker, NotDone};
+use crate::{outbox::Ticket, translate};
+
+/// Bytes of entries asked of the store at once.
+const READ_BYTES: usize = 1024 * 1024;
+/// Bytes of direct items after which no more are put into one answer.
+const DIRECT_BYTES: usize = 512 * 1024;
+
+/// Part of a log, for whoever may read it.
+// [DELIV-56]
+pub(crate) fn read(asker: &Asker, read: &Read) -> Result<Answer, NotDone> {
+    let count = usize::from(read.max_entries).clamp(1, limits::ENTRIES);
+    let store = &asker.shared.store;
+    let roster = store.roster(read.conversation)?.ok_or(Refusal::Unknown)?;
+    let full_until = if roster.members.binary_search(&asker.id).is_ok() {
+        u64::MAX
+    } else if roster.readers.binary_search(&asker.id).is_ok() {
+        // Removed by the last commit, on which nothing builds yet: what came later is read without its messages.
+        roster.position
+    } else {
+        return Err(Refusal::NotAllowed.into());
+    };
+    let mut entries = store.read(read.conversation, read.after, count, READ_BYTES)?;
+    for entry in &mut entries.entries {
+        if entry.position > full_until && entry.kind == UnitKind::Message {
+            entry.body = Body::Expired(body_hash(&entry.body));
+        }
+    }
+    Ok(Answer::Entries(translate::entries(entries)?))
+}
+
+fn body_hash(body: &Body) -> Digest {
+    match body {
+        Body::Kept(bytes) => ciphertext_hash(bytes),
+        Body::Expired(hash) => *hash,
+    }
+}
+
+/// What is new for a device.
+pub(crate) fn news(asker: &Asker) -> Result<Answer, NotDone> {
+    let store = &asker.shared.store;
+    let page = NewsPage {
+        after: None,
+        logs: limits::CONVERSATIONS,
+        direct_after: 0,
+        direct: limits::DIRECT_ITEMS,
+        direct_bytes: DIRECT_BYTES,
+    };
+    let news = store.news(asker.id, page)?;
+    let packages = store.key_package_count(asker.id)?;
+    let logs: Vec<_> = news.logs.into_iter().take(limits::CONVERSATIONS).map(translate::log_state).collect();
+    // [WIRE-08]
+    let mut room = limits::MESSAGE - 4096 - logs.len() * 64;
+    let mut more = news.more_logs.is_some() || news.more_direct;
+    let mut direct = Vec::new();
+    for item in &news.direct {
+        let item = translate::direct(item)?;
+        match room.checked_sub(translate::direct_size(&item)) {
+            Some(rest) if direct.len() < limits::DIRECT_ITEMS => room = rest,
+            _ => {
+                more = true;
+                break;
+            }
+        }
+        direct.push(item);
+    }
+    Ok(Answer::News(News {
+        logs: List::new(logs)?,
+        direct: List::new(direct)?,
+        more,
+        key_packages: u16::try_from(packages.one_time).unwrap_or(u16::MAX),
+        last_resort_used: packages.last_resort_used,
+    }))
+}
+
+/// Moves cursors. The store gathers these for a batch that is written anyway: a cursor that is lost in a crash only
+/// means that a device is offered again what it has.
+pub(crate) async fn advance(asker: &Arc<Asker>, ticket: Ticket, advance: Advance) {
+    let cursors = advance.cursors.into_iter().map(|cursor| (cursor.conversation, cursor.position)).collect();
+    let outcome = asker.shared.store.advance(asker.id, cursors, advance.direct).await;
+    asker.settle(ticket, outcome.map(|()| Answer::Done(Nothing {})).map_err(NotDone::from));
+}

@@ -1,0 +1,166 @@
+//! What all of a relay's tasks share (protocol-spec/07-delivery, section 1).
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use amanat_identity::{Authority, RelayKeys, Statement};
+use amanat_primitives::{StatementId, Timestamp};
+use amanat_store::{
+    blobs::Blobs,
+    relay::{Store, StoreError},
+};
+use amanat_wire::relay::{Answer, FromRelay, Refusal};
+use tokio::sync::{Semaphore, watch};
+
+use crate::{
+    admission::Admission,
+    board::{Board, Published},
+    live::Live,
+    outbox::Outbox,
+    rate::RateTable,
+    stats::{Counters, Stats, resident_kib},
+};
+
+/// The relay's clock. Tests give another; no program does.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The system's clock.
+pub(crate) fn system_clock() -> Clock {
+    Arc::new(|| SystemTime::now().into())
+}
+
+/// What the relay is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// Serving.
+    Open,
+    /// Told to stop.
+    Closing,
+    /// The store has failed: stop the process.
+    Failed,
+}
+
+/// Grants for whose reuse no second notice is due yet; beyond it the oldest is forgotten.
+const NOTICES: usize = 1024;
+/// One notice of a grant's reuse in this time.
+const NOTICE_EVERY: Duration = Duration::from_secs(3600);
+
+/// What all tasks share.
+pub(crate) struct Shared {
+    pub(crate) authority: Authority,
+    pub(crate) keys: RelayKeys,
+    /// The relay's own certificate, which goes into the chains of devices that it enrols.
+    pub(crate) certificate: Statement,
+    pub(crate) store: Store,
+    pub(crate) blobs: Blobs,
+    pub(crate) live: Live,
+    pub(crate) rates: RateTable,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) status: Board,
+    pub(crate) counters: Counters,
+    pub(crate) status_file: Option<PathBuf>,
+    pub(crate) clock: Clock,
+    pub(crate) phase: watch::Sender<Phase>,
+    /// One permit for each append under way.
+    pub(crate) appends: Arc<Semaphore>,
+    pub(crate) notices: Mutex<HashMap<StatementId, Instant>>,
+}
+
+impl Shared {
+    /// The relay's time.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Waits until the relay is told to stop, or fails.
+    pub(crate) async fn closing(&self) {
+        let mut phase = self.phase.subscribe();
+        // The sender lives in `self`.
+        let _ = phase.wait_for(|phase| *phase != Phase::Open).await;
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        *self.phase.borrow() == Phase::Open
+    }
+
+    /// The store cannot go on: so neither can the process.
+    pub(crate) fn fail(&self) {
+        self.phase.send_if_modified(|phase| {
+            let first = *phase != Phase::Failed;
+            if first {
+                tracing::error!("the store has failed; the relay stops");
+                *phase = Phase::Failed;
+            }
+            first
+        });
+    }
+
+    /// What a store's refusal is on the wire.
+    pub(crate) fn refusal(&self, error: StoreError) -> Answer {
+        Answer::Refused(match error {
+            StoreError::Conflict { last_commit } => return Answer::Conflict(last_commit),
+            StoreError::StaleEpoch { last_commit } => return Answer::StaleEpoch(last_commit),
+            StoreError::NotMember => Refusal::NotAllowed,
+            StoreError::Exists => Refusal::Exists,
+            StoreError::UnknownConversation => Refusal::Unknown,
+            StoreError::UnknownCommit | StoreError::Invalid => Refusal::Malformed,
+            StoreError::Full(quota) => {
+                tracing::warn!(%quota, "refused for want of room");
+                Refusal::Full
+            }
+            StoreError::Unknown => Refusal::Failed,
+            StoreError::Damaged => {
+                tracing::error!("a stored value is damaged: restore the store from a copy");
+                Refusal::Failed
+            }
+            StoreError::Fatal => {
+                self.fail();
+                Refusal::Failed
+            }
+        })
+    }
+
+    /// Tells every live link of a status statement.
+    pub(crate) fn push_status(&self, published: &Published) {
+        let message = FromRelay::PushStatus(published.clone());
+        self.live.for_each(|link| link.send(&message));
+    }
+
+    /// Ends every live link.
+    pub(crate) fn close_links(&self, refusal: Refusal, drain: bool) {
+        self.live.for_each(|link: &Arc<Outbox>| link.close(refusal, drain));
+    }
+
+    /// Whether a notice about this grant's reuse is due.
+    pub(crate) fn notice_due(&self, grant: StatementId, now: Instant) -> bool {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        if notices.get(&grant).is_some_and(|last| now.saturating_duration_since(*last) < NOTICE_EVERY) {
+            return false;
+        }
+        if notices.len() >= NOTICES
+            && let Some(oldest) = notices.iter().min_by_key(|(_, at)| **at).map(|(grant, _)| *grant)
+        {
+            notices.remove(&oldest);
+        }
+        notices.insert(grant, now);
+        true
+    }
+
+    /// Figures.
+    pub(crate) fn stats(&self) -> Stats {
+        let (links, half_open) = self.admission.count();
+        let store = self.store.stats();
+        Stats {
+            connections: links as u64,
+            half_open: half_open as u64,
+            syncs: store.syncs,
+            last_sync_micros: store.last_sync_micros,
+            resident_kib: resident_kib(),
+            ..self.counters.read()
+        }
+    }
+}

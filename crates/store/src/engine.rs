@@ -1,0 +1,394 @@
+//! Engine (protocol-spec/07-delivery, "Storage"): sled 0.34.7 under one rule, *durable means fsync has returned*.
+//!
+//! sled's own `flush()` is `sync_file_range` on Linux, which asks no disk to empty its cache and writes no file size:
+//! in a power cut it loses writes. So each batch is applied, flushed, and then `File::sync_all()` is called on sled's
+//! database file, through a handle of our own that is opened before sled writes anything, so that a write error which
+//! the kernel meets in the background is reported to us too.
+
+pub(crate) mod folder;
+pub(crate) mod group;
+pub(crate) mod tx;
+pub(crate) mod value;
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io,
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use self::{
+    folder::{Folder, Format},
+    tx::{Change, Old, Tx},
+    value::Stored,
+};
+use crate::{Damage, Health, OpenError, Stats, error::Fault, error::is_full};
+
+/// Key of the number of the last batch. No other key begins with its byte.
+const SEQUENCE: &[u8] = &[0];
+/// How often to try again when a reader looks at a split value in the moment in which it is replaced.
+const READ_AGAIN: usize = 8;
+/// How long an earlier handle of this process may take to let go of sled's file.
+const LET_GO: Duration = Duration::from_secs(5);
+
+const WORKING: u8 = 0;
+const FULL: u8 = 1;
+const FAILED: u8 = 2;
+const CLOSED: u8 = 3;
+
+/// How to open an engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) format: Format,
+    pub(crate) create: bool,
+    pub(crate) cache_bytes: u64,
+    pub(crate) free_floor: u64,
+}
+
+/// An open sled database with its lock. Shared by the writer, which alone commits, and by readers.
+pub(crate) struct Engine {
+    db: RwLock<Option<sled::Db>>,
+    folder: RwLock<Option<Folder>>,
+    file: File,
+    free_floor: u64,
+    state: AtomicU8,
+    /// Values as they were before the batch that is being made durable, for the keys that it guards.
+    shadow: RwLock<HashMap<Vec<u8>, Option<Vec<u8>>>>,
+    sequence: AtomicU64,
+    syncs: AtomicU64,
+    batches: AtomicU64,
+    last_sync_micros: AtomicU64,
+}
+
+impl Engine {
+    /// Opens or makes the database in `dir`.
+    pub(crate) fn open(dir: &Path, settings: Settings) -> Result<Self, OpenError> {
+        let (folder, new) = Folder::open(dir, settings.format, settings.create)?;
+        let watermark = folder.watermark();
+        if !new {
+            check_database(&folder, watermark)?;
+        }
+        let file = folder::open_rw(&folder.database())?;
+        let db = open_sled(&folder, settings.cache_bytes)?;
+        let engine = Self {
+            db: RwLock::new(Some(db)),
+            folder: RwLock::new(None),
+            file,
+            free_floor: settings.free_floor,
+            state: AtomicU8::new(WORKING),
+            shadow: RwLock::new(HashMap::new()),
+            sequence: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
+            batches: AtomicU64::new(0),
+            last_sync_micros: AtomicU64::new(0),
+        };
+        let sequence = match engine.get(SEQUENCE) {
+            Ok(found) => found.map_or(0, |bytes| bytes.try_into().map_or(0, u64::from_be_bytes)),
+            Err(_) => return Err(OpenError::Damaged(Damage::Unreadable)),
+        };
+        // sled takes a file that was cut short for one that was never longer, and opens it with what is left.
+        if sequence < watermark {
+            return Err(OpenError::Damaged(Damage::Truncated)); // [DELIV-06]
+        }
+        engine.sequence.store(sequence, Ordering::Release);
+        settle_folder(&engine.file, &folder, settings.format, new)?;
+        *engine.folder.write().unwrap_or_else(PoisonError::into_inner) = Some(folder);
+        Ok(engine)
+    }
+
+    /// A value, checked. It may be of a batch that is not durable yet: see [`published`](Self::published).
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.read(|db| self.look_up(db, key))
+    }
+
+    /// A value as it is on disk: one that a batch in progress replaces is shown as it was before. [DELIV-02]
+    pub(crate) fn published(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        // In this order: the batch notes the earlier value first, then applies the new one.
+        let current = self.get(key)?;
+        let shadow = self.shadow.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(shadow.get(key).cloned().unwrap_or(current))
+    }
+
+    /// Walks over the keys that begin with `prefix` and come after `after`, in order, until told to stop. `each` must
+    /// not call the engine.
+    pub(crate) fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        mut each: impl FnMut(&[u8], Vec<u8>) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        use std::ops::Bound;
+        let start = after.map_or(Bound::Included(prefix), Bound::Excluded);
+        self.read(|db| {
+            for item in db.range::<&[u8], _>((start, Bound::Unbounded)) {
+                let (key, stored) = item.map_err(|error| self.fault(&error))?;
+                if !key.starts_with(prefix) {
+                    break;
+                }
+                let payload = match value::read(&key, &stored)? {
+                    Stored::Whole(payload) => Some(payload.to_vec()),
+                    Stored::Split(_) => self.look_up(db, &key)?,
+                };
+                if let Some(payload) = payload
+                    && each(&key, payload).is_break()
+                {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes a batch durable: apply, flush, fsync. [DELIV-01]
+    pub(crate) fn commit(&self, tx: Tx<'_>) -> Result<(), Fault> {
+        self.check()?;
+        let Tx { changes, earlier, .. } = tx;
+        let number = self.sequence.load(Ordering::Acquire) + 1;
+        let batch = self.sled_batch(changes, number)?;
+        *self.shadow.write().unwrap_or_else(PoisonError::into_inner) = earlier;
+        let applied = self.read(|db| {
+            db.apply_batch(batch).map_err(|error| self.fault(&error))?;
+            db.flush().map_err(|error| self.fault(&error))?;
+            Ok(())
+        });
+        if let Err(fault) = applied {
+            // Memory is ahead of the disk now, even where sled only panicked: nothing more may be read or written.
+            self.shut(if fault == Fault::Full { FULL } else { FAILED });
+            return Err(self.check().err().unwrap_or(Fault::Fatal));
+        }
+        let before = Instant::now();
+        if let Err(error) = self.file.sync_all() {
+            // [DELIV-03] Never again: after a failed fsync the kernel may have thrown the pages away, and a second
+            // one would succeed without them.
+            tracing::error!(%error, "syncing the store failed; it is shut");
+            self.shut(if is_full(&error) { FULL } else { FAILED });
+            return Err(self.check().err().unwrap_or(Fault::Fatal));
+        }
+        let micros = u64::try_from(before.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.last_sync_micros.store(micros, Ordering::Relaxed);
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        self.sequence.store(number, Ordering::Release);
+        self.shadow.write().unwrap_or_else(PoisonError::into_inner).clear();
+        if let Some(folder) = &*self.folder.read().unwrap_or_else(PoisonError::into_inner)
+            && let Err(error) = folder.set_watermark(number)
+        {
+            // It only serves to notice a database that was cut short.
+            tracing::warn!(%error, "the store's watermark could not be written");
+        }
+        Ok(())
+    }
+
+    /// Whether so little space is left that nothing should be added. sled does survive a full disk, but has to be
+    /// opened again: so it is not left to come to that.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        let folder = self.folder.read().unwrap_or_else(PoisonError::into_inner);
+        folder.as_ref().and_then(|folder| folder.free_bytes().ok()).is_some_and(|free| free < self.free_floor)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        match self.state.load(Ordering::Acquire) {
+            WORKING => Ok(()),
+            FULL => Err(Fault::Full),
+            CLOSED => Err(Fault::Closed),
+            _ => Err(Fault::Fatal),
+        }
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        match self.state.load(Ordering::Acquire) {
+            WORKING => Health::Working,
+            FULL => Health::Full,
+            CLOSED => Health::Closed,
+            _ => Health::Failed,
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            syncs: self.syncs.load(Ordering::Relaxed),
+            batches: self.batches.load(Ordering::Relaxed),
+            entries: 0,
+            last_sync_micros: self.last_sync_micros.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Shuts the engine after a failure.
+    pub(crate) fn fail(&self) {
+        self.shut(FAILED);
+    }
+
+    /// Syncs a last time, lets go of the database and then of the lock.
+    pub(crate) fn close(&self) {
+        let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
+        // sled's own threads finish here; a panic of theirs at this point changes nothing that was acknowledged.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
+        if self.check().is_ok() {
+            let folder = self.folder.read().unwrap_or_else(PoisonError::into_inner);
+            let synced = self.file.sync_all().and_then(|()| folder.as_ref().map_or(Ok(()), Folder::sync_watermark));
+            if let Err(error) = synced {
+                tracing::error!(%error, "the last sync of the store failed");
+            }
+        }
+        self.shut(CLOSED);
+        drop(self.folder.write().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    fn shut(&self, state: u8) {
+        // The first reason stays.
+        let _ = self.state.compare_exchange(WORKING, state, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Runs sled code. Where sled meets damaged pages it often panics (`expect`, `unreachable!`); its state is behind
+    /// atomics and locks that do not poison, so the panic can be turned into an error here.
+    fn read<T>(&self, action: impl FnOnce(&sled::Db) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.check()?;
+        let guard = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        let db = guard.as_ref().ok_or(Fault::Closed)?;
+        catch_unwind(AssertUnwindSafe(|| action(db))).unwrap_or(Err(Fault::Damaged))
+    }
+
+    fn look_up(&self, db: &sled::Db, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        for _ in 0..READ_AGAIN {
+            let Some(stored) = db.get(key).map_err(|error| self.fault(&error))? else { return Ok(None) };
+            match value::read(key, &stored)? {
+                Stored::Whole(payload) => return Ok(Some(payload.to_vec())),
+                Stored::Split(head) => {
+                    if let Some(payload) = self.join(db, key, &head)? {
+                        return Ok(Some(payload));
+                    }
+                }
+            }
+        }
+        Err(Fault::Damaged)
+    }
+
+    /// The whole of a split value; none if a part is missing because the value was replaced meanwhile.
+    fn join(&self, db: &sled::Db, key: &[u8], head: &value::Split) -> Result<Option<Vec<u8>>, Fault> {
+        let mut whole = Vec::with_capacity(usize::try_from(head.length).unwrap_or(0).min(value::MAX_VALUE));
+        for part_key in value::part_keys(key, head) {
+            let Some(stored) = db.get(&part_key).map_err(|error| self.fault(&error))? else { return Ok(None) };
+            let Stored::Whole(chunk) = value::read(&part_key, &stored)? else { return Err(Fault::Damaged) };
+            whole.extend_from_slice(chunk);
+        }
+        if whole.len() as u64 != u64::from(head.length) || crc32fast::hash(&whole) != head.crc {
+            return Err(Fault::Damaged);
+        }
+        Ok(Some(whole))
+    }
+
+    fn sled_batch(&self, changes: HashMap<Vec<u8>, Change>, number: u64) -> Result<sled::Batch, Fault> {
+        let mut batch = sled::Batch::default();
+        for (key, change) in changes {
+            if change.old == Old::Any {
+                self.remove_parts(&mut batch, &key)?;
+            }
+            match change.value {
+                None => batch.remove(key),
+                Some(payload) if payload.len() <= value::PART => {
+                    let stored = value::whole(&key, &payload);
+                    batch.insert(key, stored);
+                }
+                Some(payload) => {
+                    let (head, parts) = value::split(&key, &payload, number);
+                    batch.insert(key, head);
+                    for (part_key, part) in parts {
+                        batch.insert(part_key, part);
+                    }
+                }
+            }
+        }
+        batch.insert(SEQUENCE, value::whole(SEQUENCE, &number.to_be_bytes()));
+        Ok(batch)
+    }
+
+    fn remove_parts(&self, batch: &mut sled::Batch, key: &[u8]) -> Result<(), Fault> {
+        self.read(|db| {
+            if let Some(stored) = db.get(key).map_err(|error| self.fault(&error))?
+                && let Ok(Stored::Split(head)) = value::read(key, &stored)
+            {
+                for part_key in value::part_keys(key, &head) {
+                    batch.remove(part_key);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn fault(&self, error: &sled::Error) -> Fault {
+        tracing::error!(%error, "the database engine reports an error");
+        match error {
+            sled::Error::Io(error) if is_full(error) => {
+                self.shut(FULL);
+                Fault::Full
+            }
+            sled::Error::Corruption { .. } => Fault::Damaged,
+            _ => {
+                self.shut(FAILED);
+                Fault::Fatal
+            }
+        }
+    }
+}
+
+/// Looks at the database file before sled does, for what sled would take for a new database.
+fn check_database(folder: &Folder, watermark: u64) -> Result<(), OpenError> {
+    match std::fs::metadata(folder.database()) {
+        Ok(metadata) if metadata.len() == 0 && watermark > 0 => Err(OpenError::Damaged(Damage::Truncated)),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::Damaged(Damage::Truncated)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open_sled(folder: &Folder, cache_bytes: u64) -> Result<sled::Db, OpenError> {
+    let deadline = Instant::now() + LET_GO;
+    loop {
+        // sled reads its file with `unwrap` and `assert!` in many places: on a damaged one, opening may panic. It
+        // holds nothing of ours at that point, and what it opened is dropped by the unwinding.
+        let opened =
+            catch_unwind(|| sled::Config::new().path(folder.dir()).cache_capacity(cache_bytes.max(1 << 20)).open());
+        match opened {
+            Ok(Ok(db)) => return Ok(db),
+            // We hold the folder's lock, so sled's own can only be held by a dying handle of this process, whose
+            // background threads have not let go yet.
+            Ok(Err(sled::Error::Io(error))) if error.kind() == io::ErrorKind::Other => {
+                if Instant::now() > deadline {
+                    return Err(OpenError::InUse);
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Ok(Err(sled::Error::Io(error))) => return Err(error.into()),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the database engine cannot open its file");
+                return Err(OpenError::Damaged(Damage::Unreadable));
+            }
+            Err(_) => return Err(OpenError::Damaged(Damage::Unreadable)),
+        }
+    }
+}
+
+/// Makes durable what opening has changed: recovery writes to the database and renames its snapshot. For a new store,
+/// also every file's name, and last of all the marker.
+fn settle_folder(file: &File, folder: &Folder, format: Format, new: bool) -> Result<(), OpenError> {
+    file.sync_all()?;
+    if new {
+        File::open(folder.dir().join("conf"))?.sync_all()?;
+        folder::sync_dir(&folder.dir().join("blobs"))?;
+    }
+    folder::sync_dir(folder.dir())?;
+    if new {
+        if let Some(parent) = std::path::absolute(folder.dir())?.parent() {
+            folder::sync_dir(parent)?;
+        }
+        folder.write_marker(format)?;
+    }
+    Ok(())
+}

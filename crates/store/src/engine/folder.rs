@@ -1,0 +1,197 @@
+//! A store's folder (protocol-spec/07-delivery, "Storage"): lock, format marker, watermark, and the syncing of folders.
+//!
+//! ```text
+//! lock         held for as long as the store is open
+//! format       what the folder holds; written last when it is made
+//! watermark    number of the last batch known to be synced
+//! db conf blobs snap.*      sled's
+//! ```
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Damage, OpenError,
+    layout::{Reader, Writer},
+};
+
+/// What a folder holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Format {
+    /// One word.
+    pub(crate) kind: &'static str,
+    /// From 1.
+    pub(crate) version: u32,
+}
+
+/// An open folder. Dropping it releases the lock.
+pub(crate) struct Folder {
+    dir: PathBuf,
+    watermark: File,
+    _lock: File,
+}
+
+/// Names that a store's folder may contain; anything else in a folder without a marker means that it is somebody else's.
+const OWN: [&str; 9] = ["lock", "format", "format.new", "watermark", "db", "conf", "blobs", "bodies", "documents"];
+
+impl Folder {
+    /// Takes the lock and reads the marker. Says whether the store has yet to be made.
+    pub(crate) fn open(dir: &Path, format: Format, create: bool) -> Result<(Self, bool), OpenError> {
+        if !dir.is_dir() {
+            if !create {
+                return Err(OpenError::Missing);
+            }
+            create_dir(dir)?;
+        }
+        let marked = read_marker(dir, format)?;
+        if !marked {
+            check_own(dir)?;
+            if !create && !dir.join("db").exists() {
+                return Err(OpenError::Missing);
+            }
+        }
+        let lock = open_rw(&dir.join("lock"))?;
+        // [DELIV-05]
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => OpenError::InUse,
+            TryLockError::Error(error) => error.into(),
+        })?;
+        // Read again: the process that held the lock may have just finished making the store.
+        let marked = read_marker(dir, format)?;
+        let watermark = open_rw(&dir.join("watermark"))?;
+        let folder = Self { dir: dir.to_owned(), watermark, _lock: lock };
+        if !marked && folder.watermark() > 0 {
+            // Batches were acknowledged here, so the marker was there and is lost.
+            return Err(OpenError::Damaged(Damage::Marker));
+        }
+        Ok((folder, !marked))
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// sled's one database file: what has to be synced.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.join("db")
+    }
+
+    /// Writes the marker, once everything else of a new store is durable: without it, the store does not exist.
+    pub(crate) fn write_marker(&self, format: Format) -> io::Result<()> {
+        let text = marker(format.kind, format.version);
+        let path = self.dir.join("format.new");
+        let mut file = open_rw(&path)?;
+        file.set_len(0)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        self.watermark.sync_all()?;
+        fs::rename(&path, self.dir.join("format"))?;
+        sync_dir(&self.dir)
+    }
+
+    /// Number of a batch that was synced. A power cut may take this note back to an earlier number, never beyond the
+    /// truth: it is written after the sync, and not synced itself.
+    pub(crate) fn watermark(&self) -> u64 {
+        let mut bytes = [0; 12];
+        if self.watermark.read_exact_at(&mut bytes, 0).is_err() {
+            return 0;
+        }
+        let mut reader = Reader::new(&bytes);
+        match (reader.u64(), reader.u32()) {
+            (Ok(number), Ok(crc)) if crc == crc32fast::hash(&number.to_be_bytes()) => number,
+            _ => 0,
+        }
+    }
+
+    /// Notes that batch `number` is synced.
+    pub(crate) fn set_watermark(&self, number: u64) -> io::Result<()> {
+        let crc = crc32fast::hash(&number.to_be_bytes());
+        self.watermark.write_all_at(&Writer::default().u64(number).u32(crc).finish(), 0)
+    }
+
+    /// Makes the note durable: at the end.
+    pub(crate) fn sync_watermark(&self) -> io::Result<()> {
+        self.watermark.sync_all()
+    }
+
+    /// Free bytes for this process on the folder's file system.
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        free_bytes(&self.dir)
+    }
+}
+
+/// Free bytes for this process on the file system of `path`.
+pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(path)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Makes `dir` and what is missing above it, readable by its owner alone, and all of that durable.
+pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
+    let absolute = std::path::absolute(dir)?;
+    let missing: Vec<&Path> = absolute.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(&absolute)?;
+    for new in missing.into_iter().rev() {
+        if let Some(parent) = new.parent() {
+            sync_dir(parent)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes what was created, renamed or removed in a folder durable.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Opens a file for reading and writing, making it if needed, readable by its owner alone.
+pub(crate) fn open_rw(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn marker(kind: &str, version: u32) -> String {
+    let text = format!("amanat-store {kind} {version}");
+    let crc = crc32fast::hash(text.as_bytes());
+    format!("{text} {crc:08x}\n")
+}
+
+/// Whether the marker is there and says `format`.
+fn read_marker(dir: &Path, format: Format) -> Result<bool, OpenError> {
+    let mut text = String::new();
+    match File::open(dir.join("format")) {
+        Ok(file) => file.take(256).read_to_string(&mut text).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => OpenError::Damaged(Damage::Marker),
+            _ => error.into(),
+        })?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let [name, kind, version, _crc] = words.as_slice() else { return Err(OpenError::Damaged(Damage::Marker)) };
+    let found: u32 = version.parse().map_err(|_| OpenError::Damaged(Damage::Marker))?;
+    if *name != "amanat-store" || text != marker(kind, found) {
+        return Err(OpenError::Damaged(Damage::Marker));
+    }
+    if *kind != format.kind {
+        return Err(OpenError::Foreign);
+    }
+    if found > format.version {
+        return Err(OpenError::Newer { found, known: format.version });
+    }
+    Ok(true)
+}
+
+fn check_own(dir: &Path) -> Result<(), OpenError> {
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let own = name.to_str().is_some_and(|name| OWN.contains(&name) || name.starts_with("snap."));
+        if !own {
+            return Err(OpenError::Foreign);
+        }
+    }
+    Ok(())
+}

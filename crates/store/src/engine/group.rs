@@ -1,0 +1,233 @@
+//! Group commit (protocol-spec/07-delivery, "Storage"): one writer thread, whose callers share each sync.
+//!
+//! Jobs wait in a bounded queue. The writer takes all that wait (up to a limit), lets the [`Worker`] turn them into one
+//! batch, makes that durable, and only then has their answers released. While it syncs, the next jobs gather.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+
+use super::{Engine, tx::Tx};
+use crate::error::Fault;
+
+/// Most jobs in one batch: enough for 1024 waiting callers to share a sync.
+const BATCH_JOBS: usize = 2_048;
+/// A batch that has grown to this size takes no further job. Far below the least free space that is kept.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// How long a blocking caller naps while the queue is full.
+const NAP: Duration = Duration::from_millis(1);
+
+/// What the writer thread does with jobs.
+pub(crate) trait Worker: Send + 'static {
+    /// A request, with where its answer goes.
+    type Job: Send + 'static;
+
+    /// Carries a job out on the batch. `full`: the disk is nearly full, so only jobs that free space may add to it.
+    fn take(&mut self, job: Self::Job, tx: &mut Tx<'_>, full: bool);
+
+    /// When work that was put off has to be done at the latest.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Adds work that was put off: to a batch that is about to be written, because it is due, or because this is the
+    /// `last` batch.
+    fn take_put_off(&mut self, _tx: &mut Tx<'_>, _last: bool) {}
+
+    /// Makes durable what the batch refers to outside the database.
+    fn prepare(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Releases the answers of all jobs since the last call: the batch is durable, or not.
+    fn settle(&mut self, outcome: Result<(), Fault>);
+}
+
+enum Message<J> {
+    Job(J, OwnedSemaphorePermit),
+    Stop,
+}
+
+/// Where a writer's answer goes.
+pub(crate) enum Reply<T> {
+    /// To a task.
+    Task(oneshot::Sender<T>),
+    /// To a blocked thread.
+    Thread(SyncSender<T>),
+}
+
+impl<T> Reply<T> {
+    /// Answers. A caller that has gone away is no fault.
+    pub(crate) fn send(self, answer: T) {
+        match self {
+            Self::Task(sender) => drop(sender.send(answer)),
+            Self::Thread(sender) => drop(sender.send(answer)),
+        }
+    }
+}
+
+/// The caller's side of the writer thread.
+pub(crate) struct Group<J> {
+    queue: SyncSender<Message<J>>,
+    permits: Arc<Semaphore>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    closed: AtomicBool,
+}
+
+impl<J: Send + 'static> Group<J> {
+    /// Starts the writer with room for `length` waiting jobs.
+    pub(crate) fn start<W: Worker<Job = J>>(
+        name: &str,
+        engine: Arc<Engine>,
+        worker: W,
+        length: usize,
+    ) -> std::io::Result<Self> {
+        // One more than there are permits, for `Stop`: so a send with a permit never blocks.
+        let length = length.clamp(1, Semaphore::MAX_PERMITS.min(1 << 20));
+        let (queue, jobs) = sync_channel(length + 1);
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let ran = catch_unwind(AssertUnwindSafe(|| run(&engine, worker, &jobs)));
+            if ran.is_err() {
+                tracing::error!("the store's writer failed; the store is shut");
+                engine.fail();
+            }
+        })?;
+        Ok(Self {
+            queue,
+            permits: Arc::new(Semaphore::new(length)),
+            thread: Mutex::new(Some(thread)),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Queues a job, waiting for room.
+    pub(crate) async fn send(&self, job: J) -> Result<(), Fault> {
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| Fault::Closed)?;
+        self.queue.try_send(Message::Job(job, permit)).map_err(|_| Fault::Closed)
+    }
+
+    /// Queues a job from a thread that may block. It may be one of an async runtime: nothing here panics there.
+    pub(crate) fn send_blocking(&self, job: J) -> Result<(), Fault> {
+        loop {
+            match self.permits.clone().try_acquire_owned() {
+                Ok(permit) => return self.queue.try_send(Message::Job(job, permit)).map_err(|_| Fault::Closed),
+                Err(TryAcquireError::Closed) => return Err(Fault::Closed),
+                Err(TryAcquireError::NoPermits) => std::thread::sleep(NAP),
+            }
+        }
+    }
+
+    /// Queues a job and waits for its answer; none if the writer stopped in between.
+    pub(crate) async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> J) -> Result<Option<T>, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.send(job(Reply::Task(reply))).await?;
+        Ok(answer.await.ok())
+    }
+
+    /// Takes no more jobs, carries out those that wait, and ends the thread.
+    pub(crate) fn stop(&self) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            self.permits.close();
+            // Fails only when the thread has already gone.
+            drop(self.queue.send(Message::Stop));
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            drop(thread.join());
+        }
+    }
+}
+
+impl<J> Drop for Group<J> {
+    fn drop(&mut self) {
+        self.permits.close();
+        drop(self.queue.try_send(Message::Stop));
+        if let Ok(Some(thread)) = self.thread.get_mut().map(Option::take) {
+            drop(thread.join());
+        }
+    }
+}
+
+fn run<W: Worker>(engine: &Engine, mut worker: W, jobs: &Receiver<Message<W::Job>>) {
+    loop {
+        let (first, stop) = match wait(jobs, worker.due()) {
+            Wait::Job(job) => (Some(job), false),
+            Wait::Due => (None, false),
+            Wait::Stop => (None, true),
+        };
+        let stop = batch(engine, &mut worker, jobs, first, stop) || stop;
+        if stop {
+            // Permits are closed: what is still in the queue came before.
+            while let Ok(message) = jobs.try_recv() {
+                if let Message::Job(job, _permit) = message {
+                    batch(engine, &mut worker, jobs, Some(job), false);
+                }
+            }
+            batch(engine, &mut worker, jobs, None, true);
+            engine.close();
+            return;
+        }
+    }
+}
+
+enum Wait<J> {
+    Job(J),
+    Due,
+    Stop,
+}
+
+fn wait<J>(jobs: &Receiver<Message<J>>, due: Option<Instant>) -> Wait<J> {
+    let received = match due {
+        None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        Some(due) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
+    };
+    match received {
+        Ok(Message::Job(job, _permit)) => Wait::Job(job),
+        Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => Wait::Stop,
+        Err(RecvTimeoutError::Timeout) => Wait::Due,
+    }
+}
+
+/// One batch from taking to settling. Says whether to stop after it.
+fn batch<W: Worker>(
+    engine: &Engine,
+    worker: &mut W,
+    jobs: &Receiver<Message<W::Job>>,
+    mut next: Option<W::Job>,
+    last: bool,
+) -> bool {
+    let mut tx = Tx::new(engine);
+    let full = engine.is_nearly_full();
+    let mut taken = 0;
+    let mut stop = false;
+    while let Some(job) = next.take() {
+        worker.take(job, &mut tx, full);
+        taken += 1;
+        if taken >= BATCH_JOBS || tx.bytes() >= BATCH_BYTES {
+            break;
+        }
+        match jobs.try_recv() {
+            Ok(Message::Job(job, _permit)) => next = Some(job),
+            Ok(Message::Stop) => stop = true,
+            Err(_) => {}
+        }
+    }
+    worker.take_put_off(&mut tx, last);
+    let outcome = if tx.is_empty() { engine.check() } else { prepare(engine, worker).and_then(|()| engine.commit(tx)) };
+    worker.settle(outcome);
+    stop
+}
+
+fn prepare<W: Worker>(engine: &Engine, worker: &mut W) -> Result<(), Fault> {
+    // Jobs of this batch have been carried out in the worker's memory: it cannot go on without the batch.
+    worker.prepare().inspect_err(|_| engine.fail())
+}

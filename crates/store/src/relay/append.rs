@@ -1,0 +1,352 @@
+//! Appending (protocol-spec/07-delivery, "Storage"): positions, compare-and-set, rosters, the running hash.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
+use amanat_wire::log::{RetentionClass, UnitKind, running_hash};
+
+use super::{
+    ReceiptInput,
+    bodies::INLINE,
+    error::{Quota, StoreError},
+    keys,
+    record::{Chain, DirectRecord, EntryRecord, Head, Link, Place, encode_devices},
+    types::{Appended, Body, DirectItem, DirectPart, Entry, Origin, Published, Unit},
+    writer::{Log, Outcome, Writer, readers, roster},
+};
+use crate::{
+    engine::tx::{Old, Tx},
+    error::Fault,
+};
+
+/// A message may be this many commits behind, not more.
+const COMMITS_BEHIND: usize = 2;
+/// Commits are kept this long, whatever their class: whoever is away needs them to follow.
+pub(crate) const COMMIT_CLASS: RetentionClass = RetentionClass::Month;
+/// What an entry counts against the quota beside its body.
+pub(crate) const ENTRY_BYTES: u64 = 256;
+
+impl Writer {
+    /// Appends a unit, or finds it. Says whether it is new.
+    pub(crate) fn append(&mut self, tx: &mut Tx<'_>, unit: Unit, hash: Digest) -> Result<(Appended, bool), StoreError> {
+        if let Some(before) = find(tx, &unit)? {
+            return Ok((before, false)); // [DELIV-10]
+        }
+        self.check(&unit)?;
+        match unit.kind {
+            UnitKind::Create => self.create(tx, unit, hash),
+            UnitKind::Commit => self.commit(tx, unit, hash),
+            UnitKind::Message => self.message(tx, unit, hash),
+        }
+        .map(|appended| (appended, true))
+    }
+
+    /// What can be seen from the unit alone.
+    fn check(&self, unit: &Unit) -> Result<(), StoreError> {
+        let changes = !unit.roster_add.is_empty() || !unit.roster_remove.is_empty() || !unit.direct.is_empty();
+        let shape = match unit.kind {
+            UnitKind::Create => unit.seen_commit == 0 && unit.accepted_commit == 0 && unit.roster_remove.is_empty(),
+            UnitKind::Commit => unit.accepted_commit > 0 && unit.accepted_commit <= unit.seen_commit,
+            UnitKind::Message => !changes && unit.shared.is_none(),
+        };
+        let sizes = unit.body.len() <= self.limits.body
+            && unit.shared.as_ref().is_none_or(|shared| shared.len() <= self.limits.body)
+            && unit.direct.iter().all(|part| part.body.len() <= self.limits.direct_body);
+        let to_joiners = unit.direct.iter().all(|part| unit.roster_add.contains(&part.device));
+        if shape && sizes && to_joiners { Ok(()) } else { Err(StoreError::Invalid) }
+    }
+
+    fn create(&mut self, tx: &mut Tx<'_>, unit: Unit, hash: Digest) -> Result<Appended, StoreError> {
+        if self.log(tx, &unit.conversation)?.is_some() {
+            return Err(StoreError::Exists);
+        }
+        let members: BTreeSet<DeviceId> = unit.roster_add.iter().copied().chain([unit.author]).collect();
+        let members: Arc<[DeviceId]> = members.into_iter().collect();
+        let log = Log { head: Head::EMPTY, chain: Chain::default(), members: Arc::new([]), readers: Arc::new([]) };
+        self.logs.insert(unit.conversation, log);
+        let link = Link { position: 1, accepted: 0, roster_at: 1 };
+        self.change_roster(tx, &unit.conversation, link, members)?;
+        self.write(tx, unit, hash)
+    }
+
+    fn commit(&mut self, tx: &mut Tx<'_>, unit: Unit, hash: Digest) -> Result<Appended, StoreError> {
+        let log = self.log(tx, &unit.conversation)?.ok_or(StoreError::UnknownConversation)?;
+        let last = log.chain.last()?;
+        if log.readers.binary_search(&unit.author).is_err() {
+            return Err(StoreError::NotMember);
+        }
+        if unit.seen_commit != last.position {
+            return Err(StoreError::Conflict { last_commit: last.position }); // [DELIV-11]
+        }
+        let accepted = log.chain.find(unit.accepted_commit).ok_or(StoreError::UnknownCommit)?;
+        let position = log.head.position + 1;
+        let members = log.members.clone();
+        let base = if accepted == last { members } else { roster(tx, &unit.conversation, accepted)? };
+        if base.binary_search(&unit.author).is_err() {
+            return Err(StoreError::NotMember);
+        }
+        // [DELIV-13]
+        let mut after: BTreeSet<DeviceId> = base.iter().copied().collect();
+        for device in &unit.roster_remove {
+            after.remove(device);
+        }
+        after.extend(&unit.roster_add);
+        let after: Arc<[DeviceId]> = after.into_iter().collect();
+        let roster_at = if after == base { accepted.roster_at } else { position };
+        let link = Link { position, accepted: accepted.position, roster_at };
+        self.change_roster(tx, &unit.conversation, link, after)?;
+        self.write(tx, unit, hash)
+    }
+
+    fn message(&mut self, tx: &mut Tx<'_>, unit: Unit, hash: Digest) -> Result<Appended, StoreError> {
+        let log = self.log(tx, &unit.conversation)?.ok_or(StoreError::UnknownConversation)?;
+        if log.members.binary_search(&unit.author).is_err() {
+            return Err(StoreError::NotMember);
+        }
+        let last_commit = log.chain.last()?.position;
+        let behind = log.chain.0.iter().rev().take_while(|link| link.position > unit.seen_commit).count();
+        if behind > COMMITS_BEHIND {
+            return Err(StoreError::StaleEpoch { last_commit }); // [DELIV-12]
+        }
+        self.write(tx, unit, hash)
+    }
+
+    /// Puts a commit into the chain, and its roster in force: cursors for who is new, none for who has gone for good.
+    fn change_roster(
+        &mut self,
+        tx: &mut Tx<'_>,
+        id: &ConversationId,
+        link: Link,
+        members: Arc<[DeviceId]>,
+    ) -> Result<(), StoreError> {
+        if members.len() > self.limits.roster {
+            return Err(StoreError::Full(Quota::Roster));
+        }
+        if link.roster_at == link.position {
+            tx.put(keys::roster(id, link.position), encode_devices(&members), Old::Whole);
+        }
+        let log = self.log(tx, id)?.ok_or(Fault::Damaged)?;
+        let before = log.readers.clone();
+        log.chain.0.push(link);
+        let readers = readers(tx, id, &log.chain, link, &members)?;
+        trim(tx, id, &mut log.chain);
+        log.members = members;
+        log.readers = readers.clone();
+        tx.put_guarded(keys::chain(id), log.chain.encode(), Old::Whole)?;
+        for device in readers.iter().filter(|device| before.binary_search(device).is_err()) {
+            // From just before this commit, whose receipt and running hash the newcomer needs.
+            tx.put(keys::cursor(device, id), (link.position - 1).to_be_bytes().to_vec(), Old::Whole);
+            let most = self.limits.conversations_per_device;
+            let state = self.device(tx, device)?;
+            if state.conversations >= most {
+                return Err(StoreError::Full(Quota::Conversations));
+            }
+            state.conversations += 1;
+            self.save_device(tx, device)?;
+        }
+        for device in before.iter().filter(|device| readers.binary_search(device).is_err()) {
+            tx.delete(keys::cursor(device, id), Old::Whole);
+            let state = self.device(tx, device)?;
+            state.conversations = state.conversations.saturating_sub(1);
+            self.save_device(tx, device)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the entry and all that comes with it.
+    fn write(&mut self, tx: &mut Tx<'_>, unit: Unit, hash: Digest) -> Result<Appended, StoreError> {
+        let log = self.logs.get(&unit.conversation).ok_or(Fault::Damaged)?;
+        let is_commit = unit.kind != UnitKind::Message;
+        let position = log.head.position + 1;
+        let stamp = unit.now.max(log.head.stamp);
+        let running = running_hash(&log.head.running, &hash); // [DELIV-14]
+        let receipt = is_commit.then(|| {
+            (self.sign)(&ReceiptInput {
+                conversation: unit.conversation,
+                position,
+                commit_hash: hash,
+                stamp,
+                previous_receipt_hash: log.head.last_receipt,
+            })
+        });
+        let kept = log.head.kept_bytes + unit.body.len() as u64 + ENTRY_BYTES;
+        if kept > self.limits.conversation_bytes {
+            return Err(StoreError::Full(Quota::ConversationBytes));
+        }
+        let class = if is_commit { COMMIT_CLASS } else { unit.class };
+        log.head.position = position;
+        log.head.running = running;
+        log.head.stamp = stamp;
+        log.head.kept_bytes = kept;
+        log.head.next_expiry = log.head.next_expiry.min(stamp.after(class.span()));
+        let recipients = if is_commit { log.readers.clone() } else { log.members.clone() };
+        let receipt = receipt.map(|receipt| {
+            log.head.last_receipt = receipt.hash;
+            receipt.bytes
+        });
+        tx.put_guarded(keys::head(&unit.conversation), log.head.encode(), Old::Whole)?;
+        let mut body = unit.body;
+        let place = if body.len() <= INLINE {
+            Place::Inline(std::mem::take(&mut body))
+        } else {
+            let (hash, length) = self.bodies.keep(tx, &body, 1)?;
+            Place::Counted(hash, length)
+        };
+        let record = EntryRecord {
+            kind: unit.kind,
+            class,
+            stamp,
+            author: unit.author,
+            unit: unit.id,
+            seen_commit: unit.seen_commit,
+            accepted_commit: unit.accepted_commit,
+            running,
+            receipt: receipt.clone().unwrap_or_default(),
+            place,
+        };
+        tx.put(keys::entry(&unit.conversation, position), record.encode(), Old::Whole);
+        tx.put(keys::unit(&unit.conversation, &unit.id), position.to_be_bytes().to_vec(), Old::Whole);
+        let entry = Arc::new(published(position, record, body));
+        self.outcomes.push(Outcome::Publish(Published::Entry { conversation: unit.conversation, entry, recipients }));
+        if !unit.direct.is_empty() {
+            let origin = Origin {
+                conversation: unit.conversation,
+                position,
+                running,
+                author: unit.author,
+                receipt: receipt.clone(),
+            };
+            self.post(tx, unit.direct, unit.shared.as_deref(), Some(&origin), stamp)?;
+        }
+        Ok(Appended { position, stamp, running, receipt })
+    }
+
+    /// Queues direct items.
+    pub(crate) fn post(
+        &mut self,
+        tx: &mut Tx<'_>,
+        parts: Vec<DirectPart>,
+        shared: Option<&[u8]>,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sharing = parts.iter().filter(|part| part.with_shared).count();
+        let kept = match shared {
+            Some(bytes) if sharing > 0 => {
+                Some(self.bodies.keep(tx, bytes, u32::try_from(sharing).map_err(|_| StoreError::Invalid)?)?)
+            }
+            Some(_) => None,
+            None if sharing > 0 => return Err(StoreError::Invalid),
+            None => None,
+        };
+        let shared = shared.filter(|_| sharing > 0).map(|bytes| Arc::new(bytes.to_vec()));
+        for part in parts {
+            if part.body.len() > self.limits.direct_body {
+                return Err(StoreError::Invalid);
+            }
+            let most = self.limits.direct_items;
+            let state = self.device(tx, &part.device)?;
+            if state.direct_next - state.direct_first >= most {
+                return Err(StoreError::Full(Quota::DirectItems));
+            }
+            let number = state.direct_next;
+            state.direct_next += 1;
+            self.save_device(tx, &part.device)?;
+            let record = DirectRecord {
+                kind: part.kind,
+                stamp: now,
+                origin: origin.cloned(),
+                shared: kept.filter(|_| part.with_shared),
+                body: part.body,
+            };
+            tx.put(keys::direct(&part.device, number), record.encode(), Old::Whole);
+            let item = DirectItem {
+                number,
+                kind: record.kind,
+                stamp: now,
+                origin: record.origin,
+                body: record.body,
+                shared: shared.clone().filter(|_| part.with_shared),
+            };
+            self.outcomes.push(Outcome::Publish(Published::Direct { device: part.device, item: Arc::new(item) }));
+        }
+        Ok(())
+    }
+
+    /// Removes a device's direct items up to `up_to`, at most `budget`. Says how many.
+    pub(crate) fn drop_directs(
+        &mut self,
+        tx: &mut Tx<'_>,
+        device: &DeviceId,
+        up_to: u64,
+        budget: usize,
+    ) -> Result<u64, Fault> {
+        let state = self.device(tx, device)?;
+        let first = state.direct_first;
+        let end = state.direct_next.min(up_to.saturating_add(1)).min(first.saturating_add(budget as u64));
+        if end <= first {
+            return Ok(0);
+        }
+        state.direct_first = end;
+        self.save_device(tx, device)?;
+        for number in first..end {
+            let key = keys::direct(device, number);
+            let shared = match tx.get(&key).map(|stored| stored.map(|bytes| DirectRecord::decode(&bytes))) {
+                Ok(Some(Ok(record))) => record.shared,
+                // A damaged item must not stand in the way of the queue; at worst its shared bytes stay.
+                Ok(Some(Err(_)) | None) | Err(Fault::Damaged) => None,
+                Err(fault) => return Err(fault),
+            };
+            if let Some((hash, _)) = shared
+                && self.bodies.release(tx, &hash).is_err()
+            {
+                tracing::warn!("shared bytes of a direct item could not be released");
+            }
+            tx.delete(key, Old::Any);
+        }
+        Ok(end - first)
+    }
+}
+
+/// What was appended with this id before.
+fn find(tx: &Tx<'_>, unit: &Unit) -> Result<Option<Appended>, StoreError> {
+    let Some(stored) = tx.get(&keys::unit(&unit.conversation, &unit.id))? else { return Ok(None) };
+    let position = u64::from_be_bytes(stored.try_into().map_err(|_| Fault::Damaged)?);
+    let stored = tx.get(&keys::entry(&unit.conversation, position))?.ok_or(Fault::Damaged)?;
+    let record = EntryRecord::decode(&stored)?;
+    if record.author != unit.author {
+        return Err(StoreError::Exists);
+    }
+    let receipt = Some(record.receipt).filter(|receipt| !receipt.is_empty());
+    Ok(Some(Appended { position, stamp: record.stamp, running: record.running, receipt }))
+}
+
+/// Forgets the oldest commits, and rosters that no remembered commit has.
+fn trim(tx: &mut Tx<'_>, id: &ConversationId, chain: &mut Chain) {
+    while chain.0.len() > Chain::LENGTH {
+        let oldest = chain.0.remove(0);
+        if !chain.0.iter().any(|link| link.roster_at == oldest.roster_at) {
+            tx.delete(keys::roster(id, oldest.roster_at), Old::Any);
+        }
+    }
+}
+
+fn published(position: u64, record: EntryRecord, body: Vec<u8>) -> Entry {
+    let body = match record.place {
+        Place::Inline(bytes) => bytes,
+        Place::Counted(..) | Place::Gone(_) => body,
+    };
+    Entry {
+        position,
+        kind: record.kind,
+        class: record.class,
+        stamp: record.stamp,
+        author: record.author,
+        unit: record.unit,
+        seen_commit: record.seen_commit,
+        accepted_commit: record.accepted_commit,
+        running: record.running,
+        receipt: Some(record.receipt).filter(|receipt| !receipt.is_empty()),
+        body: Body::Kept(body),
+    }
+}

@@ -1,0 +1,367 @@
+//! The relay's writer (protocol-spec/07-delivery, "Storage"): carries verbs out, one after the other, on one batch.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
+
+use super::{
+    Limits, OnPublished, SignReceipt,
+    bodies::Bodies,
+    error::StoreError,
+    keys,
+    record::{Chain, DeviceState, Head, Link, decode_devices},
+    sweep::SweepState,
+    types::{Appended, Claimed, DirectPart, Expected, Published, Put, Redeemed, Redemption, StatusPut, Swept, Unit},
+};
+use crate::{
+    OpenError,
+    engine::{
+        Engine,
+        group::{Reply, Worker},
+        tx::{Old, Tx},
+    },
+    error::Fault,
+    recent::Recent,
+};
+
+/// Logs and devices whose state is kept in memory.
+const RECENT: usize = 8_192;
+/// How long cursors may wait for a batch that is written anyway.
+const CURSORS_WAIT: Duration = Duration::from_millis(200);
+/// Waiting cursors beyond which a batch is written at once.
+const CURSORS_MAX: usize = 65_536;
+
+/// Where the answer to a verb goes.
+pub(crate) type Answer<T> = Reply<Result<T, StoreError>>;
+
+/// A verb that changes the store.
+pub(crate) enum Job {
+    Append(Box<Unit>, Digest, Answer<Appended>),
+    PostDirect(Vec<DirectPart>, Option<Vec<u8>>, Timestamp, Answer<()>),
+    Advance(DeviceId, Vec<(ConversationId, u64)>, u64),
+    Sweep(Timestamp, usize, Answer<Swept>),
+    PutKeyPackages(DeviceId, Vec<Vec<u8>>, Option<Vec<u8>>, u64, Answer<()>),
+    ClaimKeyPackage(DeviceId, Answer<Option<Claimed>>),
+    DropKeyPackages(DeviceId, Answer<()>),
+    Redeem(Box<Redemption>, Answer<Redeemed>),
+    PutStatement(u8, Vec<u8>, Vec<u8>, Expected, Answer<Put>),
+    PutStatus(u64, Vec<u8>, Answer<StatusPut>),
+    Flush(Answer<()>),
+}
+
+/// What is released when the batch is durable, in this order.
+pub(crate) enum Outcome {
+    Answer(Box<dyn FnOnce(Result<(), Fault>) + Send>),
+    Publish(Published),
+}
+
+/// A log as the writer keeps it in memory.
+pub(crate) struct Log {
+    pub(crate) head: Head,
+    pub(crate) chain: Chain,
+    /// Roster of the last commit, sorted.
+    pub(crate) members: Arc<[DeviceId]>,
+    /// And of the commit that it builds on, sorted.
+    pub(crate) readers: Arc<[DeviceId]>,
+}
+
+/// The state behind the writer thread.
+pub(crate) struct Writer {
+    pub(crate) dir: PathBuf,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) limits: Limits,
+    pub(crate) sign: SignReceipt,
+    pub(crate) bodies: Bodies,
+    pub(crate) logs: Recent<ConversationId, Log>,
+    pub(crate) devices: Recent<DeviceId, DeviceState>,
+    /// Devices whose state the current job has changed in memory.
+    pub(crate) touched: Vec<DeviceId>,
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) sweep: SweepState,
+    on_published: OnPublished,
+    /// Cursors that wait for a batch.
+    cursors: HashMap<(DeviceId, ConversationId), u64>,
+    directs: HashMap<DeviceId, u64>,
+    cursors_due: Option<Instant>,
+    appended: Arc<AtomicU64>,
+}
+
+impl Writer {
+    pub(crate) fn open(
+        dir: &Path,
+        engine: Arc<Engine>,
+        limits: Limits,
+        sign: SignReceipt,
+        on_published: OnPublished,
+        appended: Arc<AtomicU64>,
+    ) -> Result<Self, OpenError> {
+        let bodies = Bodies::open(dir, &engine)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            engine,
+            limits,
+            sign,
+            bodies,
+            logs: Recent::new(RECENT),
+            devices: Recent::new(RECENT),
+            touched: Vec::new(),
+            outcomes: Vec::new(),
+            sweep: SweepState::default(),
+            on_published,
+            cursors: HashMap::new(),
+            directs: HashMap::new(),
+            cursors_due: None,
+            appended,
+        })
+    }
+
+    /// A log, loaded if need be; none if there is no such conversation.
+    pub(crate) fn log(&mut self, tx: &Tx<'_>, id: &ConversationId) -> Result<Option<&mut Log>, Fault> {
+        if self.logs.get(id).is_none() {
+            let Some(stored) = tx.get(&keys::head(id))? else { return Ok(None) };
+            let head = Head::decode(&stored)?;
+            let chain = Chain::decode(&tx.get(&keys::chain(id))?.ok_or(Fault::Damaged)?)?;
+            let last = chain.last()?;
+            let members = roster(tx, id, last)?;
+            let readers = readers(tx, id, &chain, last, &members)?;
+            self.logs.insert(*id, Log { head, chain, members, readers });
+        }
+        Ok(self.logs.get(id))
+    }
+
+    /// What is kept of a device. Whoever changes it stores it with [`save_device`](Self::save_device).
+    pub(crate) fn device(&mut self, tx: &Tx<'_>, id: &DeviceId) -> Result<&mut DeviceState, Fault> {
+        self.touched.push(*id);
+        if self.devices.get(id).is_none() {
+            let state = match tx.get(&keys::device(id))? {
+                Some(stored) => DeviceState::decode(&stored)?,
+                None => DeviceState::default(),
+            };
+            self.devices.insert(*id, state);
+        }
+        self.devices.get(id).ok_or(Fault::Damaged)
+    }
+
+    pub(crate) fn save_device(&mut self, tx: &mut Tx<'_>, id: &DeviceId) -> Result<(), Fault> {
+        let state = self.devices.get(id).ok_or(Fault::Damaged)?;
+        tx.put_guarded(keys::device(id), state.encode(), Old::Whole)
+    }
+
+    /// Carries out a job whole or not at all, and keeps its answer until the batch is durable.
+    fn carry_out<T: Send + 'static>(
+        &mut self,
+        tx: &mut Tx<'_>,
+        reply: Answer<T>,
+        job: impl FnOnce(&mut Self, &mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> bool {
+        tx.begin();
+        self.touched.clear();
+        let published = self.outcomes.len();
+        let result = job(self, tx);
+        if let Err(error) = &result {
+            tx.undo();
+            self.outcomes.truncate(published);
+            for device in std::mem::take(&mut self.touched) {
+                self.devices.remove(&device);
+            }
+            if *error == StoreError::Fatal {
+                self.engine.fail();
+            }
+        }
+        let done = result.is_ok();
+        // Before what is published: the author hears first that its unit is accepted.
+        self.outcomes.insert(
+            published,
+            Outcome::Answer(Box::new(move |outcome| {
+                // A refusal rests on the same batch, which may hold what it was refused for.
+                reply.send(outcome.map_err(StoreError::from).and(result));
+            })),
+        );
+        done
+    }
+
+    fn put_cursors_off(&mut self, device: DeviceId, cursors: Vec<(ConversationId, u64)>, direct: u64) {
+        for (conversation, position) in cursors {
+            let waiting = self.cursors.entry((device, conversation)).or_default();
+            *waiting = position.max(*waiting);
+        }
+        if direct > 0 {
+            let waiting = self.directs.entry(device).or_default();
+            *waiting = direct.max(*waiting);
+        }
+        if self.cursors_due.is_none() && !(self.cursors.is_empty() && self.directs.is_empty()) {
+            self.cursors_due = Some(Instant::now() + CURSORS_WAIT);
+        }
+        if self.cursors.len() + self.directs.len() >= CURSORS_MAX {
+            self.cursors_due = Some(Instant::now());
+        }
+    }
+
+    /// Writes the cursors that wait. They only go forward, and not beyond the head. [DELIV-15]
+    fn write_cursors(&mut self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        self.cursors_due = None;
+        for ((device, conversation), position) in std::mem::take(&mut self.cursors) {
+            let key = keys::cursor(&device, &conversation);
+            let Some(stored) = tx.get(&key)? else { continue };
+            let current = u64::from_be_bytes(stored.try_into().map_err(|_| Fault::Damaged)?);
+            let Some(log) = self.log(tx, &conversation)? else { continue };
+            let position = position.min(log.head.position);
+            if position > current {
+                tx.put(key, position.to_be_bytes().to_vec(), Old::Whole);
+                self.sweep.touch(conversation);
+            }
+        }
+        for (device, up_to) in std::mem::take(&mut self.directs) {
+            self.drop_directs(tx, &device, up_to, usize::MAX)?;
+        }
+        Ok(())
+    }
+}
+
+impl Worker for Writer {
+    type Job = Job;
+
+    fn take(&mut self, job: Job, tx: &mut Tx<'_>, full: bool) {
+        let room = if full { Err(StoreError::from(Fault::Full)) } else { Ok(()) };
+        match job {
+            Job::Append(unit, hash, reply) => {
+                let conversation = unit.conversation;
+                let mut new = false;
+                let done = self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    let (appended, is_new) = writer.append(tx, *unit, hash)?;
+                    new = is_new;
+                    Ok(appended)
+                });
+                if !done {
+                    self.logs.remove(&conversation);
+                } else if new {
+                    self.appended.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Job::PostDirect(parts, shared, now, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.post(tx, parts, shared.as_deref(), None, now)
+                });
+            }
+            Job::Advance(device, cursors, direct) => self.put_cursors_off(device, cursors, direct),
+            Job::Sweep(now, budget, reply) => {
+                // Cursors first: what they release can go in the same call.
+                let written = self.write_cursors(tx);
+                let done = self.carry_out(tx, reply, |writer, tx| {
+                    written?;
+                    Ok(writer.sweep(tx, now, budget)?)
+                });
+                if !done {
+                    // Heads in memory may be ahead of what was taken back.
+                    self.logs = Recent::new(RECENT);
+                }
+            }
+            Job::PutKeyPackages(device, one_time, last_resort, max, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.put_key_packages(tx, &device, one_time, last_resort, max)
+                });
+            }
+            Job::ClaimKeyPackage(device, reply) => {
+                self.carry_out(tx, reply, |writer, tx| Ok(writer.claim_key_package(tx, &device)?));
+            }
+            Job::DropKeyPackages(device, reply) => {
+                self.carry_out(tx, reply, |writer, tx| Ok(writer.drop_key_packages(tx, &device)?));
+            }
+            Job::Redeem(redemption, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.redeem(tx, *redemption)
+                });
+            }
+            Job::PutStatement(kind, key, bytes, expected, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.put_statement(tx, kind, &key, bytes, expected)
+                });
+            }
+            Job::PutStatus(number, bytes, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.put_status(tx, number, bytes)
+                });
+            }
+            Job::Flush(reply) => {
+                let written = self.write_cursors(tx);
+                self.carry_out(tx, reply, |_, _| Ok(written?));
+            }
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.cursors_due
+    }
+
+    fn take_put_off(&mut self, tx: &mut Tx<'_>, last: bool) {
+        // They ride on a batch that is written anyway, or cause one when they have waited long enough.
+        let due = self.cursors_due.is_some_and(|due| due <= Instant::now());
+        if (due || last || !tx.is_empty())
+            && let Err(fault) = self.write_cursors(tx)
+        {
+            // Cursors that are lost are given again by their devices.
+            tracing::warn!(?fault, "cursors could not be written");
+        }
+    }
+
+    fn prepare(&mut self) -> Result<(), Fault> {
+        self.bodies.prepare()
+    }
+
+    fn settle(&mut self, outcome: Result<(), Fault>) {
+        for item in self.outcomes.drain(..) {
+            match item {
+                Outcome::Answer(answer) => answer(outcome),
+                Outcome::Publish(published) if outcome.is_ok() => (self.on_published)(published),
+                Outcome::Publish(_) => {}
+            }
+        }
+        if outcome.is_ok() {
+            self.bodies.settle(&self.engine);
+        }
+    }
+}
+
+/// The roster of a commit.
+pub(crate) fn roster(tx: &Tx<'_>, conversation: &ConversationId, link: Link) -> Result<Arc<[DeviceId]>, Fault> {
+    let stored = tx.get(&keys::roster(conversation, link.roster_at))?.ok_or(Fault::Damaged)?;
+    Ok(decode_devices(&stored)?.into())
+}
+
+/// Who may read: the members, and those in the roster that the last commit builds on. [DELIV-13]
+pub(crate) fn readers(
+    tx: &Tx<'_>,
+    conversation: &ConversationId,
+    chain: &Chain,
+    last: Link,
+    members: &Arc<[DeviceId]>,
+) -> Result<Arc<[DeviceId]>, Fault> {
+    let Some(accepted) = chain.find(last.accepted) else { return Ok(members.clone()) };
+    if accepted.roster_at == last.roster_at {
+        return Ok(members.clone());
+    }
+    let before = roster(tx, conversation, accepted)?;
+    Ok(union(members, &before))
+}
+
+/// Two sorted lists as one.
+pub(crate) fn union(a: &[DeviceId], b: &[DeviceId]) -> Arc<[DeviceId]> {
+    let both: HashSet<DeviceId> = a.iter().chain(b).copied().collect();
+    let mut both: Vec<DeviceId> = both.into_iter().collect();
+    both.sort_unstable();
+    both.into()
+}
