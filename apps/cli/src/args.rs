@@ -1,0 +1,500 @@
+//! The command line (protocol-spec/json-output.md, section 1): every command, its arguments and its examples.
+
+use std::path::PathBuf;
+
+use amanat_identity::Tier;
+use clap::{
+    Args, Parser, Subcommand, ValueHint,
+    builder::{PossibleValuesParser, Styles, TypedValueParser},
+};
+use clap_complete::Shell;
+
+pub(crate) mod examples;
+
+const STYLES: Styles = Styles::styled()
+    .header(anstyle::AnsiColor::Green.on_default().bold())
+    .usage(anstyle::AnsiColor::Green.on_default().bold())
+    .literal(anstyle::AnsiColor::Cyan.on_default())
+    .placeholder(anstyle::AnsiColor::Cyan.on_default().dimmed());
+
+/// End-to-end encrypted messages and documents for government offices
+#[derive(Parser, Debug)]
+#[command(name = "amanat", version, styles = STYLES, max_term_width = 100, after_help = examples::TOP)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) everywhere: Everywhere,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Everywhere {
+    /// The folder of your profile [default: amanat in the platform's data directory]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) profile: Option<PathBuf>,
+    /// Print one JSON object a line on stdout, and nothing else
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// The whole job on this machine: relay, authority, three staff, messages, a document
+    #[command(after_help = examples::DEMO)]
+    Demo {
+        /// Keep everything in this new folder, so that the printed commands can be run afterwards
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        keep: Option<PathBuf>,
+    },
+    /// Create an authority, certify its officers and auditors
+    #[command(subcommand, after_help = examples::AUTHORITY)]
+    Authority(AuthorityCommand),
+    /// Make an officer's keys and the card that the authority certifies
+    #[command(subcommand, after_help = examples::OFFICER)]
+    Officer(CardCommand),
+    /// Make an auditor's keys and the card that the authority certifies
+    #[command(subcommand, after_help = examples::AUDITOR)]
+    Auditor(CardCommand),
+    /// Certify a relay
+    #[command(subcommand, after_help = examples::RELAY)]
+    Relay(RelayCommand),
+    /// Invite a person: an officer writes an invitation to hand over
+    #[command(after_help = examples::INVITE)]
+    Invite(Invite),
+    /// Join with an invitation: makes this device's keys and enrols it
+    #[command(after_help = examples::JOIN)]
+    Join {
+        /// The invitation file
+        #[arg(value_hint = ValueHint::FilePath)]
+        invitation: PathBuf,
+    },
+    /// Sign and publish the status statement (daily, by an officer's machine)
+    #[command(after_help = examples::ATTEST)]
+    Attest {
+        /// The authority's folder
+        #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
+        authority: PathBuf,
+    },
+    /// Look people up in the directory
+    #[command(after_help = examples::PEOPLE)]
+    People {
+        /// Part of a handle or name; everyone where it is left out
+        query: Option<String>,
+    },
+    /// List your conversations
+    #[command(after_help = examples::CONVERSATIONS)]
+    Conversations,
+    /// Who you are, how the link stands, whether the status statement is fresh
+    #[command(after_help = examples::STATUS)]
+    Status,
+    /// Open a group conversation
+    #[command(after_help = examples::NEW)]
+    New {
+        /// Shown to all members, encrypted to everybody else
+        title: String,
+        /// Every member's clearance must reach it
+        #[arg(long, value_name = "T", value_parser = tier_parser())]
+        tier: Tier,
+        /// The other members, by address or bare handle
+        #[arg(long, value_name = "ADDRESS", required = true, num_args = 1..)]
+        member: Vec<String>,
+    },
+    /// Send a text or a document
+    #[command(after_help = examples::SEND)]
+    Send(Send),
+    /// Fetch what is new and send what is queued
+    #[command(after_help = examples::SYNC)]
+    Sync {
+        /// Go on until something new came, or this many seconds passed
+        #[arg(long, value_name = "SECONDS")]
+        wait: Option<u64>,
+    },
+    /// Read a conversation, and mark it as read
+    #[command(after_help = examples::READ)]
+    Read {
+        /// Its id, or a unique beginning of 8 or more characters
+        conversation: String,
+        /// Only messages whose sequence is above this
+        #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+        since: u64,
+        /// Do not mark as read
+        #[arg(long)]
+        peek: bool,
+    },
+    /// Print what happens until Ctrl-C
+    #[command(after_help = examples::WATCH)]
+    Watch,
+    /// List the documents of a conversation
+    #[command(after_help = examples::DOCUMENTS)]
+    Documents {
+        /// Its id, or a unique beginning of 8 or more characters
+        conversation: String,
+    },
+    /// Fetch a document, verify all of it, and write it
+    #[command(after_help = examples::SAVE)]
+    Save {
+        /// Its id, or a unique beginning of 8 or more characters
+        document: String,
+        /// A folder, or a file name that does not exist yet
+        #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+        out: PathBuf,
+    },
+    /// List the members of a conversation, each device on a line
+    #[command(after_help = examples::MEMBERS)]
+    Members {
+        /// Its id, or a unique beginning of 8 or more characters
+        conversation: String,
+    },
+    /// Show someone's certificate chain and the safety number with them
+    #[command(after_help = examples::VERIFY)]
+    Verify {
+        /// Their address or bare handle
+        address: String,
+        /// Remember that you compared the safety number with them
+        #[arg(long)]
+        confirm: bool,
+    },
+    /// Measure this machine over the real link
+    #[command(subcommand, after_help = examples::BENCH)]
+    Bench(BenchCommand),
+    /// Print a completion script for your shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum AuthorityCommand {
+    /// Create an authority: its root key, its public certificate, its first officer
+    #[command(after_help = examples::AUTHORITY_INIT)]
+    Init {
+        /// What its people's addresses end in, for example cabinet.example
+        #[arg(long, value_name = "D")]
+        domain: String,
+        /// Its name, for example "Cabinet Division"
+        #[arg(long, value_name = "N")]
+        name: String,
+        /// The new folder
+        #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
+        out: PathBuf,
+    },
+    /// Certify an officer or an auditor from a card, with the root key
+    #[command(after_help = examples::AUTHORITY_CERTIFY)]
+    Certify {
+        /// Whose card it is
+        #[arg(value_enum)]
+        role: Role,
+        /// The card that `officer init` or `auditor init` wrote
+        #[arg(value_hint = ValueHint::FilePath)]
+        card: PathBuf,
+        #[command(flatten)]
+        root: RootKey,
+        /// Where to write the certificate
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: PathBuf,
+    },
+}
+
+/// Whom a card speaks for.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Enrols people, signs status statements
+    Officer,
+    /// Reads registers
+    Auditor,
+}
+
+/// Where the root key is.
+#[derive(Args, Debug)]
+pub(crate) struct RootKey {
+    /// The authority's folder
+    #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
+    pub(crate) authority: PathBuf,
+    /// The root key, where it is not A/root.key any more (it should not be)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) root: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum CardCommand {
+    /// Make the keys, and the card to hand to the authority
+    #[command(after_help = examples::CARD_INIT)]
+    Init {
+        /// The new folder
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        out: PathBuf,
+        /// The name that the certificate will carry
+        #[arg(long, value_name = "N")]
+        name: Option<String>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum RelayCommand {
+    /// Certify a relay from its card, with the root key
+    #[command(after_help = examples::RELAY_CERTIFY)]
+    Certify {
+        /// The card that `amanat-relay init` wrote
+        #[arg(value_hint = ValueHint::FilePath)]
+        card: PathBuf,
+        #[command(flatten)]
+        root: RootKey,
+        /// Where to write the certificate: the relay reads it beside its keys
+        #[arg(long, value_name = "DIR/relay.cert", value_hint = ValueHint::FilePath)]
+        out: PathBuf,
+        /// Let this relay listen on a public address, and clients dial one
+        #[arg(long)]
+        allow_public: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Invite {
+    /// The authority's folder
+    #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
+    pub(crate) authority: PathBuf,
+    /// The person's handle: the part of the address before the @
+    #[arg(long, value_name = "HANDLE")]
+    pub(crate) person: String,
+    /// The person's name
+    #[arg(long, value_name = "N")]
+    pub(crate) name: String,
+    /// The person's post
+    #[arg(long, value_name = "P")]
+    pub(crate) post: String,
+    /// The person's clearance
+    #[arg(long, value_name = "T", value_parser = tier_parser())]
+    pub(crate) tier: Tier,
+    /// Where to write the invitation
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+    /// Close the invitation with a code, to be told to the person apart from the file
+    #[arg(long)]
+    pub(crate) code: bool,
+    /// The new device takes the place of the person's others
+    #[arg(long)]
+    pub(crate) replaces: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Send {
+    /// A conversation's id (or 8 or more characters of it), or someone's address or handle
+    #[arg(value_name = "CONVERSATION|ADDRESS")]
+    pub(crate) to: String,
+    /// The text; `-` reads it from standard input
+    #[arg(conflicts_with = "file", allow_hyphen_values = true)]
+    pub(crate) text: Option<String>,
+    /// Send this file as a document
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// With an address: the tier of the 1:1 conversation [default: the lowest]
+    #[arg(long, value_name = "T", value_parser = tier_parser())]
+    pub(crate) tier: Option<Tier>,
+    /// Return as soon as it is safely queued
+    #[arg(long)]
+    pub(crate) queue: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum BenchCommand {
+    /// Messages from client to client, one at a time, both vaults durable
+    #[command(after_help = examples::BENCH_PAIRS)]
+    Pairs {
+        /// Messages in each run
+        #[arg(long, value_name = "N", default_value_t = 1000)]
+        messages: u32,
+        /// Runs, to show how far they spread
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        runs: u32,
+        /// Where to put the relay and both vaults [default: the temporary folder]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+    /// One document, from `send` to the recipient's synced file
+    #[command(after_help = examples::BENCH_DOCUMENT)]
+    Document {
+        /// Its size, for example 256MiB or 1GiB
+        #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size)]
+        size: u64,
+        /// Runs, to show how far they spread
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        runs: u32,
+        /// Where to put the relay, both vaults and the document [default: the temporary folder]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+    /// The relay of a benchmark, as a process of its own
+    #[command(hide = true)]
+    Relay {
+        /// Its folder
+        dir: PathBuf,
+    },
+    /// A client of a benchmark, as a process of its own, told what to do on standard input
+    #[command(hide = true)]
+    Peer,
+}
+
+fn tier_parser() -> impl TypedValueParser<Value = Tier> {
+    let names = ["official", "restricted", "confidential", "secret", "top-secret"];
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Tier>())
+}
+
+/// `1GiB`, `256 MiB`, `100MB`, `4096`.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return Err("use a number and B, KiB, MiB, GiB, KB, MB or GB, for example 256MiB".into()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "begin with a number, for example 1GiB".to_owned())?;
+    number.checked_mul(factor).filter(|size| *size > 0).ok_or_else(|| "between 1 byte and 16 EiB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, error::ErrorKind};
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("amanat").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_command_tree_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    /// Walks to every visible command and gives it with its full name.
+    fn visible(command: &clap::Command, name: &str, found: &mut Vec<(String, clap::Command)>) {
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+            let name = format!("{name} {}", sub.get_name());
+            found.push((name.clone(), sub.clone()));
+            visible(sub, &name, found);
+        }
+    }
+
+    #[test]
+    fn every_command_has_help_with_an_example_of_itself() {
+        let mut found = Vec::new();
+        visible(&Cli::command(), "amanat", &mut found);
+        assert!(found.len() >= 28, "{}", found.len());
+        for (name, mut command) in found {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Examples:"), "{name} has no examples");
+            assert!(help.contains(&format!("  {name}")), "{name} shows no example of itself");
+        }
+    }
+
+    #[test]
+    fn every_example_parses() {
+        let mut found = vec![("amanat".to_owned(), Cli::command())];
+        visible(&Cli::command(), "amanat", &mut found);
+        let mut parsed = 0;
+        for (_, command) in found {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in text.lines().filter_map(|line| line.trim().strip_prefix("amanat ")) {
+                // Without redirections, and without the words behind it.
+                let line = line.split(['|', '>', '<']).next().unwrap_or_default();
+                let line = line.split("   ").next().unwrap_or_default();
+                let words = split_like_a_shell(line);
+                if let Err(error) = Cli::try_parse_from(std::iter::once("amanat".to_owned()).chain(words)) {
+                    assert!(error.kind() == ErrorKind::DisplayHelp, "{line}: {error}");
+                }
+                parsed += 1;
+            }
+        }
+        assert!(parsed > 30, "{parsed}");
+    }
+
+    fn split_like_a_shell(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        for (i, part) in line.split('"').enumerate() {
+            if i % 2 == 1 {
+                words.push(part.to_owned());
+            } else {
+                words.extend(part.split_whitespace().map(str::to_owned));
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn the_commands_of_the_stable_list_parse() {
+        for line in [
+            "demo --keep d",
+            "authority init --domain d --name n --out a",
+            "officer init --out d",
+            "auditor init --out d",
+            "authority certify officer card --authority a --root r --out f",
+            "authority certify auditor card --authority a --out f",
+            "relay certify d/relay.card --authority a --root r --out d/relay.cert",
+            "invite --authority a --person h --name n --post p --tier secret --out f --code --replaces",
+            "join invitation --profile d",
+            "attest --authority a",
+            "people",
+            "people query --json",
+            "conversations",
+            "status",
+            "new t --tier top-secret --member a b --member c",
+            "send abcdef01 text --queue",
+            "send abcdef01 -",
+            "send a@b --file path --tier official",
+            "sync --wait 3",
+            "sync",
+            "read abcdef01 --since 4 --peek",
+            "watch",
+            "documents abcdef01",
+            "save abcdef01 --out p",
+            "members abcdef01",
+            "verify a@b --confirm",
+            "bench pairs --json",
+            "bench document --size 1GiB --json",
+            "completions bash",
+            "--json --profile d status",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_command_line_is_refused() {
+        for line in [
+            "",
+            "nonsense",
+            "send",
+            "send a b --file c",
+            "new t --tier ultra --member a",
+            "new t --tier secret",
+            "join",
+            "sync --wait -1",
+            "sync --wait x",
+            "status --unknown",
+            "authority certify king card --authority a --out f",
+            "bench document --size 1parsec",
+            "bench document --size 0",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("1GiB").unwrap(), 1 << 30);
+        assert_eq!(parse_size("256 MiB").unwrap(), 256 << 20);
+        assert_eq!(parse_size("100MB").unwrap(), 100_000_000);
+        assert_eq!(parse_size("7").unwrap(), 7);
+        assert!(parse_size("99999999999GiB").is_err());
+    }
+}

@@ -1,0 +1,179 @@
+//! Examples under each command's `--help` (protocol-spec/json-output.md, section 1). A test parses every one.
+
+pub(crate) const TOP: &str = "\
+Examples:
+  amanat demo                                        see all of it work on this machine
+  amanat join my.invitation                          begin, with the invitation that you were given
+  amanat send secretary \"The file is on its way.\"    write to someone
+  amanat sync                                        fetch what is new
+  amanat read 3fa94c01                               read a conversation
+
+Passphrases are asked for. Scripts set AMANAT_PASSPHRASE, AMANAT_OFFICER_PASSPHRASE or AMANAT_ROOT_PASSPHRASE
+(each also as ..._FILE; the last two fall back to the first). Exit status: 0 done, 1 refused or failed, 2 usage.";
+
+pub(crate) const DEMO: &str = "\
+Examples:
+  amanat demo
+  amanat demo --keep ./amanat-demo    the folder stays, and the commands that are printed work";
+
+pub(crate) const AUTHORITY: &str = "\
+Examples:
+  amanat authority init --domain cabinet.example --name \"Cabinet Division\" --out authority
+  amanat authority certify officer card --authority authority --root /media/usb/root.key --out officer.cert";
+
+pub(crate) const AUTHORITY_INIT: &str = "\
+Examples:
+  amanat authority init --domain cabinet.example --name \"Cabinet Division\" --out authority
+
+Writes authority/root.key (move it offline), authority/authority.cert (public), authority/officer/ (the first
+officer's keys and certificate, one year) and the first status statement.";
+
+pub(crate) const AUTHORITY_CERTIFY: &str = "\
+Examples:
+  amanat authority certify officer desk2/card --authority authority --out desk2/certificate
+  amanat authority certify auditor audit/card --authority authority --root /media/usb/root.key --out audit/certificate";
+
+pub(crate) const OFFICER: &str = "\
+Examples:
+  amanat officer init --out desk2
+  amanat officer init --out desk2 --name \"Security Officer, Desk 2\"
+
+Hand desk2/card to the authority. On this machine, an authority's folder for commands such as invite holds its
+authority.cert, the officer's folder as officer/ with the certificate in it, and relays/.";
+
+pub(crate) const AUDITOR: &str = "\
+Examples:
+  amanat auditor init --out audit
+
+Hand audit/card to the authority.";
+
+pub(crate) const RELAY: &str = "\
+Examples:
+  amanat relay certify relay/relay.card --authority authority --out relay/relay.cert";
+
+pub(crate) const RELAY_CERTIFY: &str = "\
+Examples:
+  amanat relay certify relay/relay.card --authority authority --out relay/relay.cert
+  amanat relay certify relay/relay.card --authority authority --root /media/usb/root.key --out relay/relay.cert";
+
+pub(crate) const INVITE: &str = "\
+Examples:
+  amanat invite --authority authority --person secretary --name \"A. Khan\" --post Secretary --tier secret --out secretary.invitation
+  amanat invite --authority authority --person clerk --name \"B. Bano\" --post Clerk --tier restricted --out clerk.invitation --code
+
+Hand the file over in person. It works once, for seven days. With --code the code is told apart from the file.";
+
+pub(crate) const JOIN: &str = "\
+Examples:
+  amanat join secretary.invitation
+  amanat join secretary.invitation --profile ./secretary
+
+Scripts set AMANAT_PASSPHRASE and, for an invitation with a code, AMANAT_CODE. If it is interrupted, run it again.";
+
+pub(crate) const ATTEST: &str = "\
+Examples:
+  amanat attest --authority authority
+
+Run it daily from a timer. What no relay could be given waits in authority/outbox for the next run.";
+
+pub(crate) const PEOPLE: &str = "\
+Examples:
+  amanat people
+  amanat people khan
+  amanat people --json";
+
+pub(crate) const CONVERSATIONS: &str = "\
+Examples:
+  amanat conversations
+  amanat conversations --json";
+
+pub(crate) const STATUS: &str = "\
+Examples:
+  amanat status
+  amanat status --json";
+
+pub(crate) const NEW: &str = "\
+Examples:
+  amanat new \"Budget 2031\" --tier confidential --member secretary clerk
+  amanat new \"Audit paras\" --tier secret --member secretary --member auditor@finance.example";
+
+pub(crate) const SEND: &str = "\
+Examples:
+  amanat send secretary \"The file is on its way.\"
+  amanat send secretary --tier secret \"اجلاس کل صبح دس بجے ہوگا۔\"
+  amanat send 3fa94c01 --file report.pdf
+  amanat send 3fa94c01 - < note.txt
+  amanat send 3fa94c01 --queue \"Sent when the relay can be reached.\"
+
+Waits up to 10 seconds for the relay's receipt, for a document until it is uploaded.";
+
+pub(crate) const SYNC: &str = "\
+Examples:
+  amanat sync
+  amanat sync --wait 60    until something new came, a minute at most";
+
+pub(crate) const READ: &str = "\
+Examples:
+  amanat read 3fa94c01
+  amanat read 3fa94c01 --since 40 --peek
+  amanat read 3fa94c01 --json";
+
+pub(crate) const WATCH: &str = "\
+Examples:
+  amanat watch
+  amanat watch --json";
+
+pub(crate) const DOCUMENTS: &str = "\
+Examples:
+  amanat documents 3fa94c01
+  amanat documents 3fa94c01 --json";
+
+pub(crate) const SAVE: &str = "\
+Examples:
+  amanat save 77d01be2 --out .
+  amanat save 77d01be2 --out report.pdf";
+
+pub(crate) const MEMBERS: &str = "\
+Examples:
+  amanat members 3fa94c01
+  amanat members 3fa94c01 --json";
+
+pub(crate) const VERIFY: &str = "\
+Examples:
+  amanat verify secretary
+  amanat verify secretary --confirm    after reading the number to each other by telephone or in person";
+
+pub(crate) const BENCH: &str = "\
+Examples:
+  amanat bench pairs
+  amanat bench pairs --json --dir /var/tmp
+  amanat bench document --size 1GiB --runs 3";
+
+pub(crate) const BENCH_PAIRS: &str = "\
+Examples:
+  amanat bench pairs
+  amanat bench pairs --messages 2000 --runs 5 --dir /var/tmp
+
+Measure a release build. The relay is a process of its own; both vaults are in this one.";
+
+pub(crate) const BENCH_DOCUMENT: &str = "\
+Examples:
+  amanat bench document
+  amanat bench document --size 256MiB --runs 5 --dir /var/tmp
+
+Measure a release build. Sender, relay and recipient are a process each.";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  amanat completions bash > /etc/bash_completion.d/amanat
+  amanat completions zsh > ~/.zfunc/_amanat
+  amanat completions fish > ~/.config/fish/completions/amanat.fish";
+
+/// Of both `officer init` and `auditor init`.
+pub(crate) const CARD_INIT: &str = "\
+Examples:
+  amanat officer init --out desk2
+  amanat auditor init --out audit --name \"Director Audit\"
+
+Writes the keys, closed with AMANAT_OFFICER_PASSPHRASE, and the card. Nothing is certified until the authority
+has signed the card.";

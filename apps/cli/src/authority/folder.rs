@@ -1,0 +1,224 @@
+//! Where things lie in an authority's folder (protocol-spec/03-identity, section 11).
+//!
+//! ```text
+//! A/root.key              the root key, to be moved offline
+//! A/authority.cert        public
+//! A/officer/keys          the officer's keys        A/officer/card, A/officer/certificate
+//! A/status                the latest status statement
+//! A/relays/ID.cert        the relays that were certified
+//! A/outbox/ID.status      what a relay has not been given yet
+//! ```
+
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+use amanat_identity::{
+    Authority, AuthorityCertificate, CertifiedRelay, KeyId, OfficerChain, SignedStatus, Statement, VerifiedOfficer,
+    VerifiedRelay,
+    armour::{self, FileKind},
+};
+use amanat_primitives::Timestamp;
+use amanat_wire::{Decode, Encode};
+
+use crate::{
+    files::{self, Mode},
+    problem::{Outcome, Problem},
+};
+
+/// More than any file here has.
+const LIMIT: u64 = 256 * 1024;
+/// More relays than any authority has; a folder with more is not one of ours.
+const RELAYS: usize = 256;
+
+/// An authority's folder.
+#[derive(Debug, Clone)]
+pub(crate) struct AuthorityFolder(PathBuf);
+
+/// A relay that the authority remembers.
+pub(crate) struct KnownRelay {
+    /// Its certificate.
+    pub(crate) certificate: Statement,
+    /// What it says.
+    pub(crate) relay: VerifiedRelay,
+}
+
+impl AuthorityFolder {
+    /// Need not exist yet.
+    pub(crate) fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn root_key(&self) -> PathBuf {
+        self.0.join("root.key")
+    }
+
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.0.join("authority.cert")
+    }
+
+    pub(crate) fn officer(&self) -> PathBuf {
+        self.0.join("officer")
+    }
+
+    pub(crate) fn officer_keys(&self) -> PathBuf {
+        self.officer().join("keys")
+    }
+
+    pub(crate) fn officer_certificate(&self) -> PathBuf {
+        self.officer().join("certificate")
+    }
+
+    fn status_path(&self) -> PathBuf {
+        self.0.join("status")
+    }
+
+    fn relays_dir(&self) -> PathBuf {
+        self.0.join("relays")
+    }
+
+    pub(crate) fn outbox(&self) -> PathBuf {
+        self.0.join("outbox")
+    }
+
+    /// The authority, from its certificate.
+    pub(crate) fn authority(&self, now: Timestamp) -> Outcome<Authority> {
+        let path = self.certificate();
+        if !path.exists() {
+            return Err(Problem::new(
+                "file",
+                format!("{} is not an authority's folder: it has no authority.cert.", self.0.display()),
+                "Name the folder that amanat authority init made: --authority A.",
+            ));
+        }
+        let certificate: AuthorityCertificate = read(&path, FileKind::AuthorityCertificate, "the certificate")?;
+        certificate.verify(now).map_err(|error| super::chain("The authority's certificate cannot be used", error))
+    }
+
+    /// The officer whose keys are here.
+    pub(crate) fn verified_officer(&self, authority: &Authority, now: Timestamp) -> Outcome<VerifiedOfficer> {
+        let path = self.officer_certificate();
+        if !path.exists() {
+            return Err(Problem::new(
+                "file",
+                format!("There is no officer's certificate in {}.", self.officer().display()),
+                "Have officer/card certified: amanat authority certify officer CARD --authority A --out \
+                 A/officer/certificate.",
+            ));
+        }
+        let certificate = read(&path, FileKind::OfficerCertificate, "the officer's certificate")?;
+        OfficerChain { certificate }
+            .verify(authority, now)
+            .map_err(|error| super::chain("The officer's certificate cannot be used", error))
+    }
+
+    /// The relays that were certified and still are, in a stable order.
+    pub(crate) fn relays(&self, authority: &Authority, now: Timestamp) -> Outcome<Vec<KnownRelay>> {
+        let dir = self.relays_dir();
+        let entries = match std::fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Problem::file("read", &dir, &error)),
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| Problem::file("read", &dir, &error))?.path();
+            if path.extension().is_some_and(|extension| extension == "cert") && paths.len() < RELAYS {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        let mut found = Vec::new();
+        for path in paths {
+            let certified: CertifiedRelay = read(&path, FileKind::RelayCertificate, "a relay's certificate")?;
+            // One that has lapsed is no hindrance to the others.
+            if let Ok(relay) = VerifiedRelay::verify(&certified.certificate, authority, now) {
+                found.push(KnownRelay { certificate: certified.certificate, relay });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Remembers a relay.
+    pub(crate) fn remember(&self, certified: &CertifiedRelay, id: KeyId) -> Outcome {
+        files::folder(&self.relays_dir())?;
+        let text = armoured(FileKind::RelayCertificate, certified)?;
+        files::replace(&self.relays_dir().join(format!("{}.cert", short(id))), text.as_bytes(), Mode::Public)
+    }
+
+    /// The latest status statement, as it was signed here.
+    pub(crate) fn status(&self) -> Outcome<Option<SignedStatus>> {
+        let path = self.status_path();
+        if path.exists() { read(&path, FileKind::Status, "the status statement").map(Some) } else { Ok(None) }
+    }
+
+    /// Keeps the latest status statement.
+    pub(crate) fn keep_status(&self, status: &SignedStatus) -> Outcome {
+        files::replace(&self.status_path(), armoured(FileKind::Status, status)?.as_bytes(), Mode::Public)
+    }
+
+    /// Notes that a relay is still to be given a statement; a newer one takes an older one's place.
+    pub(crate) fn queue(&self, relay: KeyId, status: &SignedStatus) -> Outcome {
+        files::folder(&self.outbox())?;
+        files::replace(&self.outbox_entry(relay), armoured(FileKind::Status, status)?.as_bytes(), Mode::Public)
+    }
+
+    /// The relay has it.
+    pub(crate) fn delivered(&self, relay: KeyId) -> Outcome {
+        files::remove(&self.outbox_entry(relay))
+    }
+
+    fn outbox_entry(&self, relay: KeyId) -> PathBuf {
+        self.outbox().join(format!("{}.status", short(relay)))
+    }
+
+    /// Held while statements are numbered and signed: two at once would give two statements one number.
+    pub(crate) fn lock(&self) -> Outcome<File> {
+        let path = self.0.join("lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|error| Problem::file("open", &path, &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(Problem::new(
+                "in-use",
+                format!("Another command is at work in {}.", self.0.display()),
+                "Wait until it has ended, then run this one again.",
+            )),
+            Err(TryLockError::Error(error)) => Err(Problem::file("lock", &path, &error)),
+        }
+    }
+}
+
+/// 16 hexadecimal digits: enough to tell an authority's relays apart.
+fn short(id: KeyId) -> String {
+    id.to_string().chars().take(16).collect()
+}
+
+/// A value in the armour of its kind.
+pub(crate) fn armoured(kind: FileKind, value: &impl Encode) -> Outcome<zeroize::Zeroizing<String>> {
+    let content = zeroize::Zeroizing::new(value.to_bytes());
+    armour::write(kind, &content).map_err(|_| Problem::internal("A statement came out too large."))
+}
+
+/// Reads an armoured file.
+pub(crate) fn read<T: Decode>(path: &Path, kind: FileKind, what: &str) -> Outcome<T> {
+    let text = zeroize::Zeroizing::new(files::read(path, LIMIT, what)?);
+    let content = armour::read(kind, &text).map_err(|error| super::armour(path, error))?;
+    T::from_bytes(&content).map_err(|error| {
+        Problem::new(
+            "damaged",
+            format!("{} cannot be used: {error}.", path.display()),
+            "Ask for it again: it was damaged on its way, or made by a newer version.",
+        )
+    })
+}

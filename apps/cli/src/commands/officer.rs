@@ -1,0 +1,121 @@
+//! `amanat invite` and `amanat attest`: an officer's work.
+
+use std::path::Path;
+
+use amanat_identity::{Address, Invitee};
+
+use crate::{
+    args::Invite,
+    authority::{invite::ClosedDesk, not_text},
+    context::Context,
+    files,
+    output::{
+        json, say,
+        table::{self, Pairs, paint},
+        time::{self, local, utc},
+    },
+    problem::{Outcome, Problem},
+    secrets::{self, Purpose},
+};
+
+pub(super) fn invite(context: &Context, words: &Invite) -> Outcome {
+    let now = time::now();
+    let desk = ClosedDesk::read(&words.authority, now)?;
+    let invitee = invitee(words, &desk)?;
+    let address = Address { handle: invitee.handle.clone(), domain: desk.authority().domain().clone() };
+    desk.require_relay("The invitation is not written")?;
+    files::must_be_new(&words.out)?;
+    let passphrase = secrets::passphrase(Purpose::Officer)?;
+    context.interrupt.check()?;
+    let written = desk.open(&passphrase)?.invite(invitee, words.code, &words.out, now)?;
+    let code = written.code.as_ref().map(|code| code.expose());
+    if context.screen.is_json() {
+        return context.screen.object(&json::Invited {
+            address: address.to_string(),
+            name: words.name.clone(),
+            post: words.post.clone(),
+            clearance: words.tier.name(),
+            redeem_by: utc(written.redeem_by),
+            out: words.out.display().to_string(),
+            code: code.map(|code| code.to_string()),
+        });
+    }
+    let mut pairs = Pairs::default();
+    pairs.push("for", format!("{}, {}", words.name, words.post));
+    pairs.push("address", address.to_string());
+    pairs.push("clearance", say::tier_cell(words.tier));
+    pairs.push("redeem by", local(written.redeem_by));
+    pairs.push("invitation", words.out.display().to_string());
+    if let Some(code) = code {
+        pairs.push("code", table::Cell::styled(code.as_str(), table::STRONG));
+    }
+    context.screen.line(pairs.render())?;
+    if words.code {
+        context.screen.note("Tell the code by voice, apart from the file. It is shown only now.");
+    } else {
+        context.screen.note("Hand the file over in person: whoever has it can join, once.");
+    }
+    if written.stale_status {
+        context.screen.note(format!(
+            "{} the status statement has lapsed; run amanat attest.",
+            paint("Note:", table::CAUTION)
+        ));
+    }
+    Ok(())
+}
+
+fn invitee(words: &Invite, desk: &ClosedDesk) -> Outcome<Invitee> {
+    let own = desk.authority().domain();
+    let address = Address::parse_in(&words.person, own).map_err(|error| not_text("--person", error))?;
+    if address.domain != *own {
+        return Err(Problem::usage(
+            format!("--person names another domain than this authority's, {own}."),
+            "Give the handle alone: the part before the @.",
+        ));
+    }
+    Ok(Invitee {
+        handle: address.handle,
+        name: words.name.parse().map_err(|error| not_text("--name", error))?,
+        post: words.post.parse().map_err(|error| not_text("--post", error))?,
+        clearance: words.tier,
+        replaces: words.replaces,
+    })
+}
+
+pub(super) async fn attest(context: &Context, authority: &Path) -> Outcome {
+    let now = time::now();
+    let desk = ClosedDesk::read(authority, now)?;
+    desk.require_relay("The status statement has nobody to be published to")?;
+    let passphrase = secrets::passphrase(Purpose::Officer)?;
+    context.interrupt.check()?;
+    let desk = desk.open(&passphrase)?;
+    let attested = desk.attest(&mut context.interrupt.clone(), now).await?;
+    if context.screen.is_json() {
+        context.screen.object(&json::Attested {
+            number: attested.status.number(),
+            next_update: utc(attested.status.next_update()),
+            published: attested.published.clone(),
+            waiting: attested.waiting.iter().map(|(address, _)| address.clone()).collect(),
+        })?;
+    } else {
+        let mut pairs = Pairs::default();
+        pairs.push("statement", attested.status.number().to_string());
+        pairs.push("valid until", local(attested.status.next_update()));
+        if !attested.published.is_empty() {
+            pairs.push("published to", table::Cell::styled(attested.published.join(", "), table::GOOD));
+        }
+        context.screen.line(pairs.render())?;
+    }
+    match attested.waiting.into_iter().next() {
+        None => Ok(()),
+        Some((address, problem)) => Err(Problem::new(
+            problem.code(),
+            format!(
+                "The statement is signed and waits in {}, but the relay at {address} does not have it. {}",
+                desk.folder.outbox().display(),
+                problem.failed()
+            ),
+            problem.advice(),
+        )),
+    }
+}

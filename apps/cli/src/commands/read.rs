@@ -1,0 +1,57 @@
+//! `amanat read`: a conversation's messages, page by page so that a long one needs little memory.
+
+use amanat_client::{Command, Reply, api::MessageView};
+use amanat_primitives::ConversationId;
+
+use crate::{
+    context::Context,
+    output::{json, messages::Scroll},
+    problem::Outcome,
+    session::{Link, Session, unexpected},
+};
+
+const PAGE: u32 = 500;
+
+pub(super) async fn run(context: &Context, conversation: &str, since: u64, mark: bool) -> Outcome {
+    let mut session = Session::open(context, Link::Stay).await?;
+    let outcome = pages(context, &mut session, conversation, since, mark).await;
+    session.close(outcome).await
+}
+
+async fn pages(context: &Context, session: &mut Session, conversation: &str, since: u64, mark: bool) -> Outcome {
+    let conversation = session.conversation(conversation).await?;
+    let mut scroll = Scroll::default();
+    let mut above = since;
+    let mut shown = 0;
+    loop {
+        let messages = page(session, conversation, above, mark).await?;
+        for message in &messages {
+            if context.screen.is_json() {
+                context.screen.object(&json::MessageLine::from(message))?;
+            } else {
+                context.screen.line(scroll.message(message, context.screen.width()))?;
+            }
+        }
+        shown += messages.len();
+        match messages.last() {
+            Some(last) if messages.len() as u32 == PAGE => above = last.sequence,
+            _ => break,
+        }
+    }
+    if shown == 0 {
+        context.screen.note("Nothing to read. Fetch what is new: amanat sync.");
+    }
+    Ok(())
+}
+
+async fn page(
+    session: &mut Session,
+    conversation: ConversationId,
+    since: u64,
+    mark: bool,
+) -> Outcome<Vec<MessageView>> {
+    match session.ask(Command::Read { conversation, since, limit: PAGE, mark }).await? {
+        Reply::Messages(messages) => Ok(messages),
+        _ => Err(unexpected()),
+    }
+}

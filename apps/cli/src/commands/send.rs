@@ -1,0 +1,223 @@
+//! `amanat send`: queued durably first, then followed until the relay has it, for ten seconds or a document's upload.
+
+use std::{
+    collections::HashSet,
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use amanat_client::{
+    Command, Event, Failure, FailureCode, Reply,
+    api::{LinkState, MessageState, Target},
+};
+use amanat_identity::Tier;
+use amanat_primitives::{ConversationId, DocumentId, MessageId};
+use tokio::time::Instant;
+
+use crate::{
+    args::Send,
+    context::{Context, Interrupt},
+    output::{
+        json,
+        progress::Bars,
+        say,
+        table::{self, paint},
+    },
+    problem::{Outcome, Problem, sentence},
+    session::{Link, Session, is_prefix, unexpected},
+};
+
+/// How long a message may take to be accepted, and a document to make any progress.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The engine's limit for a text, and one byte to see that it is exceeded.
+const TEXT_READ: u64 = 64 * 1024 + 1;
+
+/// What is sent.
+enum Content {
+    Text(String),
+    File(PathBuf),
+}
+
+/// What became of it.
+pub(crate) struct Followed {
+    conversation: ConversationId,
+    message: MessageId,
+    document: Option<DocumentId>,
+    accepted: bool,
+    offline: Option<Failure>,
+}
+
+pub(super) async fn run(context: &Context, words: Send) -> Outcome {
+    let content = content(context, &words).await?;
+    if words.tier.is_some() && is_prefix(&words.to) {
+        return Err(Problem::usage(
+            "--tier goes with an address: a conversation has its tier already.",
+            "Leave --tier out, or write handle@domain.",
+        ));
+    }
+    let link = if words.queue { Link::Stay } else { Link::Dial };
+    let mut session = Session::open(context, link).await?;
+    let outcome = send(&mut session, &words.to, words.tier, content, words.queue).await;
+    let followed = session.close(outcome).await?;
+    if context.screen.is_json() {
+        return context.screen.object(&json::Sent::new(
+            followed.conversation,
+            Some(followed.message),
+            followed.document,
+        ));
+    }
+    context.screen.line(outcome_words(&followed, words.queue))
+}
+
+fn outcome_words(followed: &Followed, only_queue: bool) -> String {
+    let conversation = followed.conversation.to_string();
+    let place = paint(&format!("in {}", say::short(&conversation)), table::QUIET);
+    if followed.accepted {
+        return format!("{} {place}", paint("accepted by the relay", table::GOOD));
+    }
+    let why = match &followed.offline {
+        Some(failure) => format!(": {} It is sent at the next amanat sync.", sentence(&failure.failed)),
+        None if only_queue => ": it is sent at the next amanat sync.".into(),
+        None => ": the relay has not accepted it yet. It is sent at the next amanat sync.".into(),
+    };
+    format!("{} {place}{}", paint("queued", table::CAUTION), crate::output::text::plain(&why))
+}
+
+async fn content(context: &Context, words: &Send) -> Outcome<Content> {
+    match (&words.text, &words.file) {
+        (_, Some(path)) => readable(path).map(Content::File),
+        (Some(text), None) if text == "-" => from_stdin(context.interrupt.clone()).await.map(Content::Text),
+        (Some(text), None) => Ok(Content::Text(text.clone())),
+        (None, None) => Err(Problem::usage(
+            "There is nothing to send.",
+            format!("Write the text: amanat send {} \"...\", or --file PATH, or - to read it from a pipe.", words.to),
+        )),
+    }
+}
+
+/// Refuses at once what the engine would find out after a passphrase.
+fn readable(path: &Path) -> Outcome<PathBuf> {
+    let failed = |error: std::io::Error| Problem::file("read", path, &error);
+    let meta = std::fs::File::open(path).and_then(|file| file.metadata()).map_err(failed)?;
+    if !meta.is_file() {
+        return Err(Problem::new(
+            "file",
+            format!("{} is not a file.", path.display()),
+            "Pack a folder into one file first, for example with tar.",
+        ));
+    }
+    std::path::absolute(path).map_err(failed)
+}
+
+async fn from_stdin(mut interrupt: Interrupt) -> Outcome<String> {
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut text = String::new();
+        std::io::stdin().take(TEXT_READ).read_to_string(&mut text).map(|_| text)
+    });
+    let text = interrupt.or(reading).await?.map_err(|_| Problem::internal("Standard input could not be read."))?;
+    let text = text.map_err(|error| {
+        Problem::new(
+            "file",
+            format!("Standard input is not text: {error}."),
+            "Send what is not text as a document: --file PATH.",
+        )
+    })?;
+    // What `echo` adds is not part of the message.
+    let text = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line)).to_owned();
+    if text.is_empty() {
+        return Err(Problem::usage("Standard input was empty: there is nothing to send.", "Pipe a text into it."));
+    }
+    Ok(text)
+}
+
+async fn send(
+    session: &mut Session,
+    to: &str,
+    tier: Option<Tier>,
+    content: Content,
+    only_queue: bool,
+) -> Outcome<Followed> {
+    let to = target(session, to, tier).await?;
+    let command = match content {
+        Content::Text(text) => Command::SendText { to, text },
+        Content::File(path) => Command::SendDocument { to, path },
+    };
+    let mut accepted = HashSet::new();
+    let reply = session.ask_with(command, &mut |event| note(event, &mut accepted)).await?;
+    let Reply::Sent { conversation, message: Some(message), document } = reply else { return Err(unexpected()) };
+    let mut followed = Followed { conversation, message, document, accepted: accepted.contains(&message), offline: None };
+    if !only_queue {
+        follow(session, &mut followed).await?;
+    }
+    Ok(followed)
+}
+
+/// Where `to` leads: a conversation by its id or a beginning of it, else a person.
+async fn target(session: &mut Session, to: &str, tier: Option<Tier>) -> Outcome<Target> {
+    if is_prefix(to) {
+        match session.conversation(to).await {
+            // A handle may look like the beginning of an id.
+            Err(problem) if problem.code() == FailureCode::NotFound.name() && to.len() < 32 => {
+                let Ok(address) = session.address(to).await else { return Err(problem) };
+                let known = session.ask(Command::People { query: address.handle.to_string() }).await?;
+                let Reply::People { people, .. } = known else { return Err(unexpected()) };
+                if people.iter().all(|person| person.address != address) {
+                    return Err(problem);
+                }
+                return Ok(Target::Person(address, tier));
+            }
+            found => return found.map(Target::Conversation),
+        }
+    }
+    Ok(Target::Person(session.address(to).await?, tier))
+}
+
+fn note(event: &Event, accepted: &mut HashSet<MessageId>) {
+    if let Event::MessageState {
+        message,
+        state: MessageState::Accepted | MessageState::Delivered | MessageState::Read,
+        ..
+    } = event
+    {
+        accepted.insert(*message);
+    }
+}
+
+/// Waits until the relay has it, or patience ends.
+async fn follow(session: &mut Session, followed: &mut Followed) -> Outcome {
+    let mut bars = Bars::new(session.screen());
+    let mut deadline = Instant::now() + PATIENCE;
+    while !followed.accepted {
+        let Some(event) = session.event_before(deadline, &mut bars).await? else { return Ok(()) };
+        match &event {
+            Event::MessageState { message, .. } if *message == followed.message => {
+                let mut accepted = HashSet::new();
+                note(&event, &mut accepted);
+                followed.accepted = !accepted.is_empty();
+            }
+            // A document is given as long as it moves.
+            Event::Progress(progress) if Some(progress.document) == followed.document => {
+                deadline = Instant::now() + PATIENCE;
+            }
+            Event::DocumentFailed { document, failure } if Some(*document) == followed.document => {
+                return Err(failure.clone().into());
+            }
+            Event::Link(LinkState::Down { failure, .. }) => {
+                if failure.code != FailureCode::Offline {
+                    return Err(queued_but(failure));
+                }
+                followed.offline = Some(failure.clone());
+            }
+            Event::Link(LinkState::Up(_)) => followed.offline = None,
+            _ => (),
+        }
+    }
+    Ok(())
+}
+
+/// The relay answers, and will not take it however long one waits.
+fn queued_but(failure: &Failure) -> Problem {
+    let failed = format!("{} The message stays queued.", sentence(&failure.failed));
+    Problem::new(failure.code.name(), failed, sentence(&failure.advice))
+}

@@ -1,0 +1,64 @@
+//! `amanat status`: who this device is, how its link stands, whether the status statement is fresh.
+
+use amanat_client::api::Overview;
+
+use crate::{
+    context::Context,
+    output::{
+        json, say,
+        table::{self, Cell, Pairs},
+        time::local,
+    },
+    problem::Outcome,
+    session::{Link, Session},
+};
+
+pub(super) async fn run(context: &Context) -> Outcome {
+    let mut session = Session::open(context, Link::Dial).await?;
+    let outcome = look(&mut session).await;
+    let overview = session.close(outcome).await?;
+    if context.screen.is_json() {
+        return context.screen.object(&json::StatusLine::from(&overview));
+    }
+    context.screen.line(pairs(&overview).render())
+}
+
+async fn look(session: &mut Session) -> Outcome<Overview> {
+    session.settle().await?;
+    session.overview().await
+}
+
+pub(crate) fn pairs(view: &Overview) -> Pairs {
+    let mut pairs = Pairs::default();
+    pairs.push("address", view.address.to_string());
+    pairs.push("name", format!("{}, {}", view.name, view.post));
+    pairs.push("clearance", say::tier_cell(view.clearance));
+    pairs.push("authority", &view.authority);
+    pairs.push("device", view.device.to_string());
+    pairs.push("valid until", local(view.valid_until));
+    match &view.link {
+        Some(link) => {
+            pairs.push("relay", Cell::styled(format!("connected to {}", link.address), table::GOOD));
+            pairs.push("outer link", format!("{}, {}, {}", link.tls, link.key_exchange, link.cipher));
+            pairs.push("inner link", &link.noise);
+        }
+        None => pairs.push("relay", Cell::styled("not connected", table::CAUTION)),
+    }
+    pairs.push("MLS suite", view.suite);
+    match view.status {
+        Some(status) if status.expired => {
+            let words = format!("{} lapsed at {}", status.number, local(status.next_update));
+            pairs.push("status statement", Cell::styled(words, table::BAD));
+        }
+        Some(status) => {
+            let words = format!("{} until {}", status.number, local(status.next_update));
+            pairs.push("status statement", Cell::styled(words, table::GOOD));
+        }
+        None => pairs.push("status statement", Cell::styled("none yet", table::CAUTION)),
+    }
+    pairs.push("conversations", view.conversations.to_string());
+    pairs.push("unread", view.unread.to_string());
+    let queued = view.queued.to_string();
+    pairs.push("queued", if view.queued == 0 { queued.into() } else { Cell::styled(queued, table::CAUTION) });
+    pairs
+}

@@ -1,0 +1,124 @@
+//! What every command is given: where to print, which profile, and whether the user wants to stop.
+
+use std::{path::PathBuf, time::Duration};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
+
+use crate::{
+    output::Screen,
+    problem::{Outcome, Problem},
+    secrets::TerminalGuard,
+};
+
+/// What every command is given.
+#[derive(Clone)]
+pub(crate) struct Context {
+    /// Where results go.
+    pub(crate) screen: Screen,
+    /// The profile's folder.
+    pub(crate) profile: PathBuf,
+    /// Ctrl-C.
+    pub(crate) interrupt: Interrupt,
+}
+
+impl Context {
+    /// `profile` as on the command line.
+    pub(crate) fn new(screen: Screen, profile: Option<PathBuf>, interrupt: Interrupt) -> Outcome<Self> {
+        let profile = match profile {
+            Some(dir) => dir,
+            None => default_profile(&|name| std::env::var_os(name).map(PathBuf::from))?,
+        };
+        Ok(Self { screen, profile, interrupt })
+    }
+}
+
+/// `$XDG_DATA_HOME/amanat`, else `~/.local/share/amanat`.
+fn default_profile(environment: &dyn Fn(&str) -> Option<PathBuf>) -> Outcome<PathBuf> {
+    // A relative XDG_DATA_HOME must be ignored, says its specification.
+    let data = environment("XDG_DATA_HOME").filter(|dir| dir.is_absolute());
+    let data = data.or_else(|| {
+        let home = environment("HOME").filter(|dir| dir.is_absolute())?;
+        Some(home.join(".local/share"))
+    });
+    data.map(|dir| dir.join("amanat")).ok_or_else(|| {
+        Problem::new("no-profile", "It is not known where your profile is: HOME is not set.", "Name it: --profile DIR.")
+    })
+}
+
+/// Ctrl-C or SIGTERM, once for a clean end, twice for an immediate one.
+#[derive(Clone)]
+pub(crate) struct Interrupt(watch::Receiver<bool>);
+
+impl Interrupt {
+    /// Listens from now on. `terminal` is given back its settings before an immediate end.
+    pub(crate) fn listen(terminal: &'static TerminalGuard) -> Outcome<Self> {
+        let failed = |_| Problem::internal("The program could not listen for signals.");
+        let mut keyboard = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut service = signal(SignalKind::terminate()).map_err(failed)?;
+        let (tell, told) = watch::channel(false);
+        tokio::spawn(async move {
+            either(&mut keyboard, &mut service).await;
+            if tell.send(true).is_err() {
+                return;
+            }
+            either(&mut keyboard, &mut service).await;
+            terminal.restore();
+            std::process::exit(130);
+        });
+        Ok(Self(told))
+    }
+
+    /// Returns when the user wants to stop.
+    pub(crate) async fn wait(&mut self) {
+        if self.0.wait_for(|stop| *stop).await.is_err() {
+            // Without a listener nobody can ask.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Fails if the user wants to stop: between two steps that block.
+    pub(crate) fn check(&self) -> Outcome {
+        if *self.0.borrow() { Err(Problem::interrupted()) } else { Ok(()) }
+    }
+
+    /// `work`, unless the user wants to stop first.
+    pub(crate) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Outcome<T> {
+        tokio::select! {
+            done = work => Ok(done),
+            () = self.wait() => Err(Problem::interrupted()),
+        }
+    }
+
+    /// A pause that Ctrl-C ends.
+    pub(crate) async fn pause(&mut self, span: Duration) -> Outcome {
+        self.or(tokio::time::sleep(span)).await
+    }
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => (),
+        _ = other.recv() => (),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(set: &[(&str, &str)]) -> Option<PathBuf> {
+        let look = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| PathBuf::from(value));
+        default_profile(&look).ok()
+    }
+
+    #[test]
+    fn the_profile_is_in_the_platforms_data_directory() {
+        assert_eq!(found(&[("XDG_DATA_HOME", "/d"), ("HOME", "/h")]), Some("/d/amanat".into()));
+        assert_eq!(found(&[("XDG_DATA_HOME", "d"), ("HOME", "/h")]), Some("/h/.local/share/amanat".into()));
+        assert_eq!(found(&[("HOME", "/h")]), Some("/h/.local/share/amanat".into()));
+        assert_eq!(found(&[]), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! `amanat demo` (product journeys 1 to 4 in small): a relay, an authority, three people, two tiers, someone away and
+//! back, a document. All of it runs in this process through the functions that the commands use, over real links on
+//! loopback, into real files; every check compares what it says it compares.
+
+mod away;
+mod document;
+mod founding;
+mod joining;
+mod player;
+mod tale;
+mod talking;
+
+use std::{path::PathBuf, time::Instant};
+
+use amanat_identity::Tier;
+use amanat_primitives::ConversationId;
+
+use crate::{
+    context::Context,
+    disk,
+    office::{Office, Staff},
+    problem::Outcome,
+    scratch::Scratch,
+};
+use player::Player;
+use tale::Tale;
+
+const DOMAIN: &str = "cabinet.example";
+
+/// The three people, invented for this demonstration.
+const SECRETARY: Staff = Staff {
+    handle: "secretary",
+    name: "Farida Rahman",
+    post: "Cabinet Secretary",
+    clearance: Tier::Secret,
+};
+const DEPUTY: Staff =
+    Staff { handle: "deputy", name: "Imran Yousaf", post: "Deputy Secretary", clearance: Tier::Confidential };
+const OFFICER: Staff =
+    Staff { handle: "section.officer", name: "سعدیہ ملک", post: "Section Officer", clearance: Tier::Restricted };
+
+/// The three at their machines.
+struct Cast {
+    secretary: Player,
+    deputy: Player,
+    officer: Player,
+}
+
+/// Where they talk.
+struct Rooms {
+    group: ConversationId,
+    private: ConversationId,
+}
+
+/// Runs it; `keep`: in this new folder, which stays.
+pub(crate) async fn run(context: &Context, keep: Option<PathBuf>) -> Outcome {
+    let begun = Instant::now();
+    let scratch = match &keep {
+        Some(dir) => Scratch::kept(&std::path::absolute(dir).unwrap_or_else(|_| dir.clone()))?,
+        None => Scratch::temporary(None)?,
+    };
+    let mut tale = Tale::new(context.screen, scratch.path(), scratch.is_kept());
+    let office = Office::new(scratch.path(), DOMAIN)?;
+    let speed = disk::sync_speed(scratch.path())?;
+    let relay = founding::run(&mut tale, &office).await?;
+    let told = tell(context, &mut tale, &office).await;
+    let stats = relay.stats();
+    let clean = relay.shutdown().await;
+    told?;
+    tale.check("the relay stopped cleanly, everything synced", clean, None)?;
+    tale.figure("entries that the relay ordered and stored", stats.appended as f64, "");
+    tale.figure("syncs of the relay's store", stats.syncs as f64, "");
+    tale.figure("one fdatasync of this disk, p50", speed.p50_ms, "ms");
+    tale.figure("the whole demonstration", begun.elapsed().as_secs_f64(), "s");
+    tale.end()?;
+    if scratch.is_kept() {
+        context.screen.note(format!("Everything is in {}.", scratch.path().display()));
+    }
+    Ok(())
+}
+
+async fn tell(context: &Context, tale: &mut Tale, office: &Office) -> Outcome {
+    let mut cast = joining::run(context, tale, office).await?;
+    let rooms = talking::run(tale, office, &mut cast).await?;
+    let mut cast = away::run(context, tale, office, cast, &rooms).await?;
+    document::run(tale, office, &mut cast, &rooms).await?;
+    for player in [cast.secretary, cast.deputy, cast.officer] {
+        player.leave().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,432 @@
+//! Every object that `--json` prints (protocol-spec/json-output.md, section 3). A test compares them with the page.
+
+use serde::Serialize;
+
+use amanat_client::api::{
+    ConversationState, ConversationView, DocumentView, LinkView, Member, MessageBody, MessageView, Overview, Person,
+    Verification,
+};
+use amanat_primitives::{ConversationId, DocumentId, MessageId};
+
+use super::time::utc;
+use crate::problem::Problem;
+
+pub(crate) mod event;
+#[cfg(test)]
+mod page;
+
+/// The last line of a command that failed.
+#[derive(Serialize)]
+pub(crate) struct Error<'a> {
+    error: &'a str,
+    failed: &'a str,
+    r#try: &'a str,
+}
+
+impl<'a> From<&'a Problem> for Error<'a> {
+    fn from(problem: &'a Problem) -> Self {
+        Self { error: problem.code(), failed: problem.failed(), r#try: problem.advice() }
+    }
+}
+
+/// `authority init`.
+#[derive(Serialize)]
+pub(crate) struct AuthorityMade {
+    pub(crate) authority: String,
+    pub(crate) domain: String,
+    pub(crate) name: String,
+    pub(crate) certificate: String,
+    pub(crate) root: String,
+    pub(crate) officer_valid_until: String,
+    pub(crate) status_number: u64,
+    pub(crate) status_next_update: String,
+}
+
+/// `officer init`, `auditor init`.
+#[derive(Serialize)]
+pub(crate) struct CardMade {
+    pub(crate) role: &'static str,
+    pub(crate) name: String,
+    pub(crate) card: String,
+}
+
+/// `authority certify`.
+#[derive(Serialize)]
+pub(crate) struct Certified {
+    pub(crate) role: &'static str,
+    pub(crate) name: String,
+    pub(crate) valid_until: String,
+    pub(crate) out: String,
+}
+
+/// `relay certify`.
+#[derive(Serialize)]
+pub(crate) struct RelayCertified {
+    pub(crate) relay: String,
+    pub(crate) domain: String,
+    pub(crate) addresses: Vec<String>,
+    pub(crate) public: bool,
+    pub(crate) valid_until: String,
+    pub(crate) out: String,
+}
+
+/// `invite`.
+#[derive(Serialize)]
+pub(crate) struct Invited {
+    pub(crate) address: String,
+    pub(crate) name: String,
+    pub(crate) post: String,
+    pub(crate) clearance: &'static str,
+    pub(crate) redeem_by: String,
+    pub(crate) out: String,
+    pub(crate) code: Option<String>,
+}
+
+/// `join`.
+#[derive(Serialize)]
+pub(crate) struct Joined {
+    pub(crate) address: String,
+    pub(crate) name: String,
+    pub(crate) post: String,
+    pub(crate) clearance: &'static str,
+    pub(crate) device: String,
+    pub(crate) authority: String,
+}
+
+/// `attest`.
+#[derive(Serialize)]
+pub(crate) struct Attested {
+    pub(crate) number: u64,
+    pub(crate) next_update: String,
+    pub(crate) published: Vec<String>,
+    pub(crate) waiting: Vec<String>,
+}
+
+/// A line of `people`.
+#[derive(Serialize)]
+pub(crate) struct PersonLine {
+    address: String,
+    name: String,
+    post: String,
+    clearance: &'static str,
+    devices: Vec<String>,
+    verified: bool,
+    cached: bool,
+}
+
+impl PersonLine {
+    /// `cached`: the relay could not be asked.
+    pub(crate) fn new(person: &Person, cached: bool) -> Self {
+        Self {
+            address: person.address.to_string(),
+            name: person.name.clone(),
+            post: person.post.clone(),
+            clearance: person.clearance.name(),
+            devices: person.devices.iter().map(ToString::to_string).collect(),
+            verified: person.verified,
+            cached,
+        }
+    }
+}
+
+/// A line of `conversations`.
+#[derive(Serialize)]
+pub(crate) struct ConversationLine {
+    id: String,
+    title: String,
+    direct: bool,
+    tier: &'static str,
+    members: usize,
+    unread: u64,
+    state: &'static str,
+    last: Option<MessageLine>,
+}
+
+impl From<&ConversationView> for ConversationLine {
+    fn from(view: &ConversationView) -> Self {
+        Self {
+            id: view.id.to_string(),
+            title: view.title.clone(),
+            direct: view.direct,
+            tier: view.tier.name(),
+            members: view.members,
+            unread: view.unread,
+            state: state_name(view.state),
+            last: view.last.as_ref().map(MessageLine::from),
+        }
+    }
+}
+
+fn state_name(state: ConversationState) -> &'static str {
+    match state {
+        ConversationState::Active => "active",
+        ConversationState::Creating => "creating",
+        ConversationState::StatusExpired => "status-expired",
+        ConversationState::Frozen => "frozen",
+    }
+}
+
+/// `status`.
+#[derive(Serialize)]
+pub(crate) struct StatusLine {
+    address: String,
+    name: String,
+    post: String,
+    clearance: &'static str,
+    device: String,
+    valid_until: String,
+    authority: String,
+    link: Option<Link>,
+    status: Option<StatusStatement>,
+    suite: &'static str,
+    conversations: usize,
+    queued: usize,
+    unread: u64,
+}
+
+/// What a link negotiated.
+#[derive(Serialize)]
+pub(crate) struct Link {
+    address: String,
+    tls: String,
+    key_exchange: String,
+    cipher: String,
+    noise: String,
+}
+
+#[derive(Serialize)]
+struct StatusStatement {
+    number: u64,
+    next_update: String,
+    expired: bool,
+}
+
+impl From<&LinkView> for Link {
+    fn from(link: &LinkView) -> Self {
+        Self {
+            address: link.address.clone(),
+            tls: link.tls.clone(),
+            key_exchange: link.key_exchange.clone(),
+            cipher: link.cipher.clone(),
+            noise: link.noise.clone(),
+        }
+    }
+}
+
+impl From<&Overview> for StatusLine {
+    fn from(view: &Overview) -> Self {
+        Self {
+            address: view.address.to_string(),
+            name: view.name.clone(),
+            post: view.post.clone(),
+            clearance: view.clearance.name(),
+            device: view.device.to_string(),
+            valid_until: utc(view.valid_until),
+            authority: view.authority.clone(),
+            link: view.link.as_ref().map(Link::from),
+            status: view.status.map(|status| StatusStatement {
+                number: status.number,
+                next_update: utc(status.next_update),
+                expired: status.expired,
+            }),
+            suite: view.suite,
+            conversations: view.conversations,
+            queued: view.queued,
+            unread: view.unread,
+        }
+    }
+}
+
+/// `new` and `send`.
+#[derive(Serialize)]
+pub(crate) struct Sent {
+    conversation: String,
+    message: Option<String>,
+    document: Option<String>,
+}
+
+impl Sent {
+    pub(crate) fn new(
+        conversation: ConversationId,
+        message: Option<MessageId>,
+        document: Option<DocumentId>,
+    ) -> Self {
+        Self {
+            conversation: conversation.to_string(),
+            message: message.map(|id| id.to_string()),
+            document: document.map(|id| id.to_string()),
+        }
+    }
+}
+
+/// `sync`.
+#[derive(Serialize)]
+pub(crate) struct Synced {
+    pub(crate) received: u64,
+}
+
+/// A line of `read`; also inside a line of `conversations` and of `watch`.
+#[derive(Serialize)]
+pub(crate) struct MessageLine {
+    id: String,
+    sequence: u64,
+    from: String,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<String>,
+    state: &'static str,
+}
+
+impl From<&MessageView> for MessageLine {
+    fn from(view: &MessageView) -> Self {
+        let (text, document) = match &view.body {
+            MessageBody::Text(text) => (Some(text.clone()), None),
+            MessageBody::Document(document) => (None, Some(document.id.to_string())),
+            MessageBody::NeedsNewerVersion => (None, None),
+        };
+        Self {
+            id: view.id.to_string(),
+            sequence: view.sequence,
+            from: view.from.to_string(),
+            at: utc(view.at),
+            text,
+            document,
+            state: view.state.name(),
+        }
+    }
+}
+
+/// A line of `documents`.
+#[derive(Serialize)]
+pub(crate) struct DocumentLine {
+    id: String,
+    name: String,
+    size: u64,
+    tier: &'static str,
+}
+
+impl From<&DocumentView> for DocumentLine {
+    fn from(view: &DocumentView) -> Self {
+        Self { id: view.id.to_string(), name: view.name.clone(), size: view.size, tier: view.tier.name() }
+    }
+}
+
+/// `save`.
+#[derive(Serialize)]
+pub(crate) struct Saved {
+    pub(crate) document: String,
+    pub(crate) path: String,
+    pub(crate) size: u64,
+}
+
+/// A line of `members`.
+#[derive(Serialize)]
+pub(crate) struct MemberLine {
+    address: String,
+    device: String,
+    name: String,
+    post: String,
+    clearance: &'static str,
+    verified: bool,
+}
+
+impl From<&Member> for MemberLine {
+    fn from(member: &Member) -> Self {
+        Self {
+            address: member.address.to_string(),
+            device: member.device.to_string(),
+            name: member.name.clone(),
+            post: member.post.clone(),
+            clearance: member.clearance.name(),
+            verified: member.verified,
+        }
+    }
+}
+
+/// `verify`.
+#[derive(Serialize)]
+pub(crate) struct Verified {
+    address: String,
+    name: String,
+    post: String,
+    clearance: &'static str,
+    devices: Vec<String>,
+    verified: bool,
+    chain: Vec<String>,
+    safety_number: String,
+}
+
+impl From<&Verification> for Verified {
+    fn from(view: &Verification) -> Self {
+        Self {
+            address: view.person.address.to_string(),
+            name: view.person.name.clone(),
+            post: view.person.post.clone(),
+            clearance: view.person.clearance.name(),
+            devices: view.person.devices.iter().map(ToString::to_string).collect(),
+            verified: view.person.verified,
+            chain: view.chain.clone(),
+            safety_number: view.safety_number.clone(),
+        }
+    }
+}
+
+/// One check of `demo`.
+#[derive(Serialize)]
+pub(crate) struct DemoCheck {
+    pub(crate) chapter: String,
+    pub(crate) check: String,
+    pub(crate) ok: bool,
+    pub(crate) command: Option<String>,
+}
+
+/// One figure of `demo`.
+#[derive(Serialize)]
+pub(crate) struct DemoFigure {
+    pub(crate) figure: String,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+}
+
+/// `bench`.
+#[derive(Serialize)]
+pub(crate) struct Bench<R: Serialize> {
+    pub(crate) scenario: &'static str,
+    pub(crate) per_s: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) relay_cpu_s: f64,
+    pub(crate) generator_cpu_s: f64,
+    pub(crate) syncs_per_s: f64,
+    pub(crate) sync_p50_ms: f64,
+    pub(crate) relay_rss_mib: f64,
+    pub(crate) runs: Vec<R>,
+}
+
+/// One run of `bench pairs`.
+#[derive(Serialize, Clone)]
+pub(crate) struct PairsRun {
+    pub(crate) per_s: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) sync_p50_ms: f64,
+}
+
+/// One run of `bench document`.
+#[derive(Serialize, Clone)]
+pub(crate) struct DocumentRun {
+    pub(crate) per_s: f64,
+    pub(crate) seconds: f64,
+    pub(crate) sender_mib: f64,
+    pub(crate) relay_mib: f64,
+    pub(crate) recipient_mib: f64,
+}
+
+/// `completions`.
+#[derive(Serialize)]
+pub(crate) struct Completions {
+    pub(crate) shell: String,
+    pub(crate) script: String,
+}

@@ -1,0 +1,155 @@
+//! What `watch` prints, and what other commands warn of (protocol-spec/json-output.md, section 4).
+
+use serde::Serialize;
+
+use amanat_client::{
+    Event, Failure,
+    api::{Alarm, Direction, LinkState, Notice},
+};
+
+use super::{ConversationLine, Link, MessageLine};
+use crate::output::time::utc;
+
+/// One line of `watch`.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum EventLine {
+    /// The link's state changed.
+    Link {
+        state: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        link: Option<Link>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        failure: Option<FailureObject>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_in_s: Option<u64>,
+    },
+    /// A conversation is new.
+    Conversation { conversation: ConversationLine },
+    /// A message is new.
+    Message { conversation: String, message: MessageLine },
+    /// One's own message has come further.
+    State { conversation: String, message: String, state: &'static str },
+    /// A document is on its way.
+    Progress { document: String, direction: &'static str, done: u64, total: u64 },
+    /// A document could not be sent or fetched.
+    DocumentFailed { document: String, failure: FailureObject },
+    /// Something is wrong with a conversation.
+    Alarm {
+        conversation: String,
+        alarm: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sender: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        position: Option<u64>,
+    },
+    /// Something needs a person's attention.
+    Notice {
+        notice: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        conversation: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by_s: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        failure: Option<FailureObject>,
+    },
+    /// Events were missed: read the conversations again.
+    Missed,
+    /// The engine has stopped.
+    Stopped { failure: FailureObject },
+}
+
+/// A failure inside an event, in the error line's words.
+#[derive(Serialize)]
+pub(crate) struct FailureObject {
+    error: &'static str,
+    failed: String,
+    r#try: String,
+}
+
+impl From<&Failure> for FailureObject {
+    fn from(failure: &Failure) -> Self {
+        Self { error: failure.code.name(), failed: failure.failed.clone(), r#try: failure.advice.clone() }
+    }
+}
+
+impl From<&Event> for EventLine {
+    fn from(event: &Event) -> Self {
+        match event {
+            Event::Link(state) => link(state),
+            Event::Conversation(view) => Self::Conversation { conversation: view.into() },
+            Event::Message { conversation, message } => {
+                Self::Message { conversation: conversation.to_string(), message: message.into() }
+            }
+            Event::MessageState { conversation, message, state } => Self::State {
+                conversation: conversation.to_string(),
+                message: message.to_string(),
+                state: state.name(),
+            },
+            Event::Progress(progress) => Self::Progress {
+                document: progress.document.to_string(),
+                direction: match progress.direction {
+                    Direction::Sending => "sending",
+                    Direction::Fetching => "fetching",
+                },
+                done: progress.done,
+                total: progress.total,
+            },
+            Event::DocumentFailed { document, failure } => {
+                Self::DocumentFailed { document: document.to_string(), failure: failure.into() }
+            }
+            Event::Alarm { conversation, alarm } => self::alarm(conversation.to_string(), alarm),
+            Event::Notice(notice) => self::notice(notice),
+            Event::Missed => Self::Missed,
+            Event::Stopped(failure) => Self::Stopped { failure: failure.into() },
+        }
+    }
+}
+
+fn link(state: &LinkState) -> EventLine {
+    let (state, link, failure, retry_in_s) = match state {
+        LinkState::Connecting => ("connecting", None, None, None),
+        LinkState::Up(view) => ("up", Some(view.into()), None, None),
+        LinkState::CaughtUp => ("caught-up", None, None, None),
+        LinkState::Down { failure, retry_in } => ("down", None, Some(failure.into()), Some(retry_in.as_secs())),
+    };
+    EventLine::Link { state, link, failure, retry_in_s }
+}
+
+fn alarm(conversation: String, alarm: &Alarm) -> EventLine {
+    let (sender, range, at) = match alarm {
+        Alarm::Gap { sender, from, to } => (Some(sender.to_string()), Some((*from, *to)), None),
+        Alarm::Fork { sender, position } => (Some(sender.to_string()), None, Some(*position)),
+        Alarm::Replay { sender } => (Some(sender.to_string()), None, None),
+        Alarm::Undecryptable { position, sender } | Alarm::VoidCommit { position, sender } => {
+            (Some(sender.to_string()), None, Some(*position))
+        }
+        Alarm::Receipt { position } => (None, None, Some(*position)),
+        Alarm::ExpiredEntries { from, to } => (None, Some((*from, *to)), None),
+    };
+    let (from, to) = range.unzip();
+    EventLine::Alarm { conversation, alarm: alarm.kind(), sender, from, to, position: at }
+}
+
+fn notice(notice: &Notice) -> EventLine {
+    let (name, at, conversation, by_s, failure) = match notice {
+        Notice::StatusExpired { since } => ("status-expired", Some(utc(*since)), None, None, None),
+        Notice::RelayRestored => ("relay-restored", None, None, None, None),
+        Notice::LastResortUsed => ("last-resort-used", None, None, None, None),
+        Notice::InvitationReused { at } => ("invitation-reused", Some(utc(*at)), None, None, None),
+        Notice::JoinRefused { conversation, failure } => {
+            ("join-refused", None, Some(conversation.to_string()), None, Some(failure.into()))
+        }
+        Notice::CreationRefused { conversation, failure } => {
+            ("creation-refused", None, Some(conversation.to_string()), None, Some(failure.into()))
+        }
+        Notice::ClockSkew { by } => ("clock-skew", None, None, Some(by.as_secs()), None),
+    };
+    EventLine::Notice { notice: name, at, conversation, by_s, failure }
+}

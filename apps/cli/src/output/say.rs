@@ -1,0 +1,227 @@
+//! Words and looks that several commands share: tiers, states, sizes, problems, events.
+
+use amanat_client::{
+    Event,
+    api::{Alarm, ConversationState, LinkState, LinkView, MessageState, Notice},
+};
+use amanat_identity::Tier;
+use anstyle::{AnsiColor, Style};
+
+use super::{
+    table::{self, Cell, paint},
+    text::plain,
+    time,
+};
+use crate::problem::Problem;
+
+/// A failed command's two lines.
+pub(crate) fn problem(problem: &Problem) -> String {
+    format!(
+        "{} {}\n  {} {}",
+        paint("error:", table::BAD),
+        lines_plain(problem.failed()),
+        paint("try:", table::CAUTION),
+        lines_plain(problem.advice())
+    )
+}
+
+/// A sentence of ours that may carry somebody's words.
+fn lines_plain(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n       ")
+}
+
+/// A tier's colour; its word is always beside it.
+fn tier_style(tier: Tier) -> Style {
+    match tier {
+        Tier::Official => Style::new(),
+        Tier::Restricted => AnsiColor::Cyan.on_default(),
+        Tier::Confidential => AnsiColor::Yellow.on_default(),
+        Tier::Secret => AnsiColor::Red.on_default(),
+        Tier::TopSecret => AnsiColor::Red.on_default().bold().underline(),
+    }
+}
+
+/// A tier, for a table.
+pub(crate) fn tier_cell(tier: Tier) -> Cell {
+    Cell::styled(tier.name(), tier_style(tier))
+}
+
+/// A tier, in a sentence.
+pub(crate) fn tier(tier: Tier) -> String {
+    paint(tier.name(), tier_style(tier))
+}
+
+/// Whether a safety number was compared.
+pub(crate) fn verified_cell(verified: bool) -> Cell {
+    if verified { Cell::styled("yes", table::GOOD) } else { Cell::styled("no", table::QUIET) }
+}
+
+/// The mark behind one's own message.
+pub(crate) fn mark(state: MessageState) -> String {
+    let (text, style) = match state {
+        MessageState::Queued => ("queued", table::CAUTION),
+        MessageState::Accepted => ("accepted", table::QUIET),
+        MessageState::Delivered => ("delivered", table::QUIET),
+        MessageState::Read => ("read", table::GOOD),
+        MessageState::Unread => ("new", table::STRONG),
+        MessageState::Expired => ("expired", table::CAUTION),
+    };
+    paint(text, style)
+}
+
+/// A conversation's state, for a table; empty where all is well.
+pub(crate) fn conversation_state(state: ConversationState) -> Cell {
+    match state {
+        ConversationState::Active => Cell::new(""),
+        ConversationState::Creating => Cell::styled("waiting for the relay", table::CAUTION),
+        ConversationState::StatusExpired => Cell::styled("status statement lapsed", table::CAUTION),
+        ConversationState::Frozen => Cell::styled("FROZEN", table::BAD),
+    }
+}
+
+/// `3.2 MiB`.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64;
+    let mut name = "B";
+    for unit in UNITS {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        name = unit;
+    }
+    format!("{value:.1} {name}")
+}
+
+/// `one message`, `3 messages`.
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+}
+
+/// What a link negotiated, on one line.
+pub(crate) fn link(link: &LinkView) -> String {
+    plain(&format!("{}: {}, {}, {}; {} inside", link.address, link.tls, link.key_exchange, link.cipher, link.noise))
+        .into_owned()
+}
+
+/// Something is wrong with a conversation's history.
+pub(crate) fn alarm(alarm: &Alarm) -> String {
+    match alarm {
+        Alarm::Gap { sender, from, to } if from == to => format!("Message {from} of {sender} is missing."),
+        Alarm::Gap { sender, from, to } => format!("Messages {from} to {to} of {sender} are missing."),
+        Alarm::Fork { sender, position } => format!(
+            "{sender} has seen another history than this device at position {position}: the relay has shown two. \
+             Tell your security officer."
+        ),
+        Alarm::Replay { sender } => {
+            format!("A message of {sender} came a second time, or out of its order. It is not shown.")
+        }
+        Alarm::Undecryptable { position, sender } => {
+            format!("The entry at position {position}, from device {sender}, does not decrypt. It is not shown.")
+        }
+        Alarm::VoidCommit { position, sender } => {
+            format!("The change of members at position {position}, from device {sender}, breaks the rules: skipped.")
+        }
+        Alarm::Receipt { position } => format!(
+            "The relay's receipt at position {position} is missing, wrong, or contradicts an earlier one. Tell your \
+             security officer."
+        ),
+        Alarm::ExpiredEntries { from, to } => {
+            format!("Entries {from} to {to} were deleted under the retention rules before this device fetched them.")
+        }
+    }
+}
+
+/// Something that needs a person's attention.
+pub(crate) fn notice(notice: &Notice) -> String {
+    match notice {
+        Notice::StatusExpired { since } => format!(
+            "The authority's status statement lapsed at {}. From confidential upward nothing is sent until a security \
+             officer runs `amanat attest`.",
+            time::local(*since)
+        ),
+        Notice::RelayRestored => "The relay was restored from a copy; what it lost is being given back to it.".into(),
+        Notice::LastResortUsed => "This device's last KeyPackage was used; new ones are being published.".into(),
+        Notice::InvitationReused { at } => format!(
+            "Someone tried to use this device's invitation again at {}. Tell your security officer.",
+            time::local(*at)
+        ),
+        Notice::JoinRefused { conversation, failure } => {
+            format!("Refused to join conversation {conversation}: {} {}", failure.failed, failure.advice)
+        }
+        Notice::CreationRefused { conversation, failure } => {
+            format!("The relay refused to open conversation {conversation}: {} {}", failure.failed, failure.advice)
+        }
+        Notice::ClockSkew { by } => format!(
+            "The clocks of this machine and the relay differ by {} minutes. Set this machine's clock.",
+            by.as_secs() / 60
+        ),
+    }
+}
+
+/// One event on a line, for `watch`; `None` for what only scripts want. Messages are shown by `messages`.
+pub(crate) fn event(event: &Event) -> Option<String> {
+    let line = match event {
+        Event::Link(LinkState::Connecting) => paint("connecting ...", table::QUIET),
+        Event::Link(LinkState::Up(view)) => format!("{} {}", paint("connected", table::GOOD), link(view)),
+        Event::Link(LinkState::CaughtUp) => paint("up to date", table::GOOD),
+        Event::Link(LinkState::Down { failure, retry_in }) => format!(
+            "{} {} Next try in {} s.",
+            paint("not connected:", table::CAUTION),
+            plain(&failure.failed),
+            retry_in.as_secs()
+        ),
+        Event::Conversation(view) => {
+            format!("new conversation {} {} ({})", short(&view.id.to_string()), plain(&view.title), tier(view.tier))
+        }
+        Event::DocumentFailed { document, failure } => {
+            let words = plain(&failure.failed).into_owned();
+            format!("{} {words}", paint(&format!("document {}:", short(&document.to_string())), table::BAD))
+        }
+        Event::Alarm { conversation, alarm: what } => warning(
+            &format!("ALARM in {}:", short(&conversation.to_string())),
+            table::BAD,
+            &alarm(what),
+        ),
+        Event::Notice(what) => warning("notice:", table::CAUTION, &notice(what)),
+        Event::Missed => warning("notice:", table::CAUTION, "More happened than could be shown: read the conversations."),
+        Event::Stopped(failure) => warning("stopped:", table::BAD, &failure.failed),
+        Event::Message { .. } | Event::MessageState { .. } | Event::Progress(_) => return None,
+    };
+    Some(line)
+}
+
+fn warning(head: &str, style: Style, words: &str) -> String {
+    format!("{} {}", paint(head, style), plain(words))
+}
+
+/// The first 8 characters of an id: what a person types.
+pub(crate) fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_well() {
+        assert_eq!(size(0), "0 B");
+        assert_eq!(size(1023), "1023 B");
+        assert_eq!(size(1024), "1.0 KiB");
+        assert_eq!(size(5 << 20), "5.0 MiB");
+        assert_eq!(size(3 << 40), "3.0 TiB");
+        assert_eq!(size(u64::MAX), "16777216.0 TiB");
+    }
+
+    #[test]
+    fn a_problem_is_two_lines_and_cannot_move_the_cursor() {
+        let text = problem(&Problem::new("file", "Cannot read \u{1b}[2Jx.", "Look."));
+        let bare = anstream::adapter::strip_str(&text).to_string();
+        assert_eq!(bare, "error: Cannot read \\u{1b}[2Jx.\n  try: Look.");
+    }
+}

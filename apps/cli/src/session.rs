@@ -1,0 +1,236 @@
+//! A command's hold on the client engine (protocol-spec/07-delivery, section 6): opened with the passphrase, asked,
+//! and always stopped cleanly, so that what a command has done is durable when it ends.
+
+use std::time::Duration;
+
+use amanat_client::{
+    Command, Engine, Event, Events, FailureCode, Options, Reply,
+    api::{LinkState, Overview},
+    profile,
+};
+use amanat_identity::Address;
+use amanat_primitives::{ConversationId, DocumentId, passphrase::WorkPolicy};
+use tokio::time::Instant;
+
+use crate::{
+    context::{Context, Interrupt},
+    output::{
+        Screen,
+        json::event::EventLine,
+        progress::Bars,
+        say,
+    },
+    problem::{Outcome, Problem},
+    secrets::{self, Purpose},
+};
+
+/// Whether a command needs the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Reads the vault only: never dials.
+    Stay,
+    /// Dials.
+    Dial,
+}
+
+/// How long a command waits for a first word from the relay before it goes on without.
+const FIRST_WORD: Duration = Duration::from_secs(5);
+
+/// An open profile with its engine running.
+pub(crate) struct Session {
+    engine: Engine,
+    events: Events,
+    interrupt: Interrupt,
+    screen: Screen,
+    settled: bool,
+}
+
+impl Session {
+    /// Asks for the passphrase, opens the profile, starts the engine.
+    pub(crate) async fn open(context: &Context, link: Link) -> Outcome<Self> {
+        if !profile::exists(&context.profile) {
+            return Err(Problem::new(
+                FailureCode::NoProfile.name(),
+                format!("There is no profile in {}.", context.profile.display()),
+                "Join first (amanat join INVITATION), or name the folder: --profile DIR.",
+            ));
+        }
+        let passphrase = secrets::passphrase(Purpose::Profile)?;
+        Self::start(context, &context.profile, &passphrase, link).await
+    }
+
+    /// As [`open`](Self::open), with a passphrase that is known.
+    pub(crate) async fn start(
+        context: &Context,
+        dir: &std::path::Path,
+        passphrase: &str,
+        link: Link,
+    ) -> Outcome<Self> {
+        let opened = profile::open(dir, passphrase, &WorkPolicy::STANDARD)?;
+        context.interrupt.check()?;
+        let options = Options { connect: link == Link::Dial, ..Options::default() };
+        let (engine, events) = Engine::start(opened, options);
+        Ok(Self {
+            engine,
+            events,
+            interrupt: context.interrupt.clone(),
+            screen: context.screen,
+            settled: link == Link::Stay,
+        })
+    }
+
+    /// Asks, and meanwhile shows what happens: bars on a terminal, alarms and notices always.
+    pub(crate) async fn ask(&mut self, command: Command) -> Outcome<Reply> {
+        self.ask_with(command, &mut |_| ()).await
+    }
+
+    /// As [`ask`](Self::ask), and shows every event to `look`.
+    pub(crate) async fn ask_with(&mut self, command: Command, look: &mut dyn FnMut(&Event)) -> Outcome<Reply> {
+        let mut bars = Bars::new(&self.screen);
+        let mut more = true;
+        let asked = self.engine.ask(command);
+        tokio::pin!(asked);
+        loop {
+            tokio::select! {
+                reply = &mut asked => return Ok(reply?),
+                () = self.interrupt.wait() => return Err(Problem::interrupted()),
+                event = self.events.next(), if more => match event {
+                    Some(event) => {
+                        attend(&self.screen, &event, &mut bars);
+                        look(&event);
+                    }
+                    None => more = false,
+                },
+            }
+        }
+    }
+
+    /// The next event before `deadline`; `None` when it has passed.
+    pub(crate) async fn event_before(&mut self, deadline: Instant, bars: &mut Bars) -> Outcome<Option<Event>> {
+        let next = tokio::select! {
+            event = self.events.next() => event.map(Some),
+            () = tokio::time::sleep_until(deadline) => Some(None),
+            () = self.interrupt.wait() => return Err(Problem::interrupted()),
+        };
+        match next {
+            Some(Some(event)) => {
+                attend(&self.screen, &event, bars);
+                if let Event::Stopped(failure) = event {
+                    return Err(failure.into());
+                }
+                Ok(Some(event))
+            }
+            Some(None) => Ok(None),
+            None => Err(Problem::internal("The engine has stopped.")),
+        }
+    }
+
+    /// Waits until the relay has answered once, or evidently does not.
+    pub(crate) async fn settle(&mut self) -> Outcome {
+        let deadline = Instant::now() + FIRST_WORD;
+        while !self.settled {
+            match self.event_before(deadline, &mut Bars::default()).await? {
+                Some(Event::Link(LinkState::Up(_) | LinkState::CaughtUp | LinkState::Down { .. })) | None => {
+                    self.settled = true;
+                }
+                Some(_) => (),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where this command prints.
+    pub(crate) fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// Who we are.
+    pub(crate) async fn overview(&mut self) -> Outcome<Overview> {
+        match self.ask(Command::Status).await? {
+            Reply::Status(overview) => Ok(*overview),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// An address as typed: a bare handle means the own domain.
+    pub(crate) async fn address(&mut self, text: &str) -> Outcome<Address> {
+        let own = self.overview().await?.address.domain;
+        Address::parse_in(text, &own).map_err(|error| {
+            Problem::usage(
+                format!("{text:?} is not an address: {error}."),
+                "Write handle@domain, or a handle alone for your own domain; amanat people lists them.",
+            )
+        })
+    }
+
+    /// A conversation by its id or a beginning of it.
+    pub(crate) async fn conversation(&mut self, prefix: &str) -> Outcome<ConversationId> {
+        check_prefix(prefix, "conversation", "amanat conversations lists them")?;
+        match self.ask(Command::Find { prefix: prefix.to_owned() }).await? {
+            Reply::Found(id) => Ok(id),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// A document by its id or a beginning of it.
+    pub(crate) async fn document(&mut self, prefix: &str) -> Outcome<DocumentId> {
+        check_prefix(prefix, "document", "amanat documents CONVERSATION lists them")?;
+        match self.ask(Command::FindDocument { prefix: prefix.to_owned() }).await? {
+            Reply::FoundDocument(id) => Ok(id),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Stops the engine: everything durable, link closed. Then gives back what the command came to.
+    pub(crate) async fn close<T>(self, outcome: Outcome<T>) -> Outcome<T> {
+        self.engine.stop().await;
+        outcome
+    }
+}
+
+/// Looks like an id or a beginning of one.
+pub(crate) fn is_prefix(text: &str) -> bool {
+    (8..=32).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn check_prefix(text: &str, what: &str, where_listed: &str) -> Outcome {
+    if is_prefix(text) {
+        return Ok(());
+    }
+    Err(Problem::usage(
+        format!("{text:?} is not the id of a {what}: 8 to 32 of 0-9 and a-f, never a title or a name."),
+        format!("{where_listed} with their ids; 8 characters are enough where they are unique."),
+    ))
+}
+
+/// An engine that answers something else than was asked.
+pub(crate) fn unexpected() -> Problem {
+    Problem::internal("The engine answered something else than was asked.")
+}
+
+/// What must be seen whatever command runs, and the bars.
+fn attend(screen: &Screen, event: &Event, bars: &mut Bars) {
+    match event {
+        Event::Progress(progress) => bars.update(progress),
+        Event::Alarm { .. } | Event::Notice(_) => {
+            if let Some(line) = say::event(event) {
+                screen.warn(line, &EventLine::from(event));
+            }
+        }
+        _ => (),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_told_from_titles() {
+        assert!(is_prefix("3fa94c01") && is_prefix(&"0".repeat(32)));
+        for text in ["", "3fa94c0", "3FA94C01", "Budget 2031", &"0".repeat(33)] {
+            assert!(!is_prefix(text), "{text}");
+            assert_eq!(check_prefix(text, "conversation", "x").unwrap_err().status(), 2);
+        }
+    }
+}

@@ -1,0 +1,569 @@
+//! The engine's one interface (protocol-spec/07-delivery, section 6): [`Command`] in, [`Reply`] and [`Event`] out.
+//!
+//! A face (the command line, the desktop) holds an [`Engine`](crate::Engine) and asks it with
+//! [`ask`](crate::Engine::ask); each command has one [`Reply`] or [`Failure`]. What happens without being asked comes
+//! as [`Event`]s. Everything here is a plain value: no face ever touches the vault, the link or a key.
+
+use std::path::PathBuf;
+
+use amanat_identity::{Address, Tier};
+use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
+
+pub use crate::failure::{Failure, FailureCode};
+
+/// What a face may ask.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Who am I, how is the link, is the status statement fresh? Replies [`Reply::Status`]. Works offline.
+    Status,
+    /// People whose handle or name contains `query`; everyone where it is empty. Replies [`Reply::People`].
+    /// Asks the relay; offline, answers from the chains this vault has verified before and says so.
+    People {
+        /// Part of a handle or name.
+        query: String,
+    },
+    /// All conversations, the latest first. Replies [`Reply::Conversations`]. Works offline.
+    Conversations,
+    /// Finds a conversation by its id or a unique prefix of 8 or more characters. Replies [`Reply::Found`].
+    Find {
+        /// Lower-case hexadecimal.
+        prefix: String,
+    },
+    /// Opens a group conversation with its members. Needs the relay. Replies [`Reply::Sent`] with the conversation.
+    New {
+        /// Shown to all members; at most 200 bytes.
+        title: String,
+        /// Its tier; every member's clearance must reach it.
+        tier: Tier,
+        /// The other members.
+        members: Vec<Address>,
+    },
+    /// Queues a text. Replies [`Reply::Sent`] once it is durable in the outbox; [`Event::MessageState`] tells the rest.
+    SendText {
+        /// Where to.
+        to: Target,
+        /// At most 64 KiB of UTF-8.
+        text: String,
+    },
+    /// Queues a document. Replies [`Reply::Sent`] once it is durable in the outbox; [`Event::Progress`] and
+    /// [`Event::MessageState`] tell the rest.
+    SendDocument {
+        /// Where to.
+        to: Target,
+        /// The file, read while it is uploaded.
+        path: PathBuf,
+    },
+    /// Messages of a conversation. Replies [`Reply::Messages`]. Works offline.
+    Read {
+        /// Which.
+        conversation: ConversationId,
+        /// Only messages whose sequence is above this; 0 for all.
+        since: u64,
+        /// At most this many, the earliest first.
+        limit: u32,
+        /// Mark them as read, and tell their senders.
+        mark: bool,
+    },
+    /// Documents of a conversation. Replies [`Reply::Documents`]. Works offline.
+    Documents {
+        /// Which.
+        conversation: ConversationId,
+    },
+    /// Finds a document by its id or a unique prefix of 8 or more characters. Replies [`Reply::FoundDocument`].
+    FindDocument {
+        /// Lower-case hexadecimal.
+        prefix: String,
+    },
+    /// Fetches a document, verifies all of it and only then gives it its name. Replies [`Reply::Saved`] at the end.
+    Save {
+        /// Which.
+        document: DocumentId,
+        /// A folder (the document's own, sanitised name is used, numbered if taken) or a file name that does not exist.
+        out: PathBuf,
+    },
+    /// Members of a conversation, each device on a line. Replies [`Reply::Members`]. Works offline.
+    Members {
+        /// Which.
+        conversation: ConversationId,
+    },
+    /// Someone's chain and the safety number with them. Replies [`Reply::Verification`].
+    Verify {
+        /// Who.
+        address: Address,
+        /// Remember that the safety number was compared.
+        confirm: bool,
+    },
+    /// Waits until everything the relay has for this device is in the vault, everything queued is accepted and all
+    /// receipts are sent. Replies [`Reply::Synced`]; fails with [`FailureCode::Offline`] when the relay does not answer.
+    Sync,
+}
+
+/// Where a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An existing conversation.
+    Conversation(ConversationId),
+    /// The 1:1 conversation with someone at a tier (the lowest if none is named), opened if need be.
+    Person(Address, Option<Tier>),
+}
+
+/// Answers a [`Command`].
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// Answers [`Command::Status`].
+    Status(Box<Overview>),
+    /// Answers [`Command::People`].
+    People {
+        /// Each verified against the authority.
+        people: Vec<Person>,
+        /// The relay could not be asked.
+        from_cache: bool,
+    },
+    /// Answers [`Command::Conversations`].
+    Conversations(Vec<ConversationView>),
+    /// Answers [`Command::Find`].
+    Found(ConversationId),
+    /// Answers [`Command::FindDocument`].
+    FoundDocument(DocumentId),
+    /// Answers [`Command::New`], [`Command::SendText`], [`Command::SendDocument`].
+    Sent {
+        /// The conversation, opened if need be.
+        conversation: ConversationId,
+        /// The message; `None` for `New`.
+        message: Option<MessageId>,
+        /// The document, if one was sent.
+        document: Option<DocumentId>,
+    },
+    /// Answers [`Command::Read`].
+    Messages(Vec<MessageView>),
+    /// Answers [`Command::Documents`].
+    Documents(Vec<DocumentView>),
+    /// Answers [`Command::Save`].
+    Saved {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Answers [`Command::Members`].
+    Members(Vec<Member>),
+    /// Answers [`Command::Verify`].
+    Verification(Verification),
+    /// Answers [`Command::Sync`].
+    Synced {
+        /// Messages that are new in this vault since the engine started.
+        received: u64,
+    },
+}
+
+/// What happens without being asked.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The link's state changed.
+    Link(LinkState),
+    /// A conversation is new in this vault.
+    Conversation(ConversationView),
+    /// A message is new in this vault: someone else's, or one's own that was just queued.
+    Message {
+        /// Where.
+        conversation: ConversationId,
+        /// What.
+        message: MessageView,
+    },
+    /// One's own message has come further.
+    MessageState {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        message: MessageId,
+        /// How far.
+        state: MessageState,
+    },
+    /// A document is on its way.
+    Progress(Progress),
+    /// A document could not be sent or fetched; what is done is kept for the next try.
+    DocumentFailed {
+        /// Which.
+        document: DocumentId,
+        /// Why.
+        failure: Failure,
+    },
+    /// Something is wrong with a conversation. Never hidden, never only logged.
+    Alarm {
+        /// Where.
+        conversation: ConversationId,
+        /// What.
+        alarm: Alarm,
+    },
+    /// Something about this device or the authority's statements needs a person's attention.
+    Notice(Notice),
+    /// The face read too slowly and missed events: what it shows must be read from the vault again.
+    Missed,
+    /// The engine has stopped and cannot go on.
+    Stopped(Failure),
+}
+
+/// The link to the relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkState {
+    /// Trying.
+    Connecting,
+    /// Connected; everything the relay has is being fetched.
+    Up(LinkView),
+    /// Connected, and all that the relay had is in the vault.
+    CaughtUp,
+    /// Not connected; the engine tries again by itself after the wait.
+    Down {
+        /// Why.
+        failure: Failure,
+        /// Until the next try.
+        retry_in: std::time::Duration,
+    },
+}
+
+/// What a link negotiated, in the standards' own names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkView {
+    /// `host:port`.
+    pub address: String,
+    /// For example `TLS 1.3`.
+    pub tls: String,
+    /// For example `X25519MLKEM768`.
+    pub key_exchange: String,
+    /// For example `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+    /// For example `Noise_IK_25519_ChaChaPoly_BLAKE2s`.
+    pub noise: String,
+}
+
+/// Answers "who am I".
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// Own address.
+    pub address: Address,
+    /// Own name, post and clearance, from the certificate.
+    pub name: String,
+    /// Own post.
+    pub post: String,
+    /// Own clearance.
+    pub clearance: Tier,
+    /// This device.
+    pub device: DeviceId,
+    /// When this device's certificate lapses.
+    pub valid_until: Timestamp,
+    /// The authority's name and domain.
+    pub authority: String,
+    /// The link, where it is up.
+    pub link: Option<LinkView>,
+    /// The latest status statement's number and when it lapses; `None` before the first.
+    pub status: Option<StatusSummary>,
+    /// MLS suite of this device's conversations.
+    pub suite: &'static str,
+    /// Conversations in this vault.
+    pub conversations: usize,
+    /// Messages not yet accepted by the relay.
+    pub queued: usize,
+    /// Messages not yet read.
+    pub unread: u64,
+}
+
+/// The latest status statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusSummary {
+    /// Never goes down.
+    pub number: u64,
+    /// When it must be renewed.
+    pub next_update: Timestamp,
+    /// It has lapsed: from confidential upward nothing is sent.
+    pub expired: bool,
+}
+
+/// Someone in the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Address.
+    pub address: Address,
+    /// Name, from the certificate.
+    pub name: String,
+    /// Post, from the certificate.
+    pub post: String,
+    /// Clearance, from the certificate.
+    pub clearance: Tier,
+    /// Devices.
+    pub devices: Vec<DeviceId>,
+    /// The safety number was compared.
+    pub verified: bool,
+}
+
+/// A conversation, as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationView {
+    /// Id.
+    pub id: ConversationId,
+    /// Title; of a 1:1, the other's name.
+    pub title: String,
+    /// 1:1 or group.
+    pub direct: bool,
+    /// Tier.
+    pub tier: Tier,
+    /// Number of members, oneself included.
+    pub members: usize,
+    /// Others' messages not yet read.
+    pub unread: u64,
+    /// The last message.
+    pub last: Option<MessageView>,
+    /// Whether messages can be sent now, and if not why.
+    pub state: ConversationState,
+}
+
+/// Whether a conversation can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConversationState {
+    /// Open.
+    Active,
+    /// The relay has not yet accepted its creation.
+    Creating,
+    /// The status statement has lapsed and the tier forbids sending.
+    StatusExpired,
+    /// The log forked or the group is damaged: nothing is sent or applied until it is repaired.
+    Frozen,
+}
+
+/// A message, as a conversation shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageView {
+    /// Id.
+    pub id: MessageId,
+    /// This vault's own number in the conversation, from 1, never used twice.
+    pub sequence: u64,
+    /// Author's address.
+    pub from: Address,
+    /// Author's name, from the certificate.
+    pub name: String,
+    /// Author's device.
+    pub device: DeviceId,
+    /// When its author sent it, by his clock.
+    pub at: Timestamp,
+    /// What it says.
+    pub body: MessageBody,
+    /// How far it is.
+    pub state: MessageState,
+    /// It is one's own.
+    pub own: bool,
+}
+
+/// What a message says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageBody {
+    /// Text.
+    Text(String),
+    /// A document.
+    Document(DocumentView),
+    /// A content type that this version does not know.
+    NeedsNewerVersion,
+}
+
+/// How far a message is. Own: queued, accepted, delivered, read, expired; others': unread, read, expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MessageState {
+    /// Durable in this vault's outbox.
+    Queued,
+    /// Durable at the relay.
+    Accepted,
+    /// Durable in the vault of a device of every other member.
+    Delivered,
+    /// Read by every other member; of others' messages: read here.
+    Read,
+    /// Someone else's, not yet read here.
+    Unread,
+    /// Gone under its retention before it was delivered.
+    Expired,
+}
+
+impl MessageState {
+    /// As `--json` prints it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Accepted => "accepted",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Unread => "unread",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// A document, as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentView {
+    /// Id.
+    pub id: DocumentId,
+    /// Sanitised name.
+    pub name: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Tier.
+    pub tier: Tier,
+    /// BLAKE3 of the content, lower-case hexadecimal, as `b3sum` prints it; empty while it is still being sent.
+    pub digest: String,
+}
+
+/// A member's device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Address.
+    pub address: Address,
+    /// Device.
+    pub device: DeviceId,
+    /// Name, from the certificate.
+    pub name: String,
+    /// Post, from the certificate.
+    pub post: String,
+    /// Clearance, from the certificate.
+    pub clearance: Tier,
+    /// The safety number was compared.
+    pub verified: bool,
+    /// It is this device.
+    pub own: bool,
+}
+
+/// Someone's certificate chain, checked, and the safety number with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// Who.
+    pub person: Person,
+    /// One line a link of the chain, from the authority down, in plain words.
+    pub chain: Vec<String>,
+    /// 60 digits in groups of five; the same on both sides.
+    pub safety_number: String,
+}
+
+/// How far a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Which.
+    pub document: DocumentId,
+    /// Sending or fetching.
+    pub direction: Direction,
+    /// Bytes done.
+    pub done: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+/// Which way a document goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From this device.
+    Sending,
+    /// To this device.
+    Fetching,
+}
+
+/// Something is wrong with a conversation's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alarm {
+    /// Messages of a sender are missing: counters `from..=to`.
+    Gap {
+        /// Whose.
+        sender: Address,
+        /// First missing.
+        from: u64,
+        /// Last missing.
+        to: u64,
+    },
+    /// A member has seen another log than this device.
+    Fork {
+        /// Who.
+        sender: Address,
+        /// Where.
+        position: u64,
+    },
+    /// A message came a second time, or does not follow its sender's last one.
+    Replay {
+        /// Whose.
+        sender: Address,
+    },
+    /// An entry of the log does not decrypt.
+    Undecryptable {
+        /// Where.
+        position: u64,
+        /// Who sent it, as the relay says.
+        sender: DeviceId,
+    },
+    /// A commit breaks the rules and was skipped.
+    VoidCommit {
+        /// Where.
+        position: u64,
+        /// Who sent it, as the relay says.
+        sender: DeviceId,
+    },
+    /// The relay's receipt for a commit is missing, wrong, or contradicts an earlier one.
+    Receipt {
+        /// Where.
+        position: u64,
+    },
+    /// Entries have gone under the relay's retention before they were fetched.
+    ExpiredEntries {
+        /// First missing position.
+        from: u64,
+        /// Last missing position.
+        to: u64,
+    },
+}
+
+/// Something that needs a person's attention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The status statement has lapsed.
+    StatusExpired {
+        /// When it should have been renewed.
+        since: Timestamp,
+    },
+    /// The relay was restored from a copy.
+    RelayRestored,
+    /// This device's last-resort KeyPackage was used; new ones are being published.
+    LastResortUsed,
+    /// Someone tried to use this device's invitation again.
+    InvitationReused {
+        /// When.
+        at: Timestamp,
+    },
+    /// A conversation to which this device was added was refused.
+    JoinRefused {
+        /// Which.
+        conversation: ConversationId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The relay refused to create a conversation; it is forgotten here.
+    CreationRefused {
+        /// Which.
+        conversation: ConversationId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The clocks of this machine and the relay differ by more than ten minutes.
+    ClockSkew {
+        /// By how much.
+        by: std::time::Duration,
+    },
+}
+
+impl Alarm {
+    /// A stable name, for logs and `--json`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Gap { .. } => "gap",
+            Self::Fork { .. } => "fork",
+            Self::Replay { .. } => "replay",
+            Self::Undecryptable { .. } => "undecryptable",
+            Self::VoidCommit { .. } => "void-commit",
+            Self::Receipt { .. } => "receipt",
+            Self::ExpiredEntries { .. } => "expired",
+        }
+    }
+}

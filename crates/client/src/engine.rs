@@ -1,0 +1,170 @@
+//! The engine (protocol-spec/07-delivery): one task that owns the vault and all protocol state.
+//!
+//! [`Engine::start`] gives the task a thread of its own, because a commit blocks until fsync returns; links and
+//! transfers run on the face's runtime and talk to it through one bounded queue of [`Input`]s. Data flows one way:
+//! an input is handled, what it changes is committed as one batch, and only then do its effects (requests, events,
+//! replies) go out. The parts: `core` holds the state, `link` follows the session, `apply` takes log entries in,
+//! `outgoing` sends, `create` and `join` open conversations, `receipts` tells senders, `queries` answers from the
+//! vault, `documents` moves files.
+
+mod apply;
+mod core;
+mod create;
+mod documents;
+mod join;
+mod link;
+mod outgoing;
+mod people;
+mod queries;
+mod receipts;
+
+use std::{sync::Arc, time::Duration};
+
+use amanat_primitives::Timestamp;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::{
+    Command, Event, Failure, Reply, failure,
+    profile::Profile,
+    session::{self, SessionEvent},
+};
+use self::core::Core;
+pub(crate) use self::core::{Open, target_of};
+
+/// Inputs that may wait for the engine.
+const INPUTS: usize = 1024;
+/// Events that may wait for a face before it misses the oldest.
+const EVENTS: usize = 4096;
+
+/// Tells the time. The system's, but for tests.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How an engine runs.
+#[derive(Clone)]
+pub struct Options {
+    /// Dial the relay. Without it the engine works offline on the vault alone.
+    pub connect: bool,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { connect: true, clock: Arc::new(|| Timestamp::from(std::time::SystemTime::now())) }
+    }
+}
+
+/// A face's handle to a running engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inputs: mpsc::Sender<Input>,
+    stop: Arc<watch::Sender<bool>>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// Events for one face.
+pub struct Events(broadcast::Receiver<Event>);
+
+/// What the engine's task handles.
+pub(crate) enum Input {
+    /// A face asks.
+    Ask(Command, oneshot::Sender<Result<Reply, Failure>>),
+    /// The session says.
+    Session(SessionEvent),
+    /// An answer to a request of the engine's own.
+    Answered(link::Answered),
+    /// What was needed to open a conversation has been fetched.
+    Gathered(create::Gathered),
+    /// Chains that a join waits for have been fetched.
+    Chains(join::Fetched),
+    /// The directory has answered.
+    Directory(people::Found),
+    /// A transfer has come further.
+    Transfer(documents::TransferEvent),
+}
+
+impl Engine {
+    /// Starts the engine of `profile`. Call within a multi-thread tokio runtime.
+    #[must_use]
+    pub fn start(profile: Profile, options: Options) -> (Engine, Events) {
+        let (inputs, queue) = mpsc::channel(INPUTS);
+        let (events, first) = broadcast::channel(EVENTS);
+        let (stop, stopping) = watch::channel(false);
+        let (ended, stopped) = watch::channel(false);
+        let runtime = tokio::runtime::Handle::current();
+        let core = Core::new(profile, &options, events, inputs.downgrade(), runtime.clone());
+        if let (true, Some(plan)) = (options.connect, core.session_plan()) {
+            let (sessions, mut said) = mpsc::channel(INPUTS);
+            runtime.spawn(session::run(plan, sessions, stopping.clone()));
+            let weak = inputs.downgrade();
+            runtime.spawn(async move {
+                while let (Some(event), Some(inputs)) = (said.recv().await, weak.upgrade()) {
+                    if inputs.send(Input::Session(event)).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        let spawned = std::thread::Builder::new().name("engine".into()).spawn(move || {
+            runtime.block_on(run(core, queue, stopping));
+            // Whoever waits for the end learns it here, after the vault's lock is released.
+            let _ = ended.send(true);
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "the engine's thread cannot be started");
+        }
+        (Engine { inputs, stop: Arc::new(stop), stopped }, Events(first))
+    }
+
+    /// Asks, and waits for the reply.
+    ///
+    /// # Errors
+    /// The command's own [`Failure`]; [`FailureCode::Internal`](crate::FailureCode::Internal) once the engine has
+    /// stopped.
+    pub async fn ask(&self, command: Command) -> Result<Reply, Failure> {
+        let (reply, answered) = oneshot::channel();
+        self.inputs.send(Input::Ask(command, reply)).await.map_err(|_| failure::stopped())?;
+        answered.await.map_err(|_| failure::stopped())?
+    }
+
+    /// Stops the engine: closes the link, and returns when the vault is closed. What is queued stays queued.
+    pub async fn stop(mut self) {
+        // Nobody listens any more only when the engine has stopped already.
+        let _ = self.stop.send(true);
+        let _ = self.stopped.wait_for(|ended| *ended).await;
+    }
+}
+
+impl Events {
+    /// The next event; `None` once the engine has stopped. A face that reads too slowly gets [`Event::Missed`] in
+    /// place of the oldest ones and should read the vault anew.
+    pub async fn next(&mut self) -> Option<Event> {
+        match self.0.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(_)) => Some(Event::Missed),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+async fn run(mut core: Core, mut inputs: mpsc::Receiver<Input>, mut stop: watch::Receiver<bool>) {
+    core.begin();
+    loop {
+        let wait = core.next_timer().unwrap_or(Duration::from_secs(3600));
+        let handled = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => break,
+            input = inputs.recv() => match input {
+                Some(input) => core.handle(input),
+                None => break,
+            },
+            () = tokio::time::sleep(wait) => core.timer(),
+        };
+        if let Err(failure) = handled.and_then(|()| core.settle()) {
+            tracing::error!(code = failure.code.name(), "the engine stops");
+            core.emit(Event::Stopped(failure));
+            break;
+        }
+    }
+    core.close().await;
+}

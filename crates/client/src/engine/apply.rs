@@ -1,0 +1,399 @@
+//! Taking log entries in (protocol-spec/07-delivery, section 3, and 05-conversation): up to 64 entries become one batch
+//! with the MLS state, the messages and the cursor; only then are they shown, receipts owed, and the relay told.
+//!
+//! An entry that does not decrypt, a void commit, a gap or a fork never stops the log: it is passed over and shown as an
+//! [`Alarm`]. Only chains that are missing make a conversation wait, until they are fetched.
+
+use amanat_conversation::{
+    ApproveError, Conversation, Incoming, Message, ReceivedCommit,
+    content::{Body, ContentType},
+    history::{Claim, Order},
+};
+use amanat_primitives::{ConversationId, DeviceId};
+use amanat_wire::{
+    Decode as _, Text,
+    log::{CommitReceipt, Entry},
+    relay::Entries,
+};
+
+use super::{
+    Input,
+    core::{Core, put_conversation},
+    documents,
+    outgoing::{put_message, text},
+};
+use crate::{
+    Event, Failure,
+    api::{Alarm, MessageState},
+    failure,
+    rows::{ConversationRow, DocumentRow, MessageRow, OutboxRow, Stage, TrackRow},
+    vault::{Batch, Scope},
+};
+use std::collections::HashMap;
+
+/// Entries that become one batch.
+const BATCH: usize = 64;
+
+/// What a batch of entries changes, before it is durable.
+struct Draft {
+    id: ConversationId,
+    row: ConversationRow,
+    tracks: HashMap<DeviceId, TrackRow>,
+    changed_tracks: Vec<DeviceId>,
+    batch: Batch,
+    /// New messages, as rows.
+    messages: Vec<MessageRow>,
+    /// Outbox rows whose entry was found.
+    sent: Vec<OutboxRow>,
+    alarms: Vec<Alarm>,
+    /// Others' frames that people see came.
+    owes_receipt: bool,
+    /// Receipts moved the state of own messages.
+    told: bool,
+    /// Someone must be fetched before the next entry.
+    missing: Vec<DeviceId>,
+    /// The conversation came to be.
+    created: bool,
+}
+
+/// What happened with one entry.
+enum Step {
+    Applied,
+    /// Chains are missing; nothing has changed.
+    Wait,
+}
+
+impl Core {
+    /// Applies entries that follow this vault's position; others are ignored.
+    pub(crate) fn apply_entries(&mut self, id: ConversationId, entries: Vec<Entry>) -> Result<(), Failure> {
+        let mut rest = entries.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(BATCH));
+            if !self.apply_batch(id, now)? {
+                return Ok(());
+            }
+            rest = later;
+        }
+        self.pump(id)
+    }
+
+    /// Whether all of them were applied, or known already.
+    fn apply_batch(&mut self, id: ConversationId, entries: &[Entry]) -> Result<bool, Failure> {
+        self.group(id)?;
+        let open = self.conversation(id)?;
+        let mut draft = Draft::of(id, open.row.clone(), open.tracks.clone());
+        let mut group = match self.conversations.get_mut(&id).and_then(|open| open.group.take()) {
+            Some(group) => group,
+            None => return Ok(false),
+        };
+        let mut done = true;
+        for entry in entries.iter().filter(|entry| entry.position > draft.row.position).collect::<Vec<_>>() {
+            if entry.position != draft.row.position + 1 {
+                done = false;
+                break;
+            }
+            match self.apply_entry(&mut group, &mut draft, entry)? {
+                Step::Applied => draft.row.position = entry.position,
+                Step::Wait => {
+                    done = false;
+                    break;
+                }
+            }
+        }
+        draft.batch.records(Scope::GroupRecords(id), group.take_changes());
+        self.finish(draft, group)?;
+        Ok(done)
+    }
+
+    fn apply_entry(&mut self, group: &mut Conversation, draft: &mut Draft, entry: &Entry) -> Result<Step, Failure> {
+        match group.receive(entry).map_err(failure::from_conversation)? {
+            Incoming::Own(_) => draft.own(self.queued(draft.id, entry)),
+            Incoming::Message(message) => self.apply_message(draft, entry, *message)?,
+            Incoming::Commit(commit) => return self.apply_commit(group, draft, entry, *commit),
+            Incoming::Gone => {
+                let (from, to) = (entry.position, entry.position);
+                draft.alarms.push(Alarm::ExpiredEntries { from, to });
+            }
+            Incoming::Refused(refused) => {
+                tracing::warn!(reason = ?refused.reason, "an entry of the log was refused");
+                draft.alarms.push(Alarm::Undecryptable { position: entry.position, sender: entry.sender });
+            }
+        }
+        Ok(Step::Applied)
+    }
+
+    /// The outbox row that an entry of one's own belongs to.
+    fn queued(&self, id: ConversationId, entry: &Entry) -> Option<OutboxRow> {
+        let open = self.conversation(id).ok()?;
+        open.queue.values().find(|queued| queued.unit == entry.unit).cloned()
+    }
+
+    fn apply_commit(
+        &mut self,
+        group: &mut Conversation,
+        draft: &mut Draft,
+        entry: &Entry,
+        commit: ReceivedCommit,
+    ) -> Result<Step, Failure> {
+        self.check_receipt(draft, entry);
+        let (known, missing) = self.known_devices(commit.needs())?;
+        if !missing.is_empty() {
+            draft.missing = missing;
+            return Ok(Step::Wait);
+        }
+        match commit.approve(group, &known) {
+            Ok(approved) => {
+                let merged = group.merge(approved).map_err(failure::from_conversation)?;
+                if merged.own {
+                    let queued = self.queued(draft.id, entry);
+                    draft.created |= draft.row.stage == Stage::Creating;
+                    draft.own(queued);
+                }
+                draft.row.stage = if merged.self_removed { Stage::Frozen } else { Stage::Active };
+                for device in merged.removed {
+                    draft.tracks.remove(&device);
+                    draft.batch.delete(Scope::Tracks(draft.id), device.as_bytes());
+                }
+                for member in merged.added.iter().filter(|member| member.device != self.own.id()) {
+                    draft.tracks.insert(member.device, TrackRow::new(member.device));
+                    draft.changed_tracks.push(member.device);
+                }
+                Ok(Step::Applied)
+            }
+            Err(ApproveError::Unverified(device)) => {
+                draft.missing = vec![device];
+                Ok(Step::Wait)
+            }
+            Err(ApproveError::Void(reason)) => {
+                tracing::warn!(?reason, "a commit is void");
+                group.void(entry).map_err(failure::from_conversation)?;
+                draft.alarms.push(Alarm::VoidCommit { position: entry.position, sender: entry.sender });
+                Ok(Step::Applied)
+            }
+        }
+    }
+
+    /// Checks the relay's receipt for a commit and that it follows the last one. [CONV-40]
+    fn check_receipt(&self, draft: &mut Draft, entry: &Entry) {
+        let receipt = CommitReceipt::from_bytes(&entry.receipt).ok().filter(|receipt| {
+            let body = &receipt.body;
+            body.conversation == draft.id
+                && body.position == entry.position
+                && body.stamp == entry.stamp
+                && body.commit == entry.ciphertext_hash()
+                && body.previous == draft.row.receipt
+                && self.relays.iter().any(|relay| receipt.verify(relay.signing_key()).is_ok())
+        });
+        match receipt {
+            Some(receipt) => draft.row.receipt = receipt.id(),
+            None => draft.alarms.push(Alarm::Receipt { position: entry.position }),
+        }
+    }
+
+    fn apply_message(&mut self, draft: &mut Draft, entry: &Entry, message: Message) -> Result<(), Failure> {
+        let Some(device) = self.known_device(message.sender)? else {
+            // Every member's chain was verified before it became one.
+            return Err(failure::damaged());
+        };
+        let address = device.address().clone();
+        match message.order {
+            Order::InOrder | Order::Late => {}
+            Order::Gap { from, to } => draft.alarms.push(Alarm::Gap { sender: address.clone(), from, to }),
+            Order::Replay => {
+                draft.alarms.push(Alarm::Replay { sender: address });
+                return Ok(());
+            }
+            Order::Broken => draft.alarms.push(Alarm::Replay { sender: address.clone() }),
+        }
+        if message.claim == Claim::Fork {
+            draft.alarms.push(Alarm::Fork { sender: address.clone(), position: entry.position });
+        }
+        let content = &message.frame.fixed;
+        // The id makes showing idempotent whatever the log says. [DELIV-13]
+        let known = self.vault.read_bytes(Scope::MessageIds(draft.id), content.id.as_bytes())?.is_some();
+        if known || draft.messages.iter().any(|row| row.id == content.id) {
+            draft.alarms.push(Alarm::Replay { sender: address });
+            return Ok(());
+        }
+        let body = match content.body() {
+            Ok(body) => body,
+            Err(_) => {
+                draft.alarms.push(Alarm::Undecryptable { position: entry.position, sender: entry.sender });
+                return Ok(());
+            }
+        };
+        match body {
+            Body::Receipt(receipt) => {
+                draft.told |= Core::told_by(draft.track(message.sender), self.own.id(), &receipt);
+                return Ok(());
+            }
+            Body::Title(title) => {
+                if draft.row.peer.is_empty() && draft.row.title.is_empty() {
+                    draft.row.title = Text::new(crate::show::one_line(&title)).unwrap_or_default();
+                }
+                return Ok(());
+            }
+            Body::Text(_) | Body::Document(_) | Body::Newer(..) => {}
+        }
+        draft.row.sequence += 1;
+        draft.row.unread += 1;
+        draft.row.latest = draft.row.latest.max(entry.stamp);
+        let mut row = MessageRow {
+            id: content.id,
+            sequence: draft.row.sequence,
+            device: message.sender,
+            from: text(address.to_string())?,
+            name: text(device.name().as_str().to_owned())?,
+            counter: content.counter,
+            at: content.sent_at,
+            content_type: content.content_type,
+            body: Default::default(),
+            own: false,
+        };
+        let document = documents::received(draft.id, &mut row, &body)?;
+        if let Some(document) = &document {
+            // A document's id belongs to its first message.
+            if self.vault.read::<DocumentRow>(Scope::Documents, document.id.as_bytes())?.is_some() {
+                row.content_type = ContentType::DOCUMENT.0;
+            } else {
+                draft.batch.put(Scope::Documents, document.id.as_bytes(), document);
+            }
+        }
+        put_message(&mut draft.batch, draft.id, &row);
+        let track = draft.track(message.sender);
+        track.shown = track.shown.max(content.counter);
+        draft.owes_receipt = true;
+        draft.messages.push(row);
+        Ok(())
+    }
+
+    /// Makes a draft durable, and then visible.
+    fn finish(&mut self, draft: Draft, group: Conversation) -> Result<(), Failure> {
+        let Draft { id, row, tracks, changed_tracks, mut batch, messages, sent, alarms, .. } = draft;
+        put_conversation(&mut batch, &row);
+        for track in changed_tracks.iter().filter_map(|device| tracks.get(device)) {
+            batch.put(Scope::Tracks(id), track.device.as_bytes(), track);
+        }
+        for queued in &sent {
+            batch.delete(Scope::Outbox, &queued.number.to_be_bytes());
+        }
+        // The group was taken out of its place: a failed commit leaves it out, to be loaded again.
+        self.vault.commit(batch)?;
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let before_row = std::mem::replace(&mut open.row, row);
+        let before_tracks = std::mem::replace(&mut open.tracks, tracks);
+        open.group = Some(group);
+        for queued in &sent {
+            open.queue.remove(&queued.number);
+            open.held.remove(&queued.number);
+            self.in_flight.remove(&queued.number);
+        }
+        open.waiting = !draft.missing.is_empty();
+        self.received += messages.len() as u64;
+        self.show(id, &messages, sent, alarms)?;
+        if draft.told {
+            let before = super::core::Open { tracks: before_tracks, ..super::core::Open::of(before_row) };
+            self.emit_states(id, &before)?;
+        }
+        if draft.owes_receipt {
+            self.receipt_later(id);
+        }
+        self.advance_later(Some(id));
+        if draft.created {
+            let view = self.conversation_view(id)?;
+            self.emit(Event::Conversation(view));
+            self.resume_transfers()?;
+        }
+        if !draft.missing.is_empty() {
+            self.fetch_missing(id, draft.missing);
+        }
+        Ok(())
+    }
+
+    fn show(
+        &mut self,
+        id: ConversationId,
+        messages: &[MessageRow],
+        sent: Vec<OutboxRow>,
+        alarms: Vec<Alarm>,
+    ) -> Result<(), Failure> {
+        for message in sent.iter().filter_map(|queued| queued.message) {
+            self.emit(Event::MessageState { conversation: id, message, state: MessageState::Accepted });
+        }
+        for row in messages {
+            let view = self.message_view(self.conversation(id)?, row)?;
+            self.emit(Event::Message { conversation: id, message: view });
+        }
+        for alarm in alarms {
+            tracing::warn!(kind = alarm.kind(), "a conversation needs attention");
+            self.emit(Event::Alarm { conversation: id, alarm });
+        }
+        Ok(())
+    }
+
+    /// Fetches chains that a commit needs; the log is read again when they are there.
+    fn fetch_missing(&self, id: ConversationId, missing: Vec<DeviceId>) {
+        let Some(calls) = self.calls() else { return };
+        let (authority, now) = (self.authority.clone(), self.now());
+        self.spawn(async move {
+            let chains = super::people::fetch_chains(&calls, &authority, now, &missing).await;
+            Input::Chains(super::join::Fetched::ForLog(id, chains))
+        });
+    }
+
+    /// Entries before the first that the relay still keeps are gone: said, and the log goes on behind them.
+    pub(crate) fn skip_expired(&mut self, id: ConversationId, entries: &Entries) -> Result<(), Failure> {
+        let position = self.conversation(id)?.row.position;
+        if entries.first_kept <= position + 1 || entries.head <= position {
+            return Ok(());
+        }
+        let to = entries.first_kept - 1;
+        let group = self.group(id)?;
+        group.jump(to, entries.running_before);
+        let changes = group.take_changes();
+        let mut batch = Batch::default();
+        batch.records(Scope::GroupRecords(id), changes);
+        let row = ConversationRow { position: to, ..self.conversation(id)?.row.clone() };
+        put_conversation(&mut batch, &row);
+        self.commit(Some(id), batch)?;
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.row = row;
+        }
+        self.emit(Event::Alarm { conversation: id, alarm: Alarm::ExpiredEntries { from: position + 1, to } });
+        Ok(())
+    }
+}
+
+impl Draft {
+    fn of(id: ConversationId, row: ConversationRow, tracks: HashMap<DeviceId, TrackRow>) -> Self {
+        Self {
+            id,
+            row,
+            tracks,
+            changed_tracks: Vec::new(),
+            batch: Batch::default(),
+            messages: Vec::new(),
+            sent: Vec::new(),
+            alarms: Vec::new(),
+            owes_receipt: false,
+            told: false,
+            missing: Vec::new(),
+            created: false,
+        }
+    }
+
+    /// An entry of one's own was found in the log.
+    fn own(&mut self, queued: Option<OutboxRow>) {
+        if let Some(queued) = queued {
+            self.row.accepted = self.row.accepted.max(queued.counter);
+            self.sent.push(queued);
+        }
+    }
+
+    fn track(&mut self, device: DeviceId) -> &mut TrackRow {
+        if !self.changed_tracks.contains(&device) {
+            self.changed_tracks.push(device);
+        }
+        self.tracks.entry(device).or_insert_with(|| TrackRow::new(device))
+    }
+}

@@ -1,0 +1,267 @@
+//! Joining (protocol-spec/05-conversation, section 4): Welcomes come as direct items, one after the other.
+//!
+//! A Welcome is staged, the chains of all members are fetched and verified, and only a group in which every leaf is the
+//! certified key of someone cleared for the tier becomes a conversation; anything else is refused and shown. The item,
+//! the KeyPackage that it used up and the new group are one batch.
+
+use std::collections::BTreeMap;
+
+use amanat_conversation::{Conversation, Kind, NewConversation, Records};
+use amanat_primitives::{ConversationId, DeviceId};
+use amanat_wire::{
+    Decode as _,
+    log::CommitReceipt,
+    relay::{Direct, DirectItem, WelcomePart},
+};
+
+use super::{
+    Input,
+    core::{Core, Open, put_conversation},
+    create::new_row,
+    people::{VerifiedChain, fetch_chains},
+};
+use crate::{
+    Event, Failure, FailureCode,
+    api::Notice,
+    rows::{ConversationRow, RelayRow, Stage, TrackRow, meta},
+    vault::{Batch, Scope},
+};
+
+/// Direct items that may wait here; the relay keeps the rest.
+const WAITING: usize = 1024;
+
+/// Direct items that were received and not yet processed.
+#[derive(Default)]
+pub(crate) struct DirectQueue {
+    items: BTreeMap<u64, DirectItem>,
+    done: u64,
+    told: u64,
+    /// Chains for the first item are being fetched.
+    fetching: bool,
+    /// They were fetched once: what is still missing then is not to be had.
+    fetched: bool,
+}
+
+/// Chains that were fetched, and for what.
+pub(crate) enum Fetched {
+    /// For the Welcome that is next.
+    ForWelcome(Result<Vec<VerifiedChain>, Failure>),
+    /// For a commit in a log.
+    ForLog(ConversationId, Result<Vec<VerifiedChain>, Failure>),
+}
+
+impl DirectQueue {
+    /// At the start: items up to `done` are in the vault.
+    pub(crate) fn resume(done: u64) -> Self {
+        Self { done, ..Self::default() }
+    }
+
+    /// An item came.
+    pub(crate) fn add(&mut self, item: DirectItem) {
+        if item.number > self.done && self.items.len() < WAITING {
+            self.items.insert(item.number, item);
+        }
+    }
+
+    /// Everything up to here is in the vault.
+    pub(crate) fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// The relay does not know yet.
+    pub(crate) fn advance_due(&self) -> bool {
+        self.done > self.told
+    }
+
+    /// Now it does.
+    pub(crate) fn advance_told(&mut self) {
+        self.told = self.done;
+    }
+
+    /// Something is still to be processed.
+    pub(crate) fn busy(&self) -> bool {
+        self.fetching || !self.items.is_empty()
+    }
+
+    /// What was being fetched will not come.
+    pub(crate) fn link_lost(&mut self) {
+        self.items.clear();
+        self.fetching = false;
+        self.fetched = false;
+        self.told = 0;
+    }
+}
+
+/// What became of a Welcome.
+enum Outcome {
+    Joined(ConversationId),
+    Fetching,
+    Refused(Failure),
+}
+
+impl Core {
+    /// Processes direct items in order, as far as possible.
+    pub(crate) fn process_direct(&mut self) -> Result<(), Failure> {
+        while !self.direct.fetching {
+            let Some((number, item)) = self.direct.items.first_key_value().map(|(n, item)| (*n, item.clone())) else {
+                return Ok(());
+            };
+            match item.body {
+                Direct::Welcome(part) => match self.welcome(number, &part)? {
+                    Outcome::Fetching => return Ok(()),
+                    Outcome::Joined(id) => {
+                        let view = self.conversation_view(id)?;
+                        self.emit(Event::Conversation(view));
+                        self.read_log(id);
+                    }
+                    Outcome::Refused(failure) => {
+                        tracing::warn!(code = failure.code.name(), "a Welcome was refused");
+                        self.pass_direct(number, Batch::default())?;
+                        let notice = Notice::JoinRefused { conversation: part.conversation, failure };
+                        self.emit(Event::Notice(notice));
+                    }
+                },
+                Direct::LastResortUsed(_) => {
+                    self.pass_direct(number, Batch::default())?;
+                    self.emit(Event::Notice(Notice::LastResortUsed));
+                    self.publish_key_packages(true)?;
+                }
+                Direct::GrantReused(reused) => {
+                    self.pass_direct(number, Batch::default())?;
+                    self.emit(Event::Notice(Notice::InvitationReused { at: reused.at }));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes that the item is done, together with what it changed.
+    fn pass_direct(&mut self, number: u64, mut batch: Batch) -> Result<(), Failure> {
+        let row = self.relay_row.clone().map(|row| RelayRow { direct: number, ..row });
+        if let Some(row) = &row {
+            batch.put(Scope::Meta, meta::RELAY, row);
+        }
+        self.vault.commit(batch)?;
+        self.relay_row = row;
+        self.direct.items.remove(&number);
+        self.direct.done = number;
+        self.direct.fetched = false;
+        self.advance_later(None);
+        Ok(())
+    }
+
+    fn welcome(&mut self, number: u64, part: &WelcomePart) -> Result<Outcome, Failure> {
+        if self.conversations.contains_key(&part.conversation) {
+            // Being added again comes with the repair of conversations; until then the group one is in stays.
+            self.pass_direct(number, Batch::default())?;
+            return Ok(Outcome::Joined(part.conversation));
+        }
+        let mut packages = Records::load(self.vault.scan_bytes(Scope::DeviceRecords)?);
+        let staged = match Conversation::stage_join(part, &self.own, &packages) {
+            Ok(staged) => staged,
+            Err(error) => return Ok(Outcome::Refused(refused(&error))),
+        };
+        let members: Vec<DeviceId> = staged.members().iter().map(|member| member.device).collect();
+        let (known, missing) = self.known_devices(members)?;
+        if !missing.is_empty() && !self.direct.fetched {
+            return Ok(self.fetch_for_welcome(missing));
+        }
+        let Some(receipt) = self.welcome_receipt(part) else {
+            let failed = "the relay's receipt for the commit that added this device is missing or wrong";
+            return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
+        };
+        let facts = staged.facts().clone();
+        let joined = staged.approve(&known, receipt.body.stamp, &mut packages, Records::default());
+        let mut group = match joined {
+            Ok(group) => group,
+            Err(error) => return Ok(Outcome::Refused(refused(&error))),
+        };
+        let new = NewConversation {
+            conversation: facts.conversation,
+            kind: facts.kind,
+            tier: facts.tier,
+            relay: facts.relay,
+        };
+        let others: Vec<_> = group.members().into_iter().filter(|member| member.device != self.own.id()).collect();
+        let peer = match facts.kind {
+            Kind::Direct => others.iter().map(|member| &member.address).find(|address| *address != self.own.address()),
+            Kind::Group => None,
+        };
+        let row = ConversationRow {
+            stage: Stage::Active,
+            position: part.position,
+            joined: part.position,
+            receipt: receipt.id(),
+            ..new_row(&new, peer.map(ToString::to_string).unwrap_or_default(), String::new(), self.now())?
+        };
+        let id = row.id;
+        let mut batch = Batch::default();
+        batch.records(Scope::GroupRecords(id), group.take_changes());
+        batch.records(Scope::DeviceRecords, packages.take_changes());
+        put_conversation(&mut batch, &row);
+        let mut open = Open::of(row);
+        for member in others {
+            let track = TrackRow::new(member.device);
+            batch.put(Scope::Tracks(id), member.device.as_bytes(), &track);
+            open.tracks.insert(member.device, track);
+        }
+        self.pass_direct(number, batch)?;
+        open.group = Some(group);
+        self.conversations.insert(id, open);
+        Ok(Outcome::Joined(id))
+    }
+
+    fn fetch_for_welcome(&mut self, missing: Vec<DeviceId>) -> Outcome {
+        let Some(calls) = self.calls() else { return Outcome::Fetching };
+        let (authority, now) = (self.authority.clone(), self.now());
+        self.direct.fetching = true;
+        self.spawn(async move {
+            Input::Chains(Fetched::ForWelcome(fetch_chains(&calls, &authority, now, &missing).await))
+        });
+        Outcome::Fetching
+    }
+
+    /// The receipt of the commit that added this device; its signature and place are checked, its commit cannot be: the
+    /// commit itself is from before the joining.
+    fn welcome_receipt(&self, part: &WelcomePart) -> Option<CommitReceipt> {
+        let receipt = CommitReceipt::from_bytes(&part.receipt).ok()?;
+        let body = &receipt.body;
+        let fits = body.conversation == part.conversation && body.position == part.position;
+        let signed = self.relays.iter().any(|relay| receipt.verify(relay.signing_key()).is_ok());
+        (fits && signed).then_some(receipt)
+    }
+
+    /// Chains were fetched.
+    pub(crate) fn chains_fetched(&mut self, fetched: Fetched) -> Result<(), Failure> {
+        match fetched {
+            Fetched::ForWelcome(chains) => {
+                self.direct.fetching = false;
+                match chains {
+                    Ok(chains) => drop(self.remember(chains)?),
+                    // The link was lost: the item comes again with the next one.
+                    Err(_) if self.link.is_none() => return Ok(()),
+                    Err(failure) => tracing::warn!(code = failure.code.name(), "chains could not be fetched"),
+                }
+                self.direct.fetched = true;
+                self.process_direct()
+            }
+            Fetched::ForLog(id, chains) => {
+                let found = match chains {
+                    Ok(chains) => self.remember(chains)?.len(),
+                    Err(_) => 0,
+                };
+                if let Some(open) = self.conversations.get_mut(&id) {
+                    open.waiting = false;
+                    open.stuck = found == 0;
+                }
+                self.read_log(id);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn refused(error: &amanat_conversation::JoinError) -> Failure {
+    let failed = format!("a conversation that this device was added to is refused: {error}");
+    Failure::new(FailureCode::Conversation, failed, "tell the security officer; nothing of it was kept")
+}

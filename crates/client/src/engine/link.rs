@@ -1,0 +1,482 @@
+//! Following the session (protocol-spec/07-delivery, section 3): what comes up, goes down, is new, and is answered.
+//!
+//! When a link comes up the engine asks for `News`, takes the direct items (Welcomes) first, reads each log from its
+//! cursor to its head, and then is caught up; from there on the relay pushes. A push that skips an entry, and a hint
+//! that pushes were dropped, lead back to reading the log. [DELIV-21]
+
+use amanat_primitives::ConversationId;
+use amanat_wire::{
+    List,
+    client::{Advance, Cursor, Nothing, Read, Request},
+    limits,
+    relay::{Answer, Entries, News, Push, Ready},
+};
+
+use super::{
+    Input,
+    core::{Core, Open, Up},
+};
+use crate::{
+    Command, Event, Failure, FailureCode, Reply,
+    api::{LinkState, LinkView, Notice},
+    rows::{RelayRow, meta},
+    session::{CallError, Pending, SessionEvent},
+    vault::{Batch, Scope},
+};
+use amanat_identity::{Freshness, SignedStatus};
+use amanat_net::LinkFacts;
+use amanat_primitives::Timestamp;
+use amanat_wire::Decode as _;
+use std::{net::SocketAddr, time::Duration};
+
+/// How long cursors are gathered before the relay is told.
+const ADVANCE_AFTER: Duration = Duration::from_millis(100);
+/// Entries asked for at once.
+const READ_ENTRIES: u16 = 256;
+/// One-time KeyPackages kept at the relay.
+const KEY_PACKAGES: u16 = 20;
+
+/// What was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question {
+    News,
+    Read(ConversationId),
+    Append(ConversationId, u64),
+    Advance,
+    KeyPackages,
+}
+
+/// An answer to a request of the engine's own.
+pub(crate) struct Answered {
+    generation: u64,
+    question: Question,
+    answer: Result<Answer, CallError>,
+}
+
+impl Core {
+    /// Handles one input.
+    pub(crate) fn handle(&mut self, input: Input) -> Result<(), Failure> {
+        match input {
+            Input::Ask(command, reply) => self.command(command, reply),
+            Input::Session(event) => self.session(event),
+            Input::Answered(answered) => self.answered(answered),
+            Input::Gathered(gathered) => self.gathered(gathered),
+            Input::Chains(fetched) => self.chains_fetched(fetched),
+            Input::Directory(found) => self.directory_found(found),
+            Input::Transfer(event) => self.transfer(event),
+        }
+    }
+
+    fn session(&mut self, event: SessionEvent) -> Result<(), Failure> {
+        match event {
+            SessionEvent::Connecting => {
+                self.emit(Event::Link(LinkState::Connecting));
+                Ok(())
+            }
+            SessionEvent::Up { peer, facts, ready, calls } => {
+                self.links += 1;
+                let up = Up {
+                    view: view_of(peer, facts),
+                    calls,
+                    generation: self.links,
+                    asking_news: false,
+                    caught_up: false,
+                };
+                self.emit(Event::Link(LinkState::Up(up.view.clone())));
+                self.link = Some(up);
+                self.last_failure = None;
+                self.greeted(&ready)?;
+                self.ask_news();
+                for (command, reply) in std::mem::take(&mut self.wait_for_link) {
+                    self.command(command, reply)?;
+                }
+                self.pump_outbox()?;
+                self.resume_transfers()
+            }
+            SessionEvent::Down { failure, retry_in } => {
+                self.link_lost(&failure);
+                self.emit(Event::Link(LinkState::Down { failure, retry_in }));
+                Ok(())
+            }
+            SessionEvent::Push(push) => self.pushed(push),
+            SessionEvent::PushDirect(item) => {
+                self.direct.add(item);
+                self.process_direct()
+            }
+            SessionEvent::NewsHint => {
+                self.ask_news();
+                Ok(())
+            }
+            SessionEvent::Status(bytes) => self.take_status(&bytes),
+        }
+    }
+
+    fn link_lost(&mut self, failure: &Failure) {
+        self.link = None;
+        self.in_flight.clear();
+        self.advance_open = false;
+        self.key_packages_open = false;
+        self.direct.link_lost();
+        for open in self.conversations.values_mut() {
+            open.reading = false;
+            open.waiting = false;
+            open.stuck = false;
+            open.ahead.clear();
+            open.held.clear();
+        }
+        for (_, reply) in self.wait_for_link.drain(..) {
+            let _ = reply.send(Err(failure.clone()));
+        }
+        for waiter in self.sync_waiters.drain(..) {
+            let _ = waiter.reply.send(Err(failure.clone()));
+        }
+        self.last_failure = Some(failure.clone());
+    }
+
+    fn greeted(&mut self, ready: &Ready) -> Result<(), Failure> {
+        let now = self.now();
+        let (ahead, behind) = (ready.now.since(now), now.since(ready.now));
+        if ahead.max(behind) > Timestamp::CLOCK_TOLERANCE {
+            self.emit(Event::Notice(Notice::ClockSkew { by: ahead.max(behind) }));
+        }
+        match &self.relay_row {
+            Some(row) if row.incarnation == ready.incarnation => {}
+            known => {
+                if known.is_some() {
+                    self.emit(Event::Notice(Notice::RelayRestored));
+                }
+                // Direct items of another store are counted from 1 again.
+                let row = RelayRow { incarnation: ready.incarnation, direct: 0 };
+                let mut batch = Batch::default();
+                batch.put(Scope::Meta, meta::RELAY, &row);
+                self.vault.commit(batch)?;
+                self.relay_row = Some(row);
+            }
+        }
+        if ready.status.is_empty() { Ok(()) } else { self.take_status(&ready.status) }
+    }
+
+    /// Takes a status statement that is the authority's and newer than the one we have; anything else is ignored and
+    /// logged, because a relay cannot make the one we have worse. [ID-30]
+    fn take_status(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let now = self.now();
+        let verified = SignedStatus::from_bytes(bytes)
+            .map_err(|_| ())
+            .and_then(|signed| signed.verify(&self.authority, now).map_err(|_| ()));
+        let Ok(verified) = verified else {
+            tracing::warn!("the relay sent a status statement that does not verify");
+            return Ok(());
+        };
+        let mut view = self.status.clone();
+        if view.accept(verified).is_err() {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        batch.put_bytes(Scope::Meta, meta::STATUS.to_vec(), bytes.to_vec());
+        self.vault.commit(batch)?;
+        self.status = view;
+        if let Freshness::Expired { since } = self.status.freshness(now) {
+            self.emit(Event::Notice(Notice::StatusExpired { since }));
+        }
+        self.pump_outbox()
+    }
+
+    /// Asks the relay, and hands its answer back as an input. `false` when the link is gone or too much waits.
+    pub(crate) fn ask_relay(&mut self, question: Question, request: Request) -> bool {
+        let Some(up) = &self.link else { return false };
+        let generation = up.generation;
+        match up.calls.start(request) {
+            Ok(pending) => {
+                self.spawn(answered(generation, question, pending));
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Asks what is new, unless that is being asked already.
+    pub(crate) fn ask_news(&mut self) {
+        if self.link.as_ref().is_some_and(|up| up.asking_news) {
+            return;
+        }
+        if self.ask_relay(Question::News, Request::News(Nothing {})) {
+            if let Some(up) = &mut self.link {
+                up.asking_news = true;
+            }
+            self.sync_waiters.iter_mut().for_each(|waiter| waiter.asked = true);
+        }
+    }
+
+    fn answered(&mut self, answered: Answered) -> Result<(), Failure> {
+        // An answer over a link that is gone says nothing about this one.
+        if self.link.as_ref().is_none_or(|up| up.generation != answered.generation) {
+            return Ok(());
+        }
+        match (answered.question, answered.answer) {
+            (_, Err(_)) => Ok(()),
+            (Question::News, Ok(Answer::News(news))) => self.news(news),
+            (Question::Read(id), Ok(Answer::Entries(entries))) => self.entries(id, entries),
+            (Question::Append(id, number), Ok(answer)) => self.append_answered(id, number, answer),
+            (Question::Advance, Ok(_)) => {
+                self.advance_open = false;
+                Ok(())
+            }
+            (Question::KeyPackages, Ok(_)) => {
+                self.key_packages_open = false;
+                Ok(())
+            }
+            (question, Ok(answer)) => {
+                tracing::warn!(?question, "the relay refused or gave an answer that does not fit");
+                self.clear_question(question, &answer);
+                Ok(())
+            }
+        }
+    }
+
+    fn clear_question(&mut self, question: Question, _answer: &Answer) {
+        match question {
+            Question::News => {
+                if let Some(up) = &mut self.link {
+                    up.asking_news = false;
+                }
+            }
+            Question::Read(id) => {
+                if let Some(open) = self.conversations.get_mut(&id) {
+                    open.reading = false;
+                }
+            }
+            Question::Append(..) | Question::Advance | Question::KeyPackages => {}
+        }
+    }
+
+    fn news(&mut self, news: News) -> Result<(), Failure> {
+        if let Some(up) = &mut self.link {
+            up.asking_news = false;
+        }
+        let more = news.more;
+        for item in news.direct {
+            self.direct.add(item);
+        }
+        self.process_direct()?;
+        for log in news.logs.iter() {
+            match self.conversations.get_mut(&log.conversation) {
+                Some(open) if open.row.position < log.head => self.read_log(log.conversation),
+                // The vault is ahead of the relay's cursor: the last run ended before it could say so.
+                Some(open) => {
+                    open.advance_due |= open.row.position > log.cursor;
+                }
+                None => {}
+            }
+        }
+        if news.key_packages < KEY_PACKAGES || news.last_resort_used > 0 {
+            self.publish_key_packages(news.last_resort_used > 0)?;
+        }
+        if more {
+            self.send_due_advance();
+            self.ask_news();
+        }
+        Ok(())
+    }
+
+    /// Reads a log from this vault's position on, unless that is under way.
+    pub(crate) fn read_log(&mut self, id: ConversationId) {
+        let Some(open) = self.conversations.get(&id) else { return };
+        if open.reading || open.waiting || open.stuck {
+            return;
+        }
+        let read = Read { conversation: id, after: open.row.position, max_entries: READ_ENTRIES };
+        if self.ask_relay(Question::Read(id), Request::Read(read))
+            && let Some(open) = self.conversations.get_mut(&id)
+        {
+            open.reading = true;
+        }
+    }
+
+    fn entries(&mut self, id: ConversationId, entries: Entries) -> Result<(), Failure> {
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        open.reading = false;
+        let before = open.row.position;
+        self.skip_expired(id, &entries)?;
+        self.apply_entries(id, entries.entries.into_vec())?;
+        let Some(open) = self.conversations.get(&id) else { return Ok(()) };
+        // Goes on while there is progress; a relay that names a head it does not deliver is not asked in a circle.
+        if open.row.position < entries.head && open.row.position > before {
+            self.read_log(id);
+        }
+        self.apply_ahead(id)
+    }
+
+    fn pushed(&mut self, push: Push) -> Result<(), Failure> {
+        let id = push.conversation;
+        // Not ours yet: its Welcome is on the way, and the log is read from there.
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        if push.entry.position > open.row.position {
+            open.ahead.insert(push.entry.position, push.entry);
+            while open.ahead.len() > limits::ENTRIES {
+                open.ahead.pop_last();
+            }
+        }
+        self.apply_ahead(id)
+    }
+
+    /// Applies held entries that are next; asks for what is missing before them unless it is about to come.
+    pub(crate) fn apply_ahead(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        if open.reading || open.waiting || open.stuck {
+            return Ok(());
+        }
+        let mut next = Vec::new();
+        let mut position = open.row.position;
+        open.ahead.retain(|at, _| *at > position);
+        while let Some(entry) = open.ahead.remove(&(position + 1)) {
+            position += 1;
+            next.push(entry);
+        }
+        if !next.is_empty() {
+            self.apply_entries(id, next)?;
+        }
+        let Some(open) = self.conversations.get(&id) else { return Ok(()) };
+        let own_open = open.queue.keys().any(|number| self.in_flight.contains(number));
+        // The entry between may be one's own, whose answer is on the way.
+        if !open.ahead.is_empty() && !own_open {
+            self.read_log(id);
+        }
+        Ok(())
+    }
+
+    /// Tells the relay how far this vault is, a little later and for all conversations together.
+    pub(crate) fn advance_later(&mut self, id: Option<ConversationId>) {
+        if let Some(open) = id.and_then(|id| self.conversations.get_mut(&id)) {
+            open.advance_due = true;
+        }
+        self.advance_at = self.advance_at.or(Some(self.now().after(ADVANCE_AFTER)));
+    }
+
+    /// Tells it now, if anything is due.
+    pub(crate) fn send_due_advance(&mut self) {
+        self.advance_at = None;
+        if self.advance_open || self.link.is_none() {
+            return;
+        }
+        let due = self.conversations.values().filter(|open| open.advance_due).take(limits::CONVERSATIONS);
+        let cursors: Vec<Cursor> =
+            due.map(|open| Cursor { conversation: open.row.id, position: open.row.position }).collect();
+        let direct = self.direct.done();
+        if cursors.is_empty() && !self.direct.advance_due() {
+            return;
+        }
+        let ids: Vec<ConversationId> = cursors.iter().map(|cursor| cursor.conversation).collect();
+        let Ok(cursors) = List::new(cursors) else { return };
+        if self.ask_relay(Question::Advance, Request::Advance(Advance { cursors, direct })) {
+            self.advance_open = true;
+            self.direct.advance_told();
+            for id in ids {
+                if let Some(open) = self.conversations.get_mut(&id) {
+                    open.advance_due = false;
+                }
+            }
+        }
+    }
+
+    /// Tops up this device's KeyPackages at the relay; their private halves are durable first.
+    pub(crate) fn publish_key_packages(&mut self, replace_last_resort: bool) -> Result<(), Failure> {
+        if self.key_packages_open {
+            return Ok(());
+        }
+        let request = crate::key_packages::make(&self.vault, &self.keys, &self.own, replace_last_resort, self.now())?;
+        self.key_packages_open = self.ask_relay(Question::KeyPackages, Request::PutKeyPackages(request));
+        Ok(())
+    }
+
+    /// After each input: does what is due, and completes what waits for everything to be done.
+    pub(crate) fn settle(&mut self) -> Result<(), Failure> {
+        // A stream of inputs must not keep timers from their turn.
+        if self.next_timer().is_some_and(|wait| wait.is_zero()) {
+            self.timer()?;
+        }
+        let Some(up) = &self.link else { return Ok(()) };
+        let reading = self.conversations.values().any(|open| open.reading || open.waiting);
+        let fetched = !up.asking_news && !reading && !self.direct.busy();
+        if fetched && !up.caught_up {
+            if let Some(up) = &mut self.link {
+                up.caught_up = true;
+            }
+            self.emit(Event::Link(LinkState::CaughtUp));
+        }
+        if self.sync_waiters.is_empty() || !fetched {
+            return Ok(());
+        }
+        // What was being asked when the command came may have been answered before something new came in.
+        if self.sync_waiters.iter().any(|waiter| !waiter.asked) {
+            self.ask_news();
+            return Ok(());
+        }
+        self.send_due_receipts(true)?;
+        self.send_due_advance();
+        if self.outbox_busy() || self.advance_open || self.advance_at.is_some() || self.key_packages_open {
+            return Ok(());
+        }
+        let received = self.received;
+        for waiter in self.sync_waiters.drain(..) {
+            let _ = waiter.reply.send(Ok(Reply::Synced { received }));
+        }
+        Ok(())
+    }
+
+    /// Whether a command that needs the link can run now; if not it waits for the link that is being made, or fails.
+    pub(crate) fn needs_link(
+        &mut self,
+        command: Command,
+        reply: super::core::ReplyTo,
+    ) -> Option<(Command, super::core::ReplyTo)> {
+        if self.link.is_some() {
+            return Some((command, reply));
+        }
+        match (&self.last_failure, self.connect) {
+            (None, true) => self.wait_for_link.push((command, reply)),
+            (Some(failure), true) => drop(reply.send(Err(failure.clone()))),
+            (_, false) => {
+                let failure = Failure::new(
+                    FailureCode::Offline,
+                    "this needs the relay, and this command works offline",
+                    "run it without --offline",
+                );
+                drop(reply.send(Err(failure)));
+            }
+        }
+        None
+    }
+}
+
+async fn answered(generation: u64, question: Question, pending: Pending) -> Input {
+    Input::Answered(Answered { generation, question, answer: pending.answer().await })
+}
+
+fn view_of(peer: SocketAddr, facts: LinkFacts) -> LinkView {
+    LinkView {
+        address: peer.to_string(),
+        tls: facts.tls.to_owned(),
+        key_exchange: facts.key_exchange.to_owned(),
+        cipher: facts.cipher_suite.to_owned(),
+        noise: facts.noise.to_owned(),
+    }
+}
+
+impl Open {
+    /// A conversation as it is on disk.
+    pub(crate) fn of(row: crate::rows::ConversationRow) -> Self {
+        Self {
+            row,
+            tracks: Default::default(),
+            group: None,
+            queue: Default::default(),
+            held: Default::default(),
+            ahead: Default::default(),
+            reading: false,
+            waiting: false,
+            stuck: false,
+            receipt_due: None,
+            advance_due: false,
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! Sending (protocol-spec/07-delivery, section 3): a message is durable in the outbox before anyone is told, encrypted
+//! when it is sent, and stays in the outbox until its place in the log is in the vault.
+//!
+//! A content frame's fixed part (id, counter, hash of the frame before) is made when it is queued; where the link is up
+//! it is encrypted in the same batch. The ciphertext and the MLS state that it used up are one batch, and the same
+//! bytes under the same unit id are sent until the relay has answered; so a crash or a lost link repeats nothing.
+//! [DELIV-10] The relay's `StaleEpoch` is the only reason to encrypt a frame again.
+
+use amanat_conversation::content::{Body, Content};
+use amanat_identity::Address;
+use amanat_primitives::{ConversationId, MessageId, UnitId};
+use amanat_wire::{
+    Bytes, Decode as _, Encode as _, List, Text,
+    client::Request,
+    log::{Entry, RetentionClass, Unit, UnitKind},
+    relay::{Answer, Appended, Refusal},
+};
+use rand_core::OsRng;
+
+use super::{
+    core::{Core, Open, ReplyTo, bounded, put_conversation, tier_of},
+    create::{Opening, Then},
+    link::Question,
+};
+use crate::{
+    Event, Failure, FailureCode, Reply,
+    api::Target,
+    failure,
+    rows::{ConversationRow, MessageRow, OutboxRow, Stage},
+    vault::{Batch, Scope},
+};
+
+/// Appends of one conversation that may be open at once.
+const IN_FLIGHT: usize = 32;
+/// How long after the relay asked to slow down the outbox rests.
+const REST: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Something to be sent.
+pub(crate) struct Outgoing {
+    pub(crate) body: Body,
+    /// The message that a person sees, written in the same batch; none for receipts and titles.
+    pub(crate) message: Option<MessageRow>,
+    pub(crate) class: RetentionClass,
+    /// Tell faces of the message; not for a document, whose message they know.
+    pub(crate) announce: bool,
+}
+
+impl Core {
+    /// [`Command::SendText`](crate::Command::SendText).
+    pub(crate) fn send_text(&mut self, to: Target, text: String, reply: ReplyTo) -> Result<(), Failure> {
+        let body = match Body::text(text) {
+            Ok(body) => body,
+            Err(_) => return Ok(drop(reply.send(Err(failure::too_large("text", "64 KiB"))))),
+        };
+        match self.existing(&to) {
+            Ok(Some(id)) => self.post_text(id, body, reply),
+            Ok(None) => self.open_direct(to, Then::Text(body), reply),
+            Err(failure) => Ok(drop(reply.send(Err(failure)))),
+        }
+    }
+
+    /// The conversation that a target names, if it exists; the 1:1 with someone may not.
+    pub(crate) fn existing(&self, to: &Target) -> Result<Option<ConversationId>, Failure> {
+        match to {
+            Target::Conversation(id) => self.conversation(*id).map(|open| Some(open.row.id)),
+            Target::Person(address, tier) => {
+                let tier = tier.unwrap_or(amanat_identity::Tier::Official);
+                Ok(self.direct_with(address, tier))
+            }
+        }
+    }
+
+    fn direct_with(&self, address: &Address, tier: amanat_identity::Tier) -> Option<ConversationId> {
+        let address = address.to_string();
+        let fits = |open: &&Open| *open.row.peer == address && open.row.tier == tier.number();
+        // Both may have opened one at the same time: everyone uses the one with the lowest id.
+        self.conversations.values().filter(fits).map(|open| open.row.id).min()
+    }
+
+    /// Queues a text and replies.
+    pub(crate) fn post_text(&mut self, id: ConversationId, body: Body, reply: ReplyTo) -> Result<(), Failure> {
+        let posted = self.post(id, body);
+        let fatal = posted.as_ref().err().filter(|failure| failure.code == FailureCode::Damaged).cloned();
+        let sent = posted.map(|message| Reply::Sent { conversation: id, message: Some(message), document: None });
+        let _ = reply.send(sent);
+        match fatal {
+            Some(failure) => Err(failure),
+            None => self.pump(id),
+        }
+    }
+
+    fn post(&mut self, id: ConversationId, body: Body) -> Result<MessageId, Failure> {
+        self.check_can_post(id)?;
+        let open = self.conversation(id)?;
+        let mut row = open.row.clone();
+        let message = MessageId::random(&mut OsRng);
+        let body_row = body.to_body().map_err(|_| failure::too_large("message", "128 KiB"))?;
+        let message_row = self.own_message(&mut row, message, body.content_type().0, body_row.to_vec())?;
+        let class = amanat_identity::policy::builtin(tier_of(row.tier)).retention;
+        self.queue(id, row, Outgoing { body, message: Some(message_row), class, announce: true }, Batch::default())?;
+        Ok(message)
+    }
+
+    /// A row for one's own new message, with the conversation's next sequence.
+    pub(crate) fn own_message(
+        &self,
+        row: &mut ConversationRow,
+        id: MessageId,
+        content_type: u16,
+        body: Vec<u8>,
+    ) -> Result<MessageRow, Failure> {
+        let now = self.now();
+        row.sequence += 1;
+        row.latest = now;
+        Ok(MessageRow {
+            id,
+            sequence: row.sequence,
+            device: self.own.id(),
+            from: text(self.own.address().to_string())?,
+            name: text(self.own.name().as_str().to_owned())?,
+            counter: 0,
+            at: now,
+            content_type,
+            body: bounded(body)?,
+            own: true,
+        })
+    }
+
+    /// Refuses what could never be sent from here, and what must not be sent now.
+    pub(crate) fn check_can_post(&self, id: ConversationId) -> Result<(), Failure> {
+        let row = &self.conversation(id)?.row;
+        if row.stage == Stage::Frozen {
+            return Err(Failure::new(
+                FailureCode::Conversation,
+                "this conversation is frozen: its history does not agree with another member's",
+                "tell the security officer; open a new conversation",
+            ));
+        }
+        // Offline it is queued: the relay may have a fresh statement when the link comes up.
+        if self.link.is_some() && !self.may_send(tier_of(row.tier)) {
+            return Err(Failure::new(
+                FailureCode::StatusExpired,
+                "the authority's status statement has lapsed, and this tier sends nothing without a fresh one",
+                "ask the security officer to run `amanat attest`",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Puts something in the outbox, durably and together with what `batch` and `row` change; encrypts it at once where
+    /// it can be sent at once.
+    pub(crate) fn queue(
+        &mut self,
+        id: ConversationId,
+        row: ConversationRow,
+        mut outgoing: Outgoing,
+        mut batch: Batch,
+    ) -> Result<(), Failure> {
+        let queued = self.draft(id, &mut outgoing, &mut batch).inspect_err(|_| self.drop_group(id))?;
+        batch.put(Scope::Outbox, &queued.number.to_be_bytes(), &queued);
+        put_conversation(&mut batch, &row);
+        self.commit(Some(id), batch)?;
+        self.next_outbox += 1;
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.row = row;
+            open.queue.insert(queued.number, queued);
+        }
+        if let Some(message) = outgoing.message.filter(|_| outgoing.announce) {
+            let view = self.message_view(self.conversation(id)?, &message)?;
+            self.emit(Event::Message { conversation: id, message: view });
+        }
+        Ok(())
+    }
+
+    /// An outbox row with its frame, and its message row with the frame's counter.
+    fn draft(&mut self, id: ConversationId, outgoing: &mut Outgoing, batch: &mut Batch) -> Result<OutboxRow, Failure> {
+        let message = outgoing.message.as_ref().map(|message| message.id);
+        let now = self.now();
+        let number = self.next_outbox;
+        let first = self.conversation(id)?.queue.values().all(|row| !row.request.is_empty());
+        let group = self.group(id)?;
+        let content = group
+            .queue(message.unwrap_or_else(|| MessageId::random(&mut OsRng)), now, &outgoing.body)
+            .map_err(failure::from_conversation)?;
+        batch.records(Scope::GroupRecords(id), group.take_changes());
+        if let Some(message) = &mut outgoing.message {
+            message.counter = content.counter;
+            put_message(batch, id, message);
+        }
+        let mut queued = OutboxRow {
+            number,
+            conversation: id,
+            unit: UnitId::random(&mut OsRng),
+            message,
+            counter: content.counter,
+            class: outgoing.class,
+            content: bounded(content.to_bytes())?,
+            request: Bytes::default(),
+        };
+        if first && self.can_encrypt(id) {
+            self.encrypt(&mut queued, batch)?;
+        }
+        Ok(queued)
+    }
+
+    fn can_encrypt(&self, id: ConversationId) -> bool {
+        let Ok(open) = self.conversation(id) else { return false };
+        // What is being fetched may hold commits: encrypting before it is applied would only be refused as stale.
+        let current = !open.reading && !open.waiting && self.link.as_ref().is_some_and(|up| !up.asking_news);
+        current && open.row.stage == Stage::Active && self.may_send(tier_of(open.row.tier))
+    }
+
+    /// Encrypts a queued frame under the current epoch; the MLS changes join `batch`.
+    fn encrypt(&mut self, queued: &mut OutboxRow, batch: &mut Batch) -> Result<(), Failure> {
+        let content = Content::from_bytes(&queued.content).map_err(|_| failure::damaged())?;
+        let keys = std::sync::Arc::clone(&self.keys);
+        let group = self.group(queued.conversation)?;
+        let encrypted = group.encrypt(&content, keys.signing(), &mut OsRng).map_err(failure::from_conversation)?;
+        batch.records(Scope::GroupRecords(queued.conversation), group.take_changes());
+        let unit = Unit {
+            id: queued.unit,
+            conversation: queued.conversation,
+            kind: UnitKind::Message,
+            class: queued.class,
+            seen_commit: group.seen_commit(),
+            accepted_commit: group.accepted_commit(),
+            body: encrypted.body,
+            roster_add: List::default(),
+            roster_remove: List::default(),
+            group_info: Bytes::default(),
+            joiners: List::default(),
+        };
+        queued.request = bounded(unit.to_bytes())?;
+        Ok(())
+    }
+
+    /// Sends what can be sent in every conversation.
+    pub(crate) fn pump_outbox(&mut self) -> Result<(), Failure> {
+        let ids: Vec<ConversationId> =
+            self.conversations.values().filter(|open| !open.queue.is_empty()).map(|open| open.row.id).collect();
+        ids.into_iter().try_for_each(|id| self.pump(id))
+    }
+
+    /// Sends what can be sent in one conversation: in order, several at once.
+    pub(crate) fn pump(&mut self, id: ConversationId) -> Result<(), Failure> {
+        if self.link.is_none() || self.resting() {
+            return Ok(());
+        }
+        loop {
+            let Some(open) = self.conversations.get(&id) else { return Ok(()) };
+            let open_requests = open.queue.keys().filter(|number| self.in_flight.contains(number)).count();
+            let waits = |row: &&OutboxRow| !self.in_flight.contains(&row.number) && !open.held.contains(&row.number);
+            let next = open.queue.values().find(waits);
+            let Some(next) = next.cloned() else { return Ok(()) };
+            if open_requests >= IN_FLIGHT {
+                return Ok(());
+            }
+            let creation = next.content.is_empty();
+            if next.request.is_empty() {
+                if !self.can_encrypt(id) {
+                    return Ok(());
+                }
+                self.encrypt_queued(id, next)?;
+                continue;
+            }
+            if !creation && !self.can_encrypt(id) {
+                return Ok(());
+            }
+            let unit = Unit::from_bytes(&next.request).map_err(|_| failure::damaged())?;
+            if !self.ask_relay(Question::Append(id, next.number), Request::Append(unit)) {
+                return Ok(());
+            }
+            self.in_flight.insert(next.number);
+        }
+    }
+
+    fn encrypt_queued(&mut self, id: ConversationId, mut queued: OutboxRow) -> Result<(), Failure> {
+        let mut batch = Batch::default();
+        self.encrypt(&mut queued, &mut batch)?;
+        self.put_queued(id, queued, batch)
+    }
+
+    fn put_queued(&mut self, id: ConversationId, queued: OutboxRow, mut batch: Batch) -> Result<(), Failure> {
+        batch.put(Scope::Outbox, &queued.number.to_be_bytes(), &queued);
+        self.commit(Some(id), batch)?;
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.queue.insert(queued.number, queued);
+        }
+        Ok(())
+    }
+
+    /// The relay has answered an append.
+    pub(crate) fn append_answered(&mut self, id: ConversationId, number: u64, answer: Answer) -> Result<(), Failure> {
+        self.in_flight.remove(&number);
+        let Some(queued) = self.conversations.get(&id).and_then(|open| open.queue.get(&number)).cloned() else {
+            // Its entry was read from the log before the answer came.
+            return self.apply_ahead(id);
+        };
+        match answer {
+            Answer::Appended(appended) => {
+                self.accepted(id, &queued, appended)?;
+                self.apply_ahead(id)?;
+                self.pump(id)
+            }
+            // [DELIV-11] Encrypted too many commits ago: never entered the log, so the frame is encrypted again.
+            Answer::StaleEpoch(_) if !queued.content.is_empty() => {
+                let again = OutboxRow { request: Bytes::default(), ..queued };
+                self.put_queued(id, again, Batch::default())?;
+                self.read_log(id);
+                Ok(())
+            }
+            Answer::Refused(Refusal::TooFast | Refusal::Full | Refusal::Failed) => {
+                self.rest_until(self.now().after(REST));
+                Ok(())
+            }
+            Answer::Refused(refusal) => self.append_refused(id, &queued, refusal),
+            _ => {
+                tracing::warn!("the relay's answer to an append does not fit");
+                Ok(())
+            }
+        }
+    }
+
+    fn append_refused(&mut self, id: ConversationId, queued: &OutboxRow, refusal: Refusal) -> Result<(), Failure> {
+        tracing::warn!(?refusal, "the relay refused an append");
+        let mut batch = Batch::default();
+        if queued.content.is_empty() {
+            // The conversation never came to be: nobody has its Welcome.
+            return self.forget(id, failure::from_refusal(refusal));
+        }
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let row = ConversationRow { stage: Stage::Frozen, ..open.row.clone() };
+        put_conversation(&mut batch, &row);
+        self.vault.commit(batch)?;
+        open.row = row;
+        let view = self.conversation_view(id)?;
+        self.emit(Event::Conversation(view));
+        Ok(())
+    }
+
+    /// The relay holds it durably, at this position: the entry takes its place among those to be applied.
+    fn accepted(&mut self, id: ConversationId, queued: &OutboxRow, appended: Appended) -> Result<(), Failure> {
+        let unit = Unit::from_bytes(&queued.request).map_err(|_| failure::damaged())?;
+        let own = self.own.id();
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let entry = Entry {
+            position: appended.position,
+            kind: unit.kind,
+            stamp: appended.stamp,
+            sender: own,
+            unit: unit.id,
+            seen_commit: unit.seen_commit,
+            accepted_commit: unit.accepted_commit,
+            body: unit.body,
+            gone: None,
+            receipt: appended.receipt,
+        };
+        open.held.insert(queued.number);
+        open.ahead.insert(entry.position, entry);
+        Ok(())
+    }
+
+    /// Whether anything that could be sent now is not accepted yet.
+    pub(crate) fn outbox_busy(&self) -> bool {
+        let uploading = self.transfers.uploading();
+        uploading
+            || self.conversations.values().any(|open| {
+            let sendable = open.row.stage == Stage::Creating || self.can_encrypt(open.row.id);
+            sendable && !open.queue.is_empty()
+        })
+    }
+
+    /// A 1:1 conversation must be opened first.
+    fn open_direct(&mut self, to: Target, then: Then, reply: ReplyTo) -> Result<(), Failure> {
+        let Target::Person(address, tier) = to else { return Ok(()) };
+        self.open_conversation(Opening::direct(address, tier), then, reply)
+    }
+}
+
+/// Writes a message row and the index from its id.
+pub(crate) fn put_message(batch: &mut Batch, id: ConversationId, row: &MessageRow) {
+    batch.put(Scope::Messages(id), &row.sequence.to_be_bytes(), row);
+    batch.put(Scope::MessageIds(id), row.id.as_bytes(), &row.sequence);
+}
+
+/// A text that came from a bounded source and fits.
+pub(crate) fn text<const MAX: usize>(value: String) -> Result<Text<MAX>, Failure> {
+    Text::new(value).map_err(|_| failure::internal("a text is longer than its field"))
+}

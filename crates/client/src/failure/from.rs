@@ -1,0 +1,214 @@
+//! What the parts below report, as people meet it (protocol-spec/07-delivery, section 6). One place for each sentence.
+
+use std::path::Path;
+
+use amanat_conversation::ConversationError;
+use amanat_identity::ChainError;
+use amanat_net::{DialError, LinkError};
+use amanat_primitives::passphrase::UnlockError;
+use amanat_store::{OpenError, table::TableError};
+use amanat_wire::relay::Refusal;
+
+use super::{Failure, FailureCode as Code};
+
+const TELL_IT: &str = "try again; if it comes back, tell the IT team";
+const RESTORE: &str = "nothing was changed; enrol this device again with a new invitation, and keep the folder for the IT team";
+
+pub(crate) fn damaged() -> Failure {
+    Failure::new(Code::Damaged, "the vault is damaged: a row does not open", RESTORE)
+}
+
+pub(crate) fn internal(what: &'static str) -> Failure {
+    Failure::new(Code::Internal, what, TELL_IT)
+}
+
+pub(crate) fn stopped() -> Failure {
+    Failure::new(Code::Internal, "the engine has stopped", "start the program again")
+}
+
+pub(crate) fn protocol() -> Failure {
+    let advice = "tell the IT team; relay and client may be of different versions";
+    Failure::new(Code::Refused, "the relay does not keep to the protocol", advice)
+}
+
+pub(crate) fn silent_relay() -> Failure {
+    Failure::new(Code::Offline, "the relay does not answer", "check the network; the program tries again by itself")
+}
+
+pub(crate) fn link_closed() -> Failure {
+    Failure::new(Code::Offline, "the link to the relay was closed", "the program tries again by itself")
+}
+
+pub(crate) fn no_conversation() -> Failure {
+    Failure::new(Code::NotFound, "there is no such conversation", "list them with `amanat conversations`")
+}
+
+pub(crate) fn too_large(what: &str, limit: &str) -> Failure {
+    Failure::new(Code::TooLarge, format!("the {what} is longer than {limit}"), "shorten it, or send it as a document")
+}
+
+pub(crate) fn file(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
+    use std::io::ErrorKind as Kind;
+    let advice = match error.kind() {
+        Kind::NotFound => "check the path",
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "check the permissions of the file and its folder",
+        Kind::AlreadyExists => "choose another name, or move the existing one away",
+        Kind::StorageFull | Kind::QuotaExceeded => "make room on the disk and try again",
+        _ => "check the disk and the path",
+    };
+    let code = if matches!(error.kind(), Kind::StorageFull | Kind::QuotaExceeded) { Code::DiskFull } else { Code::File };
+    Failure::new(code, format!("cannot {doing} {}: {error}", path.display()), advice)
+}
+
+pub(crate) fn from_open(error: OpenError) -> Failure {
+    let failed = format!("the vault cannot be opened: {error}");
+    match error {
+        OpenError::InUse => Failure::new(
+            Code::InUse,
+            "another process has this profile open",
+            "close the other program (`amanat watch`, the desktop) or wait until it is done",
+        ),
+        OpenError::ReadOnly => {
+            Failure::new(Code::File, failed, "check the permissions of the profile's folder and that its disk is writable")
+        }
+        OpenError::Full => Failure::new(Code::DiskFull, failed, "make room on the disk and try again"),
+        OpenError::Missing => {
+            Failure::new(Code::NoProfile, failed, "join with an invitation: `amanat join INVITATION --profile DIR`")
+        }
+        OpenError::Foreign => Failure::new(Code::File, failed, "choose an empty folder for the profile"),
+        OpenError::Newer { .. } => Failure::new(Code::Damaged, failed, "use the version of this program that wrote it"),
+        OpenError::Damaged(_) => Failure::new(Code::Damaged, failed, RESTORE),
+        OpenError::Io(error) => {
+            Failure::new(Code::File, format!("the vault cannot be opened: {error}"), "check the disk and try again")
+        }
+    }
+}
+
+pub(crate) fn from_table(error: TableError) -> Failure {
+    match error {
+        TableError::Full => {
+            Failure::new(Code::DiskFull, "the disk is full", "make room on the disk and try again; nothing is lost")
+        }
+        TableError::Damaged => damaged(),
+        TableError::TooLong => internal("a row is too long for the vault"),
+        TableError::Fatal => Failure::new(
+            Code::Damaged,
+            "the disk refused to keep what was written",
+            "check the disk, then start the program again; what was acknowledged is kept",
+        ),
+        TableError::Closed => stopped(),
+    }
+}
+
+pub(crate) fn from_unlock(error: UnlockError) -> Failure {
+    match error {
+        UnlockError::WrongPassphrase => {
+            Failure::new(Code::Passphrase, "wrong passphrase", "try again; there is no way to recover a forgotten one")
+        }
+        UnlockError::Damaged | UnlockError::Work => {
+            Failure::new(Code::Damaged, format!("the profile's key file cannot be used: {error}"), RESTORE)
+        }
+        UnlockError::Memory => {
+            Failure::new(Code::Internal, error.to_string(), "close other programs: 256 MiB are needed for half a second")
+        }
+    }
+}
+
+pub(crate) fn from_dial(error: DialError) -> Failure {
+    let failed = error.to_string();
+    match error {
+        DialError::NoAddress | DialError::NotPermitted(_) => Failure::new(
+            Code::RelayIdentity,
+            failed,
+            "ask the IT team to have the relay certified for the address at which it listens",
+        ),
+        DialError::Unresolved { .. } => {
+            Failure::new(Code::Offline, failed, "check the network and its name service; the program tries again by itself")
+        }
+        DialError::Unreachable { .. } | DialError::Timeout(_) | DialError::Closed(_) => Failure::new(
+            Code::Offline,
+            failed,
+            "check the network, and with the IT team that the relay runs; the program tries again by itself",
+        ),
+        DialError::Protocol(_) | DialError::TlsRefused(_) | DialError::NoiseRefused(_) => Failure::new(
+            Code::RelayIdentity,
+            failed,
+            "tell the IT team: the relay's certificate may be out of date, or something stands in between",
+        ),
+        DialError::WrongTlsKey(_) => Failure::new(
+            Code::RelayIdentity,
+            failed,
+            "tell the security officer; nothing was sent over this connection",
+        ),
+        DialError::Library => internal("a cryptographic library refuses its parameters"),
+    }
+}
+
+pub(crate) fn from_link(error: LinkError) -> Failure {
+    Failure::new(Code::Offline, format!("the link to the relay ended: {error}"), "the program tries again by itself")
+}
+
+pub(crate) fn from_chain(error: ChainError) -> Failure {
+    let code = match error {
+        ChainError::Expired { .. } | ChainError::GrantExpired { .. } => Code::Expired,
+        ChainError::NotYetValid { .. } => Code::Clock,
+        ChainError::AlreadyRedeemed | ChainError::GrantReused => Code::AlreadyRedeemed,
+        ChainError::Revoked => Code::Revoked,
+        ChainError::ClearanceTooLow { .. } => Code::Clearance,
+        _ => Code::Refused,
+    };
+    let advice = match code {
+        Code::Expired => "ask the security officer to renew it, or check this machine's clock",
+        Code::Clock => "set this machine's clock, then try again",
+        Code::Clearance => "choose a lower tier, or leave this person out",
+        _ => "tell the security officer",
+    };
+    Failure::new(code, error.to_string(), advice)
+}
+
+pub(crate) fn from_conversation(error: ConversationError) -> Failure {
+    Failure::new(Code::Conversation, error.to_string(), "tell the security officer; nothing was sent")
+}
+
+/// A refusal of the relay.
+pub(crate) fn from_refusal(refusal: Refusal) -> Failure {
+    let (code, failed, advice) = match refusal {
+        Refusal::Version => (Code::Refused, "the relay speaks another version", "update this program, or the relay"),
+        Refusal::Identity => {
+            (Code::Refused, "the relay does not believe this device's certificate", "tell the security officer")
+        }
+        Refusal::Expired => (
+            Code::Expired,
+            "the relay says that a certificate or invitation is outside its time",
+            "check this machine's clock; if it is right, ask the security officer to renew",
+        ),
+        Refusal::AlreadyRedeemed => (
+            Code::AlreadyRedeemed,
+            "the invitation was used before, by another device",
+            "if that was not you, tell the security officer at once; ask for a new invitation",
+        ),
+        Refusal::Revoked => (Code::Revoked, "this device is revoked", "ask the security officer for a new invitation"),
+        Refusal::NotAllowed => (Code::Refused, "the relay does not allow this", "you may no longer be a member"),
+        Refusal::Unknown => (Code::Gone, "the relay does not have it", "it may have expired; ask the sender to send it again"),
+        Refusal::Exists => (Code::Refused, "the relay has it already, with other content", TELL_IT),
+        Refusal::Full => (
+            Code::Quota,
+            "the relay has no room for it",
+            "wait until others have fetched what is there, or ask the IT team for more room",
+        ),
+        Refusal::TooFast => (Code::Refused, "the relay asks to slow down", "try again in a minute"),
+        Refusal::Malformed => (Code::Refused, "the relay does not understand this program", TELL_IT),
+        Refusal::Failed => (Code::Offline, "the relay has failed", "nothing is lost; the program tries again by itself"),
+        Refusal::ShuttingDown => (Code::Offline, "the relay is shutting down", "the program tries again by itself"),
+        Refusal::Displaced => (
+            Code::InUse,
+            "this device connected from somewhere else",
+            "a profile must not be copied: if nobody else uses it, tell the security officer",
+        ),
+        Refusal::ExpiredByRetention => {
+            (Code::Gone, "the relay has deleted it after its time", "ask the sender to send it again")
+        }
+        Refusal::OldStatement => (Code::Refused, "the relay has a newer statement", "nothing needs to be done"),
+    };
+    Failure::new(code, failed, advice)
+}

@@ -1,0 +1,19 @@
+//! The client engine (protocol-spec/07-delivery): everything a device does, behind one interface.
+//!
+//! Start with [`api`], the commands and events that every face uses; [`Engine`] is the handle a face holds, and
+//! [`profile`] makes and opens what is on disk. Below these: `engine` owns all state in one task, `vault` and `rows` are
+//! what it keeps, `session` is its link, `transfer` moves documents.
+
+pub mod api;
+mod engine;
+mod failure;
+mod key_packages;
+pub mod profile;
+mod rows;
+mod session;
+mod show;
+mod transfer;
+mod vault;
+
+pub use api::{Command, Event, Failure, FailureCode, Reply};
+pub use engine::{Clock, Engine, Events, Options};

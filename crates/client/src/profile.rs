@@ -1,0 +1,419 @@
+//! Profiles (protocol-spec/07-delivery, section 5): a folder that is one device of one person.
+//!
+//! ```text
+//! DIR/key      the vault's key under the passphrase (Argon2id), mode 0600
+//! DIR/vault/   the vault, every row sealed under that key
+//! ```
+//! [`join`] makes one from an invitation and can be run again after an interruption: keys and the certificate are
+//! durable before the relay hears of them, so the invitation is never redeemed by keys that are lost. [`open`] unlocks
+//! one; until the process ends nobody else can.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::Write as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use amanat_identity::{
+    Address, Authority, AuthorityCertificate, ChainError, DeviceChain, DeviceKeys, Enrolment, Invitation,
+    InvitationError, OpenedInvitation, SignedStatus, Statement, StatusView, Tier, VerifiedDevice, VerifiedRelay,
+    armour::{self, FileKind},
+};
+use amanat_primitives::{
+    ConversationId, DeviceId, Label, Secret, Timestamp,
+    passphrase::{self, WorkPolicy},
+};
+use amanat_wire::{
+    Bytes, Decode as _, Encode as _, List,
+    client::{Identity, Request},
+    limits,
+    relay::Answer,
+};
+use rand_core::OsRng;
+use zeroize::Zeroizing;
+
+use crate::{
+    Failure, FailureCode,
+    engine::{Open, target_of},
+    failure,
+    rows::{ConversationRow, OutboxRow, ProfileRow, RelayRow, TrackRow, meta},
+    session,
+    vault::{Batch, Scope, Vault},
+};
+
+/// An opened profile: the passphrase was right and the folder is this process's alone.
+pub struct Profile {
+    pub(crate) vault: Vault,
+    pub(crate) authority: Authority,
+    pub(crate) relays: Vec<VerifiedRelay>,
+    /// Why there is no relay to dial.
+    pub(crate) no_relay: Option<Failure>,
+    pub(crate) keys: DeviceKeys,
+    pub(crate) chain: Bytes<{ limits::CHAIN }>,
+    pub(crate) own: VerifiedDevice,
+    pub(crate) status: StatusView,
+    pub(crate) relay: Option<RelayRow>,
+    pub(crate) conversations: HashMap<ConversationId, Open>,
+    pub(crate) next_outbox: u64,
+}
+
+/// What [`join`] needs.
+pub struct JoinRequest {
+    /// The profile's folder; made if it is not there.
+    pub dir: PathBuf,
+    /// The invitation file's content.
+    pub invitation: Vec<u8>,
+    /// The code that was said aloud, where the invitation needs one.
+    pub code: Option<String>,
+    /// The new profile's passphrase.
+    pub passphrase: Zeroizing<String>,
+    /// Argon2id's cost: [`WorkPolicy::STANDARD`].
+    pub work: WorkPolicy,
+}
+
+/// How far a [`join`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinStage {
+    /// Checking the invitation's signatures and opening it.
+    CheckingInvitation,
+    /// Making keys, and the vault under the passphrase.
+    MakingKeys,
+    /// Dialling the relay.
+    Connecting,
+    /// Redeeming the invitation.
+    Enrolling,
+    /// Publishing KeyPackages.
+    PublishingKeyPackages,
+}
+
+/// Who has joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Address.
+    pub address: Address,
+    /// Name.
+    pub name: String,
+    /// Post.
+    pub post: String,
+    /// Cleared up to.
+    pub clearance: Tier,
+    /// This device.
+    pub device: DeviceId,
+    /// The authority's name.
+    pub authority: String,
+}
+
+/// Whether there is a profile in `dir`.
+#[must_use]
+pub fn exists(dir: &Path) -> bool {
+    key_path(dir).exists()
+}
+
+/// Makes a profile from an invitation and enrols it at the relay. Run again with the same invitation, folder and
+/// passphrase after an interruption, it goes on where it was.
+///
+/// # Errors
+/// Everything that can be wrong with an invitation, a folder or a link, each its own [`Failure`].
+pub async fn join(request: JoinRequest, on_stage: impl FnMut(JoinStage)) -> Result<Joined, Failure> {
+    join_at(request, Timestamp::from(std::time::SystemTime::now()), on_stage).await
+}
+
+/// As [`join`], at another time: for tests of what takes days.
+///
+/// # Errors
+/// As [`join`].
+pub async fn join_at(
+    request: JoinRequest,
+    now: Timestamp,
+    mut on_stage: impl FnMut(JoinStage),
+) -> Result<Joined, Failure> {
+    on_stage(JoinStage::CheckingInvitation);
+    let bytes = armour::read(FileKind::Invitation, &request.invitation).map_err(|error| {
+        let failed = format!("this is not an invitation: {error}");
+        Failure::new(FailureCode::Invitation, failed, "use the file that the officer gave you, unaltered")
+    })?;
+    let invitation = Invitation::from_secret_bytes(&bytes).map_err(|error| from_invitation(error.into()))?;
+    let opened = invitation.open(request.code.as_deref(), &request.work, now).map_err(from_invitation)?;
+    on_stage(JoinStage::MakingKeys);
+    let begun = tokio::task::spawn_blocking(move || begin(&request, opened, now))
+        .await
+        .map_err(|_| failure::internal("making the profile was interrupted"))??;
+    enrol(begun, now, on_stage).await
+}
+
+/// A profile that is not enrolled yet.
+struct Begun {
+    vault: Vault,
+    keys: DeviceKeys,
+    enrolment: Enrolment,
+    opened: OpenedInvitation,
+    row: ProfileRow,
+}
+
+fn begin(request: &JoinRequest, opened: OpenedInvitation, now: Timestamp) -> Result<Begun, Failure> {
+    let dir = &request.dir;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| failure::file("make", dir, &e))?;
+    let vault_key = if exists(dir) {
+        read_key(dir, &request.passphrase, &request.work)?
+    } else {
+        make_key(dir, &request.passphrase, &request.work)?
+    };
+    let vault = Vault::open(&dir.join("vault"), &vault_key)?;
+    if let Some(row) = vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)? {
+        return resume(vault, row, opened);
+    }
+    let keys = DeviceKeys::create(&mut OsRng);
+    let enrolment = opened.redeem(&keys, now).map_err(|error| {
+        Failure::new(FailureCode::Invitation, error.to_string(), "ask the officer for a new invitation")
+    })?;
+    let relays: Vec<_> = opened.relay_certificates().iter().map(|relay| Bytes::new(relay.to_bytes())).collect();
+    let relays = relays.into_iter().collect::<Result<Vec<_>, _>>().map_err(|_| too_long())?;
+    let row = ProfileRow {
+        authority: Bytes::new(opened.authority().certificate().to_bytes()).map_err(|_| too_long())?,
+        relays: List::new(relays).map_err(|_| too_long())?,
+        enrolment: Bytes::new(enrolment.to_bytes()).map_err(|_| too_long())?,
+        chain: Bytes::default(),
+        enrolled_at: now,
+    };
+    let mut batch = Batch::default();
+    batch.put(Scope::Meta, meta::PROFILE, &row);
+    batch.put_bytes(Scope::Meta, meta::KEYS.to_vec(), keys.to_secret_bytes().to_vec());
+    if let Some(status) = opened.status() {
+        batch.put_bytes(Scope::Meta, meta::STATUS.to_vec(), status.to_bytes());
+    }
+    vault.commit(batch)?;
+    Ok(Begun { vault, keys, enrolment, opened, row })
+}
+
+/// Goes on with what an interrupted join has left.
+fn resume(vault: Vault, row: ProfileRow, opened: OpenedInvitation) -> Result<Begun, Failure> {
+    let enrolment = Enrolment::from_bytes(&row.enrolment).map_err(|_| failure::damaged())?;
+    let same = enrolment.grant_id() == opened.grant_id();
+    if !row.chain.is_empty() || !same {
+        return Err(Failure::new(
+            FailureCode::ProfileExists,
+            "there is a profile in this folder already",
+            "choose another folder with `--profile DIR`, or use the one that is there",
+        ));
+    }
+    let keys = read_keys(&vault)?;
+    Ok(Begun { vault, keys, enrolment, opened, row })
+}
+
+async fn enrol(begun: Begun, now: Timestamp, mut on_stage: impl FnMut(JoinStage)) -> Result<Joined, Failure> {
+    let Begun { vault, keys, enrolment, opened, row } = begun;
+    on_stage(JoinStage::Connecting);
+    let identity = Identity::Enrolling(Bytes::new(enrolment.to_bytes()).map_err(|_| too_long())?);
+    let mut last = None;
+    for (relay, certificate) in opened.relays().iter().zip(opened.relay_certificates()) {
+        let mut connected = match session::connect(&target_of(relay), keys.noise(), identity.clone()).await {
+            Ok(connected) => connected,
+            Err(failure) if failure.code == FailureCode::Offline => {
+                last = Some(failure);
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        on_stage(JoinStage::Enrolling);
+        let receipt = connected.receipt.take().ok_or_else(failure::protocol)?;
+        let receipt = Statement::from_bytes(&receipt).map_err(|_| failure::protocol())?;
+        let chain = enrolment.clone().into_chain(certificate.clone(), receipt);
+        let own = chain.verify(opened.authority(), now, Timestamp::CLOCK_TOLERANCE).map_err(failure::from_chain)?;
+        let row = ProfileRow { chain: Bytes::new(chain.to_bytes()).map_err(|_| too_long())?, enrolled_at: now, ..row };
+        let mut batch = Batch::default();
+        batch.put(Scope::Meta, meta::PROFILE, &row);
+        vault.commit(batch)?;
+        on_stage(JoinStage::PublishingKeyPackages);
+        let packages = crate::key_packages::make(&vault, &keys, &own, true, now)?;
+        match connected.ask(Request::PutKeyPackages(packages)).await? {
+            Answer::Done(_) => {}
+            Answer::Refused(refusal) => return Err(failure::from_refusal(refusal)),
+            _ => return Err(failure::protocol()),
+        }
+        deliver_status(&mut connected, &opened).await?;
+        return Ok(Joined {
+            address: own.address().clone(),
+            name: own.name().as_str().to_owned(),
+            post: own.post().as_str().to_owned(),
+            clearance: own.clearance(),
+            device: own.id(),
+            authority: format!("{} ({})", opened.authority().name(), opened.authority().domain()),
+        });
+    }
+    Err(last.unwrap_or_else(failure::silent_relay))
+}
+
+/// Hands the invitation's status statement to a relay that has none yet: the first device of an office brings it.
+async fn deliver_status(connected: &mut session::Connected, opened: &OpenedInvitation) -> Result<(), Failure> {
+    let Some(status) = opened.status().filter(|_| connected.ready.status.is_empty()) else { return Ok(()) };
+    let status = Bytes::new(status.to_bytes()).map_err(|_| too_long())?;
+    match connected.ask(Request::PutStatement(status)).await? {
+        // Another device may have brought it in the meantime, or an officer a newer one.
+        Answer::Done(_) | Answer::Refused(_) => Ok(()),
+        _ => Err(failure::protocol()),
+    }
+}
+
+/// Opens a profile: takes its lock, checks the passphrase (about half a second) and loads what the engine needs at once.
+/// Blocks; not for the thread of a user interface.
+///
+/// # Errors
+/// No profile, wrong passphrase, in use, damaged, not enrolled: each its own [`Failure`].
+pub fn open(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Profile, Failure> {
+    open_at(dir, passphrase, work, Timestamp::from(std::time::SystemTime::now()))
+}
+
+/// As [`open`], at another time: for tests of what takes days.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_at(dir: &Path, passphrase: &str, work: &WorkPolicy, now: Timestamp) -> Result<Profile, Failure> {
+    if !exists(dir) {
+        return Err(Failure::new(
+            FailureCode::NoProfile,
+            format!("there is no profile in {}", dir.display()),
+            "join with an invitation: `amanat join INVITATION --profile DIR`",
+        ));
+    }
+    let key = read_key(dir, passphrase, work)?;
+    let vault = Vault::open(&dir.join("vault"), &key)?;
+    load(vault, now)
+}
+
+fn load(vault: Vault, now: Timestamp) -> Result<Profile, Failure> {
+    let row = vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)?.filter(|row| !row.chain.is_empty());
+    let Some(row) = row else {
+        return Err(Failure::new(
+            FailureCode::NoProfile,
+            "this profile was never enrolled: its join was interrupted",
+            "run `amanat join` again with the same invitation and passphrase",
+        ));
+    };
+    let keys = read_keys(&vault)?;
+    let certificate = AuthorityCertificate::from_bytes(&row.authority).map_err(|_| failure::damaged())?;
+    let authority = certificate.verify(row.enrolled_at).map_err(failure::from_chain)?;
+    let chain = DeviceChain::from_bytes(&row.chain).map_err(|_| failure::damaged())?;
+    // Who this device is was settled when it was enrolled; whether the certificate still holds is the relay's question.
+    let own =
+        chain.verify(&authority, row.enrolled_at, Timestamp::CLOCK_TOLERANCE).map_err(failure::from_chain)?;
+    let (relays, no_relay) = verified_relays(&row, &authority, now)?;
+    let conversations = load_conversations(&vault)?;
+    let last = conversations.values().filter_map(|open| open.queue.keys().next_back()).max().copied();
+    Ok(Profile {
+        status: load_status(&vault, &authority, now)?,
+        relay: vault.read::<RelayRow>(Scope::Meta, meta::RELAY)?,
+        next_outbox: last.unwrap_or(0) + 1,
+        chain: row.chain,
+        vault,
+        authority,
+        relays,
+        no_relay,
+        keys,
+        own,
+        conversations,
+    })
+}
+
+fn verified_relays(
+    row: &ProfileRow,
+    authority: &Authority,
+    now: Timestamp,
+) -> Result<(Vec<VerifiedRelay>, Option<Failure>), Failure> {
+    let mut relays = Vec::new();
+    let mut why: Option<ChainError> = None;
+    for certificate in row.relays.iter() {
+        let statement = Statement::from_bytes(certificate).map_err(|_| failure::damaged())?;
+        match VerifiedRelay::verify(&statement, authority, now) {
+            Ok(relay) => relays.push(relay),
+            Err(error) => why = Some(error),
+        }
+    }
+    let no_relay = why.filter(|_| relays.is_empty()).map(failure::from_chain);
+    Ok((relays, no_relay))
+}
+
+fn load_status(vault: &Vault, authority: &Authority, now: Timestamp) -> Result<StatusView, Failure> {
+    let mut view = StatusView::new();
+    if let Some(bytes) = vault.read_bytes(Scope::Meta, meta::STATUS)? {
+        let signed = SignedStatus::from_bytes(&bytes).map_err(|_| failure::damaged())?;
+        // It was verified before it was stored; an officer's certificate may have lapsed since.
+        if let Ok(status) = signed.verify(authority, now) {
+            let _ = view.accept(status);
+        }
+    }
+    Ok(view)
+}
+
+fn load_conversations(vault: &Vault) -> Result<HashMap<ConversationId, Open>, Failure> {
+    let mut conversations = HashMap::new();
+    for row in vault.scan::<ConversationRow>(Scope::Conversations)? {
+        let mut open = Open::of(row);
+        for track in vault.scan::<TrackRow>(Scope::Tracks(open.row.id))? {
+            open.tracks.insert(track.device, track);
+        }
+        conversations.insert(open.row.id, open);
+    }
+    for queued in vault.scan::<OutboxRow>(Scope::Outbox)? {
+        if let Some(open) = conversations.get_mut(&queued.conversation) {
+            open.queue.insert(queued.number, queued);
+        }
+    }
+    Ok(conversations)
+}
+
+fn read_keys(vault: &Vault) -> Result<DeviceKeys, Failure> {
+    let bytes = vault.read_bytes(Scope::Meta, meta::KEYS)?.map(Zeroizing::new).ok_or_else(failure::damaged)?;
+    DeviceKeys::from_secret_bytes(&bytes).map_err(|_| failure::damaged())
+}
+
+fn key_path(dir: &Path) -> PathBuf {
+    dir.join("key")
+}
+
+fn read_key(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Secret<32>, Failure> {
+    /// A key file has some 150 bytes.
+    const MAX: u64 = 4096;
+    let path = key_path(dir);
+    let size = fs::metadata(&path).map_err(|e| failure::file("read", &path, &e))?.len();
+    let bytes = if size <= MAX { fs::read(&path).map_err(|e| failure::file("read", &path, &e))? } else { Vec::new() };
+    let key = passphrase::unlock(Label::VAULT_HEADER, passphrase.as_bytes(), work, &bytes).map_err(failure::from_unlock)?;
+    Secret::from_slice(&key).ok_or_else(failure::damaged)
+}
+
+/// Makes the vault's key. The file appears whole or not at all, and is never written over.
+fn make_key(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Secret<32>, Failure> {
+    let key = Secret::<32>::random(&mut OsRng);
+    let boxed = passphrase::lock(Label::VAULT_HEADER, passphrase.as_bytes(), work, key.expose_secret(), &mut OsRng)
+        .map_err(failure::from_unlock)?;
+    let (path, part) = (key_path(dir), dir.join("key.part"));
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        file.write_all(&boxed)?;
+        file.sync_all()?;
+        fs::rename(&part, &path)?;
+        fs::File::open(dir)?.sync_all()
+    };
+    write().map_err(|error| failure::file("write", &path, &error))?;
+    Ok(key)
+}
+
+fn from_invitation(error: InvitationError) -> Failure {
+    let advice = match error {
+        InvitationError::CodeNeeded => "ask the officer for the code and give it with `--code CODE`",
+        InvitationError::WrongCode => "check the code with the officer; letters and digits only, any case",
+        InvitationError::Chain(ChainError::NotYetValid { .. }) => "set this machine's clock, then try again",
+        _ => "ask the officer for a new invitation",
+    };
+    let code = match error {
+        InvitationError::Chain(ChainError::Expired { .. } | ChainError::GrantExpired { .. }) => FailureCode::Expired,
+        InvitationError::Chain(ChainError::NotYetValid { .. }) => FailureCode::Clock,
+        _ => FailureCode::Invitation,
+    };
+    Failure::new(code, error.to_string(), advice)
+}
+
+fn too_long() -> Failure {
+    failure::internal("a statement is longer than its field")
+}

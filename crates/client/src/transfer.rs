@@ -1,0 +1,219 @@
+//! Transfers (protocol-spec/06-document, sections 4 and 6): a document's way to the relay and back, as the two functions
+//! [`upload`] and [`download`]. They run on the face's runtime and talk to the engine in [`TransferEvent`]s.
+//!
+//! Files, encryption and hashing have one blocking thread for each transfer; the async side keeps [`WINDOW`] requests
+//! open and never touches a file. Segments are a mebibyte each, and each stage holds a fixed number of them, so that a
+//! transfer needs the same memory whatever the document's size. Absent here: the vault. Whoever starts a transfer keeps
+//! its record, and starts at most one in each direction at a time.
+
+mod destination;
+mod download;
+mod source;
+mod upload;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use amanat_document::{Keys, Layout, Manifest, SegmentHash, SourceStamp};
+use amanat_primitives::{ConversationId, Digest, DocumentId};
+use amanat_wire::{
+    log::RetentionClass,
+    relay::{Answer, Refusal},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{Failure, api::Direction, failure, session::CallError};
+
+pub(crate) use download::download;
+pub(crate) use source::stamp_of;
+pub(crate) use upload::upload;
+
+/// Requests that a transfer keeps open: enough that the relay's disk and the link are never idle.
+const WINDOW: usize = 8;
+/// Progress is told this often at most.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// An upload that begins or goes on.
+pub(crate) struct UploadPlan {
+    /// Fresh, or those under which this very file was begun.
+    pub(crate) keys: Keys,
+    /// Whose members may fetch it.
+    pub(crate) conversation: ConversationId,
+    /// How long the relay keeps it.
+    pub(crate) class: RetentionClass,
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// The file's stamp when the upload began.
+    pub(crate) stamp: SourceStamp,
+    /// Hashes that are durable from earlier attempts, from segment 0 on.
+    pub(crate) hashes: Vec<SegmentHash>,
+}
+
+/// A document to be fetched.
+pub(crate) struct DownloadPlan {
+    /// What its sender said.
+    pub(crate) manifest: Manifest,
+    /// An existing folder, in which it gets its sender's name made safe; or a file that must not exist yet.
+    pub(crate) out: PathBuf,
+}
+
+/// What a transfer tells the engine. `Uploaded`, `UploadFailed`, `Fetched` and `FetchFailed` are the last; a transfer
+/// that is cancelled ends without one, unless the document was already in its place.
+pub(crate) enum TransferEvent {
+    /// Make these hashes durable, then say so: no segment leaves before. A dropped `durable` ends the upload.
+    Hashes {
+        /// Which.
+        document: DocumentId,
+        /// Number of the first one's segment.
+        first: u64,
+        /// In order; at most [`upload::HELD`].
+        hashes: Vec<SegmentHash>,
+        /// To be used when the sync has returned.
+        durable: oneshot::Sender<()>,
+    },
+    /// Dropped where the engine's queue is full.
+    Progress {
+        /// Which.
+        document: DocumentId,
+        /// Which way.
+        direction: Direction,
+        /// Bytes of the document that the relay has taken, or that were fetched.
+        done: u64,
+        /// The document's bytes.
+        total: u64,
+    },
+    /// All segments are durable at the relay.
+    Uploaded {
+        /// Which.
+        document: DocumentId,
+        /// BLAKE3 of what was encrypted.
+        digest: Digest,
+    },
+    /// The upload ended early.
+    UploadFailed {
+        /// Which.
+        document: DocumentId,
+        /// Why.
+        failure: Failure,
+        /// And now?
+        retry: Retry,
+    },
+    /// Verified, synced, and under its final name.
+    Fetched {
+        /// Which.
+        document: DocumentId,
+        /// The file.
+        path: PathBuf,
+        /// Its bytes.
+        size: u64,
+    },
+    /// Nothing was written.
+    FetchFailed {
+        /// Which.
+        document: DocumentId,
+        /// Why.
+        failure: Failure,
+        /// And now?
+        retry: Retry,
+    },
+}
+
+/// When a transfer that failed may be started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// As it is: over the next link, or over this one after a while.
+    WhenLinked,
+    /// From the beginning, with fresh [`Keys`] and a new stamp, so that no keystream covers two texts.
+    UnderNewKeys,
+    /// Only when a person has seen to the cause and asks again.
+    Never,
+}
+
+/// Why a transfer ended early.
+#[derive(Debug)]
+struct Fault {
+    failure: Failure,
+    retry: Retry,
+}
+
+impl Fault {
+    fn final_one(failure: Failure) -> Self {
+        Self { failure, retry: Retry::Never }
+    }
+
+    /// The relay answered something else than was asked.
+    fn protocol() -> Self {
+        Self::final_one(failure::protocol())
+    }
+
+    /// A blocking thread ended without a result.
+    fn thread() -> Self {
+        Self::final_one(failure::internal("a transfer's thread has ended unexpectedly"))
+    }
+
+    fn refused(refusal: Refusal) -> Self {
+        let retry = match refusal {
+            Refusal::TooFast | Refusal::Failed | Refusal::ShuttingDown => Retry::WhenLinked,
+            _ => Retry::Never,
+        };
+        Self { failure: failure::from_refusal(refusal), retry }
+    }
+
+    /// Of an answer that is not the one that belongs to the request.
+    fn of_answer(answer: &Answer) -> Self {
+        match answer {
+            Answer::Refused(refusal) => Self::refused(*refusal),
+            _ => Self::protocol(),
+        }
+    }
+}
+
+impl From<CallError> for Fault {
+    fn from(_: CallError) -> Self {
+        Self { failure: failure::link_closed(), retry: Retry::WhenLinked }
+    }
+}
+
+/// Tells how far one transfer is, not too often.
+struct ProgressTeller<'a> {
+    events: &'a mpsc::Sender<TransferEvent>,
+    document: DocumentId,
+    direction: Direction,
+    layout: Layout,
+    last: Option<Instant>,
+}
+
+impl<'a> ProgressTeller<'a> {
+    fn new(
+        events: &'a mpsc::Sender<TransferEvent>,
+        document: DocumentId,
+        direction: Direction,
+        layout: Layout,
+    ) -> Self {
+        Self { events, document, direction, layout, last: None }
+    }
+
+    /// All segments below `segments` are done.
+    fn tell(&mut self, segments: u64) {
+        let total = self.layout.size();
+        let all = segments >= self.layout.segments();
+        let done = if all { total } else { self.layout.plain_range(segments).start };
+        if !all && self.last.is_some_and(|last| last.elapsed() < PROGRESS_EVERY) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let (document, direction) = (self.document, self.direction);
+        // Whoever reads too slowly for this one gets a later one.
+        let _ = self.events.try_send(TransferEvent::Progress { document, direction, done, total });
+    }
+}
+
+/// Returns when the transfer is to stop; also when nobody is left who could say so.
+async fn cancelled(cancel: &mut watch::Receiver<bool>) {
+    let _ = cancel.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,309 @@
+//! Destination (protocol-spec/06-document, section 6): a part file under a hidden name, and the final name that it gets
+//! only with the proof that all of it is verified.
+//!
+//! The part file stands in the destination's own folder, so that it gets its name without being copied. The name is
+//! given with `link`, which fails where the name is taken: a look before a `rename` would leave a moment in which
+//! another file could be overwritten.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, ErrorKind, Write as _},
+    path::{Path, PathBuf},
+    sync::mpsc::{SyncSender, sync_channel},
+    thread::{self, JoinHandle},
+};
+
+use amanat_document::Verified;
+use amanat_primitives::DocumentId;
+
+use crate::{Failure, FailureCode, failure};
+
+/// Bytes after which the disk begins to take what was written so far, so that little is left to wait for at the end.
+const SYNC_EVERY: u64 = 32 * 1024 * 1024;
+/// Names tried in a folder: `report.pdf`, `report (2).pdf` and so on.
+const NUMBERED: u32 = 10_000;
+
+/// A document that is in its place.
+pub(super) struct Saved {
+    pub(super) path: PathBuf,
+    pub(super) size: u64,
+}
+
+/// The final name.
+enum Name {
+    /// The sender's, made safe; numbered if it is taken.
+    Senders,
+    /// This one or none.
+    Exactly(PathBuf),
+}
+
+/// A file in the making, locked so that no second download of the document takes it for one that a crash left behind.
+/// Removed when dropped.
+pub(super) struct Part {
+    file: File,
+    path: PathBuf,
+    folder: PathBuf,
+    name: Name,
+    early: Option<EarlySync>,
+}
+
+impl Part {
+    /// Begins a file for what is to become `out`.
+    pub(super) fn create(out: &Path, document: DocumentId) -> Result<Self, Failure> {
+        let (folder, name) = destination(out)?;
+        let path = folder.join(format!(".amanat-{document}.part"));
+        let file = create_locked(&path).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => Failure::new(
+                FailureCode::InUse,
+                format!("this document is being saved in {} already", folder.display()),
+                "wait until that is done, or choose another folder",
+            ),
+            ErrorKind::AlreadyExists => failure::file("write", &path, &error),
+            _ => failure::file("write to", &folder, &error),
+        })?;
+        let mut part = Self { file, path, folder, name, early: None };
+        part.early = Some(EarlySync::of(&part.file).map_err(|error| part.write_failure(&error))?);
+        Ok(part)
+    }
+
+    /// Appends.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.file.write_all(bytes).map_err(|error| self.write_failure(&error))?;
+        if let Some(early) = &mut self.early {
+            early.written(bytes.len());
+        }
+        Ok(())
+    }
+
+    /// Makes the content durable, gives it its final name, and makes that durable. Overwrites nothing.
+    pub(super) fn place(mut self, verified: &Verified) -> Result<Saved, Failure> {
+        let early = self.early.take().map_or(Ok(()), EarlySync::finish);
+        early.and_then(|()| self.file.sync_all()).map_err(|error| self.write_failure(&error))?;
+        let path = self.give_name(verified)?;
+        self.remove();
+        sync_folder(&self.folder).map_err(|error| failure::file("sync", &self.folder, &error))?;
+        Ok(Saved { path, size: verified.size() })
+    }
+
+    fn give_name(&self, verified: &Verified) -> Result<PathBuf, Failure> {
+        if let Name::Exactly(path) = &self.name {
+            return match self.link_as(path) {
+                Ok(()) => Ok(path.clone()),
+                Err(error) => Err(failure::file("write", path, &error)),
+            };
+        }
+        for n in 1..=NUMBERED {
+            let name = if n == 1 { verified.name().clone() } else { verified.name().numbered(n) };
+            let path = self.folder.join(&name);
+            match self.link_as(&path) {
+                Ok(()) => return Ok(path),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failure::file("write", &path, &error)),
+            }
+        }
+        let failed = format!("{} has {NUMBERED} files of this document's name", self.folder.display());
+        Err(Failure::new(FailureCode::File, failed, "choose another folder, or give the file's name"))
+    }
+
+    fn link_as(&self, path: &Path) -> io::Result<()> {
+        // What was verified went through this handle; meanwhile the part's name may have been given to another file.
+        if !is_named(&self.file, &self.path) {
+            return Err(io::Error::new(ErrorKind::NotFound, "the part file was removed or replaced"));
+        }
+        match fs::hard_link(&self.path, path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+            Err(_) => rename_into_new(&self.path, path),
+        }
+    }
+
+    fn write_failure(&self, error: &io::Error) -> Failure {
+        if error.kind() == ErrorKind::FileTooLarge {
+            let failed = format!("the disk of {} cannot hold a file this large", self.folder.display());
+            return Failure::new(FailureCode::TooLarge, failed, "choose a folder on another disk");
+        }
+        failure::file("write to", &self.folder, error)
+    }
+
+    /// Best effort: what is left, the next download of the document into this folder removes.
+    fn remove(&self) {
+        if is_named(&self.file, &self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// Has what is written sent to the disk by a thread of its own while more is being written.
+struct EarlySync {
+    wake: SyncSender<()>,
+    thread: JoinHandle<io::Result<()>>,
+    unsynced: u64,
+}
+
+impl EarlySync {
+    fn of(file: &File) -> io::Result<Self> {
+        let file = file.try_clone()?;
+        let (wake, woken) = sync_channel(1);
+        let run = move || {
+            while woken.recv().is_ok() {
+                file.sync_data()?;
+            }
+            Ok(())
+        };
+        let thread = thread::Builder::new().name("early sync".into()).spawn(run)?;
+        Ok(Self { wake, thread, unsynced: 0 })
+    }
+
+    fn written(&mut self, bytes: usize) {
+        self.unsynced = self.unsynced.saturating_add(bytes as u64);
+        if self.unsynced >= SYNC_EVERY && self.wake.try_send(()).is_ok() {
+            self.unsynced = 0;
+        }
+    }
+
+    /// What the early syncs met. The system reports a failed write to one sync only, which may have been one of these.
+    fn finish(self) -> io::Result<()> {
+        drop(self.wake);
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the syncing thread has ended unexpectedly")))
+    }
+}
+
+/// Folder and name, as far as they can be told before anything is fetched.
+fn destination(out: &Path) -> Result<(PathBuf, Name), Failure> {
+    let no_folder = |folder: &Path| {
+        let failed = format!("there is no folder {}", folder.display());
+        Failure::new(FailureCode::File, failed, "create it, or choose another")
+    };
+    match fs::metadata(out) {
+        Ok(found) if found.is_dir() => return Ok((out.to_owned(), Name::Senders)),
+        Ok(_) => return Err(taken(out)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+        Err(error) => return Err(failure::file("write", out, &error)),
+    }
+    // A link that points nowhere is a name that is taken too.
+    if fs::symlink_metadata(out).is_ok() {
+        return Err(taken(out));
+    }
+    let names_folder =
+        out.as_os_str().as_encoded_bytes().last().is_none_or(|last| std::path::is_separator(char::from(*last)));
+    if names_folder || out.file_name().is_none() {
+        return Err(no_folder(out));
+    }
+    let folder = match out.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if folder.is_dir() { Ok((folder.to_owned(), Name::Exactly(out.to_owned()))) } else { Err(no_folder(folder)) }
+}
+
+fn taken(out: &Path) -> Failure {
+    let failed = format!("{} exists already", out.display());
+    Failure::new(FailureCode::File, failed, "choose another name, or move the existing file away")
+}
+
+/// A new file that is ours alone. [`ErrorKind::WouldBlock`] where another download has it.
+fn create_locked(path: &Path) -> io::Result<File> {
+    let file = match create_new(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            remove_stale(path)?;
+            create_new(path)?
+        }
+        created => created?,
+    };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
+        // A file system without locks: it has to do without.
+        Ok(()) | Err(TryLockError::Error(_)) => {}
+    }
+    // Another download may have taken it for a stale one before it was locked.
+    if is_named(&file, path) { Ok(file) } else { Err(ErrorKind::WouldBlock.into()) }
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    // Exclusive creation follows no link at the end of the path.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Removes a part file that nobody is writing.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    let file = File::open(path)?;
+    match file.try_lock() {
+        Ok(()) if is_named(&file, path) => fs::remove_file(path),
+        Ok(()) | Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Whether `path` still names the open `file`.
+fn is_named(file: &File, path: &Path) -> bool {
+    let (Ok(open), Ok(named)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        (open.dev(), open.ino()) == (named.dev(), named.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        open.is_file() && named.is_file()
+    }
+}
+
+/// For file systems without links (those of USB sticks): the name is taken with an empty file that must be new, and the
+/// rename replaces that one.
+fn rename_into_new(part: &Path, path: &Path) -> io::Result<()> {
+    drop(create_new(path)?);
+    fs::rename(part, path).inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder)?.sync_all() {
+        // Some network file systems cannot, and make names durable by themselves.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_links_a_name_that_is_taken_is_refused_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (part, path) = (folder.path().join("part"), folder.path().join("path"));
+        fs::write(&part, "new").unwrap();
+        rename_into_new(&part, &path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert!(!part.exists());
+
+        fs::write(&part, "newer").unwrap();
+        assert_eq!(rename_into_new(&part, &path).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!((fs::read(&path).unwrap(), fs::read(&part).unwrap()), (b"new".to_vec(), b"newer".to_vec()));
+
+        // The part is gone: no empty file is left in its place.
+        let other = folder.path().join("other");
+        assert!(rename_into_new(&folder.path().join("none"), &other).is_err());
+        assert!(!other.exists());
+    }
+}

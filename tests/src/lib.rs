@@ -1,0 +1,245 @@
+//! What the whole-system tests share: an office with its relay and people, in one process and one temporary folder.
+//!
+//! [`Rig`] starts a real relay on loopback and enrols people through the real join; their engines are real too. Only the
+//! passphrase's cost and the clock are the tests' own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's scaffolding: what fails, fails the test
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use amanat_client::{
+    Command, Engine, Event, Events, Failure, Options, Reply,
+    api::{MessageBody, MessageState, MessageView, Target},
+    profile::{self, JoinRequest},
+};
+use amanat_identity::{
+    Tier,
+    armour::{self, FileKind},
+    testing::Office,
+};
+use amanat_primitives::{ConversationId, MessageId, Timestamp, passphrase::WorkPolicy};
+use amanat_relay_core::{Config, Relay, Running, folder};
+use amanat_wire::Encode as _;
+use rand_core::OsRng;
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+/// The passphrase of everyone in a rig.
+pub const PASSPHRASE: &str = "for tests only";
+
+/// A clock that a test moves.
+#[derive(Clone)]
+pub struct Shift(Arc<AtomicU64>);
+
+impl Shift {
+    /// Moves it on.
+    pub fn forward(&self, by: Duration) {
+        self.0.fetch_add(by.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from(std::time::SystemTime::now()).after(Duration::from_millis(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+/// An office in a temporary folder.
+pub struct Rig {
+    /// Its folder: `relay/` and one folder a person.
+    pub dir: TempDir,
+    /// Authority, officer, relay keys.
+    pub office: Office,
+    /// Everyone's clock.
+    pub clock: Shift,
+    relay: Option<Running>,
+}
+
+/// A person with a running engine.
+pub struct Person {
+    /// The handle.
+    pub handle: String,
+    /// The engine.
+    pub engine: Engine,
+    /// What it says.
+    pub events: Events,
+}
+
+impl Rig {
+    /// An office whose relay runs.
+    pub async fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let clock = Shift(Arc::new(AtomicU64::new(0)));
+        let office = make_office(dir.path(), clock.now());
+        let mut rig = Self { dir, office, clock, relay: None };
+        rig.start_relay().await;
+        rig
+    }
+
+    /// The relay's folder.
+    #[must_use]
+    pub fn relay_dir(&self) -> PathBuf {
+        self.dir.path().join("relay")
+    }
+
+    /// Starts the relay, at the address it always has.
+    pub async fn start_relay(&mut self) {
+        let config = Config::load(&self.relay_dir()).unwrap();
+        let clock = self.clock.clone();
+        let running = Relay::start_with_clock(config, &self.relay_dir(), Arc::new(move || clock.now())).await;
+        self.relay = Some(running.unwrap_or_else(|error| panic!("the relay does not start: {error}")));
+    }
+
+    /// Stops the relay in good order.
+    pub async fn stop_relay(&mut self) {
+        if let Some(relay) = self.relay.take() {
+            relay.shutdown().await;
+        }
+    }
+
+    /// Enrols someone; the profile is there afterwards, no engine runs.
+    pub async fn enrol(&self, handle: &str, tier: Tier) {
+        let invitation = self.office.invite(&mut OsRng, handle, tier, self.clock.now());
+        let text = armour::write(FileKind::Invitation, &invitation.to_secret_bytes()).unwrap();
+        self.join(handle, text.as_bytes()).await.unwrap_or_else(|error| panic!("{handle} cannot join: {error:?}"));
+    }
+
+    /// Joins with an invitation.
+    pub async fn join(&self, handle: &str, invitation: &[u8]) -> Result<profile::Joined, Failure> {
+        let request = JoinRequest {
+            dir: self.dir.path().join(handle),
+            invitation: invitation.to_vec(),
+            code: None,
+            passphrase: Zeroizing::new(PASSPHRASE.into()),
+            work: WorkPolicy::FOR_TESTS,
+        };
+        profile::join_at(request, self.clock.now(), |_| {}).await
+    }
+
+    /// Opens someone's profile and starts the engine.
+    pub async fn start(&self, handle: &str) -> Person {
+        self.start_with(handle, true).await
+    }
+
+    /// The same, without a link where `connect` is false.
+    pub async fn start_with(&self, handle: &str, connect: bool) -> Person {
+        let (dir, now) = (self.dir.path().join(handle), self.clock.now());
+        let profile = tokio::task::spawn_blocking(move || {
+            profile::open_at(&dir, PASSPHRASE, &WorkPolicy::FOR_TESTS, now)
+        });
+        let profile = profile.await.unwrap().unwrap_or_else(|error| panic!("{handle} does not open: {error:?}"));
+        let clock = self.clock.clone();
+        let (engine, events) = Engine::start(profile, Options { connect, clock: Arc::new(move || clock.now()) });
+        Person { handle: handle.to_owned(), engine, events }
+    }
+
+    /// Enrols and starts.
+    pub async fn person(&self, handle: &str, tier: Tier) -> Person {
+        self.enrol(handle, tier).await;
+        self.start(handle).await
+    }
+
+    /// Someone's address as a target at a tier.
+    #[must_use]
+    pub fn to(&self, handle: &str, tier: Tier) -> Target {
+        let address = format!("{handle}@{}", self.office.authority().domain());
+        Target::Person(address.parse().unwrap(), Some(tier))
+    }
+}
+
+fn make_office(dir: &Path, now: Timestamp) -> Office {
+    let address: SocketAddr = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap()
+    };
+    let relay_dir = dir.join("relay");
+    let domain = "interior.gov.pk";
+    let wishes = folder::Wishes { domain: domain.parse().unwrap(), listen: vec![address], advertise: Vec::new() };
+    folder::init(&relay_dir, Some(wishes), &mut OsRng).unwrap();
+    let keys = folder::load_keys(&relay_dir).unwrap();
+    let office = Office::with_relay(&mut OsRng, now, domain, keys, &[&address.to_string()]);
+    let certificate = armour::write(FileKind::RelayCertificate, &office.certified_relay().to_bytes()).unwrap();
+    std::fs::write(relay_dir.join("relay.cert"), certificate.as_bytes()).unwrap();
+    office
+}
+
+impl Person {
+    /// Asks, and expects a reply.
+    pub async fn ask(&self, command: Command) -> Reply {
+        let what = format!("{command:?}");
+        self.engine.ask(command).await.unwrap_or_else(|error| panic!("{}: {what}: {error:?}", self.handle))
+    }
+
+    /// Sends a text; the conversation and the message.
+    pub async fn say(&self, to: &Target, text: &str) -> (ConversationId, MessageId) {
+        match self.ask(Command::SendText { to: to.clone(), text: text.into() }).await {
+            Reply::Sent { conversation, message: Some(message), .. } => (conversation, message),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Syncs until caught up.
+    pub async fn sync(&self) {
+        self.ask(Command::Sync).await;
+    }
+
+    /// All messages of a conversation, without marking them.
+    pub async fn messages(&self, conversation: ConversationId) -> Vec<MessageView> {
+        let read = Command::Read { conversation, since: 0, limit: u32::MAX, mark: false };
+        match self.ask(read).await {
+            Reply::Messages(messages) => messages,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Their texts.
+    pub async fn texts(&self, conversation: ConversationId) -> Vec<String> {
+        let text = |message: MessageView| match message.body {
+            MessageBody::Text(text) => text,
+            other => panic!("{other:?}"),
+        };
+        self.messages(conversation).await.into_iter().map(text).collect()
+    }
+
+    /// Waits for an event that `wanted` recognises.
+    pub async fn until<T>(&mut self, what: &str, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
+        let found = tokio::time::timeout(Duration::from_secs(30), async {
+            loop {
+                let event = self.events.next().await.expect("the engine runs");
+                if let Event::Stopped(failure) = &event {
+                    panic!("{failure:?}");
+                }
+                if let Some(found) = wanted(&event) {
+                    return found;
+                }
+            }
+        });
+        found.await.unwrap_or_else(|_| panic!("{}: no {what} within 30 s", self.handle))
+    }
+
+    /// Waits until a message has reached a state.
+    pub async fn until_state(&mut self, message: MessageId, wanted: MessageState) {
+        self.until(wanted.name(), |event| match event {
+            Event::MessageState { message: id, state, .. } if *id == message && *state >= wanted => Some(()),
+            _ => None,
+        })
+        .await;
+    }
+
+    /// Waits for the next message of others.
+    pub async fn next_message(&mut self) -> (ConversationId, MessageView) {
+        self.until("message", |event| match event {
+            Event::Message { conversation, message } if !message.own => Some((*conversation, message.clone())),
+            _ => None,
+        })
+        .await
+    }
+}

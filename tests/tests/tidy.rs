@@ -1,0 +1,230 @@
+//! Tidiness (protocol-spec/00-overview): ties the chapters, the code and the tests together, so that neither can move
+//! without the others.
+//!
+//! Checked: a rule's id stands in its chapter, in code and in a test; each module opens with a paragraph whose first line
+//! names its chapter; crates depend upward only, and the libraries that one crate walls off are named by that crate
+//! alone; no `mod.rs`; no `unsafe`; links between documents lead somewhere.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Lowest first, as in README's code map.
+const CRATES: &[&str] =
+    &["primitives", "wire", "identity", "noise", "conversation", "document", "store", "net", "relay", "client"];
+/// The last pure crate's place in [`CRATES`].
+const PURE: usize = 6;
+/// Libraries that only these crates may name.
+const WALLS: &[(&str, &[&str])] = &[
+    ("ed25519-dalek", &["primitives"]),
+    ("x25519-dalek", &["primitives"]),
+    ("x-wing", &["primitives"]),
+    ("chacha20poly1305", &["primitives"]),
+    ("blake3", &["primitives"]),
+    ("argon2", &["primitives"]),
+    ("snow", &["noise"]),
+    ("openmls", &["conversation"]),
+    ("openmls_rust_crypto", &["conversation"]),
+    ("rustls", &["net"]),
+    ("sled", &["store"]),
+];
+const PREFIXES: &[&str] = &["PRIM", "WIRE", "ID", "LINK", "CONV", "DOC", "DELIV"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn files(dir: &Path, ending: &str, out: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display())) {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            files(&path, ending, out);
+        } else if name.ends_with(ending) {
+            out.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    for dir in ["crates", "apps", "tests"] {
+        files(&root().join(dir), ".rs", &mut out);
+    }
+    out.sort();
+    out
+}
+
+fn is_test_file(path: &Path) -> bool {
+    let relative = path.strip_prefix(root()).unwrap();
+    let in_tests = relative.components().any(|part| part.as_os_str() == "tests");
+    in_tests || path.file_stem().unwrap().to_string_lossy().ends_with("tests")
+}
+
+/// Ids like `[LINK-07]` in a text.
+fn ids(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for part in text.split('[').skip(1) {
+        let Some((id, _)) = part.split_once(']') else { continue };
+        let Some((prefix, number)) = id.split_once('-') else { continue };
+        if PREFIXES.contains(&prefix) && number.len() == 2 && number.chars().all(|c| c.is_ascii_digit()) {
+            found.insert(id.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn every_rule_stands_in_chapter_code_and_test() {
+    let (mut chapters, mut code, mut tests) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+    let mut documents = Vec::new();
+    files(&root().join("protocol-spec"), ".md", &mut documents);
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        let name = document.file_name().unwrap().to_string_lossy().into_owned();
+        for id in ids(&text) {
+            // CONTRIBUTING and the overview use one as an example.
+            if !name.starts_with("00-") {
+                chapters.entry(id).or_insert_with(Vec::new).push(name.clone());
+            }
+        }
+    }
+    for path in sources().iter().filter(|path| !path.ends_with("tests/tests/tidy.rs")) {
+        let text = fs::read_to_string(path).unwrap();
+        let (product, test) = if is_test_file(path) {
+            ("", text.as_str())
+        } else {
+            text.split_once("#[cfg(test)]\nmod ").unwrap_or((text.as_str(), ""))
+        };
+        code.extend(ids(product));
+        tests.extend(ids(test));
+    }
+    let mut wrong = Vec::new();
+    for id in chapters.keys() {
+        if !code.contains(id) {
+            wrong.push(format!("{id} stands in {:?} and at no line of code", chapters[id]));
+        }
+        if !tests.contains(id) {
+            wrong.push(format!("{id} stands in {:?} and in no test", chapters[id]));
+        }
+    }
+    for id in code.union(&tests).filter(|id| !chapters.contains_key(*id)) {
+        wrong.push(format!("{id} stands in code or a test and in no chapter"));
+    }
+    assert!(wrong.is_empty(), "{} rules are not whole:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(chapters.len() > 50, "the rules were not found: {}", chapters.len());
+}
+
+#[test]
+fn every_module_opens_with_its_chapter() {
+    let mut wrong = Vec::new();
+    for path in sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        let relative = path.strip_prefix(root()).unwrap();
+        let first = text.lines().next().unwrap_or_default();
+        if !first.starts_with("//! ") {
+            wrong.push(format!("{}: does not open with a paragraph", relative.display()));
+        }
+        let crate_source = relative.starts_with("crates") && !is_test_file(&path);
+        let opening: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        if crate_source && !opening.contains("protocol-spec/") {
+            wrong.push(format!("{}: its opening names no chapter", relative.display()));
+        }
+        if path.file_name().unwrap() == "mod.rs" {
+            wrong.push(format!("{}: `foo.rs` beside `foo/`", relative.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Names under `[dependencies]` of a manifest.
+fn dependencies(manifest: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(manifest).unwrap();
+    let mut inside = false;
+    let mut names = BTreeSet::new();
+    for line in text.lines() {
+        if line.starts_with('[') {
+            inside = line == "[dependencies]";
+        } else if inside && let Some((name, _)) = line.split_once(['.', ' ', '=']) {
+            names.insert(name.to_owned());
+        }
+    }
+    names
+}
+
+#[test]
+fn crates_depend_upward_only() {
+    let mut wrong = Vec::new();
+    for (place, name) in CRATES.iter().enumerate() {
+        let uses = dependencies(&root().join("crates").join(name).join("Cargo.toml"));
+        for used in uses.iter().filter_map(|used| used.strip_prefix("amanat-")) {
+            let used = if used == "relay-core" { "relay" } else { used };
+            let used_place = CRATES.iter().position(|other| *other == used).expect("a known crate");
+            if used_place >= place || (*name == "client" && used == "relay") {
+                wrong.push(format!("{name} must not depend on {used}"));
+            }
+        }
+        for (library, holders) in WALLS {
+            if uses.contains(*library) && !holders.contains(name) {
+                wrong.push(format!("{name} names {library}, which only {holders:?} may"));
+            }
+        }
+        if place < PURE && (uses.contains("tokio") || uses.contains("tracing")) {
+            wrong.push(format!("{name} is pure and names a runtime"));
+        }
+    }
+    for app in ["cli", "relay"] {
+        let uses = dependencies(&root().join("apps").join(app).join("Cargo.toml"));
+        wrong.extend(WALLS.iter().filter(|(library, _)| uses.contains(*library)).map(|(l, _)| format!("{app}: {l}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn pure_crates_open_nothing() {
+    /// What a pure crate must not call, outside its tests.
+    const CALLS: &[&str] =
+        &["std::fs", "std::net", "SystemTime::now", "Instant::now", "std::thread", "std::env", "OsRng"];
+    let mut wrong = Vec::new();
+    for path in sources().iter().filter(|path| !is_test_file(path)) {
+        let relative = path.strip_prefix(root()).unwrap();
+        let pure = CRATES.iter().take(PURE).any(|name| relative.starts_with(Path::new("crates").join(name)));
+        let text = fs::read_to_string(path).unwrap();
+        let product = text.split_once("#[cfg(test)]\nmod ").map_or(text.as_str(), |(product, _)| product);
+        for (number, line) in product.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            if pure && let Some(call) = CALLS.iter().find(|call| line.contains(**call)) {
+                wrong.push(format!("{}:{}: {call}", relative.display(), number + 1));
+            }
+            if line.contains("unsafe ") {
+                wrong.push(format!("{}:{}: unsafe", relative.display(), number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut documents = Vec::new();
+    files(&root().join("protocol-spec"), ".md", &mut documents);
+    for name in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
+        documents.push(root().join(name));
+    }
+    let mut wrong = Vec::new();
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for part in text.split("](").skip(1) {
+            let Some((target, _)) = part.split_once(')') else { continue };
+            let target = target.split('#').next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            if !document.parent().unwrap().join(target).exists() {
+                wrong.push(format!("{}: {target}", document.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
