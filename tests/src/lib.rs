@@ -132,9 +132,8 @@ impl Rig {
     /// The same, without a link where `connect` is false.
     pub async fn start_with(&self, handle: &str, connect: bool) -> Person {
         let (dir, now) = (self.dir.path().join(handle), self.clock.now());
-        let profile = tokio::task::spawn_blocking(move || {
-            profile::open_at(&dir, PASSPHRASE, &WorkPolicy::FOR_TESTS, now)
-        });
+        let profile =
+            tokio::task::spawn_blocking(move || profile::open_at(&dir, PASSPHRASE, &WorkPolicy::FOR_TESTS, now));
         let profile = profile.await.unwrap().unwrap_or_else(|error| panic!("{handle} does not open: {error:?}"));
         let clock = self.clock.clone();
         let (engine, events) = Engine::start(profile, Options { connect, clock: Arc::new(move || clock.now()) });

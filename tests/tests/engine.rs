@@ -53,7 +53,8 @@ async fn a_text_goes_both_ways_and_its_state_is_told() {
 async fn a_group_is_created_with_its_members_and_all_read_the_same() {
     let (rig, secretary, mut director) = two().await;
     let mut officer = rig.person("officer", Tier::Secret).await;
-    let members: Vec<_> = ["director", "officer"].iter().map(|h| format!("{h}@interior.gov.pk").parse().unwrap()).collect();
+    let members: Vec<_> =
+        ["director", "officer"].iter().map(|h| format!("{h}@interior.gov.pk").parse().unwrap()).collect();
     let new = Command::New { title: "Budget بجٹ".into(), tier: Tier::Confidential, members };
     let Reply::Sent { conversation, .. } = secretary.ask(new).await else { panic!() };
     let to = Target::Conversation(conversation);
@@ -80,11 +81,13 @@ async fn a_group_is_created_with_its_members_and_all_read_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_below_the_tier_is_let_in() {
     let (rig, secretary, director) = two().await;
-    let above = secretary.engine.ask(Command::SendText { to: rig.to("director", Tier::Secret), text: "x".into() }).await;
+    let above =
+        secretary.engine.ask(Command::SendText { to: rig.to("director", Tier::Secret), text: "x".into() }).await;
     assert_eq!(above.unwrap_err().code, FailureCode::Clearance);
     let own = director.engine.ask(Command::SendText { to: rig.to("secretary", Tier::Secret), text: "x".into() }).await;
     assert_eq!(own.unwrap_err().code, FailureCode::Clearance);
-    let nobody = secretary.engine.ask(Command::SendText { to: rig.to("nobody", Tier::Official), text: "x".into() }).await;
+    let nobody =
+        secretary.engine.ask(Command::SendText { to: rig.to("nobody", Tier::Official), text: "x".into() }).await;
     assert_eq!(nobody.unwrap_err().code, FailureCode::NotFound);
 }
 
@@ -129,7 +132,9 @@ async fn what_is_queued_offline_goes_out_when_the_relay_is_back() {
     for round in 1..4 {
         rig.stop_relay().await;
         secretary
-            .until("link down", |event| matches!(event, Event::Link(amanat_client::api::LinkState::Down { .. })).then_some(()))
+            .until("link down", |event| {
+                matches!(event, Event::Link(amanat_client::api::LinkState::Down { .. })).then_some(())
+            })
             .await;
         let (_, message) = secretary.say(&Target::Conversation(conversation), &round.to_string()).await;
         rig.start_relay().await;
@@ -164,7 +169,8 @@ async fn a_document_arrives_whole_and_under_its_own_name() {
     let content: Vec<u8> = (0..3_500_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 11) as u8).collect();
     std::fs::write(&source, &content).unwrap();
     let send = Command::SendDocument { to: rig.to("director", Tier::Restricted), path: source };
-    let Reply::Sent { conversation, message: Some(message), document: Some(document) } = secretary.ask(send).await else {
+    let Reply::Sent { conversation, message: Some(message), document: Some(document) } = secretary.ask(send).await
+    else {
         panic!()
     };
     secretary.until_state(message, MessageState::Accepted).await;
@@ -173,12 +179,16 @@ async fn a_document_arrives_whole_and_under_its_own_name() {
     assert_eq!((view.id, view.size), (document, 3_500_000));
     let out = rig.dir.path().join("inbox");
     std::fs::create_dir(&out).unwrap();
-    let Reply::Saved { path, size } = director.ask(Command::Save { document, out: out.clone() }).await else { panic!() };
+    let Reply::Saved { path, size } = director.ask(Command::Save { document, out: out.clone() }).await else {
+        panic!()
+    };
     assert_eq!(size, 3_500_000);
     assert_eq!(path.parent(), Some(out.as_path()));
     assert_eq!(std::fs::read(&path).unwrap(), content);
     // Again: numbered, nothing is written over.
-    let Reply::Saved { path: second, .. } = director.ask(Command::Save { document, out: out.clone() }).await else { panic!() };
+    let Reply::Saved { path: second, .. } = director.ask(Command::Save { document, out: out.clone() }).await else {
+        panic!()
+    };
     assert_ne!(second, path);
     let Reply::Documents(list) = director.ask(Command::Documents { conversation }).await else { panic!() };
     assert_eq!(list.len(), 1);

@@ -1,3 +1,68 @@
-//! bench
-use crate::{context::Context, problem::Outcome, args::BenchCommand};
-pub(crate) async fn run(_c: &Context, _what: BenchCommand) -> Outcome { Ok(()) }
+//! `amanat bench`: figures of this machine over the real link, each with its spread and what the disk itself does.
+
+mod child;
+mod document;
+mod hands;
+mod machine;
+mod pairs;
+mod process;
+
+use std::path::Path;
+
+use crate::{args::BenchCommand, context::Context, problem::Outcome, scratch::Scratch};
+
+/// Runs a benchmark, or one of its processes.
+pub(crate) async fn run(context: &Context, what: BenchCommand) -> Outcome {
+    match what {
+        BenchCommand::Pairs { messages, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            pairs::run(context, scratch.path(), messages.max(1), runs.max(1)).await
+        }
+        BenchCommand::Document { size, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            document::run(context, scratch.path(), size, runs.max(1)).await
+        }
+        BenchCommand::Relay { dir } => hands::relay(context, &dir).await,
+        BenchCommand::Peer => hands::peer(context).await,
+    }
+}
+
+/// What is said once before a benchmark begins.
+fn introduce(context: &Context, dir: &Path, what: &str) {
+    context.screen.note(format!("{what}\n{}", machine::describe(dir)));
+    if cfg!(debug_assertions) {
+        context.screen.note("This is a debug build: its figures mean nothing. Use cargo run --release.");
+    }
+}
+
+/// The run in the middle, by `by`.
+fn median<R: Clone>(runs: &[R], by: impl Fn(&R) -> f64) -> Option<R> {
+    let mut sorted: Vec<&R> = runs.iter().collect();
+    sorted.sort_by(|one, other| by(one).total_cmp(&by(other)));
+    sorted.get(sorted.len().saturating_sub(1) / 2).map(|run| (*run).clone())
+}
+
+/// `2.9 to 3.4`.
+fn spread<R>(runs: &[R], by: impl Fn(&R) -> f64) -> String {
+    let least = runs.iter().map(&by).fold(f64::INFINITY, f64::min);
+    let most = runs.iter().map(&by).fold(0.0, f64::max);
+    format!("{least:.2} to {most:.2}")
+}
+
+/// Three decimals are more than a measurement has.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_and_the_ends() {
+        assert_eq!(median(&[3.0, 1.0, 2.0], |x| *x), Some(2.0));
+        assert_eq!(median(&[3.0, 1.0], |x| *x), Some(1.0));
+        assert_eq!(median::<f64>(&[], |x| *x), None);
+        assert_eq!(spread(&[3.0, 1.0, 2.0], |x| *x), "1.00 to 3.00");
+    }
+}

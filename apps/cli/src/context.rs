@@ -1,6 +1,6 @@
 //! What every command is given: where to print, which profile, and whether the user wants to stop.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -90,11 +90,6 @@ impl Interrupt {
             done = work => Ok(done),
             () = self.wait() => Err(Problem::interrupted()),
         }
-    }
-
-    /// A pause that Ctrl-C ends.
-    pub(crate) async fn pause(&mut self, span: Duration) -> Outcome {
-        self.or(tokio::time::sleep(span)).await
     }
 }
 

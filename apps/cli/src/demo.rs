@@ -13,7 +13,6 @@ mod talking;
 use std::{path::PathBuf, time::Instant};
 
 use amanat_identity::Tier;
-use amanat_primitives::ConversationId;
 
 use crate::{
     context::Context,
@@ -46,11 +45,6 @@ struct Cast {
     officer: Player,
 }
 
-/// Where they talk.
-struct Rooms {
-    group: ConversationId,
-    private: ConversationId,
-}
 
 /// Runs it; `keep`: in this new folder, which stays.
 pub(crate) async fn run(context: &Context, keep: Option<PathBuf>) -> Outcome {
@@ -81,9 +75,9 @@ pub(crate) async fn run(context: &Context, keep: Option<PathBuf>) -> Outcome {
 
 async fn tell(context: &Context, tale: &mut Tale, office: &Office) -> Outcome {
     let mut cast = joining::run(context, tale, office).await?;
-    let rooms = talking::run(tale, office, &mut cast).await?;
-    let mut cast = away::run(context, tale, office, cast, &rooms).await?;
-    document::run(tale, office, &mut cast, &rooms).await?;
+    let group = talking::run(tale, office, &mut cast).await?;
+    let mut cast = away::run(context, tale, office, cast, group).await?;
+    document::run(tale, office, &mut cast, group).await?;
     for player in [cast.secretary, cast.deputy, cast.officer] {
         player.leave().await?;
     }

@@ -67,7 +67,8 @@ fn terminal() -> &'static TerminalGuard {
 /// `AMANAT_LOG=debug amanat ...` shows on stderr what the engine decides; by default nothing is logged.
 fn log_where_asked() {
     if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("AMANAT_LOG") {
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let coloured = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(coloured).init();
     }
 }
 

@@ -1,4 +1,4 @@
-//! The engine's one interface (protocol-spec/07-delivery, section 6): [`Command`] in, [`Reply`] and [`Event`] out.
+//! The engine's one interface (protocol-spec/07-delivery, section 12): [`Command`] in, [`Reply`] and [`Event`] out.
 //!
 //! A face (the command line, the desktop) holds an [`Engine`](crate::Engine) and asks it with
 //! [`ask`](crate::Engine::ask); each command has one [`Reply`] or [`Failure`]. What happens without being asked comes
@@ -524,6 +524,11 @@ pub enum Notice {
     },
     /// The relay was restored from a copy.
     RelayRestored,
+    /// Two devices hold a certificate for one grant: neither is believed, and the officer must be told.
+    GrantReused {
+        /// Whose.
+        address: Address,
+    },
     /// This device's last-resort KeyPackage was used; new ones are being published.
     LastResortUsed,
     /// Someone tried to use this device's invitation again.

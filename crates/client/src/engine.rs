@@ -23,13 +23,13 @@ use std::{sync::Arc, time::Duration};
 use amanat_primitives::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use self::core::Core;
+pub(crate) use self::core::{Open, target_of};
 use crate::{
     Command, Event, Failure, Reply, failure,
     profile::Profile,
     session::{self, SessionEvent},
 };
-use self::core::Core;
-pub(crate) use self::core::{Open, target_of};
 
 /// Inputs that may wait for the engine.
 const INPUTS: usize = 1024;

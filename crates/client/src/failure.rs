@@ -1,4 +1,4 @@
-//! Failures as people meet them (protocol-spec/07-delivery, section 6): what failed, and what to try.
+//! Failures as people meet them (protocol-spec/07-delivery, section 12): what failed, and what to try.
 
 mod from;
 

@@ -1,4 +1,4 @@
-//! Profiles (protocol-spec/07-delivery, section 5): a folder that is one device of one person.
+//! Profiles (protocol-spec/07-delivery, section 11): a folder that is one device of one person.
 //!
 //! ```text
 //! DIR/key      the vault's key under the passphrase (Argon2id), mode 0600
@@ -296,8 +296,7 @@ fn load(vault: Vault, now: Timestamp) -> Result<Profile, Failure> {
     let authority = certificate.verify(row.enrolled_at).map_err(failure::from_chain)?;
     let chain = DeviceChain::from_bytes(&row.chain).map_err(|_| failure::damaged())?;
     // Who this device is was settled when it was enrolled; whether the certificate still holds is the relay's question.
-    let own =
-        chain.verify(&authority, row.enrolled_at, Timestamp::CLOCK_TOLERANCE).map_err(failure::from_chain)?;
+    let own = chain.verify(&authority, row.enrolled_at, Timestamp::CLOCK_TOLERANCE).map_err(failure::from_chain)?;
     let (relays, no_relay) = verified_relays(&row, &authority, now)?;
     let conversations = load_conversations(&vault)?;
     let last = conversations.values().filter_map(|open| open.queue.keys().next_back()).max().copied();
@@ -378,7 +377,8 @@ fn read_key(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Secret<32
     let path = key_path(dir);
     let size = fs::metadata(&path).map_err(|e| failure::file("read", &path, &e))?.len();
     let bytes = if size <= MAX { fs::read(&path).map_err(|e| failure::file("read", &path, &e))? } else { Vec::new() };
-    let key = passphrase::unlock(Label::VAULT_HEADER, passphrase.as_bytes(), work, &bytes).map_err(failure::from_unlock)?;
+    let key =
+        passphrase::unlock(Label::VAULT_HEADER, passphrase.as_bytes(), work, &bytes).map_err(failure::from_unlock)?;
     Secret::from_slice(&key).ok_or_else(failure::damaged)
 }
 

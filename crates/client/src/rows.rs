@@ -1,6 +1,8 @@
-//! Rows of the vault (protocol-spec/07-delivery, section 5): what each scope holds, in the codec of chapter 02.
+//! Rows of the vault (protocol-spec/07-delivery, section 11): what each scope holds, in the codec of chapter 02.
 
-use amanat_primitives::{ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, StatementId, Timestamp, UnitId};
+use amanat_primitives::{
+    ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, StatementId, Timestamp, UnitId,
+};
 use amanat_wire::{Bytes, List, Text, code, limits, log::RetentionClass, record};
 
 /// Bytes of a manifest.
@@ -214,6 +216,8 @@ record!(
         grant: StatementId,
         /// The certificate.
         certificate: StatementId,
+        /// A second one was seen: neither is believed any more.
+        reused: bool,
     }
 );
 

@@ -1,4 +1,4 @@
-//! The session with the relay (protocol-spec/04-link, section 7, and 07-delivery): dials, says hello, and then carries
+//! The session with the relay (protocol-spec/07-delivery, section 13): dials, says hello, and then carries
 //! requests and answers until the link ends; dials again with backoff and jitter for as long as the engine runs.
 //!
 //! [`Calls`] is the way to ask: from the engine, which must not wait ([`Calls::start`]), and from transfers, which do
@@ -25,7 +25,7 @@ use crate::{Failure, failure};
 
 /// A link that has been silent this long is asked whether it is still there.
 const PING_AFTER: Duration = Duration::from_secs(30);
-/// A link that has been silent this long is given up. [LINK-20]
+/// A link that has been silent this long is given up. [DELIV-84]
 const DEAD_AFTER: Duration = Duration::from_secs(45);
 /// The relay must answer a hello within this time.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -168,12 +168,8 @@ pub(crate) async fn run(plan: SessionPlan, events: mpsc::Sender<SessionEvent>, m
     }
 }
 
-/// Dials, says hello and waits for the greeting. Nothing that the relay says before it is accepted. [LINK-21]
-pub(crate) async fn connect(
-    target: &RelayTarget,
-    key: &NoiseSecret,
-    identity: Identity,
-) -> Result<Connected, Failure> {
+/// Dials, says hello and waits for the greeting. Nothing that the relay says before it is accepted. [DELIV-85]
+pub(crate) async fn connect(target: &RelayTarget, key: &NoiseSecret, identity: Identity) -> Result<Connected, Failure> {
     let mut link = amanat_net::dial(target, key).await.map_err(failure::from_dial)?;
     let hello = ToRelay::Hello(Hello { version: limits::PROTOCOL_VERSION, identity });
     let greeting = async {
@@ -240,7 +236,8 @@ async fn one_session(
     backoff.reset();
     let (calls, requests) = mpsc::channel(limits::OPEN_REQUESTS);
     let calls = Calls(calls);
-    let up = SessionEvent::Up { peer: connected.peer, facts: connected.facts, ready: connected.ready, calls: calls.clone() };
+    let up =
+        SessionEvent::Up { peer: connected.peer, facts: connected.facts, ready: connected.ready, calls: calls.clone() };
     if events.send(up).await.is_err() {
         return Ok(());
     }
@@ -264,7 +261,7 @@ async fn write(
     loop {
         let Some(mut call) = requests.recv().await else { return failure::link_closed() };
         loop {
-            // The relay refuses more open requests than this; each answer gives one credit back. [WIRE-11]
+            // The relay refuses more open requests than this; each answer gives one credit back. [DELIV-86]
             match credit.try_acquire() {
                 Ok(permit) => permit.forget(),
                 Err(_) => {
@@ -342,3 +339,6 @@ async fn read(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

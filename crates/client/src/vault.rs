@@ -1,4 +1,4 @@
-//! The vault (protocol-spec/07-delivery, section 5): sealed rows on disk, changed one whole batch at a time.
+//! The vault (protocol-spec/07-delivery, section 11): sealed rows on disk, changed one whole batch at a time.
 //!
 //! A row lives in a [`Scope`] (one conversation's messages, the outbox, ...) under a key. On disk its name is two
 //! keyed hashes, of the scope and of scope and key, so that the rows of a scope can be found together and neither
@@ -7,16 +7,15 @@
 
 use std::path::Path;
 
-use amanat_primitives::{
-    ConversationId, Label, Secret,
-    aead::SealKey,
-    hash, kdf,
-};
+use amanat_primitives::{ConversationId, Label, Secret, aead::SealKey, hash, kdf};
 use amanat_store::table::{Batch as TableBatch, Options, Table};
 use amanat_wire::{Bytes, Decode, Encode, Reader, Writer};
 use rand_core::OsRng;
 
 use crate::{Failure, failure};
+
+/// A row's key and bytes.
+type PlainRow = (Vec<u8>, Vec<u8>);
 
 /// Which rows belong together. The number is part of the storage layout: never used for anything else.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,7 +125,7 @@ impl Vault {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub(crate) fn scan_bytes(&self, scope: Scope) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Failure> {
+    pub(crate) fn scan_bytes(&self, scope: Scope) -> Result<Vec<PlainRow>, Failure> {
         let mut rows = Vec::new();
         for row in self.table.scan(&self.prefix(&scope.bytes())) {
             let (name, sealed) = row.map_err(failure::from_table)?;
@@ -158,7 +157,9 @@ impl Vault {
             match change.value {
                 Some(plain) => {
                     let mut w = Writer::default();
-                    Bytes::<KEY>::new(change.key).map_err(|_| failure::internal("a row's key is too long"))?.encode(&mut w);
+                    Bytes::<KEY>::new(change.key)
+                        .map_err(|_| failure::internal("a row's key is too long"))?
+                        .encode(&mut w);
                     w.raw(&plain);
                     out.add_put(&name, self.values.seal(&name, &w.into_bytes(), &mut OsRng));
                 }
@@ -173,7 +174,7 @@ impl Vault {
         self.table.close();
     }
 
-    fn open_row(&self, name: &[u8], sealed: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+    fn open_row(&self, name: &[u8], sealed: &[u8]) -> Result<PlainRow, Failure> {
         let plain = self.values.open(name, sealed).map_err(|_| failure::damaged())?;
         let mut r = Reader::new(&plain);
         let key = Bytes::<KEY>::decode(&mut r).map_err(|_| failure::damaged())?;

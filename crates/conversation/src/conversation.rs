@@ -219,7 +219,11 @@ impl Conversation {
     }
 
     /// Goes on behind entries that the relay no longer has: at `position`, where R was `running` as the relay says.
+    /// Never goes back.
     pub fn jump(&mut self, position: u64, running: Digest) {
+        if position <= self.log.position() {
+            return;
+        }
         self.log.jump(position, running);
         state::clear_log(&mut self.records);
         state::store_log(&mut self.records, &self.log);

@@ -7,7 +7,8 @@ use amanat_wire::{
     log::{Joiner, ciphertext_hash},
 };
 use openmls::prelude::{
-    CommitMessageBundle, Extension, LeafNodeIndex, MlsGroup, OpenMlsProvider as _, tls_codec::Serialize as _,
+    CommitMessageBundle, Extension, Extensions, GroupContext, LeafNodeIndex, MlsGroup, OpenMlsProvider as _,
+    tls_codec::Serialize as _,
 };
 
 use crate::{
@@ -71,7 +72,8 @@ impl Conversation {
         let founders = std::iter::once(own).chain(members.iter().map(CheckedKeyPackage::device));
         check_founders(new.kind, founders.map(verified))?;
         let mut records = Records::default();
-        let group = found_group(&facts, new.conversation, own, signing, &mut records, rng)?;
+        let context = facts.extensions().ok_or(ConversationError::Library)?;
+        let group = found_group(context, new.conversation, own, signing, &mut records, rng)?;
         let claim = group.own_leaf_node().map(LeafClaim::of_leaf).and_then(Result::ok);
         let claim = claim.ok_or(ConversationError::Library)?;
         // [CONV-05]
@@ -228,7 +230,7 @@ impl Conversation {
 }
 
 fn found_group(
-    facts: &GroupFacts,
+    context: Extensions<GroupContext>,
     id: ConversationId,
     own: &VerifiedDevice,
     signing: &SigningKey,
@@ -248,7 +250,7 @@ fn found_group(
         .use_ratchet_tree_extension(true)
         .lifetime(profile::lifetime())
         .with_capabilities(profile::capabilities())
-        .with_group_context_extensions(facts.extensions().ok_or(ConversationError::Library)?)
+        .with_group_context_extensions(context)
         .build(&provider, &LeafSigner(signing), credential::own(own));
     group.map_err(|_| ConversationError::of(provider.storage()))
 }
@@ -324,7 +326,7 @@ impl Conversation {
     /// A founder that checks nothing, for the tests that its joiners do.
     #[allow(clippy::too_many_arguments, reason = "a test's every choice")]
     pub(crate) fn create_unchecked(
-        facts: &GroupFacts,
+        context: Extensions<GroupContext>,
         id: ConversationId,
         own: &VerifiedDevice,
         signing: &SigningKey,
@@ -334,7 +336,7 @@ impl Conversation {
         rng: &mut dyn CryptoRngCore,
     ) -> OutgoingCommit {
         let mut records = Records::default();
-        let mut group = found_group(facts, id, own, signing, &mut records, rng).unwrap();
+        let mut group = found_group(context, id, own, signing, &mut records, rng).unwrap();
         let provider = Provider::of_group(&mut records, Some(rng));
         let change = Change { add, ..Change::default() };
         let bundle = build(&mut group, &provider, &change, commit, for_joiners, &LeafSigner(signing)).unwrap();

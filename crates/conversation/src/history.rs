@@ -20,6 +20,9 @@ pub const GAPS: usize = 32;
 /// Positions whose running hash is remembered.
 pub const RING: usize = 2048;
 
+/// Positions beyond this are no honest relay's; it leaves room to count on.
+pub const MAX_POSITION: u64 = 1 << 62;
+
 /// How a content stands to those that its sender sent before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
@@ -197,7 +200,7 @@ impl LogTrack {
     /// another member's message agrees.
     #[must_use]
     pub fn joined(position: u64, running: Digest) -> Self {
-        Self { position, confirmed: false, ring: VecDeque::from([running]) }
+        Self { position: position.min(MAX_POSITION), confirmed: false, ring: VecDeque::from([running]) }
     }
 
     /// Position of the last entry processed.

@@ -17,7 +17,7 @@ use crate::{
     credential::{LeafClaim, LeafFault},
     framing,
     group::{FactsError, GroupFacts, MembersError, check_members, claimed},
-    history::LogTrack,
+    history::{LogTrack, MAX_POSITION},
     key_package::{KeyPackageError, check_validity},
     profile::{self, COMMIT_EXTENSION},
     provider::Provider,
@@ -106,6 +106,9 @@ impl Conversation {
         own: &VerifiedDevice,
         key_packages: &Records,
     ) -> Result<JoinStaged, JoinError> {
+        if part.position == 0 || part.position > MAX_POSITION {
+            return Err(JoinError::Malformed);
+        }
         let bytes = framing::rebuild_welcome(&part.group_info, &part.group_secrets).ok_or(JoinError::Malformed)?;
         let reference = framing::encoded_reference(&part.group_secrets).ok_or(JoinError::Malformed)?;
         let reference = KeyPackageRef::tls_deserialize_exact(reference).map_err(|_| JoinError::Malformed)?;

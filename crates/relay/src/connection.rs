@@ -128,7 +128,7 @@ fn start(shared: &Arc<Shared>, link: Link, greeted: Greeted, complete: Complete,
     if !shared.is_open() {
         outbox.close(Refusal::ShuttingDown, true);
     }
-    let reader = Reader {
+    let reader = Box::new(Reader {
         asker: Arc::new(Asker {
             shared: Arc::clone(shared),
             id: greeted.id,
@@ -141,9 +141,9 @@ fn start(shared: &Arc<Shared>, link: Link, greeted: Greeted, complete: Complete,
         lane: None,
         _complete: complete,
         _alive: alive.clone(),
-    };
+    });
     tokio::spawn(reader.run());
-    tokio::spawn(write(link.sender, outbox, alive));
+    tokio::spawn(write(Box::new(link.sender), outbox, alive));
 }
 
 struct Reader {
@@ -159,9 +159,10 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run(mut self) {
-        // In a box, so that the idle task is as small as its waiting.
-        let reason = Box::pin(self.read()).await;
+    // In a box, and what serving a message takes in another: so that the task of an idle link is hardly more than its
+    // waiting.
+    async fn run(mut self: Box<Self>) {
+        let reason = self.read().await;
         tracing::debug!(id = %self.asker.id, reason, "a link ends");
         let live = &self.asker.shared.live;
         if self.session == Session::Device {
@@ -197,7 +198,7 @@ impl Reader {
                 }
             };
             let step = self.session.receive(&bytes);
-            if let Some(refusal) = self.carry_out(step, bytes.len()).await {
+            if let Some(refusal) = Box::pin(self.carry_out(step, bytes.len())).await {
                 self.outbox.close(refusal, false);
                 return "refused";
             }
@@ -255,7 +256,7 @@ impl Reader {
 }
 
 /// Sends what waits until the link ends.
-async fn write(mut sender: LinkSender, outbox: Arc<Outbox>, _alive: Alive) {
+async fn write(mut sender: Box<LinkSender>, outbox: Arc<Outbox>, _alive: Alive) {
     let mut last_words: Option<tokio::time::Instant> = None;
     loop {
         let next = match last_words {
@@ -266,7 +267,7 @@ async fn write(mut sender: LinkSender, outbox: Arc<Outbox>, _alive: Alive) {
         let sent = match next {
             Next::Batch(batch) => sender.send_all(batch).await,
             Next::Goodbye(refusal) => {
-                farewell(sender, refusal).await;
+                Box::pin(farewell(*sender, refusal)).await;
                 break;
             }
             Next::Closing => {

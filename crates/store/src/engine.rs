@@ -29,7 +29,7 @@ use self::{
     tx::{Change, Old, Tx},
     value::Stored,
 };
-use crate::{Damage, Health, OpenError, Stats, error::Fault, error::is_full};
+use crate::{Damage, Health, KeyValue, OpenError, Stats, error::Fault, error::is_full};
 
 /// Key of the number of the last batch. No other key begins with its byte.
 const SEQUENCE: &[u8] = &[0];
@@ -143,6 +143,21 @@ impl Engine {
                 }
             }
             Ok(())
+        })
+    }
+
+    /// The last key that begins with `prefix`, with its value.
+    pub(crate) fn last(&self, prefix: &[u8]) -> Result<Option<KeyValue>, Fault> {
+        self.read(|db| {
+            // It may be removed in this moment.
+            for _ in 0..READ_AGAIN {
+                let Some(found) = db.scan_prefix(prefix).next_back() else { return Ok(None) };
+                let (key, _) = found.map_err(|error| self.fault(&error))?;
+                if let Some(value) = self.look_up(db, &key)? {
+                    return Ok(Some((key.to_vec(), value)));
+                }
+            }
+            Err(Fault::Damaged)
         })
     }
 

@@ -26,11 +26,22 @@ impl<K: Eq + Hash + Copy, V> Recent<K, V> {
         self.clock += 1;
         self.entries.insert(key, (self.clock, value));
         if self.entries.len() > self.capacity {
-            let mut ages: Vec<u64> = self.entries.values().map(|(used, _)| *used).collect();
-            let middle = ages.len() / 2;
-            let (_, &mut median, _) = ages.select_nth_unstable(middle);
-            self.entries.retain(|_, (used, _)| *used >= median);
+            self.forget_half();
         }
+    }
+
+    /// Forgets what was used least recently until the rest weighs at most `most` (or one is left).
+    pub(crate) fn lighten(&mut self, most: usize, weigh: impl Fn(&V) -> usize) {
+        while self.entries.len() > 1 && self.entries.values().map(|(_, value)| weigh(value)).sum::<usize>() > most {
+            self.forget_half();
+        }
+    }
+
+    fn forget_half(&mut self) {
+        let mut ages: Vec<u64> = self.entries.values().map(|(used, _)| *used).collect();
+        let middle = ages.len() / 2;
+        let (_, &mut median, _) = ages.select_nth_unstable(middle);
+        self.entries.retain(|_, (used, _)| *used >= median);
     }
 
     pub(crate) fn remove(&mut self, key: &K) {
@@ -55,5 +66,9 @@ mod tests {
         }
         assert!(recent.get(&0).is_some(), "what is used stays");
         assert!(recent.get(&50).is_none());
+        recent.lighten(3, |_| 1);
+        assert!(recent.entries.len() <= 3 && recent.get(&0).is_some());
+        recent.lighten(0, |_| 1);
+        assert_eq!(recent.entries.len(), 1);
     }
 }

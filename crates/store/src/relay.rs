@@ -17,6 +17,7 @@ mod bodies;
 mod directory;
 mod error;
 mod keys;
+mod log;
 mod packages;
 mod reads;
 mod record;
@@ -35,7 +36,7 @@ use std::{
 use amanat_primitives::{ConversationId, DeviceId, Digest, Incarnation, Timestamp};
 use amanat_wire::log::ciphertext_hash;
 
-use self::writer::{Answer, Job, Writer};
+use self::writer::{Answer, Job, Unpublished, Writer};
 pub use self::{
     directory::{HANDLE_LIMIT, SEARCH_LIMIT},
     error::{Quota, StoreError},
@@ -142,6 +143,7 @@ pub struct Store {
     engine: Arc<Engine>,
     group: Group<Job>,
     incarnation: Incarnation,
+    unpublished: Arc<Unpublished>,
     appended: Arc<AtomicU64>,
 }
 
@@ -162,9 +164,18 @@ impl Store {
         )?);
         let incarnation = incarnation(&engine)?;
         let appended = Arc::new(AtomicU64::new(0));
-        let writer = Writer::open(dir, engine.clone(), limits, sign_receipt, on_published, appended.clone())?;
+        let unpublished = Arc::new(Unpublished::default());
+        let writer = Writer::open(
+            dir,
+            engine.clone(),
+            limits,
+            sign_receipt,
+            on_published,
+            unpublished.clone(),
+            appended.clone(),
+        )?;
         let group = Group::start("store writer", engine.clone(), writer, limits.queue)?;
-        Ok(Self { dir: dir.to_owned(), engine, group, incarnation, appended })
+        Ok(Self { dir: dir.to_owned(), engine, group, incarnation, unpublished, appended })
     }
 
     /// The store's incarnation: made when the store was.

@@ -87,6 +87,27 @@ choice!(
     }
 );
 
+impl Answer {
+    /// What it is, for a log: never what it says.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::Refused(_) => "refused",
+            Self::Conflict(_) => "conflict",
+            Self::StaleEpoch(_) => "stale epoch",
+            Self::Appended(_) => "appended",
+            Self::News(_) => "news",
+            Self::Entries(_) => "entries",
+            Self::KeyPackages(_) => "key packages",
+            Self::Chains(_) => "chains",
+            Self::Status(_) => "status",
+            Self::Document(_) => "document",
+            Self::Segment(_) => "segment",
+        }
+    }
+}
+
 code!(
     /// Why a relay refuses. The client turns it into a sentence and something to try.
     pub enum Refusal {

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use amanat_client::{Command, api::MessageState, api::Target};
 
-use super::{Cast, DEPUTY, Rooms, player::Player, tale::Tale};
+use amanat_primitives::ConversationId;
+
+use super::{Cast, DEPUTY, player::Player, tale::Tale};
 use crate::{context::Context, office::Office, output::say, problem::Outcome};
 
 /// Messages sent while the Deputy is away.
@@ -15,7 +17,7 @@ pub(super) async fn run(
     tale: &mut Tale,
     office: &Office,
     cast: Cast,
-    rooms: &Rooms,
+    group: ConversationId,
 ) -> Outcome<Cast> {
     tale.chapter("Away, and back")?;
     let Cast { mut secretary, deputy, mut officer } = cast;
@@ -28,7 +30,7 @@ pub(super) async fn run(
         let (sender, receiver) =
             if number % 2 == 1 { (&mut secretary, &mut officer) } else { (&mut officer, &mut secretary) };
         let text = format!("ضلع نمبر {number}: تیاری مکمل (district {number} ready)");
-        let (_, message) = sender.send(Target::Conversation(rooms.group), &text).await?;
+        let (_, message) = sender.send(Target::Conversation(group), &text).await?;
         receiver.receives(message).await?;
         sent.push(text);
         last = Some(message);
@@ -42,9 +44,9 @@ pub(super) async fn run(
     let mut deputy = Player::start(context, office, DEPUTY).await?;
     deputy.ask(Command::Sync).await?;
     let elapsed = begun.elapsed();
-    let texts = deputy.texts(rooms.group).await?;
+    let texts = deputy.texts(group).await?;
     let caught_up = texts.iter().skip(texts.len().saturating_sub(MISSED)).eq(&sent) && texts.len() == MISSED + 3;
-    let id = rooms.group.to_string();
+    let id = group.to_string();
     let command = tale.as_person("deputy", &format!("read {} --peek", say::short(&id)));
     tale.check(&format!("back again: all {MISSED} messages, in order, each once"), caught_up, Some(command))?;
     officer.sees_state(last, MessageState::Delivered).await?;

@@ -3,9 +3,9 @@
 use std::{fmt::Write as _, time::Instant};
 
 use amanat_client::{Command, Reply};
-use amanat_primitives::DocumentId;
+use amanat_primitives::{ConversationId, DocumentId};
 
-use super::{Cast, Rooms, tale::Tale};
+use super::{Cast, tale::Tale};
 use crate::{
     disk,
     files::{self, Mode},
@@ -18,7 +18,7 @@ use crate::{
 const NAME: &str = "annexure-A.csv";
 const ROWS: usize = 160_000;
 
-pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast, rooms: &Rooms) -> Outcome {
+pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast, group: ConversationId) -> Outcome {
     tale.chapter("A document")?;
     let content = content();
     let source = office.relay().with_file_name(NAME);
@@ -27,7 +27,7 @@ pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast, rooms
     files::folder(&saved_to)?;
 
     let begun = Instant::now();
-    let (message, document) = cast.secretary.send_file(rooms.group, source).await?;
+    let (message, document) = cast.secretary.send_file(group, source).await?;
     cast.officer.receives(message).await?;
     let reply = cast.officer.ask(Command::Save { document, out: saved_to.clone() }).await?;
     let elapsed = begun.elapsed();
@@ -37,8 +37,8 @@ pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast, rooms
     let bytes = std::fs::read(&path).map_err(|error| crate::problem::Problem::file("read", &path, &error))?;
     let command = format!("sha256sum {} {}", tale.path(NAME), path.display());
     tale.check("the saved file is the sent one, byte for byte", bytes == content.as_bytes(), Some(command))?;
-    let listed = listed(cast, rooms, document).await?;
-    let id = rooms.group.to_string();
+    let listed = listed(cast, group, document).await?;
+    let id = group.to_string();
     let command = tale.as_person("deputy", &format!("documents {}", say::short(&id)));
     tale.check("the Deputy Secretary has it in the list too, and may save it later", listed, Some(command))?;
     let row = content.lines().nth(ROWS / 2).unwrap_or_default();
@@ -50,9 +50,9 @@ pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast, rooms
     tale.by_hand()
 }
 
-async fn listed(cast: &mut Cast, rooms: &Rooms, document: DocumentId) -> Outcome<bool> {
+async fn listed(cast: &mut Cast, group: ConversationId, document: DocumentId) -> Outcome<bool> {
     cast.deputy.ask(Command::Sync).await?;
-    match cast.deputy.ask(Command::Documents { conversation: rooms.group }).await? {
+    match cast.deputy.ask(Command::Documents { conversation: group }).await? {
         Reply::Documents(documents) => Ok(documents.iter().any(|view| view.id == document && view.name == NAME)),
         _ => Err(unexpected()),
     }

@@ -6,7 +6,7 @@ use amanat_client::{Command, FailureCode, Reply, api::Target};
 use amanat_identity::{Address, Tier};
 use amanat_primitives::ConversationId;
 
-use super::{Cast, DEPUTY, DOMAIN, OFFICER, Rooms, tale::Tale};
+use super::{Cast, DEPUTY, DOMAIN, OFFICER, tale::Tale};
 use crate::{
     disk,
     office::Office,
@@ -24,7 +24,7 @@ const DRAFT: &str = "منظوری کا مسودہ تیار ہے، کل پیش ک
 /// Messages by which the time from one screen to another is measured.
 const MEASURED: usize = 40;
 
-pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast) -> Outcome<Rooms> {
+pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast) -> Outcome<ConversationId> {
     tale.chapter("Talk at two tiers, in two languages")?;
     let group = group(tale, cast).await?;
     let private = private(tale, cast).await?;
@@ -33,7 +33,7 @@ pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast) -> Ou
     tale.by_hand()?;
     on_disk(tale, office, private).await?;
     tale.by_hand()?;
-    Ok(Rooms { group, private })
+    Ok(group)
 }
 
 fn address(handle: &str) -> Outcome<Address> {

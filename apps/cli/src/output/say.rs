@@ -145,6 +145,10 @@ pub(crate) fn notice(notice: &Notice) -> String {
             time::local(*since)
         ),
         Notice::RelayRestored => "The relay was restored from a copy; what it lost is being given back to it.".into(),
+        Notice::GrantReused { address } => format!(
+            "Two devices hold a certificate for one invitation of {address}: neither is believed. Tell your security \
+             officer."
+        ),
         Notice::LastResortUsed => "This device's last KeyPackage was used; new ones are being published.".into(),
         Notice::InvitationReused { at } => format!(
             "Someone tried to use this device's invitation again at {}. Tell your security officer.",

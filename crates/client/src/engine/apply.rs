@@ -1,4 +1,4 @@
-//! Taking log entries in (protocol-spec/07-delivery, section 3, and 05-conversation): up to 64 entries become one batch
+//! Taking log entries in (protocol-spec/07-delivery, section 12, and 05-conversation): up to 64 entries become one batch
 //! with the MLS state, the messages and the cursor; only then are they shown, receipts owed, and the relay told.
 //!
 //! An entry that does not decrypt, a void commit, a gap or a fork never stops the log: it is passed over and shown as an
@@ -29,8 +29,10 @@ use crate::{
     rows::{ConversationRow, DocumentRow, MessageRow, OutboxRow, Stage, TrackRow},
     vault::{Batch, Scope},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
+/// How long after an epoch's end its messages are still read.
+const PAST_EPOCHS: Duration = Duration::from_secs(24 * 3600);
 /// Entries that become one batch.
 const BATCH: usize = 64;
 
@@ -86,6 +88,7 @@ impl Core {
             Some(group) => group,
             None => return Ok(false),
         };
+        group.forget_past(self.now().before(PAST_EPOCHS)).map_err(failure::from_conversation)?;
         let mut done = true;
         for entry in entries.iter().filter(|entry| entry.position > draft.row.position).collect::<Vec<_>>() {
             if entry.position != draft.row.position + 1 {
@@ -173,7 +176,7 @@ impl Core {
         }
     }
 
-    /// Checks the relay's receipt for a commit and that it follows the last one. [CONV-40]
+    /// Checks the relay's receipt for a commit and that it follows the last one. [DELIV-87]
     fn check_receipt(&self, draft: &mut Draft, entry: &Entry) {
         let receipt = CommitReceipt::from_bytes(&entry.receipt).ok().filter(|receipt| {
             let body = &receipt.body;
@@ -192,8 +195,9 @@ impl Core {
 
     fn apply_message(&mut self, draft: &mut Draft, entry: &Entry, message: Message) -> Result<(), Failure> {
         let Some(device) = self.known_device(message.sender)? else {
-            // Every member's chain was verified before it became one.
-            return Err(failure::damaged());
+            // A member whose chain was verified once and has gone out of use since: its grant was used twice.
+            draft.alarms.push(Alarm::Undecryptable { position: entry.position, sender: entry.sender });
+            return Ok(());
         };
         let address = device.address().clone();
         match message.order {
@@ -209,7 +213,7 @@ impl Core {
             draft.alarms.push(Alarm::Fork { sender: address.clone(), position: entry.position });
         }
         let content = &message.frame.fixed;
-        // The id makes showing idempotent whatever the log says. [DELIV-13]
+        // The id makes showing idempotent whatever the log says. [DELIV-82]
         let known = self.vault.read_bytes(Scope::MessageIds(draft.id), content.id.as_bytes())?.is_some();
         if known || draft.messages.iter().any(|row| row.id == content.id) {
             draft.alarms.push(Alarm::Replay { sender: address });
@@ -277,7 +281,8 @@ impl Core {
         for queued in &sent {
             batch.delete(Scope::Outbox, &queued.number.to_be_bytes());
         }
-        // The group was taken out of its place: a failed commit leaves it out, to be loaded again.
+        // [DELIV-88] Nothing below happens before this has returned. The group was taken out of its place: a failed
+        // commit leaves it out, to be loaded again.
         self.vault.commit(batch)?;
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
         let before_row = std::mem::replace(&mut open.row, row);

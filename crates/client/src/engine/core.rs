@@ -67,6 +67,12 @@ pub(crate) struct Up {
 /// Where a command's reply goes.
 pub(crate) type ReplyTo = oneshot::Sender<Result<Reply, Failure>>;
 
+/// Replies to a command. Whoever asked may have stopped waiting, which changes nothing.
+pub(crate) fn respond(reply: ReplyTo, outcome: Result<Reply, Failure>) -> Result<(), Failure> {
+    let _ = reply.send(outcome);
+    Ok(())
+}
+
 /// Someone waits for [`Command::Sync`].
 pub(crate) struct SyncWaiter {
     pub(crate) reply: ReplyTo,
@@ -101,6 +107,8 @@ pub(crate) struct Core {
     pub(crate) advance_open: bool,
     pub(crate) advance_at: Option<Timestamp>,
     pub(crate) key_packages_open: bool,
+    /// When to ask again what is new.
+    pub(crate) news_at: Option<Timestamp>,
     /// The relay asked to slow down until then.
     pub(crate) rest: Option<Timestamp>,
     pub(crate) received: u64,
@@ -144,6 +152,7 @@ impl Core {
             advance_open: false,
             advance_at: None,
             key_packages_open: false,
+            news_at: None,
             rest: None,
             received: 0,
             connect: options.connect,
@@ -242,13 +251,17 @@ impl Core {
     pub(crate) fn next_timer(&self) -> Option<Duration> {
         let now = self.now();
         let receipts = self.conversations.values().filter_map(|open| open.receipt_due);
-        receipts.chain(self.advance_at).chain(self.rest).min().map(|due| due.since(now))
+        receipts.chain(self.advance_at).chain(self.rest).chain(self.news_at).min().map(|due| due.since(now))
     }
 
     /// What is due now.
     pub(crate) fn timer(&mut self) -> Result<(), Failure> {
         self.send_due_receipts(false)?;
         self.send_due_advance();
+        if self.news_at.is_some_and(|due| due <= self.now()) {
+            self.news_at = None;
+            self.ask_news();
+        }
         if self.rest.is_some() && !self.resting() {
             self.rest = None;
             self.pump_outbox()?;

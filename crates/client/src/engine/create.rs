@@ -20,7 +20,7 @@ use std::{collections::HashSet, path::PathBuf};
 
 use super::{
     Input,
-    core::{Core, Open, ReplyTo, bounded, put_conversation},
+    core::{Core, Open, ReplyTo, bounded, put_conversation, respond},
     outgoing::{Outgoing, text},
     people::{VerifiedChain, look_up},
 };
@@ -88,7 +88,7 @@ impl Core {
         if title.len() > TITLE || title.is_empty() {
             let failed = format!("a title has 1 to {TITLE} bytes");
             let failure = Failure::new(FailureCode::TooLarge, failed, "choose another title");
-            return Ok(drop(reply.send(Err(failure))));
+            return respond(reply, Err(failure));
         }
         let opening = Opening { kind: Kind::Group, title: Some(title), tier, members };
         self.open_conversation(opening, Then::Nothing, reply)
@@ -97,7 +97,7 @@ impl Core {
     /// Starts to open a conversation; needs the link.
     pub(crate) fn open_conversation(&mut self, opening: Opening, then: Then, reply: ReplyTo) -> Result<(), Failure> {
         if let Err(failure) = self.may_open(&opening) {
-            return Ok(drop(reply.send(Err(failure))));
+            return respond(reply, Err(failure));
         }
         let Some(calls) = self.calls() else {
             // The command is put together again, to be carried out when the link is up.
@@ -127,7 +127,11 @@ impl Core {
         let foreign = opening.members.iter().find(|address| address.domain != *self.authority.domain());
         if let Some(address) = foreign {
             let failed = format!("{address} belongs to another authority");
-            return Err(Failure::new(FailureCode::NotFound, failed, "only people of your own ministry can be reached yet"));
+            return Err(Failure::new(
+                FailureCode::NotFound,
+                failed,
+                "only people of your own ministry can be reached yet",
+            ));
         }
         Ok(())
     }
@@ -142,13 +146,13 @@ impl Core {
                 match then {
                     Then::Nothing => {
                         let sent = Reply::Sent { conversation: id, message: None, document: None };
-                        Ok(drop(reply.send(Ok(sent))))
+                        respond(reply, Ok(sent))
                     }
                     Then::Text(body) => self.post_text(id, body, reply),
                     Then::Document(path) => self.post_document(id, path, reply),
                 }
             }
-            Err(failure) => Ok(drop(reply.send(Err(failure)))),
+            Err(failure) => respond(reply, Err(failure)),
         }
     }
 
@@ -162,8 +166,12 @@ impl Core {
             return Err(failure::internal("no relay is known"));
         };
         let now = self.now();
-        let new =
-            NewConversation { conversation: ConversationId::random(&mut OsRng), kind: opening.kind, tier: opening.tier, relay };
+        let new = NewConversation {
+            conversation: ConversationId::random(&mut OsRng),
+            kind: opening.kind,
+            tier: opening.tier,
+            relay,
+        };
         let status = self.status.number().unwrap_or(0);
         let devices: Vec<_> = found.packages.iter().map(|package| package.device().id()).collect();
         let created =
@@ -287,9 +295,7 @@ pub(crate) fn new_row(
 fn again(opening: Opening, then: Then) -> Option<Command> {
     let to = opening.members.first().map(|address| Target::Person(address.clone(), Some(opening.tier)));
     match then {
-        Then::Nothing => {
-            Some(Command::New { title: opening.title?, tier: opening.tier, members: opening.members })
-        }
+        Then::Nothing => Some(Command::New { title: opening.title?, tier: opening.tier, members: opening.members }),
         Then::Text(Body::Text(body)) => Some(Command::SendText { to: to?, text: body.into_string() }),
         Then::Text(_) => None,
         Then::Document(path) => Some(Command::SendDocument { to: to?, path }),
@@ -297,12 +303,7 @@ fn again(opening: Opening, then: Then) -> Option<Command> {
 }
 
 /// Looks everyone up, checks clearances, claims and checks a KeyPackage of each device.
-async fn gather(
-    calls: &Calls,
-    authority: &Authority,
-    now: Timestamp,
-    opening: &Opening,
-) -> Result<Found, Failure> {
+async fn gather(calls: &Calls, authority: &Authority, now: Timestamp, opening: &Opening) -> Result<Found, Failure> {
     let mut chains: Vec<VerifiedChain> = Vec::new();
     let mut asked = HashSet::new();
     for address in opening.members.iter().filter(|address| asked.insert(address.to_string())) {
@@ -339,7 +340,7 @@ async fn claim(calls: &Calls, now: Timestamp, chains: &[VerifiedChain]) -> Resul
     let mut packages = Vec::new();
     for VerifiedChain { device, .. } in chains {
         let package = claimed.iter().find(|claimed| claimed.device == device.id());
-        // A missing KeyPackage is an error, never a reason to leave a device or the suite out. [CONV-05]
+        // A missing KeyPackage is an error, never a reason to leave a device or the suite out. [DELIV-89]
         let Some(package) = package.filter(|package| !package.key_package.is_empty()) else {
             return Err(no_key_package(device, "has published no KeyPackage"));
         };

@@ -4,7 +4,7 @@
 //! segments before they leave, the manifest in the outbox once all are durable at the relay. One upload and one download
 //! run at a time, the others wait their turn; an upload goes on by itself when the link is back or the program starts.
 
-use std::{ffi::OsString, os::unix::ffi::OsStringExt as _, path::PathBuf};
+use std::{collections::HashMap, ffi::OsString, os::unix::ffi::OsStringExt as _, path::PathBuf};
 
 use amanat_conversation::content::{Body, ContentType};
 use amanat_document::{
@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     Input,
-    core::{Core, ReplyTo, bounded, tier_of},
+    core::{Core, ReplyTo, bounded, respond, tier_of},
     create::{Opening, Then},
     outgoing::{Outgoing, put_message},
 };
@@ -42,7 +42,9 @@ const EVENTS: usize = 64;
 pub(crate) struct Transfers {
     upload: Option<Running>,
     download: Option<Running>,
-    waiting: Vec<(DocumentId, PathBuf, ReplyTo)>,
+    waiting: Vec<Fetch>,
+    /// How often the uploads of a message began again because their file was edited.
+    restarts: HashMap<MessageId, u32>,
     /// Uploads that failed in a way that only a person can mend; tried again when the program starts again.
     failed: Vec<DocumentId>,
 }
@@ -51,8 +53,19 @@ struct Running {
     document: DocumentId,
     cancel: watch::Sender<bool>,
     task: JoinHandle<()>,
-    reply: Option<ReplyTo>,
+    fetch: Option<Fetch>,
 }
+
+/// A download that someone waits for.
+struct Fetch {
+    document: DocumentId,
+    out: PathBuf,
+    reply: ReplyTo,
+    attempts: u32,
+}
+
+/// How often a download is begun, and an upload of a file that is being edited.
+const ATTEMPTS: u32 = 3;
 
 impl Transfers {
     /// Ends what runs; what the vault knows of it stays.
@@ -74,15 +87,15 @@ impl Core {
     /// [`Command::SendDocument`](crate::Command::SendDocument).
     pub(crate) fn send_document(&mut self, to: Target, path: PathBuf, reply: ReplyTo) -> Result<(), Failure> {
         if let Err(failure) = transfer::stamp_of(&path) {
-            return Ok(drop(reply.send(Err(failure))));
+            return respond(reply, Err(failure));
         }
         match (self.existing(&to), to) {
             (Ok(Some(id)), _) => self.post_document(id, path, reply),
             (Ok(None), Target::Person(address, tier)) => {
                 self.open_conversation(Opening::direct(address, tier), Then::Document(path), reply)
             }
-            (Ok(None), Target::Conversation(_)) => Ok(drop(reply.send(Err(failure::no_conversation())))),
-            (Err(failure), _) => Ok(drop(reply.send(Err(failure)))),
+            (Ok(None), Target::Conversation(_)) => respond(reply, Err(failure::no_conversation())),
+            (Err(failure), _) => respond(reply, Err(failure)),
         }
     }
 
@@ -98,7 +111,11 @@ impl Core {
         self.start_upload()
     }
 
-    fn draft_document(&mut self, id: ConversationId, path: &std::path::Path) -> Result<(MessageId, DocumentId), Failure> {
+    fn draft_document(
+        &mut self,
+        id: ConversationId,
+        path: &std::path::Path,
+    ) -> Result<(MessageId, DocumentId), Failure> {
         self.check_can_post(id)?;
         let path = std::path::absolute(path).map_err(|error| failure::file("find", path, &error))?;
         let stamp = transfer::stamp_of(&path)?;
@@ -167,7 +184,7 @@ impl Core {
         let (cancel, cancelled) = watch::channel(false);
         let task = self.runtime.spawn(transfer::upload(plan, calls, events, cancelled));
         self.forward(said);
-        self.transfers.upload = Some(Running { document: row.id, cancel, task, reply: None });
+        self.transfers.upload = Some(Running { document: row.id, cancel, task, fetch: None });
         Ok(())
     }
 
@@ -184,7 +201,9 @@ impl Core {
 
     fn segment_hashes(&self, document: DocumentId) -> Result<Vec<SegmentHash>, Failure> {
         let mut hashes: Vec<SegmentHash> = Vec::new();
-        while let Some(row) = self.vault.read::<SegmentsRow>(Scope::Segments, &segments_key(document, hashes.len() as u64))? {
+        while let Some(row) =
+            self.vault.read::<SegmentsRow>(Scope::Segments, &segments_key(document, hashes.len() as u64))?
+        {
             if row.hashes.is_empty() {
                 break;
             }
@@ -198,11 +217,12 @@ impl Core {
         match self.document_row(document) {
             Ok(row) if row.manifest.is_empty() => {
                 let failed = "the document is still being sent";
-                let failure = Failure::new(FailureCode::NotFound, failed, "wait until it is sent; the file is on this machine");
-                return Ok(drop(reply.send(Err(failure))));
+                let failure =
+                    Failure::new(FailureCode::NotFound, failed, "wait until it is sent; the file is on this machine");
+                return respond(reply, Err(failure));
             }
-            Ok(_) => self.transfers.waiting.push((document, out, reply)),
-            Err(failure) => return Ok(drop(reply.send(Err(failure)))),
+            Ok(_) => self.transfers.waiting.push(Fetch { document, out, reply, attempts: 0 }),
+            Err(failure) => return respond(reply, Err(failure)),
         }
         self.start_download()
     }
@@ -212,14 +232,15 @@ impl Core {
             return Ok(());
         }
         let Some(calls) = self.calls() else { return Ok(()) };
-        let (document, out, reply) = self.transfers.waiting.remove(0);
+        let fetch = self.transfers.waiting.remove(0);
+        let document = fetch.document;
         let manifest = Manifest::from_bytes(&self.document_row(document)?.manifest).map_err(|_| failure::damaged())?;
         let (events, said) = mpsc::channel(EVENTS);
         let (cancel, cancelled) = watch::channel(false);
-        let plan = DownloadPlan { manifest, out };
+        let plan = DownloadPlan { manifest, out: fetch.out.clone() };
         let task = self.runtime.spawn(transfer::download(plan, calls, events, cancelled));
         self.forward(said);
-        self.transfers.download = Some(Running { document, cancel, task, reply: Some(reply) });
+        self.transfers.download = Some(Running { document, cancel, task, fetch: Some(fetch) });
         Ok(())
     }
 
@@ -249,8 +270,12 @@ impl Core {
                 self.transfers.upload = None;
                 self.upload_failed(document, failure, retry)
             }
-            TransferEvent::Fetched { document, path, size } => {
-                self.fetched(document, Ok(Reply::Saved { path, size }))
+            TransferEvent::Fetched { document, path, size } => self.fetched(document, Ok(Reply::Saved { path, size })),
+            TransferEvent::FetchFailed { document, failure, retry: Retry::WhenLinked }
+                if self.fetch_again(document) =>
+            {
+                tracing::info!(code = failure.code.name(), "a download begins again when the link is back");
+                self.start_download()
             }
             TransferEvent::FetchFailed { document, failure, .. } => {
                 self.emit(Event::DocumentFailed { document, failure: failure.clone() });
@@ -261,11 +286,29 @@ impl Core {
 
     fn fetched(&mut self, document: DocumentId, outcome: Result<Reply, Failure>) -> Result<(), Failure> {
         if let Some(running) = self.transfers.download.take_if(|running| running.document == document)
-            && let Some(reply) = running.reply
+            && let Some(fetch) = running.fetch
         {
-            let _ = reply.send(outcome);
+            let _ = fetch.reply.send(outcome);
         }
         self.start_download()
+    }
+
+    /// Puts a download that lost its link back among those that wait, a few times.
+    fn fetch_again(&mut self, document: DocumentId) -> bool {
+        let again = self.transfers.download.take_if(|running| {
+            running.document == document && running.fetch.as_ref().is_some_and(|fetch| fetch.attempts < ATTEMPTS)
+        });
+        let Some(mut fetch) = again.and_then(|running| running.fetch) else { return false };
+        fetch.attempts += 1;
+        self.transfers.waiting.insert(0, fetch);
+        true
+    }
+
+    /// The relay could not be reached: whoever waits for a download learns it.
+    pub(crate) fn fail_downloads(&mut self, failure: &Failure) {
+        for fetch in self.transfers.waiting.drain(..) {
+            let _ = fetch.reply.send(Err(failure.clone()));
+        }
     }
 
     /// All segments are durable at the relay: the manifest goes to the members.
@@ -338,6 +381,13 @@ impl Core {
     /// id and key. [DOC-12]
     fn begin_again(&mut self, document: DocumentId) -> Result<(), Failure> {
         let row = self.document_row(document)?;
+        let restarts = self.transfers.restarts.entry(row.message).or_default();
+        *restarts += 1;
+        if *restarts > ATTEMPTS {
+            let failed = "the file keeps changing while it is being sent";
+            let failure = Failure::new(FailureCode::File, failed, "close the program that writes it, or send a copy");
+            return self.upload_failed(document, failure, Retry::Never);
+        }
         let path = PathBuf::from(OsString::from_vec(row.path.to_vec()));
         let stamp = match transfer::stamp_of(&path) {
             Ok(stamp) => stamp,

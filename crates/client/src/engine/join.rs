@@ -215,9 +215,9 @@ impl Core {
         let Some(calls) = self.calls() else { return Outcome::Fetching };
         let (authority, now) = (self.authority.clone(), self.now());
         self.direct.fetching = true;
-        self.spawn(async move {
-            Input::Chains(Fetched::ForWelcome(fetch_chains(&calls, &authority, now, &missing).await))
-        });
+        self.spawn(
+            async move { Input::Chains(Fetched::ForWelcome(fetch_chains(&calls, &authority, now, &missing).await)) },
+        );
         Outcome::Fetching
     }
 

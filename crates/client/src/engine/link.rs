@@ -1,8 +1,8 @@
-//! Following the session (protocol-spec/07-delivery, section 3): what comes up, goes down, is new, and is answered.
+//! Following the session (protocol-spec/07-delivery, section 12): what comes up, goes down, is new, and is answered.
 //!
 //! When a link comes up the engine asks for `News`, takes the direct items (Welcomes) first, reads each log from its
 //! cursor to its head, and then is caught up; from there on the relay pushes. A push that skips an entry, and a hint
-//! that pushes were dropped, lead back to reading the log. [DELIV-21]
+//! that pushes were dropped, lead back to reading the log. [DELIV-83]
 
 use amanat_primitives::ConversationId;
 use amanat_wire::{
@@ -31,6 +31,8 @@ use std::{net::SocketAddr, time::Duration};
 
 /// How long cursors are gathered before the relay is told.
 const ADVANCE_AFTER: Duration = Duration::from_millis(100);
+/// How long after an answer that led nowhere the relay is asked again.
+const NEWS_AFTER: Duration = Duration::from_secs(1);
 /// Entries asked for at once.
 const READ_ENTRIES: u16 = 256;
 /// One-time KeyPackages kept at the relay.
@@ -130,6 +132,7 @@ impl Core {
         for waiter in self.sync_waiters.drain(..) {
             let _ = waiter.reply.send(Err(failure.clone()));
         }
+        self.fail_downloads(failure);
         self.last_failure = Some(failure.clone());
     }
 
@@ -157,7 +160,7 @@ impl Core {
     }
 
     /// Takes a status statement that is the authority's and newer than the one we have; anything else is ignored and
-    /// logged, because a relay cannot make the one we have worse. [ID-30]
+    /// logged, because a relay cannot make the one we have worse. [ID-23]
     fn take_status(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let now = self.now();
         let verified = SignedStatus::from_bytes(bytes)
@@ -219,6 +222,8 @@ impl Core {
             (Question::Append(id, number), Ok(answer)) => self.append_answered(id, number, answer),
             (Question::Advance, Ok(_)) => {
                 self.advance_open = false;
+                // What became due meanwhile.
+                self.send_due_advance();
                 Ok(())
             }
             (Question::KeyPackages, Ok(_)) => {
@@ -226,14 +231,15 @@ impl Core {
                 Ok(())
             }
             (question, Ok(answer)) => {
-                tracing::warn!(?question, "the relay refused or gave an answer that does not fit");
-                self.clear_question(question, &answer);
+                tracing::warn!(?question, kind = answer.kind(), "the relay refused, or its answer does not fit");
+                self.clear_question(question);
+                self.news_later();
                 Ok(())
             }
         }
     }
 
-    fn clear_question(&mut self, question: Question, _answer: &Answer) {
+    fn clear_question(&mut self, question: Question) {
         match question {
             Question::News => {
                 if let Some(up) = &mut self.link {
@@ -275,7 +281,8 @@ impl Core {
             self.send_due_advance();
             self.ask_news();
         }
-        Ok(())
+        // What was queued meanwhile waited for this answer: it may have told of commits.
+        self.pump_outbox()
     }
 
     /// Reads a log from this vault's position on, unless that is under way.
@@ -299,11 +306,25 @@ impl Core {
         self.skip_expired(id, &entries)?;
         self.apply_entries(id, entries.entries.into_vec())?;
         let Some(open) = self.conversations.get(&id) else { return Ok(()) };
-        // Goes on while there is progress; a relay that names a head it does not deliver is not asked in a circle.
-        if open.row.position < entries.head && open.row.position > before {
-            self.read_log(id);
+        // Goes on while there is progress; a relay that names a head or pushes an entry and does not deliver what is
+        // before it is not asked in a circle, but after a while.
+        if open.row.position > before {
+            if open.row.position < entries.head {
+                self.read_log(id);
+            }
+            return self.apply_ahead(id);
         }
-        self.apply_ahead(id)
+        if let Some(open) = self.conversations.get_mut(&id) {
+            let own = self.own.id();
+            open.ahead.retain(|_, entry| entry.sender == own);
+        }
+        self.news_later();
+        self.pump(id)
+    }
+
+    /// Asks again what is new, after a while.
+    fn news_later(&mut self) {
+        self.news_at = self.news_at.or(Some(self.now().after(NEWS_AFTER)));
     }
 
     fn pushed(&mut self, push: Push) -> Result<(), Failure> {

@@ -1,10 +1,10 @@
-//! Sending (protocol-spec/07-delivery, section 3): a message is durable in the outbox before anyone is told, encrypted
+//! Sending (protocol-spec/07-delivery, section 12): a message is durable in the outbox before anyone is told, encrypted
 //! when it is sent, and stays in the outbox until its place in the log is in the vault.
 //!
 //! A content frame's fixed part (id, counter, hash of the frame before) is made when it is queued; where the link is up
 //! it is encrypted in the same batch. The ciphertext and the MLS state that it used up are one batch, and the same
 //! bytes under the same unit id are sent until the relay has answered; so a crash or a lost link repeats nothing.
-//! [DELIV-10] The relay's `StaleEpoch` is the only reason to encrypt a frame again.
+//! [DELIV-80] The relay's `StaleEpoch` is the only reason to encrypt a frame again.
 
 use amanat_conversation::content::{Body, Content};
 use amanat_identity::Address;
@@ -18,7 +18,7 @@ use amanat_wire::{
 use rand_core::OsRng;
 
 use super::{
-    core::{Core, Open, ReplyTo, bounded, put_conversation, tier_of},
+    core::{Core, Open, ReplyTo, bounded, put_conversation, respond, tier_of},
     create::{Opening, Then},
     link::Question,
 };
@@ -50,12 +50,12 @@ impl Core {
     pub(crate) fn send_text(&mut self, to: Target, text: String, reply: ReplyTo) -> Result<(), Failure> {
         let body = match Body::text(text) {
             Ok(body) => body,
-            Err(_) => return Ok(drop(reply.send(Err(failure::too_large("text", "64 KiB"))))),
+            Err(_) => return respond(reply, Err(failure::too_large("text", "64 KiB"))),
         };
         match self.existing(&to) {
             Ok(Some(id)) => self.post_text(id, body, reply),
             Ok(None) => self.open_direct(to, Then::Text(body), reply),
-            Err(failure) => Ok(drop(reply.send(Err(failure)))),
+            Err(failure) => respond(reply, Err(failure)),
         }
     }
 
@@ -302,7 +302,7 @@ impl Core {
                 self.apply_ahead(id)?;
                 self.pump(id)
             }
-            // [DELIV-11] Encrypted too many commits ago: never entered the log, so the frame is encrypted again.
+            // [DELIV-81] Encrypted too many commits ago: never entered the log, so the frame is encrypted again.
             Answer::StaleEpoch(_) if !queued.content.is_empty() => {
                 let again = OutboxRow { request: Bytes::default(), ..queued };
                 self.put_queued(id, again, Batch::default())?;
@@ -365,9 +365,9 @@ impl Core {
         let uploading = self.transfers.uploading();
         uploading
             || self.conversations.values().any(|open| {
-            let sendable = open.row.stage == Stage::Creating || self.can_encrypt(open.row.id);
-            sendable && !open.queue.is_empty()
-        })
+                let sendable = open.row.stage == Stage::Creating || self.can_encrypt(open.row.id);
+                sendable && !open.queue.is_empty()
+            })
     }
 
     /// A 1:1 conversation must be opened first.

@@ -1,12 +1,12 @@
 //! People (protocol-spec/03-identity, section 8): chains fetched from the relay, verified here, remembered in the vault.
 //!
 //! Nothing that the relay says about a person is believed: a chain becomes a [`VerifiedDevice`] or it is left out.
-//! A second certificate for a grant that was seen before is refused, and so is the first from then on. [ID-12]
+//! A second certificate for a grant that was seen before is refused, and so is the first from then on. [ID-18]
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use amanat_identity::{Address, Authority, DeviceChain, SafetyNumber, VerifiedDevice};
-use amanat_primitives::{DeviceId, StatementId, Timestamp};
+use amanat_primitives::{DeviceId, Timestamp};
 use amanat_wire::{
     Bytes, Decode as _, List, Text,
     client::{People as Query, Request},
@@ -19,8 +19,8 @@ use super::{
     core::{Core, ReplyTo},
 };
 use crate::{
-    Failure, FailureCode, Reply,
-    api::{Person, Verification},
+    Event, Failure, FailureCode, Reply,
+    api::{Notice, Person, Verification},
     failure,
     rows::{ChainRow, GrantRow},
     session::{CallError, Calls},
@@ -122,37 +122,54 @@ fn expect_chains(answer: Result<Answer, CallError>) -> Result<Chains, Failure> {
 }
 
 impl Core {
-    /// Remembers chains, durably. A grant with a second certificate puts both out of use: what is returned is what may
-    /// be believed.
+    /// Remembers chains, durably, and returns those that may be believed.
     pub(crate) fn remember(&mut self, found: Vec<VerifiedChain>) -> Result<Vec<VerifiedDevice>, Failure> {
-        let now = self.now();
-        let mut batch = Batch::default();
-        let mut seen: HashMap<StatementId, StatementId> = HashMap::new();
-        let mut believed = Vec::new();
+        let verified_at = self.now();
+        let mut believed: Vec<VerifiedDevice> = Vec::new();
         for VerifiedChain { device, chain } in found {
             let (grant, certificate) = (device.grant(), device.certificate());
-            let stored = self.vault.read::<GrantRow>(Scope::Grants, grant.as_bytes())?.map(|row| row.certificate);
-            let first = *seen.entry(grant).or_insert(stored.unwrap_or(certificate));
-            if first != certificate {
-                tracing::error!("two devices hold a certificate for one grant; both are refused");
-                self.people.known.retain(|_, known| known.grant() != grant);
-                believed.retain(|known: &VerifiedDevice| known.grant() != grant);
-                continue;
-            }
-            if !self.people.known.contains_key(&device.id()) {
-                // A safety number that was compared does not speak for a device that came later.
-                if self.vault.read_bytes(Scope::Chains, device.id().as_bytes())?.is_none() {
-                    batch.delete(Scope::Confirmed, device.address().to_string().as_bytes());
+            let known = self.vault.read::<GrantRow>(Scope::Grants, grant.as_bytes())?;
+            match known {
+                Some(row) if row.reused => continue,
+                Some(row) if row.certificate != certificate => {
+                    believed.retain(|other| other.grant() != grant);
+                    self.refuse_grant(row, device.address())?;
+                    continue;
                 }
-                batch.put(Scope::Grants, grant.as_bytes(), &GrantRow { grant, certificate });
-                let row = ChainRow { chain, verified_at: now };
-                batch.put(Scope::Chains, device.id().as_bytes(), &row);
-                self.people.known.insert(device.id(), device.clone());
+                Some(_) if self.people.known.contains_key(&device.id()) => {}
+                known => {
+                    let mut batch = Batch::default();
+                    if known.is_none() {
+                        let row = GrantRow { grant, certificate, reused: false };
+                        batch.put(Scope::Grants, grant.as_bytes(), &row);
+                    }
+                    // A safety number that was compared does not speak for a device that came later.
+                    if self.vault.read_bytes(Scope::Chains, device.id().as_bytes())?.is_none() {
+                        batch.delete(Scope::Confirmed, device.address().to_string().as_bytes());
+                    }
+                    batch.put(Scope::Chains, device.id().as_bytes(), &ChainRow { chain, verified_at });
+                    self.vault.commit(batch)?;
+                    self.people.known.insert(device.id(), device.clone());
+                }
             }
             believed.push(device);
         }
-        self.vault.commit(batch)?;
         Ok(believed)
+    }
+
+    /// A second certificate for a grant: both devices go out of use here, for good. [ID-18]
+    fn refuse_grant(&mut self, row: GrantRow, address: &Address) -> Result<(), Failure> {
+        tracing::error!("two devices hold a certificate for one grant; both are refused");
+        let mut batch = Batch::default();
+        batch.put(Scope::Grants, row.grant.as_bytes(), &GrantRow { reused: true, ..row.clone() });
+        for device in self.recall_all()?.iter().filter(|device| device.grant() == row.grant) {
+            batch.delete(Scope::Chains, device.id().as_bytes());
+        }
+        batch.delete(Scope::Confirmed, address.to_string().as_bytes());
+        self.vault.commit(batch)?;
+        self.people.known.retain(|_, known| known.grant() != row.grant);
+        self.emit(Event::Notice(Notice::GrantReused { address: address.clone() }));
+        Ok(())
     }
 
     /// A device that this vault has verified, now or before.
@@ -312,7 +329,12 @@ impl Core {
         let mut person = self.person(first)?;
         person.devices = theirs.iter().map(VerifiedDevice::id).collect();
         let chain = vec![
-            format!("{} ({}) certified the officer {}", self.authority.name(), self.authority.domain(), first.officer()),
+            format!(
+                "{} ({}) certified the officer {}",
+                self.authority.name(),
+                self.authority.domain(),
+                first.officer()
+            ),
             format!("the officer granted {} as {}, cleared to {}", first.name(), first.post(), first.clearance()),
             format!("the grant was redeemed once, by device {}", first.id()),
             format!("the relay {} signed the receipt", first.relay()),

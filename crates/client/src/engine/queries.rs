@@ -1,4 +1,4 @@
-//! Answers from the vault (protocol-spec/07-delivery, section 6): what faces show, made of rows. All of it works
+//! Answers from the vault (protocol-spec/07-delivery, section 12): what faces show, made of rows. All of it works
 //! offline.
 
 use amanat_conversation::content::ContentType;
@@ -7,7 +7,7 @@ use amanat_identity::{Address, Freshness};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId};
 use amanat_wire::Decode as _;
 
-use super::core::{Core, Open, ReplyTo, tier_of};
+use super::core::{Core, Open, ReplyTo, respond, tier_of};
 use crate::{
     Command, Failure, FailureCode, Reply,
     api::{ConversationView, DocumentView, Member, MessageBody, MessageState, MessageView, Overview, StatusSummary},
@@ -56,7 +56,7 @@ impl Core {
                 self.ask_news();
                 Ok(())
             }
-            _ => Ok(drop(reply.send(Err(failure::internal("a command without a handler"))))),
+            _ => respond(reply, Err(failure::internal("a command without a handler"))),
         }
     }
 
@@ -142,13 +142,7 @@ impl Core {
         self.vault.read(Scope::Messages(id), &sequence.to_be_bytes())
     }
 
-    fn read_messages(
-        &mut self,
-        id: ConversationId,
-        since: u64,
-        limit: u32,
-        mark: bool,
-    ) -> Result<Reply, Failure> {
+    fn read_messages(&mut self, id: ConversationId, since: u64, limit: u32, mark: bool) -> Result<Reply, Failure> {
         let open = self.conversation(id)?;
         let last = open.row.sequence.min(since.saturating_add(u64::from(limit.min(MESSAGES))));
         let mut views = Vec::new();
@@ -195,7 +189,11 @@ impl Core {
     /// A document's row, or the failure that there is none.
     pub(crate) fn document_row(&self, id: DocumentId) -> Result<DocumentRow, Failure> {
         self.vault.read::<DocumentRow>(Scope::Documents, id.as_bytes())?.ok_or_else(|| {
-            Failure::new(FailureCode::NotFound, "there is no such document", "list them with `amanat documents CONVERSATION`")
+            Failure::new(
+                FailureCode::NotFound,
+                "there is no such document",
+                "list them with `amanat documents CONVERSATION`",
+            )
         })
     }
 
@@ -271,7 +269,8 @@ fn unique<Id: Copy>(
     list: &str,
 ) -> Result<Id, Failure> {
     if prefix.len() < PREFIX {
-        let failed = format!("{prefix:?} is too short: a {what} is named by its id or at least {PREFIX} characters of it");
+        let failed =
+            format!("{prefix:?} is too short: a {what} is named by its id or at least {PREFIX} characters of it");
         return Err(Failure::new(FailureCode::NotFound, failed, format!("list them with `{list}`")));
     }
     let mut found = ids.filter(|(_, text)| text.starts_with(&prefix.to_lowercase()));

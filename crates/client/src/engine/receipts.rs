@@ -1,4 +1,4 @@
-//! Receipts (protocol-spec/07-delivery, section 4): what came, and what was read, told to its senders cumulatively.
+//! Receipts (protocol-spec/07-delivery, section 12): what came, and what was read, told to its senders cumulatively.
 //!
 //! A receipt is a content frame like any other, so that the relay cannot forge or drop one unseen. It says for each
 //! other device up to which counter its frames are in this vault and read here. Receipts are not answered by receipts.
@@ -103,10 +103,11 @@ impl Core {
         for track in &told {
             batch.put(Scope::Tracks(id), track.device.as_bytes(), track);
         }
-        let outgoing = Outgoing { body: Body::Receipt(receipt), message: None, class: RetentionClass::Day, announce: false };
+        let outgoing =
+            Outgoing { body: Body::Receipt(receipt), message: None, class: RetentionClass::Day, announce: false };
         self.queue(id, row, outgoing, batch)?;
         if let Some(open) = self.conversations.get_mut(&id) {
-            told.into_iter().for_each(|track| drop(open.tracks.insert(track.device, track)));
+            open.tracks.extend(told.into_iter().map(|track| (track.device, track)));
         }
         self.pump(id)
     }
@@ -127,7 +128,9 @@ impl Core {
         let Ok(open) = self.conversation(id) else { return Ok(()) };
         let first = open.row.sequence.saturating_sub(BACK);
         for sequence in (first + 1..=open.row.sequence).rev() {
-            let Some(row) = self.vault.read::<MessageRow>(Scope::Messages(id), &sequence.to_be_bytes())? else { continue };
+            let Some(row) = self.vault.read::<MessageRow>(Scope::Messages(id), &sequence.to_be_bytes())? else {
+                continue;
+            };
             if !row.own {
                 continue;
             }

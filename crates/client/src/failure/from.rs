@@ -1,4 +1,4 @@
-//! What the parts below report, as people meet it (protocol-spec/07-delivery, section 6). One place for each sentence.
+//! What the parts below report, as people meet it (protocol-spec/07-delivery, section 12). One place for each sentence.
 
 use std::path::Path;
 
@@ -12,7 +12,8 @@ use amanat_wire::relay::Refusal;
 use super::{Failure, FailureCode as Code};
 
 const TELL_IT: &str = "try again; if it comes back, tell the IT team";
-const RESTORE: &str = "nothing was changed; enrol this device again with a new invitation, and keep the folder for the IT team";
+const RESTORE: &str =
+    "nothing was changed; enrol this device again with a new invitation, and keep the folder for the IT team";
 
 pub(crate) fn damaged() -> Failure {
     Failure::new(Code::Damaged, "the vault is damaged: a row does not open", RESTORE)
@@ -56,7 +57,8 @@ pub(crate) fn file(doing: &str, path: &Path, error: &std::io::Error) -> Failure 
         Kind::StorageFull | Kind::QuotaExceeded => "make room on the disk and try again",
         _ => "check the disk and the path",
     };
-    let code = if matches!(error.kind(), Kind::StorageFull | Kind::QuotaExceeded) { Code::DiskFull } else { Code::File };
+    let code =
+        if matches!(error.kind(), Kind::StorageFull | Kind::QuotaExceeded) { Code::DiskFull } else { Code::File };
     Failure::new(code, format!("cannot {doing} {}: {error}", path.display()), advice)
 }
 
@@ -68,9 +70,11 @@ pub(crate) fn from_open(error: OpenError) -> Failure {
             "another process has this profile open",
             "close the other program (`amanat watch`, the desktop) or wait until it is done",
         ),
-        OpenError::ReadOnly => {
-            Failure::new(Code::File, failed, "check the permissions of the profile's folder and that its disk is writable")
-        }
+        OpenError::ReadOnly => Failure::new(
+            Code::File,
+            failed,
+            "check the permissions of the profile's folder and that its disk is writable",
+        ),
         OpenError::Full => Failure::new(Code::DiskFull, failed, "make room on the disk and try again"),
         OpenError::Missing => {
             Failure::new(Code::NoProfile, failed, "join with an invitation: `amanat join INVITATION --profile DIR`")
@@ -108,9 +112,11 @@ pub(crate) fn from_unlock(error: UnlockError) -> Failure {
         UnlockError::Damaged | UnlockError::Work => {
             Failure::new(Code::Damaged, format!("the profile's key file cannot be used: {error}"), RESTORE)
         }
-        UnlockError::Memory => {
-            Failure::new(Code::Internal, error.to_string(), "close other programs: 256 MiB are needed for half a second")
-        }
+        UnlockError::Memory => Failure::new(
+            Code::Internal,
+            error.to_string(),
+            "close other programs: 256 MiB are needed for half a second",
+        ),
     }
 }
 
@@ -122,9 +128,11 @@ pub(crate) fn from_dial(error: DialError) -> Failure {
             failed,
             "ask the IT team to have the relay certified for the address at which it listens",
         ),
-        DialError::Unresolved { .. } => {
-            Failure::new(Code::Offline, failed, "check the network and its name service; the program tries again by itself")
-        }
+        DialError::Unresolved { .. } => Failure::new(
+            Code::Offline,
+            failed,
+            "check the network and its name service; the program tries again by itself",
+        ),
         DialError::Unreachable { .. } | DialError::Timeout(_) | DialError::Closed(_) => Failure::new(
             Code::Offline,
             failed,
@@ -189,7 +197,9 @@ pub(crate) fn from_refusal(refusal: Refusal) -> Failure {
         ),
         Refusal::Revoked => (Code::Revoked, "this device is revoked", "ask the security officer for a new invitation"),
         Refusal::NotAllowed => (Code::Refused, "the relay does not allow this", "you may no longer be a member"),
-        Refusal::Unknown => (Code::Gone, "the relay does not have it", "it may have expired; ask the sender to send it again"),
+        Refusal::Unknown => {
+            (Code::Gone, "the relay does not have it", "it may have expired; ask the sender to send it again")
+        }
         Refusal::Exists => (Code::Refused, "the relay has it already, with other content", TELL_IT),
         Refusal::Full => (
             Code::Quota,
@@ -198,7 +208,9 @@ pub(crate) fn from_refusal(refusal: Refusal) -> Failure {
         ),
         Refusal::TooFast => (Code::Refused, "the relay asks to slow down", "try again in a minute"),
         Refusal::Malformed => (Code::Refused, "the relay does not understand this program", TELL_IT),
-        Refusal::Failed => (Code::Offline, "the relay has failed", "nothing is lost; the program tries again by itself"),
+        Refusal::Failed => {
+            (Code::Offline, "the relay has failed", "nothing is lost; the program tries again by itself")
+        }
         Refusal::ShuttingDown => (Code::Offline, "the relay is shutting down", "the program tries again by itself"),
         Refusal::Displaced => (
             Code::InUse,

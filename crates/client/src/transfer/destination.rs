@@ -182,13 +182,16 @@ fn destination(out: &Path) -> Result<(PathBuf, Name), Failure> {
     };
     match fs::metadata(out) {
         Ok(found) if found.is_dir() => return Ok((out.to_owned(), Name::Senders)),
-        Ok(_) => return Err(taken(out)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-        Err(error) => return Err(failure::file("write", out, &error)),
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Err(failure::file("write", out, &error));
+        }
+        _ => {}
     }
-    // A link that points nowhere is a name that is taken too.
+    // A link that points nowhere takes the name too.
     if fs::symlink_metadata(out).is_ok() {
-        return Err(taken(out));
+        let failed = format!("{} exists already", out.display());
+        let advice = "choose another name, or move the existing file away";
+        return Err(Failure::new(FailureCode::File, failed, advice));
     }
     let names_folder =
         out.as_os_str().as_encoded_bytes().last().is_none_or(|last| std::path::is_separator(char::from(*last)));
@@ -200,11 +203,6 @@ fn destination(out: &Path) -> Result<(PathBuf, Name), Failure> {
         _ => Path::new("."),
     };
     if folder.is_dir() { Ok((folder.to_owned(), Name::Exactly(out.to_owned()))) } else { Err(no_folder(folder)) }
-}
-
-fn taken(out: &Path) -> Failure {
-    let failed = format!("{} exists already", out.display());
-    Failure::new(FailureCode::File, failed, "choose another name, or move the existing file away")
 }
 
 /// A new file that is ours alone. [`ErrorKind::WouldBlock`] where another download has it.

@@ -118,6 +118,7 @@ fn save(mut part: Part, manifest: &Manifest, mut segments: mpsc::Receiver<Vec<u8
         let segment = bytes.as_mut_slice().try_into().map_err(|_| damaged())?;
         open(segment, &mut reader, &mut verifier, &mut part)?;
     }
+    // [DOC-15]
     let verified = verifier.finish().map_err(|_| damaged())?;
     part.place(&verified).map(Some)
 }

@@ -157,7 +157,7 @@ fn key_packages_are_checked_to_the_last_field() {
     let own = b.keys.signing();
     type Change = fn(&mut Forged);
     type Expected = fn(&KeyPackageError) -> bool;
-    let cases: [(Change, Expected); 7] = [
+    let cases: [(Change, Expected); 9] = [
         (|f| f.validity = None, |e| *e == KeyPackageError::Extensions),
         (|f| f.validity = Some(vec![1, 2, 3]), |e| matches!(e, KeyPackageError::Validity(_))),
         (|f| f.set(days(60)), |e| *e == KeyPackageError::TooLong),
@@ -170,6 +170,8 @@ fn key_packages_are_checked_to_the_last_field() {
             |e| *e == KeyPackageError::Leaf(LeafFault::Credential),
         ),
         (|f| f.last_resort = true, |_| false),
+        (|f| f.name(DeviceId::from_bytes([9; 32])), |e| *e == KeyPackageError::Leaf(LeafFault::OtherDevice)),
+        (|f| f.more(0xF1FF), |e| *e == KeyPackageError::Extensions),
         (|f| f.lifetime = Lifetime::init(0, 1), |e| *e == KeyPackageError::Invalid),
     ];
     for (n, (change, expected)) in cases.into_iter().enumerate() {
@@ -320,6 +322,10 @@ fn parts_of_two_welcomes_do_not_make_one() {
     let mut elsewhere = good.clone();
     elsewhere.conversation = amanat_primitives::ConversationId::from_bytes([9; 16]);
     assert_eq!(stage(&elsewhere), Some(JoinError::OtherConversation));
+    for position in [0, u64::MAX] {
+        let nowhere = amanat_wire::relay::WelcomePart { position, ..good.clone() };
+        assert_eq!(stage(&nowhere), Some(JoinError::Malformed));
+    }
     let empty = amanat_wire::relay::WelcomePart { group_secrets: Bytes::default(), ..good.clone() };
     assert_eq!(stage(&empty), Some(JoinError::Malformed));
     let twice = [&good.group_secrets[..], &good.group_secrets[..]].concat();
@@ -348,6 +354,19 @@ fn a_group_whose_context_is_not_ours_is_refused() {
         w.append_commit(a.id(), UnitKind::Create, &commit);
         assert_eq!(w.try_join(&b, &commit, &w.chains.clone()).err(), Some(expected));
     }
+    // Facts that are not required of all, facts beside others, and no facts.
+    let facts = crate::GroupFacts::new(&w.spec(Kind::Group, Tier::Official));
+    let ours = || profile::private_extension(profile::GROUP_EXTENSION, facts.to_bytes());
+    let mut more = facts.extensions().unwrap();
+    more.add(profile::private_extension(COMMIT_EXTENSION, vec![1])).unwrap();
+    for context in [Extensions::single(ours()).unwrap(), more, Extensions::default()] {
+        let package = w.checked(&mut b);
+        let commit = w.found_as(&mut a, vec![package], context, None);
+        w.log.clear();
+        w.append_commit(a.id(), UnitKind::Create, &commit);
+        let refused = w.try_join(&b, &commit, &w.chains.clone()).err();
+        assert_eq!(refused, Some(JoinError::Facts(FactsError::Extensions)));
+    }
 }
 
 // [CONV-17] A GroupInfo carries the tree and the commit's facts, and nothing else; and the facts name the joiner.
@@ -371,7 +390,7 @@ fn a_welcome_with_other_extensions_is_refused() {
     ];
     for (extensions, expected) in cases {
         let package = w.checked(&mut b);
-        let commit = w.found_as(&mut a, vec![package], &facts, Some(extensions));
+        let commit = w.found_as(&mut a, vec![package], facts.extensions().unwrap(), Some(extensions));
         w.log.clear();
         w.append_commit(a.id(), UnitKind::Create, &commit);
         assert_eq!(w.try_join(&b, &commit, &w.chains.clone()).err(), Some(expected));
@@ -387,6 +406,7 @@ pub(super) struct Forged {
     credential: CredentialWithKey,
     last_resort: bool,
     lifetime: Lifetime,
+    more: Option<u16>,
 }
 
 impl Forged {
@@ -394,6 +414,19 @@ impl Forged {
         let Self { device, now, .. } = *self;
         let validity = Validity { version: 1, device, made_at: now, not_after: now.after(span) };
         self.validity = Some(validity.to_bytes());
+    }
+
+    fn name(&mut self, device: DeviceId) {
+        self.device = device;
+        self.set(KEY_PACKAGE_VALIDITY);
+    }
+
+    /// One more extension, and the capability for it.
+    fn more(&mut self, number: u16) {
+        let more = [openmls::prelude::ExtensionType::Unknown(number)];
+        let extensions = [profile::capabilities().extensions(), &more].concat();
+        self.capabilities = Capabilities::new(None, Some(&[SUITE]), Some(&extensions), Some(&[]), None);
+        self.more = Some(number);
     }
 
     fn extensions(&self) -> [openmls::prelude::ExtensionType; 1] {
@@ -459,16 +492,19 @@ impl World {
             credential,
             last_resort: false,
             lifetime: profile::lifetime(),
+            more: None,
         };
         forged.set(KEY_PACKAGE_VALIDITY);
         change(&mut forged);
         let mut records = Records::default();
         let rng: &mut dyn CryptoRngCore = &mut self.rng;
         let provider = Provider::new(Storage::of_device(&mut records), Some(rng));
-        let extension = forged.validity.map(|bytes| profile::private_extension(VALIDITY_EXTENSION, bytes));
+        let validity = forged.validity.map(|bytes| profile::private_extension(VALIDITY_EXTENSION, bytes));
+        let more = forged.more.map(|number| profile::private_extension(number, vec![]));
+        let extensions = validity.into_iter().chain(more).collect();
         let mut builder = KeyPackage::builder()
             .key_package_lifetime(forged.lifetime)
-            .key_package_extensions(Extensions::from_vec(extension.into_iter().collect()).unwrap())
+            .key_package_extensions(Extensions::from_vec(extensions).unwrap())
             .leaf_node_capabilities(forged.capabilities);
         if forged.last_resort {
             builder = builder.mark_as_last_resort();

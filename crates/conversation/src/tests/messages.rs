@@ -198,6 +198,12 @@ fn entries_come_in_order_or_not_at_all() {
     assert!(!b.conv().log().confirmed());
     let Ok(Incoming::Message(message)) = b.conv().receive(&third) else { panic!() };
     assert_eq!((message.order, message.claim), (Order::Gap { from: 2, to: 2 }, Claim::TooOld));
+    // Never back, and nowhere from where there is no going on.
+    let stays = b.conv().log().clone();
+    b.conv().jump(1, running);
+    assert_eq!(*b.conv().log(), stays);
+    b.conv().jump(u64::MAX, running);
+    b.restart();
 }
 
 // [CONV-19] A frame in this device's name that it did not send is not taken for its own.

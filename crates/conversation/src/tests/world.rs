@@ -15,7 +15,7 @@ use crate::{
     Approved, Body, Changes, CheckedKeyPackage, CommitFacts, Conversation, Incoming, KeyPackageMaker, Kind, Merged,
     Message, NewConversation, OutgoingCommit, Records, check_key_package, profile,
 };
-use openmls::prelude::Extension;
+use openmls::prelude::{Extension, Extensions, GroupContext};
 
 pub(super) const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -297,15 +297,15 @@ impl World {
     ) -> OutgoingCommit {
         let mut facts = crate::GroupFacts::new(&self.spec(Kind::Group, Tier::Official));
         change(&mut facts);
-        self.found_as(founder, add, &facts, None)
+        self.found_as(founder, add, facts.extensions().unwrap(), None)
     }
 
-    /// The same, with any extensions in the GroupInfo.
+    /// The same, with any extensions in the GroupContext and the GroupInfo.
     pub(super) fn found_as(
         &mut self,
         founder: &mut Member,
         add: Vec<CheckedKeyPackage>,
-        facts: &crate::GroupFacts,
+        context: Extensions<GroupContext>,
         for_joiners: Option<Vec<Extension>>,
     ) -> OutgoingCommit {
         let (device, signing) = (&founder.device, founder.keys.signing());
@@ -314,7 +314,7 @@ impl World {
         let honest = || vec![profile::private_extension(profile::COMMIT_EXTENSION, commit.to_bytes())];
         let for_joiners = for_joiners.unwrap_or_else(honest);
         let (id, rng) = (self.id, &mut self.rng);
-        Conversation::create_unchecked(facts, id, device, signing, add, &commit, for_joiners, rng)
+        Conversation::create_unchecked(context, id, device, signing, add, &commit, for_joiners, rng)
     }
 }
 

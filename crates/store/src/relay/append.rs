@@ -10,9 +10,10 @@ use super::{
     bodies::INLINE,
     error::{Quota, StoreError},
     keys,
-    record::{Chain, DirectRecord, EntryRecord, Head, Link, Place, encode_devices},
+    log::{Log, readers, roster},
+    record::{Chain, DirectRecord, EntryRecord, Link, Place, encode_devices},
     types::{Appended, Body, DirectItem, DirectPart, Entry, Origin, Published, Unit},
-    writer::{Log, Outcome, Writer, readers, roster},
+    writer::{Outcome, Writer},
 };
 use crate::{
     engine::tx::{Old, Tx},
@@ -29,7 +30,7 @@ pub(crate) const ENTRY_BYTES: u64 = 256;
 impl Writer {
     /// Appends a unit, or finds it. Says whether it is new.
     pub(crate) fn append(&mut self, tx: &mut Tx<'_>, unit: Unit, hash: Digest) -> Result<(Appended, bool), StoreError> {
-        if let Some(before) = find(tx, &unit)? {
+        if let Some(before) = self.find(tx, &unit)? {
             return Ok((before, false)); // [DELIV-10]
         }
         self.check(&unit)?;
@@ -39,6 +40,19 @@ impl Writer {
             UnitKind::Message => self.message(tx, unit, hash),
         }
         .map(|appended| (appended, true))
+    }
+
+    /// What was appended with this id before.
+    fn find(&mut self, tx: &Tx<'_>, unit: &Unit) -> Result<Option<Appended>, StoreError> {
+        let Some(log) = self.log(tx, &unit.conversation)? else { return Ok(None) };
+        let Some(position) = log.find(&unit.id) else { return Ok(None) };
+        let stored = tx.get(&keys::entry(&unit.conversation, position))?.ok_or(Fault::Damaged)?;
+        let record = EntryRecord::decode(&stored)?;
+        if record.author != unit.author {
+            return Err(StoreError::Exists);
+        }
+        let receipt = Some(record.receipt).filter(|receipt| !receipt.is_empty());
+        Ok(Some(Appended { position, stamp: record.stamp, running: record.running, receipt }))
     }
 
     /// What can be seen from the unit alone.
@@ -62,8 +76,7 @@ impl Writer {
         }
         let members: BTreeSet<DeviceId> = unit.roster_add.iter().copied().chain([unit.author]).collect();
         let members: Arc<[DeviceId]> = members.into_iter().collect();
-        let log = Log { head: Head::EMPTY, chain: Chain::default(), members: Arc::new([]), readers: Arc::new([]) };
-        self.logs.insert(unit.conversation, log);
+        self.logs.insert(unit.conversation, Log::new());
         let link = Link { position: 1, accepted: 0, roster_at: 1 };
         self.change_roster(tx, &unit.conversation, link, members)?;
         self.write(tx, unit, hash)
@@ -156,35 +169,25 @@ impl Writer {
     /// Writes the entry and all that comes with it.
     fn write(&mut self, tx: &mut Tx<'_>, unit: Unit, hash: Digest) -> Result<Appended, StoreError> {
         let log = self.logs.get(&unit.conversation).ok_or(Fault::Damaged)?;
+        let earlier = log.head.clone();
         let is_commit = unit.kind != UnitKind::Message;
-        let position = log.head.position + 1;
-        let stamp = unit.now.max(log.head.stamp);
-        let running = running_hash(&log.head.running, &hash); // [DELIV-14]
+        let position = earlier.position + 1;
+        let stamp = unit.now.max(earlier.stamp);
+        let running = running_hash(&earlier.running, &hash); // [DELIV-14]
+        let recipients = if is_commit { log.readers.clone() } else { log.members.clone() };
+        if earlier.kept_bytes + unit.body.len() as u64 + ENTRY_BYTES > self.limits.conversation_bytes {
+            return Err(StoreError::Full(Quota::ConversationBytes));
+        }
         let receipt = is_commit.then(|| {
             (self.sign)(&ReceiptInput {
                 conversation: unit.conversation,
                 position,
                 commit_hash: hash,
                 stamp,
-                previous_receipt_hash: log.head.last_receipt,
+                previous_receipt_hash: earlier.last_receipt,
             })
         });
-        let kept = log.head.kept_bytes + unit.body.len() as u64 + ENTRY_BYTES;
-        if kept > self.limits.conversation_bytes {
-            return Err(StoreError::Full(Quota::ConversationBytes));
-        }
-        let class = if is_commit { COMMIT_CLASS } else { unit.class };
-        log.head.position = position;
-        log.head.running = running;
-        log.head.stamp = stamp;
-        log.head.kept_bytes = kept;
-        log.head.next_expiry = log.head.next_expiry.min(stamp.after(class.span()));
-        let recipients = if is_commit { log.readers.clone() } else { log.members.clone() };
-        let receipt = receipt.map(|receipt| {
-            log.head.last_receipt = receipt.hash;
-            receipt.bytes
-        });
-        tx.put_guarded(keys::head(&unit.conversation), log.head.encode(), Old::Whole)?;
+        let (receipt, receipt_hash) = receipt.map(|receipt| (receipt.bytes, receipt.hash)).unzip();
         let mut body = unit.body;
         let place = if body.len() <= INLINE {
             Place::Inline(std::mem::take(&mut body))
@@ -194,7 +197,7 @@ impl Writer {
         };
         let record = EntryRecord {
             kind: unit.kind,
-            class,
+            class: if is_commit { COMMIT_CLASS } else { unit.class },
             stamp,
             author: unit.author,
             unit: unit.id,
@@ -205,7 +208,11 @@ impl Writer {
             place,
         };
         tx.put(keys::entry(&unit.conversation, position), record.encode(), Old::Whole);
-        tx.put(keys::unit(&unit.conversation, &unit.id), position.to_be_bytes().to_vec(), Old::Whole);
+        let log = self.logs.get(&unit.conversation).ok_or(Fault::Damaged)?;
+        log.head.follow(position, &record);
+        log.head.last_receipt = receipt_hash.unwrap_or(earlier.last_receipt);
+        log.note(tx, &unit.conversation, unit.kind, unit.id);
+        self.note_earlier(&unit.conversation, &earlier);
         let entry = Arc::new(published(position, record, body));
         self.outcomes.push(Outcome::Publish(Published::Entry { conversation: unit.conversation, entry, recipients }));
         if !unit.direct.is_empty() {
@@ -306,19 +313,6 @@ impl Writer {
         }
         Ok(end - first)
     }
-}
-
-/// What was appended with this id before.
-fn find(tx: &Tx<'_>, unit: &Unit) -> Result<Option<Appended>, StoreError> {
-    let Some(stored) = tx.get(&keys::unit(&unit.conversation, &unit.id))? else { return Ok(None) };
-    let position = u64::from_be_bytes(stored.try_into().map_err(|_| Fault::Damaged)?);
-    let stored = tx.get(&keys::entry(&unit.conversation, position))?.ok_or(Fault::Damaged)?;
-    let record = EntryRecord::decode(&stored)?;
-    if record.author != unit.author {
-        return Err(StoreError::Exists);
-    }
-    let receipt = Some(record.receipt).filter(|receipt| !receipt.is_empty());
-    Ok(Some(Appended { position, stamp: record.stamp, running: record.running, receipt }))
 }
 
 /// Forgets the oldest commits, and rosters that no remembered commit has.

@@ -1,7 +1,7 @@
 //! Keys of the relay's one tree (protocol-spec/07-delivery, "Storage"): a letter, then fixed-width fields, so that the
 //! order of keys is the order of logs and queues.
 
-use amanat_primitives::{ConversationId, DeviceId, Digest, StatementId, UnitId};
+use amanat_primitives::{ConversationId, DeviceId, Digest, StatementId};
 
 use crate::layout::Writer;
 
@@ -38,9 +38,14 @@ pub(crate) fn entries(conversation: &ConversationId) -> Vec<u8> {
     of_conversation(b'e', conversation).finish()
 }
 
-/// Position of the unit with an id. Kept by conversation, so that an active log's ids lie together.
-pub(crate) fn unit(conversation: &ConversationId, unit: &UnitId) -> Vec<u8> {
-    of_conversation(b'u', conversation).raw(unit.as_bytes()).finish()
+/// The position in a key of [`entry`].
+pub(crate) fn read_entry(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(17..)?.try_into().ok()?))
+}
+
+/// Ids of a log's units, a chunk of positions at a time: chunk `n` ends at position `n * CHUNK`.
+pub(crate) fn units(conversation: &ConversationId, chunk: u64) -> Vec<u8> {
+    of_conversation(b'u', conversation).u64(chunk).finish()
 }
 
 /// A device's cursor in a conversation.

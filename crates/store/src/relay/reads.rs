@@ -4,7 +4,10 @@
 //! [`Engine::published`](crate::engine::Engine::published), which shows them as they were before a batch in progress,
 //! and never look beyond such a head. [DELIV-02]
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, PoisonError},
+};
 
 use amanat_primitives::{ConversationId, DeviceId, Digest};
 
@@ -13,11 +16,11 @@ use super::{
     directory::read_status,
     error::StoreError,
     keys,
+    log::union,
     record::{Chain, DeviceState, DirectRecord, EntryRecord, Head, ListedRecord, Place, decode_devices},
     types::{
         Access, Body, DirectItem, Entries, Entry, KeyPackageCount, Listed, LogState, News, NewsPage, People, Roster,
     },
-    writer::union,
 };
 use crate::{KeyValue, error::Fault};
 
@@ -228,8 +231,25 @@ impl Store {
         Ok(Some((number, bytes.to_vec())))
     }
 
+    /// Where a log stands on disk. [DELIV-02]
     fn head(&self, conversation: &ConversationId) -> Result<Option<Head>, Fault> {
-        self.engine.published(&keys::head(conversation))?.map(|stored| Head::decode(&stored)).transpose()
+        // The last entry before the head: a sweep that removes the one stores the other.
+        let last = self.engine.last(&keys::entries(conversation))?;
+        let Some(stored) = self.engine.get(&keys::head(conversation))? else { return Ok(None) };
+        let mut head = Head::decode(&stored)?;
+        if let Some((key, stored)) = last
+            && let Some(position) = keys::read_entry(&key).filter(|position| *position > head.position)
+        {
+            head.follow(position, &EntryRecord::decode(&stored)?);
+        }
+        // In this order: a batch says where the log stood before it is applied, and takes that back once it is synced.
+        let unpublished = self.unpublished.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((position, running)) = unpublished.get(conversation) {
+            (head.position, head.running) = (*position, *running);
+        }
+        // What a batch in progress removes may be seen as removed at once: at worst it is there again after a crash.
+        head.first_kept = head.first_kept.min(head.position + 1);
+        Ok(Some(head).filter(|head| head.position > 0))
     }
 
     fn device_state(&self, device: &DeviceId) -> Result<DeviceState, Fault> {
@@ -258,14 +278,17 @@ impl Store {
             let mut records = Vec::new();
             let mut bytes = 0;
             let before = keys::entry(conversation, first - 1);
-            self.engine.scan(&keys::entries(conversation), Some(&before), |_, value| {
+            self.engine.scan(&keys::entries(conversation), Some(&before), |key, value| {
                 bytes += value.len();
-                records.push(value);
+                records.push((keys::read_entry(key), value));
                 let enough = records.len() as u64 > last - first || bytes > max_bytes;
                 if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
             let mut bytes = 0;
-            for (position, stored) in (first..=last).zip(records) {
+            for (position, (found, stored)) in (first..=last).zip(records) {
+                if found != Some(position) {
+                    return Ok(None);
+                }
                 let Some(entry) = self.entry(position, EntryRecord::decode(&stored)?)? else { return Ok(None) };
                 bytes += if let Body::Kept(body) = &entry.body { body.len() } else { 0 };
                 if bytes > max_bytes && !entries.is_empty() {
@@ -273,8 +296,7 @@ impl Store {
                 }
                 entries.push(entry);
             }
-            // The scan may have begun behind an entry that was swept in between.
-            if entries.is_empty() || self.head(conversation)?.is_some_and(|now| now.first_kept > first) {
+            if entries.is_empty() {
                 return Ok(None);
             }
         }

@@ -43,6 +43,8 @@ pub(crate) struct SweepState {
     middle: Option<(ConversationId, u64)>,
     /// Cursors read by this call.
     reads: usize,
+    /// A round was completed since the store was opened: from then on, moved cursors are known.
+    rounded: bool,
 }
 
 impl SweepState {
@@ -82,14 +84,16 @@ impl Writer {
         swept: &mut Swept,
     ) -> Result<(), Fault> {
         let after = self.sweep.log.map(|id| keys::head(&id));
-        let page = page(tx, keys::HEAD, after, keys::read_head)?;
+        let page = page(tx, keys::HEAD, after, |key, value| keys::read_head(key).zip(Head::decode(value).ok()))?;
         let end = page.len() < ROUND;
-        for conversation in page {
+        for (conversation, head) in page {
             if *budget == 0 || self.sweep.reads >= CURSOR_READS {
                 swept.more = true;
                 return Ok(());
             }
-            self.sweep_log(tx, &conversation, now, budget, swept)?;
+            if !self.sweep.rounded || now >= head.next_expiry || has_moved(tx, &conversation, &head)? {
+                self.sweep_log(tx, &conversation, now, budget, swept)?;
+            }
             if *budget > 0 {
                 self.sweep.log = Some(conversation);
             }
@@ -97,6 +101,7 @@ impl Writer {
         swept.more |= !end;
         if end && *budget > 0 {
             self.sweep.log = None;
+            self.sweep.rounded = true;
         }
         Ok(())
     }
@@ -109,7 +114,7 @@ impl Writer {
         swept: &mut Swept,
     ) -> Result<(), Fault> {
         let after = self.sweep.device.map(|id| keys::device(&id));
-        let page = page(tx, keys::DEVICE, after, keys::read_device)?;
+        let page = page(tx, keys::DEVICE, after, |key, _| keys::read_device(key))?;
         let end = page.len() < ROUND;
         for device in page {
             while *budget > 0 {
@@ -152,9 +157,6 @@ impl Writer {
     ) -> Result<(), Fault> {
         let Some(log) = self.log(tx, id)? else { return Ok(()) };
         let (before, readers) = (log.head.clone(), log.readers.clone());
-        if before.first_kept > before.position {
-            return Ok(());
-        }
         let mut passed = before.position;
         for device in readers.iter() {
             let cursor = tx.get(&keys::cursor(device, id))?;
@@ -167,11 +169,12 @@ impl Writer {
         if now >= head.next_expiry {
             self.sweep_middle(tx, id, &mut head, now, budget, swept)?;
         }
-        if head != before {
-            tx.put_guarded(keys::head(id), head.encode(), Old::Whole)?;
-            if let Some(log) = self.log(tx, id)? {
-                log.head = head;
-            }
+        // Stored also where nothing was swept, so that the next round need not load the log.
+        if let Some(log) = self.log(tx, id)?
+            && (head != before || log.is_ahead())
+        {
+            log.head = head;
+            log.store_head(tx, id);
         }
         Ok(())
     }
@@ -196,7 +199,9 @@ impl Writer {
             }
             let bytes = self.drop_body(tx, &record.place) + ENTRY_BYTES;
             tx.delete(keys::entry(id, head.first_kept), Old::Any);
-            tx.delete(keys::unit(id, &record.unit), Old::Whole);
+            if let Some(log) = self.logs.get(id) {
+                log.forget(tx, id, head.first_kept, &record.unit);
+            }
             head.base = record.running;
             head.first_kept += 1;
             head.kept_bytes = head.kept_bytes.saturating_sub(bytes);
@@ -267,7 +272,6 @@ impl Writer {
             Place::Gone(_) => return Ok(None),
         };
         let bytes = self.drop_body(tx, &record.place);
-        tx.delete(keys::unit(id, &record.unit), Old::Whole);
         record.place = Place::Gone(hash);
         tx.put(keys::entry(id, position), record.encode(), Old::Any);
         Ok(Some(bytes))
@@ -307,11 +311,22 @@ fn entry(tx: &Tx<'_>, id: &ConversationId, position: u64) -> Result<Option<Entry
     Ok(record)
 }
 
+/// Whether a log has entries that its stored head does not tell of.
+fn has_moved(tx: &Tx<'_>, id: &ConversationId, head: &Head) -> Result<bool, Fault> {
+    let last = tx.engine().last(&keys::entries(id))?;
+    Ok(last.and_then(|(key, _)| keys::read_entry(&key)).is_some_and(|position| position > head.position))
+}
+
 /// The next ids on a round.
-fn page<T>(tx: &Tx<'_>, space: u8, after: Option<Vec<u8>>, read: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Fault> {
+fn page<T>(
+    tx: &Tx<'_>,
+    space: u8,
+    after: Option<Vec<u8>>,
+    read: impl Fn(&[u8], &[u8]) -> Option<T>,
+) -> Result<Vec<T>, Fault> {
     let mut found = Vec::new();
-    tx.engine().scan(&[space], after.as_deref(), |key, _| {
-        found.extend(read(key));
+    tx.engine().scan(&[space], after.as_deref(), |key, value| {
+        found.extend(read(key, &value));
         if found.len() < ROUND { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     Ok(found)

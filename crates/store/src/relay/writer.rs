@@ -1,10 +1,10 @@
 //! The relay's writer (protocol-spec/07-delivery, "Storage"): carries verbs out, one after the other, on one batch.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -17,7 +17,8 @@ use super::{
     bodies::Bodies,
     error::StoreError,
     keys,
-    record::{Chain, DeviceState, Head, Link, decode_devices},
+    log::Log,
+    record::{DeviceState, Head},
     sweep::SweepState,
     types::{Appended, Claimed, DirectPart, Expected, Published, Put, Redeemed, Redemption, StatusPut, Swept, Unit},
 };
@@ -34,6 +35,9 @@ use crate::{
 
 /// Logs and devices whose state is kept in memory.
 const RECENT: usize = 8_192;
+/// Ids of units that are kept in memory, about 50 bytes each; looked after every so many batches.
+const IDS_MAX: usize = 500_000;
+const WEIGH_EVERY: u64 = 256;
 /// How long cursors may wait for a batch that is written anyway.
 const CURSORS_WAIT: Duration = Duration::from_millis(200);
 /// Waiting cursors beyond which a batch is written at once.
@@ -63,15 +67,10 @@ pub(crate) enum Outcome {
     Publish(Published),
 }
 
-/// A log as the writer keeps it in memory.
-pub(crate) struct Log {
-    pub(crate) head: Head,
-    pub(crate) chain: Chain,
-    /// Roster of the last commit, sorted.
-    pub(crate) members: Arc<[DeviceId]>,
-    /// And of the commit that it builds on, sorted.
-    pub(crate) readers: Arc<[DeviceId]>,
-}
+/// Position and running hash of logs.
+pub(crate) type Earlier = HashMap<ConversationId, (u64, Digest)>;
+/// Where the logs stand on disk that a batch in progress appends to; position 0 for those that it creates.
+pub(crate) type Unpublished = RwLock<Earlier>;
 
 /// The state behind the writer thread.
 pub(crate) struct Writer {
@@ -91,6 +90,10 @@ pub(crate) struct Writer {
     cursors: HashMap<(DeviceId, ConversationId), u64>,
     directs: HashMap<DeviceId, u64>,
     cursors_due: Option<Instant>,
+    /// Where the logs that this batch appends to stood before it.
+    earlier: Earlier,
+    unpublished: Arc<Unpublished>,
+    settled: u64,
     appended: Arc<AtomicU64>,
 }
 
@@ -101,6 +104,7 @@ impl Writer {
         limits: Limits,
         sign: SignReceipt,
         on_published: OnPublished,
+        unpublished: Arc<Unpublished>,
         appended: Arc<AtomicU64>,
     ) -> Result<Self, OpenError> {
         let bodies = Bodies::open(dir, &engine)?;
@@ -119,6 +123,9 @@ impl Writer {
             cursors: HashMap::new(),
             directs: HashMap::new(),
             cursors_due: None,
+            earlier: Earlier::new(),
+            unpublished,
+            settled: 0,
             appended,
         })
     }
@@ -126,15 +133,15 @@ impl Writer {
     /// A log, loaded if need be; none if there is no such conversation.
     pub(crate) fn log(&mut self, tx: &Tx<'_>, id: &ConversationId) -> Result<Option<&mut Log>, Fault> {
         if self.logs.get(id).is_none() {
-            let Some(stored) = tx.get(&keys::head(id))? else { return Ok(None) };
-            let head = Head::decode(&stored)?;
-            let chain = Chain::decode(&tx.get(&keys::chain(id))?.ok_or(Fault::Damaged)?)?;
-            let last = chain.last()?;
-            let members = roster(tx, id, last)?;
-            let readers = readers(tx, id, &chain, last, &members)?;
-            self.logs.insert(*id, Log { head, chain, members, readers });
+            let Some(log) = Log::load(tx, id)? else { return Ok(None) };
+            self.logs.insert(*id, log);
         }
         Ok(self.logs.get(id))
+    }
+
+    /// Notes where a log stands before this batch: readers are shown that until the batch is durable. [DELIV-02]
+    pub(crate) fn note_earlier(&mut self, id: &ConversationId, head: &Head) {
+        self.earlier.entry(*id).or_insert((head.position, head.running));
     }
 
     /// What is kept of a device. Whoever changes it stores it with [`save_device`](Self::save_device).
@@ -319,10 +326,15 @@ impl Worker for Writer {
     }
 
     fn prepare(&mut self) -> Result<(), Fault> {
+        *self.unpublished.write().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.earlier);
         self.bodies.prepare()
     }
 
     fn settle(&mut self, outcome: Result<(), Fault>) {
+        self.earlier.clear();
+        if outcome.is_ok() {
+            self.unpublished.write().unwrap_or_else(PoisonError::into_inner).clear();
+        }
         for item in self.outcomes.drain(..) {
             match item {
                 Outcome::Answer(answer) => answer(outcome),
@@ -333,35 +345,9 @@ impl Worker for Writer {
         if outcome.is_ok() {
             self.bodies.settle(&self.engine);
         }
+        self.settled += 1;
+        if self.settled.is_multiple_of(WEIGH_EVERY) {
+            self.logs.lighten(IDS_MAX, Log::weight);
+        }
     }
-}
-
-/// The roster of a commit.
-pub(crate) fn roster(tx: &Tx<'_>, conversation: &ConversationId, link: Link) -> Result<Arc<[DeviceId]>, Fault> {
-    let stored = tx.get(&keys::roster(conversation, link.roster_at))?.ok_or(Fault::Damaged)?;
-    Ok(decode_devices(&stored)?.into())
-}
-
-/// Who may read: the members, and those in the roster that the last commit builds on. [DELIV-13]
-pub(crate) fn readers(
-    tx: &Tx<'_>,
-    conversation: &ConversationId,
-    chain: &Chain,
-    last: Link,
-    members: &Arc<[DeviceId]>,
-) -> Result<Arc<[DeviceId]>, Fault> {
-    let Some(accepted) = chain.find(last.accepted) else { return Ok(members.clone()) };
-    if accepted.roster_at == last.roster_at {
-        return Ok(members.clone());
-    }
-    let before = roster(tx, conversation, accepted)?;
-    Ok(union(members, &before))
-}
-
-/// Two sorted lists as one.
-pub(crate) fn union(a: &[DeviceId], b: &[DeviceId]) -> Arc<[DeviceId]> {
-    let both: HashSet<DeviceId> = a.iter().chain(b).copied().collect();
-    let mut both: Vec<DeviceId> = both.into_iter().collect();
-    both.sort_unstable();
-    both.into()
 }

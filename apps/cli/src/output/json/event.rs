@@ -48,21 +48,27 @@ pub(crate) enum EventLine {
         position: Option<u64>,
     },
     /// Something needs a person's attention.
-    Notice {
-        notice: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        at: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        conversation: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        by_s: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        failure: Option<FailureObject>,
-    },
+    Notice(NoticeLine),
     /// Events were missed: read the conversations again.
     Missed,
     /// The engine has stopped.
     Stopped { failure: FailureObject },
+}
+
+/// A notice; what has no meaning for its kind is left out.
+#[derive(Serialize, Default)]
+pub(crate) struct NoticeLine {
+    notice: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_s: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<FailureObject>,
 }
 
 /// A failure inside an event, in the error line's words.
@@ -105,7 +111,7 @@ impl From<&Event> for EventLine {
                 Self::DocumentFailed { document: document.to_string(), failure: failure.into() }
             }
             Event::Alarm { conversation, alarm } => self::alarm(conversation.to_string(), alarm),
-            Event::Notice(notice) => self::notice(notice),
+            Event::Notice(notice) => Self::Notice(self::notice(notice)),
             Event::Missed => Self::Missed,
             Event::Stopped(failure) => Self::Stopped { failure: failure.into() },
         }
@@ -137,19 +143,26 @@ fn alarm(conversation: String, alarm: &Alarm) -> EventLine {
     EventLine::Alarm { conversation, alarm: alarm.kind(), sender, from, to, position: at }
 }
 
-fn notice(notice: &Notice) -> EventLine {
-    let (name, at, conversation, by_s, failure) = match notice {
-        Notice::StatusExpired { since } => ("status-expired", Some(utc(*since)), None, None, None),
-        Notice::RelayRestored => ("relay-restored", None, None, None, None),
-        Notice::LastResortUsed => ("last-resort-used", None, None, None, None),
-        Notice::InvitationReused { at } => ("invitation-reused", Some(utc(*at)), None, None, None),
-        Notice::JoinRefused { conversation, failure } => {
-            ("join-refused", None, Some(conversation.to_string()), None, Some(failure.into()))
+fn notice(notice: &Notice) -> NoticeLine {
+    let named = |notice| NoticeLine { notice, ..NoticeLine::default() };
+    match notice {
+        Notice::StatusExpired { since } => NoticeLine { at: Some(utc(*since)), ..named("status-expired") },
+        Notice::RelayRestored => named("relay-restored"),
+        Notice::GrantReused { address } => {
+            NoticeLine { address: Some(address.to_string()), ..named("grant-reused") }
         }
-        Notice::CreationRefused { conversation, failure } => {
-            ("creation-refused", None, Some(conversation.to_string()), None, Some(failure.into()))
-        }
-        Notice::ClockSkew { by } => ("clock-skew", None, None, Some(by.as_secs()), None),
-    };
-    EventLine::Notice { notice: name, at, conversation, by_s, failure }
+        Notice::LastResortUsed => named("last-resort-used"),
+        Notice::InvitationReused { at } => NoticeLine { at: Some(utc(*at)), ..named("invitation-reused") },
+        Notice::JoinRefused { conversation, failure } => NoticeLine {
+            conversation: Some(conversation.to_string()),
+            failure: Some(failure.into()),
+            ..named("join-refused")
+        },
+        Notice::CreationRefused { conversation, failure } => NoticeLine {
+            conversation: Some(conversation.to_string()),
+            failure: Some(failure.into()),
+            ..named("creation-refused")
+        },
+        Notice::ClockSkew { by } => NoticeLine { by_s: Some(by.as_secs()), ..named("clock-skew") },
+    }
 }

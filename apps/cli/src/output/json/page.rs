@@ -304,6 +304,7 @@ fn events(samples: &mut Samples) {
         alarm(Alarm::ExpiredEntries { from: 3, to: 4 }),
         Event::Notice(Notice::StatusExpired { since: AT }),
         Event::Notice(Notice::RelayRestored),
+        Event::Notice(Notice::GrantReused { address: person().address }),
         Event::Notice(Notice::LastResortUsed),
         Event::Notice(Notice::InvitationReused { at: AT }),
         Event::Notice(Notice::JoinRefused { conversation: CONVERSATION, failure: offline() }),

@@ -204,6 +204,12 @@ async fn destinations_that_cannot_be_written() {
     let below_file = out.path().join("file/below");
     let long = out.path().join("x".repeat(300));
     let mut cases = vec![missing, slash, below_file, long, PathBuf::new()];
+    #[cfg(unix)]
+    {
+        let dangling = out.path().join("dangling");
+        std::os::unix::fs::symlink(out.path().join("nowhere"), &dangling).unwrap();
+        cases.push(dangling);
+    }
     // Even the system's administrator cannot create files there.
     #[cfg(target_os = "linux")]
     cases.extend([PathBuf::from("/sys/kernel"), PathBuf::from("/sys/kernel/document")]);
@@ -212,7 +218,7 @@ async fn destinations_that_cannot_be_written() {
         assert_eq!(failed(Some(last)), (Code::File, Retry::Never), "{}", out.display());
     }
     assert!(!relay.kept().asked.contains(&Ask::Get(0)), "nothing is fetched that cannot be kept");
-    assert_eq!(names(out.path()), ["file"]);
+    assert!(!out.path().join("nowhere").exists() && !names(out.path()).contains(&part_name(&desk)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,11 @@
+//! The real binary, run as a user or a script runs it (protocol-spec/json-output.md): what it prints, how it exits, what
+//! it leaves on the disk. No terminal stands behind any of these runs.
+
+#[path = "program/amanat.rs"]
+mod amanat;
+#[path = "program/authority.rs"]
+mod authority;
+#[path = "program/office.rs"]
+mod office;
+#[path = "program/usage.rs"]
+mod usage;

@@ -1,0 +1,361 @@
+//! An engine against a relay that does what a test says (protocol-spec/07-delivery, section 12): what the client must do,
+//! and must refuse, whatever the other side is.
+
+use std::{net::SocketAddr, time::Duration};
+
+use amanat_client::{
+    Command, Event, FailureCode,
+    api::{Alarm, LinkState, MessageState, Target},
+};
+use amanat_identity::Tier;
+use amanat_net::{Link, Server};
+use amanat_primitives::{Digest, Incarnation, Timestamp, agree::NoiseSecret};
+use amanat_relay_core::{Config, folder};
+use amanat_tests::{Person, Rig};
+use amanat_wire::{
+    Bytes, Decode as _, Encode as _, List,
+    client::{NumberedRequest, Request, ToRelay},
+    log::{Entry, Unit, UnitKind},
+    relay::{Answer, Appended, Chains, ClaimedKeyPackage, Entries, FromRelay, News, NumberedAnswer, Push, Ready},
+};
+
+/// A relay's keys and address, without the relay.
+struct Script {
+    server: Server,
+    incarnation: Incarnation,
+}
+
+/// One link, past its hello.
+struct Scripted {
+    link: Link,
+}
+
+impl Script {
+    /// Takes the place of the rig's relay, which was stopped.
+    fn in_place_of(rig: &Rig) -> Self {
+        let keys = folder::load_keys(&rig.relay_dir()).unwrap();
+        let address: SocketAddr = Config::load(&rig.relay_dir()).unwrap().listen[0];
+        let noise = NoiseSecret::from_secret(keys.noise().secret().duplicate());
+        let server = Server::bind(address, &folder::tls_key(&keys).unwrap(), noise, false).unwrap();
+        Self { server, incarnation: Incarnation::from_bytes([7; 16]) }
+    }
+
+    async fn accept(&self) -> Link {
+        self.server.accept().await.handshake().await.unwrap()
+    }
+
+    /// Accepts, reads the hello, greets, and answers the first question for news with "nothing".
+    async fn session(&self) -> Scripted {
+        let mut scripted = Scripted { link: self.accept().await };
+        let hello = scripted.link.receiver.recv().await.unwrap().unwrap();
+        assert!(matches!(ToRelay::from_bytes(&hello), Ok(ToRelay::Hello(_))));
+        let now = Timestamp::from(std::time::SystemTime::now());
+        scripted.say(&FromRelay::Ready(Ready { now, incarnation: self.incarnation, status: Bytes::default() })).await;
+        let (number, request) = scripted.request().await;
+        assert!(matches!(request, Request::News(_)));
+        scripted.answer(number, nothing_new()).await;
+        scripted
+    }
+}
+
+impl Scripted {
+    async fn say(&mut self, message: &FromRelay) {
+        self.link.sender.send(&message.to_bytes()).await.unwrap();
+        self.link.sender.flush().await.unwrap();
+    }
+
+    async fn answer(&mut self, number: u32, answer: Answer) {
+        self.say(&FromRelay::Answer(NumberedAnswer { number, answer })).await;
+    }
+
+    async fn request(&mut self) -> (u32, Request) {
+        let message = tokio::time::timeout(Duration::from_secs(20), self.link.receiver.recv()).await;
+        match ToRelay::from_bytes(&message.unwrap().unwrap().unwrap()).unwrap() {
+            ToRelay::Request(NumberedRequest { number, request }) => (number, request),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next append, everything else on the way answered with "nothing new" or "done".
+    async fn append(&mut self) -> (u32, Unit) {
+        loop {
+            let (number, request) = self.request().await;
+            match request {
+                Request::Append(unit) => return (number, unit),
+                Request::News(_) => self.answer(number, nothing_new()).await,
+                Request::Read(read) => self.answer(number, no_entries(read.after)).await,
+                _ => self.answer(number, Answer::Done(amanat_wire::client::Nothing {})).await,
+            }
+        }
+    }
+}
+
+fn nothing_new() -> Answer {
+    Answer::News(News {
+        logs: List::default(),
+        direct: List::default(),
+        more: false,
+        key_packages: 100,
+        last_resort_used: 0,
+    })
+}
+
+fn no_entries(after: u64) -> Answer {
+    let entries = List::default();
+    Answer::Entries(Entries { entries, running_before: Digest::ZERO, head: after, first_kept: 1 })
+}
+
+/// Two people who have talked once; then the relay is stopped, the director too, and the script takes its place.
+async fn after_one_message() -> (Rig, Person, Target, Script) {
+    let mut rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let (conversation, message) = secretary.say(&rig.to("director", Tier::Official), "one").await;
+    director.next_message().await;
+    secretary.until_state(message, MessageState::Delivered).await;
+    director.engine.stop().await;
+    secretary.sync().await;
+    rig.stop_relay().await;
+    let script = Script::in_place_of(&rig);
+    (rig, secretary, Target::Conversation(conversation), script)
+}
+
+async fn until_down(person: &mut Person) -> FailureCode {
+    let down = |event: &Event| match event {
+        Event::Link(LinkState::Down { failure, .. }) if failure.code != FailureCode::Offline => Some(failure.code),
+        _ => None,
+    };
+    person.until("refusal of the link", down).await
+}
+
+fn appended(position: u64, running: Digest) -> Answer {
+    let stamp = Timestamp::from(std::time::SystemTime::now());
+    Answer::Appended(Appended { position, stamp, running, receipt: Bytes::default() })
+}
+
+// [DELIV-85]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_before_the_greeting_ends_the_link() {
+    let (_rig, mut secretary, target, script) = after_one_message().await;
+    let Target::Conversation(conversation) = target else { panic!() };
+    let mut scripted = Scripted { link: script.accept().await };
+    scripted.link.receiver.recv().await.unwrap().unwrap();
+    let entry = Entry {
+        position: 99,
+        kind: UnitKind::Message,
+        stamp: Timestamp::default(),
+        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
+        unit: amanat_primitives::UnitId::from_bytes([2; 16]),
+        seen_commit: 0,
+        accepted_commit: 0,
+        body: Bytes::new(vec![1, 2, 3]).unwrap(),
+        gone: None,
+        receipt: Bytes::default(),
+    };
+    scripted.say(&FromRelay::Push(Push { conversation, entry })).await;
+    assert_eq!(until_down(&mut secretary).await, FailureCode::Refused);
+}
+
+// [DELIV-80]: the relay may or may not have taken it; the same bytes come again under the same id.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unanswered_append_is_sent_again_byte_for_byte() {
+    let (_rig, mut secretary, target, script) = after_one_message().await;
+    let mut scripted = script.session().await;
+    let (_, message) = secretary.say(&target, "two").await;
+    let (_, first) = scripted.append().await;
+    drop(scripted);
+    let mut scripted = script.session().await;
+    let (number, second) = scripted.append().await;
+    assert_eq!(first, second);
+    // The log has the creation, the first message and a receipt; this is the fourth entry.
+    scripted.answer(number, appended(4, Digest::ZERO)).await;
+    secretary.until_state(message, MessageState::Accepted).await;
+}
+
+// [DELIV-81] [CONV-23]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_frame_is_encrypted_again_under_the_same_unit() {
+    let (_rig, mut secretary, target, script) = after_one_message().await;
+    let mut scripted = script.session().await;
+    let (_, message) = secretary.say(&target, "two").await;
+    let (number, first) = scripted.append().await;
+    scripted.answer(number, Answer::StaleEpoch(1)).await;
+    // The client reads the log first; there is nothing new in it.
+    let (number, request) = scripted.request().await;
+    let Request::Read(read) = request else { panic!("{request:?}") };
+    scripted.answer(number, no_entries(read.after)).await;
+    let (number, second) = scripted.append().await;
+    assert_eq!(first.id, second.id);
+    assert_ne!(first.body, second.body);
+    scripted.answer(number, appended(read.after + 1, Digest::ZERO)).await;
+    secretary.until_state(message, MessageState::Accepted).await;
+}
+
+// [DELIV-83]: an entry that skips one is not applied before the one between is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_skips_an_entry_leads_to_reading_the_log() {
+    let (_rig, secretary, target, script) = after_one_message().await;
+    let Target::Conversation(conversation) = target else { panic!() };
+    let mut scripted = script.session().await;
+    let garbage = |position: u64| Entry {
+        position,
+        kind: UnitKind::Message,
+        stamp: Timestamp::from(std::time::SystemTime::now()),
+        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
+        unit: amanat_primitives::UnitId::from_bytes([position as u8; 16]),
+        seen_commit: 1,
+        accepted_commit: 1,
+        body: Bytes::new(vec![position as u8; 40]).unwrap(),
+        gone: None,
+        receipt: Bytes::default(),
+    };
+    scripted.say(&FromRelay::Push(Push { conversation, entry: garbage(9) })).await;
+    let (_, request) = loop {
+        let (number, request) = scripted.request().await;
+        if matches!(request, Request::Read(_)) {
+            break (number, request);
+        }
+        scripted.answer(number, Answer::Done(amanat_wire::client::Nothing {})).await;
+    };
+    let Request::Read(read) = request else { panic!() };
+    assert_eq!(read.conversation, conversation);
+    assert!(read.after < 8);
+    drop(secretary);
+}
+
+// [DELIV-87] [DELIV-88]: a commit without the relay's receipt is shown, and garbage never stops the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_in_the_log_is_passed_over_and_shown() {
+    let (_rig, mut secretary, target, script) = after_one_message().await;
+    let Target::Conversation(conversation) = target else { panic!() };
+    let mut scripted = script.session().await;
+    // What the vault has: the next position follows from the first read that a skipping push provokes.
+    let base = Entry {
+        position: 1_000,
+        kind: UnitKind::Commit,
+        stamp: Timestamp::from(std::time::SystemTime::now()),
+        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
+        unit: amanat_primitives::UnitId::from_bytes([3; 16]),
+        seen_commit: 1,
+        accepted_commit: 1,
+        body: Bytes::new(vec![9; 64]).unwrap(),
+        gone: None,
+        receipt: Bytes::default(),
+    };
+    scripted.say(&FromRelay::Push(Push { conversation, entry: base.clone() })).await;
+    let (number, read) = loop {
+        match scripted.request().await {
+            (number, Request::Read(read)) => break (number, read),
+            (number, _) => scripted.answer(number, Answer::Done(amanat_wire::client::Nothing {})).await,
+        }
+    };
+    let next = Entry { position: read.after + 1, ..base };
+    let entries = Entries {
+        entries: List::new(vec![next]).unwrap(),
+        running_before: Digest::ZERO,
+        head: read.after + 1,
+        first_kept: 1,
+    };
+    scripted.answer(number, Answer::Entries(entries)).await;
+    let position = secretary
+        .until("alarm", |event| match event {
+            Event::Alarm { alarm: Alarm::Undecryptable { position, .. }, .. } => Some(*position),
+            _ => None,
+        })
+        .await;
+    assert_eq!(position, read.after + 1);
+    // The conversation goes on.
+    let (_, message) = secretary.say(&target, "two").await;
+    let (number, _) = scripted.append().await;
+    scripted.answer(number, appended(read.after + 2, Digest::ZERO)).await;
+    secretary.until_state(message, MessageState::Accepted).await;
+    let texts = secretary.texts(conversation).await;
+    assert_eq!(texts, ["one", "two"]);
+    secretary.ask(Command::Status).await;
+}
+
+/// Answers everything on the way until a request that `wanted` recognises.
+async fn until_request<T>(scripted: &mut Scripted, wanted: impl Fn(Request) -> Result<T, Request>) -> (u32, T) {
+    loop {
+        let (number, request) = scripted.request().await;
+        match wanted(request) {
+            Ok(found) => return (number, found),
+            Err(Request::News(_)) => scripted.answer(number, nothing_new()).await,
+            Err(Request::Read(read)) => scripted.answer(number, no_entries(read.after)).await,
+            Err(_) => scripted.answer(number, Answer::Done(amanat_wire::client::Nothing {})).await,
+        }
+    }
+}
+
+// [DELIV-82]: the same ciphertext at a second position is not shown a second time, and the log goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_entry_is_shown_once() {
+    let (rig, secretary, target, script) = after_one_message().await;
+    let Target::Conversation(conversation) = target else { panic!() };
+    let mut scripted = script.session().await;
+    secretary.say(&target, "two").await;
+    let (_, unit) = scripted.append().await;
+    drop(scripted);
+    secretary.engine.stop().await;
+
+    let mut director = rig.start("director").await;
+    let mut scripted = script.session().await;
+    let entry = |position: u64, unit_byte: u8| Entry {
+        position,
+        kind: UnitKind::Message,
+        stamp: Timestamp::from(std::time::SystemTime::now()),
+        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
+        unit: amanat_primitives::UnitId::from_bytes([unit_byte; 16]),
+        seen_commit: unit.seen_commit,
+        accepted_commit: unit.accepted_commit,
+        body: unit.body.clone(),
+        gone: None,
+        receipt: Bytes::default(),
+    };
+    // A push far ahead makes the client say where it is.
+    scripted.say(&FromRelay::Push(Push { conversation, entry: entry(1_000, 9) })).await;
+    let (number, read) = until_request(&mut scripted, |request| match request {
+        Request::Read(read) => Ok(read),
+        other => Err(other),
+    })
+    .await;
+    let twice = vec![entry(read.after + 1, 5), entry(read.after + 2, 6)];
+    let entries = List::new(twice).unwrap();
+    let answer = Entries { entries, running_before: Digest::ZERO, head: read.after + 2, first_kept: 1 };
+    scripted.answer(number, Answer::Entries(answer)).await;
+    let at = director
+        .until("alarm", |event| match event {
+            Event::Alarm { alarm: Alarm::Undecryptable { position, .. }, .. } => Some(*position),
+            _ => None,
+        })
+        .await;
+    assert_eq!(at, read.after + 2);
+    assert_eq!(director.texts(conversation).await, ["one", "two"]);
+}
+
+// [DELIV-89]
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_package_no_conversation_is_opened() {
+    let (rig, secretary, _, script) = after_one_message().await;
+    let (_, chain, device) = rig.office.enrol(&mut rand_core::OsRng, "ghost", Tier::Secret, rig.clock.now());
+    let mut scripted = script.session().await;
+    let to = rig.to("ghost", Tier::Official);
+    let engine = secretary.engine.clone();
+    let asked = tokio::spawn(async move { engine.ask(Command::SendText { to, text: "x".into() }).await });
+    let (number, ()) = until_request(&mut scripted, |request| match request {
+        Request::People(_) => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    let chains = List::new(vec![Bytes::new(chain.to_bytes()).unwrap()]).unwrap();
+    scripted.answer(number, Answer::Chains(Chains { chains, more: false })).await;
+    let (number, devices) = until_request(&mut scripted, |request| match request {
+        Request::ClaimKeyPackages(devices) => Ok(devices),
+        other => Err(other),
+    })
+    .await;
+    assert_eq!(devices.to_vec(), [device.id()]);
+    let none = ClaimedKeyPackage { device: device.id(), key_package: Bytes::default(), last_resort: false };
+    scripted.answer(number, Answer::KeyPackages(List::new(vec![none]).unwrap())).await;
+    assert_eq!(asked.await.unwrap().unwrap_err().code, FailureCode::NoKeyPackage);
+}
