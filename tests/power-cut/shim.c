@@ -19,7 +19,8 @@
  *   CUT_IGNORE_THREAD NAME   syncs by threads with this name do nothing
  *   CUT_FULL_AFTER BYTES     after so many bytes written below the root, writes fail with ENOSPC
  *   CUT_SYNC_FAILS N         the Nth sync of a file named "db" by a thread named CUT_SYNC_THREAD fails with EIO, as
- *                            the kernel reports it: once. Should that thread sync again, SHADOW/synced-again appears.
+ *                            the kernel reports it: once. Should that thread sync the same descriptor again,
+ *                            SHADOW/synced-again appears.
  *   CUT_READ_ONLY 1          nothing below the root can be made or opened for writing (EROFS)
  */
 #define _GNU_SOURCE
@@ -55,7 +56,7 @@ static size_t file_count, file_room;
 static char root[PATH_MAX], shadow[PATH_MAX];
 static long long full_after = -1, written;
 static long sync_fails = 0, syncs;
-static int read_only, sync_failed, active;
+static int read_only, sync_failed, failed_fd = -1, active;
 
 /* --- the system underneath: raw calls, which nothing interposes ------------------------------------------------ */
 
@@ -252,12 +253,13 @@ static int do_sync(int fd) {
     int result = 0;
     pthread_mutex_lock(&lock);
     if (sync_fails && is_named(path, "db") && in_thread("CUT_SYNC_THREAD")) {
-        if (sync_failed) {
+        if (sync_failed && fd == failed_fd) {
             char mark[PATH_MAX + 16];
             snprintf(mark, sizeof mark, "%s/synced-again", shadow);
             raw_close(raw_open(mark, O_WRONLY | O_CREAT, 0600));
-        } else if (++syncs >= sync_fails) {
+        } else if (!sync_failed && ++syncs >= sync_fails) {
             sync_failed = 1;
+            failed_fd = fd;
             errno = EIO;
             result = -1;
         }

@@ -5,8 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's scaffolding: what fails, fails the test
 
+pub mod programs;
+
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -155,10 +156,7 @@ impl Rig {
 }
 
 fn make_office(dir: &Path, now: Timestamp) -> Office {
-    let address: SocketAddr = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap()
-    };
+    let address = programs::free_address();
     let relay_dir = dir.join("relay");
     let domain = "interior.gov.pk";
     let wishes = folder::Wishes { domain: domain.parse().unwrap(), listen: vec![address], advertise: Vec::new() };

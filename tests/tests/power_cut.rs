@@ -49,16 +49,23 @@ fn nothing_acknowledged_is_lost_in_a_power_cut() {
     let mut random = Random::new();
     let mut bench = Bench::new();
     let mut truth = Truth::default();
+    let mut acknowledged = 0;
     for number in 0..cuts {
+        // From time to time a new disk, so that looking through it does not take longer and longer.
+        if number % 10 == 0 {
+            acknowledged += truth.len();
+            (bench, truth) = (Bench::new(), Truth::default());
+        }
         let cut = if number % 2 == 0 { Cut::Clean } else { Cut::Torn };
-        let lines = bench.write(Job::Write(number), &[], Some(Duration::from_millis(100 + random.below(700))));
+        let lines = bench.write(Job::Write(number), &[], Some(Duration::from_millis(50 + random.below(500))));
         truth.add(&lines);
         bench.lose_power(cut, &mut random);
         let missing = truth.check(&bench.live().join("store"), number);
         assert!(missing.is_empty(), "cut {number} ({cut:?}, seed {}): lost {missing:?}", random.seed);
     }
-    assert!(truth.len() > 200 * cuts as usize / 10, "the writers got something done: {}", truth.len());
-    println!("{cuts} cuts, {} acknowledgements, none lost", truth.len());
+    acknowledged += truth.len();
+    assert!(acknowledged > 20 * cuts as usize, "the writers got something done: {acknowledged}");
+    println!("{cuts} cuts, {acknowledged} acknowledgements, none lost");
 }
 
 /// Without our syncs of the database, with sled's own left: what was acknowledged since sled's last one is lost.
@@ -81,8 +88,7 @@ fn lost_in_cuts(cuts: u32, faults: &[(&str, &str)]) -> usize {
     for number in 0..cuts {
         let mut bench = Bench::new();
         let mut truth = Truth::default();
-        let lines =
-            bench.write(Job::Write(number), faults, Some(Duration::from_millis(300 + random.below(300))));
+        let lines = bench.write(Job::Write(number), faults, Some(Duration::from_millis(300 + random.below(300))));
         truth.add(&lines);
         assert!(truth.len() > 10, "something was acknowledged");
         bench.lose_power(Cut::Clean, &mut random);
@@ -112,11 +118,7 @@ fn a_full_disk_loses_nothing() {
 #[test]
 fn a_failed_sync_shuts_the_store() {
     let mut bench = Bench::new();
-    let lines = bench.write(
-        Job::Write(0),
-        &[("CUT_SYNC_FAILS", "20"), ("CUT_SYNC_THREAD", "store writer")],
-        None,
-    );
+    let lines = bench.write(Job::Write(0), &[("CUT_SYNC_FAILS", "20"), ("CUT_SYNC_THREAD", "store writer")], None);
     assert!(lines.iter().any(|line| line == "stopped fatal"), "{:?}", lines.last());
     assert!(lines.contains(&format!("health {:?}", Health::Failed)), "{lines:?}");
     assert!(!bench.shadow().join("synced-again").exists(), "the store synced again after a failed sync");

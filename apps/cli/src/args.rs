@@ -19,7 +19,7 @@ const STYLES: Styles = Styles::styled()
 
 /// End-to-end encrypted messages and documents for government offices
 #[derive(Parser, Debug)]
-#[command(name = "amanat", version, styles = STYLES, max_term_width = 100, after_help = examples::TOP)]
+#[command(name = "amanat", version, styles = STYLES, max_term_width = 110, after_help = examples::TOP)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -32,10 +32,10 @@ pub(crate) struct Cli {
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Everywhere {
     /// The folder of your profile [default: amanat in the platform's data directory]
-    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, display_order = 900, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) profile: Option<PathBuf>,
     /// Print one JSON object a line on stdout, and nothing else
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 901)]
     pub(crate) json: bool,
 }
 

@@ -3,6 +3,7 @@
 mod child;
 mod document;
 mod hands;
+mod latencies;
 mod machine;
 mod pairs;
 mod process;
@@ -30,6 +31,11 @@ pub(crate) async fn run(context: &Context, what: BenchCommand) -> Outcome {
 /// What is said once before a benchmark begins.
 fn introduce(context: &Context, dir: &Path, what: &str) {
     context.screen.note(format!("{what}\n{}", machine::describe(dir)));
+    if machine::is_busy() {
+        context
+            .screen
+            .note("Other programs keep this machine busy: its figures, the disk's above all, are not its own.");
+    }
     if cfg!(debug_assertions) {
         context.screen.note("This is a debug build: its figures mean nothing. Use cargo run --release.");
     }

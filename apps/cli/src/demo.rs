@@ -16,7 +16,6 @@ use amanat_identity::Tier;
 
 use crate::{
     context::Context,
-    disk,
     office::{Office, Staff},
     problem::Outcome,
     scratch::Scratch,
@@ -27,16 +26,14 @@ use tale::Tale;
 const DOMAIN: &str = "cabinet.example";
 
 /// The three people, invented for this demonstration.
-const SECRETARY: Staff = Staff {
-    handle: "secretary",
-    name: "Farida Rahman",
-    post: "Cabinet Secretary",
-    clearance: Tier::Secret,
-};
+const SECRETARY: Staff =
+    Staff { handle: "secretary", name: "Farida Rahman", post: "Cabinet Secretary", clearance: Tier::Secret };
 const DEPUTY: Staff =
     Staff { handle: "deputy", name: "Imran Yousaf", post: "Deputy Secretary", clearance: Tier::Confidential };
 const OFFICER: Staff =
-    Staff { handle: "section.officer", name: "سعدیہ ملک", post: "Section Officer", clearance: Tier::Restricted };
+    Staff {
+        handle: "section.officer", name: "سعدیہ ملک", post: "Section Officer", clearance: Tier::Restricted
+    };
 
 /// The three at their machines.
 struct Cast {
@@ -44,7 +41,6 @@ struct Cast {
     deputy: Player,
     officer: Player,
 }
-
 
 /// Runs it; `keep`: in this new folder, which stays.
 pub(crate) async fn run(context: &Context, keep: Option<PathBuf>) -> Outcome {
@@ -55,7 +51,6 @@ pub(crate) async fn run(context: &Context, keep: Option<PathBuf>) -> Outcome {
     };
     let mut tale = Tale::new(context.screen, scratch.path(), scratch.is_kept());
     let office = Office::new(scratch.path(), DOMAIN)?;
-    let speed = disk::sync_speed(scratch.path())?;
     let relay = founding::run(&mut tale, &office).await?;
     let told = tell(context, &mut tale, &office).await;
     let stats = relay.stats();
@@ -64,7 +59,6 @@ pub(crate) async fn run(context: &Context, keep: Option<PathBuf>) -> Outcome {
     tale.check("the relay stopped cleanly, everything synced", clean, None)?;
     tale.figure("entries that the relay ordered and stored", stats.appended as f64, "");
     tale.figure("syncs of the relay's store", stats.syncs as f64, "");
-    tale.figure("one fdatasync of this disk, p50", speed.p50_ms, "ms");
     tale.figure("the whole demonstration", begun.elapsed().as_secs_f64(), "s");
     tale.end()?;
     if scratch.is_kept() {

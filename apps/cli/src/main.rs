@@ -79,7 +79,8 @@ fn usage(error: &clap::Error) -> ExitCode {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
         let failed = first.strip_prefix("error: ").unwrap_or(first);
-        Screen::new(true).problem(&Problem::usage(failed, "amanat --help lists the commands; each has its own --help."));
+        Screen::new(true)
+            .problem(&Problem::usage(failed, "amanat --help lists the commands; each has its own --help."));
     } else if error.print().is_err() {
         return ExitCode::FAILURE;
     }

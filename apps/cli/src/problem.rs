@@ -46,7 +46,9 @@ impl Problem {
     pub(crate) fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => "Check the path; there is nothing by that name.".to_owned(),
-            io::ErrorKind::PermissionDenied => "Check who owns it and its mode: ls -ld on it and its folder.".to_owned(),
+            io::ErrorKind::PermissionDenied => {
+                "Check who owns it and its mode: ls -ld on it and its folder.".to_owned()
+            }
             io::ErrorKind::AlreadyExists => "Choose another name, or move the old file away first.".to_owned(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 "Free some space on that disk (df -h shows how much is left), then run the command again.".to_owned()
@@ -115,7 +117,12 @@ fn plain_io(error: &io::Error) -> String {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        Self { code: failure.code.name(), failed: sentence(&failure.failed), advice: sentence(&failure.advice), status: 1 }
+        Self {
+            code: failure.code.name(),
+            failed: sentence(&failure.failed),
+            advice: sentence(&failure.advice),
+            status: 1,
+        }
     }
 }
 

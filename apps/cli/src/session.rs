@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use amanat_client::{
-    Command, Engine, Event, Events, FailureCode, Options, Reply,
+    Command, Engine, Event, Events, Failure, FailureCode, Options, Reply,
     api::{LinkState, Overview},
     profile,
 };
@@ -14,12 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     context::{Context, Interrupt},
-    output::{
-        Screen,
-        json::event::EventLine,
-        progress::Bars,
-        say,
-    },
+    output::{Screen, json::event::EventLine, progress::Bars, say},
     problem::{Outcome, Problem},
     secrets::{self, Purpose},
 };
@@ -60,12 +55,7 @@ impl Session {
     }
 
     /// As [`open`](Self::open), with a passphrase that is known.
-    pub(crate) async fn start(
-        context: &Context,
-        dir: &std::path::Path,
-        passphrase: &str,
-        link: Link,
-    ) -> Outcome<Self> {
+    pub(crate) async fn start(context: &Context, dir: &std::path::Path, passphrase: &str, link: Link) -> Outcome<Self> {
         let opened = profile::open(dir, passphrase, &WorkPolicy::STANDARD)?;
         context.interrupt.check()?;
         let options = Options { connect: link == Link::Dial, ..Options::default() };
@@ -125,18 +115,21 @@ impl Session {
         }
     }
 
-    /// Waits until the relay has answered once, or evidently does not.
-    pub(crate) async fn settle(&mut self) -> Outcome {
+    /// Waits until the relay has answered once, or evidently does not; then gives the reason.
+    pub(crate) async fn settle(&mut self) -> Outcome<Option<Failure>> {
+        let mut down = None;
         let deadline = Instant::now() + FIRST_WORD;
         while !self.settled {
             match self.event_before(deadline, &mut Bars::default()).await? {
-                Some(Event::Link(LinkState::Up(_) | LinkState::CaughtUp | LinkState::Down { .. })) | None => {
+                Some(Event::Link(LinkState::Down { failure, .. })) => {
+                    down = Some(failure);
                     self.settled = true;
                 }
+                Some(Event::Link(LinkState::Up(_) | LinkState::CaughtUp)) | None => self.settled = true,
                 Some(_) => (),
             }
         }
-        Ok(())
+        Ok(down)
     }
 
     /// Where this command prints.

@@ -17,6 +17,8 @@ pub(crate) fn run(dir: &Path) -> Result<(), Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("amanat-relay")
+        // Reads of the store, some tens of microseconds each; more threads would only wait for each other.
+        .max_blocking_threads(32)
         .build()
         .map_err(|error| Problem::new(&error, "raise the limit of processes (ulimit -u)"))?;
     runtime.block_on(serve(config, dir))

@@ -216,7 +216,7 @@ pub enum LinkState {
     Down {
         /// Why.
         failure: Failure,
-        /// Until the next try.
+        /// Until the next try; `MAX` where there is none until the engine is started again.
         retry_in: std::time::Duration,
     },
 }

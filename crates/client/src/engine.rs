@@ -104,6 +104,8 @@ impl Engine {
                     }
                 }
             });
+        } else if options.connect {
+            core.say_no_relay();
         }
         let spawned = std::thread::Builder::new().name("engine".into()).spawn(move || {
             runtime.block_on(run(core, queue, stopping));

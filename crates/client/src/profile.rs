@@ -1,4 +1,4 @@
-//! Profiles (protocol-spec/07-delivery, section 11): a folder that is one device of one person.
+//! Profiles (protocol-spec/07-delivery, section 12): a folder that is one device of one person.
 //!
 //! ```text
 //! DIR/key      the vault's key under the passphrase (Argon2id), mode 0600

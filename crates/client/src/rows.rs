@@ -1,4 +1,4 @@
-//! Rows of the vault (protocol-spec/07-delivery, section 11): what each scope holds, in the codec of chapter 02.
+//! Rows of the vault (protocol-spec/07-delivery, section 12): what each scope holds, in the codec of chapter 02.
 
 use amanat_primitives::{
     ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, StatementId, Timestamp, UnitId,

@@ -1,4 +1,4 @@
-//! The session with the relay (protocol-spec/07-delivery, section 13): dials, says hello, and then carries
+//! The session with the relay (protocol-spec/07-delivery, section 12): dials, says hello, and then carries
 //! requests and answers until the link ends; dials again with backoff and jitter for as long as the engine runs.
 //!
 //! [`Calls`] is the way to ask: from the engine, which must not wait ([`Calls::start`]), and from transfers, which do

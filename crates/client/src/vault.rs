@@ -1,4 +1,4 @@
-//! The vault (protocol-spec/07-delivery, section 11): sealed rows on disk, changed one whole batch at a time.
+//! The vault (protocol-spec/07-delivery, section 12): sealed rows on disk, changed one whole batch at a time.
 //!
 //! A row lives in a [`Scope`] (one conversation's messages, the outbox, ...) under a key. On disk its name is two
 //! keyed hashes, of the scope and of scope and key, so that the rows of a scope can be found together and neither

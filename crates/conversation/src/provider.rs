@@ -173,3 +173,26 @@ impl Signer for LeafSigner<'_> {
         SignatureScheme::ED25519
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // [CONV-01]
+    #[test]
+    fn one_suite_and_no_other() {
+        let supported = |number: u16| Ciphersuite::try_from(number).map(|suite| Crypto::default().supports(suite));
+        for number in (0..=0xff).chain(0xf000..=0xffff) {
+            let verdict = supported(number);
+            assert_eq!(matches!(verdict, Ok(Ok(()))), number == 0x4d, "{number:#x}");
+        }
+        assert_eq!(Crypto::default().supported_ciphersuites(), [SUITE]);
+    }
+
+    #[test]
+    fn no_randomness_is_made_up() {
+        let mut records = Records::default();
+        assert!(Provider::of_group(&mut records, None).rand().random_vec(1).is_err());
+        assert!(Provider::of_group(&mut records, None).rand().random_array::<4>().is_err());
+    }
+}

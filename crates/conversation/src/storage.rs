@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 
 use openmls_traits::storage::{CURRENT_VERSION as V, StorageProvider, traits};
 use serde::{Serialize, de::DeserializeOwned};
+use zeroize::Zeroizing;
 
 use crate::records::Records;
 
@@ -65,7 +66,10 @@ impl<'a> Storage<'a> {
             Scope::Group => &self.group,
             Scope::Device => &self.device,
         };
-        let done = records.as_ref().ok_or(StorageError::NotOurs).and_then(|records| f(&mut records.borrow_mut()));
+        self.noted(records.as_ref().ok_or(StorageError::NotOurs).and_then(|records| f(&mut records.borrow_mut())))
+    }
+
+    fn noted<T>(&self, done: Done<T>) -> Done<T> {
         if let Err(fault) = &done {
             self.fault.set(self.fault.get().or(Some(*fault)));
         }
@@ -104,14 +108,53 @@ impl<'a> Storage<'a> {
         })
     }
 
-    fn write<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Done<()> {
-        self.put(key.into(), to_postcard(value)?)
+    /// Writes one of OpenMLS's records of the conversation, in parts, of which only those that changed are written.
+    fn put_parts(&self, key: &[u8], value: &[u8]) -> Done<()> {
+        self.with(Scope::Group, |records| {
+            #[cfg(test)]
+            fail_if_injected()?;
+            let count = value.len().div_ceil(PART).max(1);
+            for index in 0..count {
+                let part = value.get(index * PART..).unwrap_or_default();
+                records.put(part_key(key, index)?, part.get(..PART).unwrap_or(part).to_vec());
+            }
+            delete_parts(records, key, count)
+        })
     }
-    fn read<T: DeserializeOwned>(&self, key: &str) -> Done<Option<T>> {
-        self.read_in(Scope::Group, key.as_bytes())
+    fn delete_parts(&self, key: &[u8]) -> Done<()> {
+        self.with(Scope::Group, |records| {
+            #[cfg(test)]
+            fail_if_injected()?;
+            delete_parts(records, key, 0)
+        })
     }
-    fn read_in<T: DeserializeOwned>(&self, scope: Scope, key: &[u8]) -> Done<Option<T>> {
-        self.with(scope, |records| records.get(key).map(from_postcard).transpose())
+    fn get_parts(&self, key: &[u8]) -> Done<Option<Zeroizing<Vec<u8>>>> {
+        self.with(Scope::Group, |records| {
+            let mut value: Option<Zeroizing<Vec<u8>>> = None;
+            for index in 0.. {
+                let Some(part) = records.get(&part_key(key, index)?) else { break };
+                let value = value.get_or_insert_default();
+                if value.capacity() - value.len() < part.len() {
+                    // A vector that grows by itself leaves a copy of secrets behind.
+                    let mut larger = Zeroizing::new(Vec::with_capacity((value.len() + PART) * 4));
+                    larger.extend_from_slice(value);
+                    *value = larger;
+                }
+                value.extend_from_slice(part);
+            }
+            Ok(value)
+        })
+    }
+
+    fn write<T: Serialize + ?Sized>(&self, key: &[u8], value: &T) -> Done<()> {
+        self.put_parts(key, &Zeroizing::new(to_postcard(value)?))
+    }
+    fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Done<Option<T>> {
+        let read = self.get_parts(key)?.map(|value| from_postcard(&value)).transpose();
+        self.noted(read)
+    }
+    fn read_device<T: DeserializeOwned>(&self, key: &[u8]) -> Done<Option<T>> {
+        self.with(Scope::Device, |records| records.get(key).map(from_postcard).transpose())
     }
 }
 
@@ -139,6 +182,25 @@ fn fail_if_injected() -> Done<()> {
     }
 }
 
+/// Bytes of one part of a record. OpenMLS keeps the members of past epochs in the same record as the message keys: of
+/// a hundred devices several hundred KiB, of which a message changes the last two.
+const PART: usize = 4096;
+
+fn part_key(key: &[u8], index: usize) -> Done<Vec<u8>> {
+    let index = u16::try_from(index).map_err(|_| StorageError::Record)?;
+    Ok([key, b"/", &index.to_be_bytes()].concat())
+}
+fn delete_parts(records: &mut Records, key: &[u8], from: usize) -> Done<()> {
+    for index in from.. {
+        let part = part_key(key, index)?;
+        if records.get(&part).is_none() {
+            break;
+        }
+        records.delete(&part);
+    }
+    Ok(())
+}
+
 fn to_postcard<T: Serialize + ?Sized>(value: &T) -> Done<Vec<u8>> {
     postcard::to_allocvec(value).map_err(|_| StorageError::Record)
 }
@@ -156,13 +218,13 @@ fn epoch_key(epoch: &impl Serialize, leaf: u32) -> Done<Vec<u8>> {
 macro_rules! group_record {
     ($key:literal, $kind:ident: $write:ident, $read:ident, $delete:ident) => {
         fn $write<G: traits::GroupId<V>, T: traits::$kind<V>>(&self, _: &G, value: &T) -> Done<()> {
-            self.write($key, value)
+            self.write($key.as_bytes(), value)
         }
         fn $read<G: traits::GroupId<V>, T: traits::$kind<V>>(&self, _: &G) -> Done<Option<T>> {
-            self.read($key)
+            self.read($key.as_bytes())
         }
         fn $delete<G: traits::GroupId<V>>(&self, _: &G) -> Done<()> {
-            self.delete($key.as_bytes())
+            self.delete_parts($key.as_bytes())
         }
     };
 }
@@ -183,13 +245,13 @@ impl StorageProvider<V> for Storage<'_> {
         delete_group_epoch_secrets);
 
     fn write_group_state<T: traits::GroupState<V>, G: traits::GroupId<V>>(&self, _: &G, value: &T) -> Done<()> {
-        self.write("state", value)
+        self.write(b"state", value)
     }
     fn group_state<T: traits::GroupState<V>, G: traits::GroupId<V>>(&self, _: &G) -> Done<Option<T>> {
-        self.read("state")
+        self.read(b"state")
     }
     fn delete_group_state<G: traits::GroupId<V>>(&self, _: &G) -> Done<()> {
-        self.delete(b"state")
+        self.delete_parts(b"state")
     }
 
     fn write_mls_join_config<G: traits::GroupId<V>, T: traits::MlsGroupJoinConfig<V>>(
@@ -197,14 +259,15 @@ impl StorageProvider<V> for Storage<'_> {
         _: &G,
         value: &T,
     ) -> Done<()> {
-        self.put(b"config".to_vec(), serde_json::to_vec(value).map_err(|_| StorageError::Record)?)
+        self.put_parts(b"config", &serde_json::to_vec(value).map_err(|_| StorageError::Record)?)
     }
     fn mls_group_join_config<G: traits::GroupId<V>, T: traits::MlsGroupJoinConfig<V>>(&self, _: &G) -> Done<Option<T>> {
-        let read = |json: &[u8]| serde_json::from_slice(json).map_err(|_| StorageError::Record);
-        self.with(Scope::Group, |records| records.get(b"config").map(read).transpose())
+        let read = |json: Zeroizing<Vec<u8>>| serde_json::from_slice(&json).map_err(|_| StorageError::Record);
+        let value = self.get_parts(b"config")?.map(read).transpose();
+        self.noted(value)
     }
     fn delete_group_config<G: traits::GroupId<V>>(&self, _: &G) -> Done<()> {
-        self.delete(b"config")
+        self.delete_parts(b"config")
     }
 
     fn write_encryption_epoch_key_pairs<G: traits::GroupId<V>, E: traits::EpochKey<V>, K: traits::HpkeKeyPair<V>>(
@@ -214,7 +277,7 @@ impl StorageProvider<V> for Storage<'_> {
         leaf: u32,
         pairs: &[K],
     ) -> Done<()> {
-        self.put(epoch_key(epoch, leaf)?, to_postcard(pairs)?)
+        self.write(&epoch_key(epoch, leaf)?, pairs)
     }
     fn encryption_epoch_key_pairs<G: traits::GroupId<V>, E: traits::EpochKey<V>, K: traits::HpkeKeyPair<V>>(
         &self,
@@ -222,7 +285,7 @@ impl StorageProvider<V> for Storage<'_> {
         epoch: &E,
         leaf: u32,
     ) -> Done<Vec<K>> {
-        Ok(self.read_in(Scope::Group, &epoch_key(epoch, leaf)?)?.unwrap_or_default())
+        Ok(self.read(&epoch_key(epoch, leaf)?)?.unwrap_or_default())
     }
     fn delete_encryption_epoch_key_pairs<G: traits::GroupId<V>, E: traits::EpochKey<V>>(
         &self,
@@ -230,7 +293,7 @@ impl StorageProvider<V> for Storage<'_> {
         epoch: &E,
         leaf: u32,
     ) -> Done<()> {
-        self.delete(&epoch_key(epoch, leaf)?)
+        self.delete_parts(&epoch_key(epoch, leaf)?)
     }
 
     fn write_encryption_key_pair<E: traits::EncryptionKey<V>, K: traits::HpkeKeyPair<V>>(
@@ -238,16 +301,16 @@ impl StorageProvider<V> for Storage<'_> {
         public: &E,
         pair: &K,
     ) -> Done<()> {
-        self.put(key_with(LEAF_KEY, public)?, to_postcard(pair)?)
+        self.write(&key_with(LEAF_KEY, public)?, pair)
     }
     fn encryption_key_pair<K: traits::HpkeKeyPair<V>, E: traits::EncryptionKey<V>>(
         &self,
         public: &E,
     ) -> Done<Option<K>> {
-        self.read_in(Scope::Group, &key_with(LEAF_KEY, public)?)
+        self.read(&key_with(LEAF_KEY, public)?)
     }
     fn delete_encryption_key_pair<E: traits::EncryptionKey<V>>(&self, public: &E) -> Done<()> {
-        self.delete(&key_with(LEAF_KEY, public)?)
+        self.delete_parts(&key_with(LEAF_KEY, public)?)
     }
 
     // The device's scope.
@@ -256,7 +319,7 @@ impl StorageProvider<V> for Storage<'_> {
         self.put_in(Scope::Device, key_with(KEY_PACKAGE, id)?, to_postcard(value)?)
     }
     fn key_package<R: traits::HashReference<V>, K: traits::KeyPackage<V>>(&self, id: &R) -> Done<Option<K>> {
-        self.read_in(Scope::Device, &key_with(KEY_PACKAGE, id)?)
+        self.read_device(&key_with(KEY_PACKAGE, id)?)
     }
     fn delete_key_package<R: traits::HashReference<V>>(&self, id: &R) -> Done<()> {
         self.delete_in(Scope::Device, &key_with(KEY_PACKAGE, id)?)

@@ -173,6 +173,11 @@ impl Invitation {
         in_time(&grant, now)?;
         let relays = self.relays.iter().map(|relay| VerifiedRelay::open(relay, &checker, &authority));
         let relays = relays.collect::<Result<Vec<_>, _>>()?;
+        // [ID-28] What was altered is refused. A statement that is only of no use here does not keep a person out.
+        match self.status.as_ref().map(|status| status.verify(&authority, now)) {
+            None | Some(Ok(_) | Err(ChainError::Expired { .. } | ChainError::NeedsNewer { .. })) => {}
+            Some(Err(error)) => return Err(error),
+        }
         Ok(Checked { authority, officer, grant, relays })
     }
 
@@ -346,7 +351,7 @@ impl OpenedInvitation {
         &self.relay_certificates
     }
 
-    /// The status statement that came with it, unchecked.
+    /// The status statement that came with it: the authority's, but perhaps out of time.
     #[must_use]
     pub fn status(&self) -> Option<&SignedStatus> {
         self.status.as_ref()

@@ -6,7 +6,6 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::PermissionsExt as _,
     path::Path,
-    time::Duration,
 };
 
 use amanat_net::address::permitted;
@@ -15,7 +14,7 @@ use amanat_primitives::Timestamp;
 use crate::{
     config::Config,
     folder::{self, FolderError},
-    service::{Credentials, StartError, credentials},
+    service::{CERTIFICATE_SOON, Credentials, StartError, credentials},
 };
 
 /// How a thing was found.
@@ -60,9 +59,6 @@ impl Finding {
     }
 }
 
-/// From when on a certificate's end is remarked on.
-const SOON: Duration = Duration::from_secs(30 * 24 * 3600);
-
 /// Checks the folder `dir` at `now`.
 #[must_use]
 pub fn check(dir: &Path, now: Timestamp) -> Vec<Finding> {
@@ -103,7 +99,7 @@ pub fn check(dir: &Path, now: Timestamp) -> Vec<Finding> {
 fn certificate(config: &Config, credentials: &Credentials, now: Timestamp, findings: &mut Vec<Finding>) {
     let relay = &credentials.relay;
     let days = relay.valid_until().since(now).as_secs() / 86_400;
-    if relay.valid_until() < now.after(SOON) {
+    if relay.valid_until() < now.after(CERTIFICATE_SOON) {
         let advice = "have relay.card certified again: amanat relay certify relay.card --authority A --out relay.cert";
         findings.push(Finding::remark("certificate", format!("ends in {days} days"), advice));
     } else {

@@ -32,7 +32,7 @@ use crate::{
 pub(crate) type Alive = mpsc::Sender<()>;
 
 /// A last answer and a goodbye may take so long; then the link is dropped.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const LAST_WORDS: Duration = Duration::from_secs(4);
 /// The longest that a device which sends too many bytes is made to wait at a time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -61,7 +61,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, incoming: Incoming, half_open: Ha
             shared.counters.dropped_half_open();
             return;
         }
-        () = shared.closing() => Err(Some(Refusal::ShuttingDown)),
+        // Without a word: whoever it is has not spoken yet, or is not known yet.
+        () = shared.closing() => return,
     };
     match greeted {
         Ok(greeted) => match half_open.complete() {

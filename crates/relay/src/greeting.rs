@@ -17,7 +17,7 @@ use crate::{
     directory,
     hello::{self, Claim},
     session::Session,
-    shared::Shared,
+    shared::{Shared, Unusual},
     translate,
 };
 
@@ -80,7 +80,9 @@ async fn require_redeemed(
     match redeemed {
         Redeemed::New | Redeemed::Same { .. } => Ok(()),
         Redeemed::Used { .. } => {
-            tracing::warn!("a device shows a receipt for a grant that another device redeemed");
+            if shared.warn_due(Unusual::ForeignReceipt) {
+                tracing::warn!("a device shows a receipt for a grant that another device redeemed");
+            }
             Err(Refusal::Identity)
         }
     }
@@ -125,7 +127,9 @@ async fn enrol(shared: &Shared, enrolment: &VerifiedEnrolment, now: Timestamp) -
             Ok(device_greeted(&device, Some(receipt_bytes(&chain.receipt)?)))
         }
         Redeemed::Used { device: first, .. } => {
-            tracing::warn!("a grant was presented again by another device; its first device is told");
+            if shared.warn_due(Unusual::GrantReused) {
+                tracing::warn!("a grant was presented again by another device; its first device is told");
+            }
             if shared.notice_due(enrolment.grant(), Instant::now()) {
                 let body = translate::grant_reused(device.id(), now);
                 let part = DirectPart { device: first, kind: translate::GRANT_REUSED, body, with_shared: false };

@@ -1,9 +1,9 @@
 //! Relay (protocol-spec/07-delivery): accepts, orders, keeps and delivers what it cannot read.
 //!
-//! [`Relay::start`] runs one within a process; `amanat-relay` is that and a command line. A link begins in [`connection`]
-//! (one small task that reads, one that writes), is judged by the pure [`session`], greeted by [`greeting`], and served
-//! by [`requests`]; what becomes durable goes through [`push`] to the [`outbox`] of every link that may have it. Who is
-//! connected stands in [`live`]; who may begin, and how fast, in [`admission`] and [`rate`].
+//! [`Relay::start`] runs one within a process; `amanat-relay` is that and a command line. A link begins in `connection`
+//! (one small task that reads, one that writes), is judged by the pure `session`, greeted by `greeting`, and served
+//! by `requests`; what becomes durable goes through `push` to the `outbox` of every link that may have it. Who is
+//! connected stands in `live`; who may begin, and how fast, in `admission` and `rate`.
 //!
 //! Invariants: an answer or push happens only after the batch that it rests on is on disk; nothing is sent on a link,
 //! and none displaced, before its hello has verified; every queue has a bound; an idle link holds no buffer; the relay

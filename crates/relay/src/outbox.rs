@@ -23,7 +23,7 @@ pub(crate) const PUSHES: usize = 512;
 /// Bytes of pushes that may wait on one link; a single push may be larger when none waits.
 pub(crate) const PUSH_BYTES: usize = 512 * 1024;
 /// Bytes that the open requests of one link and their answers may hold; a single request may be larger when none is open.
-pub(crate) const OPEN_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const OPEN_BYTES: usize = 4 * limits::MESSAGE;
 /// Bytes handed to the writer at a time.
 const BATCH_BYTES: usize = 256 * 1024;
 
@@ -307,7 +307,7 @@ impl Outbox {
     }
 }
 
-/// An open request: answered exactly once, also when its handler is dropped.
+/// An open request: answered exactly once, also when its handler is dropped. [WIRE-06]
 pub(crate) struct Ticket {
     outbox: Arc<Outbox>,
     number: u32,

@@ -23,7 +23,12 @@ use amanat_wire::{
 
 pub(crate) use documents::Lane;
 
-use crate::{outbox::Ticket, rate::Meter, shared::Shared, translate::Unfit};
+use crate::{
+    outbox::Ticket,
+    rate::Meter,
+    shared::{Shared, Unusual},
+    translate::Unfit,
+};
 
 /// Who asks: a verified device or officer, for as long as its link lasts.
 pub(crate) struct Asker {
@@ -39,6 +44,8 @@ pub(crate) enum NotDone {
     Refused(Refusal),
     /// Refused by the store.
     Store(StoreError),
+    /// There is no room for a document.
+    NoRoom,
     /// Something stored does not fit the wire.
     Unfit,
 }
@@ -74,6 +81,12 @@ impl Asker {
             Ok(answer) => answer,
             Err(NotDone::Refused(refusal)) => Answer::Refused(refusal),
             Err(NotDone::Store(error)) => self.shared.refusal(error),
+            Err(NotDone::NoRoom) => {
+                if self.shared.warn_due(Unusual::DocumentFull) {
+                    tracing::warn!("a document is refused for want of room");
+                }
+                Answer::Refused(Refusal::Full)
+            }
             Err(NotDone::Unfit) => {
                 tracing::error!("something stored does not fit the wire");
                 Answer::Refused(Refusal::Failed)

@@ -33,9 +33,11 @@ use crate::{
 };
 
 /// Open requests are answered and queues emptied for so long at a shutdown.
-const DRAIN: Duration = Duration::from_secs(7);
+const DRAIN: Duration = Duration::from_secs(5);
 /// Between two looks at the store's health and two status files.
 const WATCH_EVERY: Duration = Duration::from_secs(10);
+/// From when on a certificate's end is remarked on.
+pub(crate) const CERTIFICATE_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Between two sweeps, and between two steps of one.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const SWEEP_STEP: Duration = Duration::from_millis(50);
@@ -162,6 +164,9 @@ impl Relay {
     /// [`StartError`].
     pub async fn start_with_clock(config: Config, dir: &Path, clock: Clock) -> Result<Running, StartError> {
         let Credentials { keys, authority, relay, certificate } = credentials(&config, dir, clock())?;
+        if relay.valid_until() < clock().after(CERTIFICATE_SOON) {
+            tracing::warn!("the relay's certificate ends within 30 days: have relay.card certified again");
+        }
         let tls = folder::tls_key(&keys)?;
         let feed = Arc::new(Feed::default());
         let (store, blobs) = storage::open(&config, dir, &keys, Arc::clone(&feed)).await?;
@@ -188,6 +193,7 @@ impl Relay {
             phase: watch::Sender::new(Phase::Open),
             appends: Arc::new(Semaphore::new(storage::APPENDS)),
             notices: Mutex::new(HashMap::new()),
+            warned: Mutex::default(),
         });
         let (alive, drained) = mpsc::channel(1);
         let mut tasks: Vec<JoinHandle<()>> = Vec::new();

@@ -49,6 +49,22 @@ const NOTICES: usize = 1024;
 /// One notice of a grant's reuse in this time.
 const NOTICE_EVERY: Duration = Duration::from_secs(3600);
 
+/// A warning that others can bring about is logged once in this time.
+const WARN_EVERY: Duration = Duration::from_secs(60);
+
+/// Unusual things that others can bring about as often as they like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unusual {
+    /// A quota is used up, or the disk is nearly full.
+    Full,
+    /// A document finds no room.
+    DocumentFull,
+    /// A grant was presented by a second device.
+    GrantReused,
+    /// A receipt of this relay for a certificate that it did not take.
+    ForeignReceipt,
+}
+
 /// What all tasks share.
 pub(crate) struct Shared {
     pub(crate) authority: Authority,
@@ -68,6 +84,7 @@ pub(crate) struct Shared {
     /// One permit for each append under way.
     pub(crate) appends: Arc<Semaphore>,
     pub(crate) notices: Mutex<HashMap<StatementId, Instant>>,
+    pub(crate) warned: Mutex<Vec<(Unusual, Instant)>>,
 }
 
 impl Shared {
@@ -109,7 +126,9 @@ impl Shared {
             StoreError::UnknownConversation => Refusal::Unknown,
             StoreError::UnknownCommit | StoreError::Invalid => Refusal::Malformed,
             StoreError::Full(quota) => {
-                tracing::warn!(%quota, "refused for want of room");
+                if self.warn_due(Unusual::Full) {
+                    tracing::warn!(%quota, "refused for want of room");
+                }
                 Refusal::Full
             }
             StoreError::Unknown => Refusal::Failed,
@@ -150,6 +169,23 @@ impl Shared {
         true
     }
 
+    /// Whether to log a warning: nobody outside may fill the log.
+    pub(crate) fn warn_due(&self, unusual: Unusual) -> bool {
+        let now = Instant::now();
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        match warned.iter_mut().find(|(what, _)| *what == unusual) {
+            Some((_, last)) if now.saturating_duration_since(*last) < WARN_EVERY => false,
+            Some((_, last)) => {
+                *last = now;
+                true
+            }
+            None => {
+                warned.push((unusual, now));
+                true
+            }
+        }
+    }
+
     /// Figures.
     pub(crate) fn stats(&self) -> Stats {
         let (links, half_open) = self.admission.count();
@@ -157,6 +193,7 @@ impl Shared {
         Stats {
             connections: links as u64,
             half_open: half_open as u64,
+            appended: store.entries,
             syncs: store.syncs,
             last_sync_micros: store.last_sync_micros,
             resident_kib: resident_kib(),

@@ -112,8 +112,6 @@ counters!(
     requests,
     /// A request came too fast.
     too_fast,
-    /// An entry was appended.
-    appended,
     /// Something was pushed.
     pushed,
     /// A push was left out.
@@ -127,11 +125,11 @@ mod tests {
     #[test]
     fn counts_stand_in_the_text() {
         let counters = Counters::default();
-        counters.appended();
-        counters.appended();
+        counters.pushed();
+        counters.pushed();
         let stats = Stats { resident_kib: resident_kib(), ..counters.read() };
-        assert_eq!(stats.appended, 2);
+        assert_eq!(stats.pushed, 2);
         assert!(stats.resident_kib > 0);
-        assert!(stats.to_prometheus().contains("\namanat_relay_appended_total 2\n"));
+        assert!(stats.to_prometheus().contains("\namanat_relay_pushed_total 2\n"));
     }
 }

@@ -22,8 +22,8 @@ pub(crate) const APPENDS: usize = 4096;
 const SWEEP_BUDGET: usize = 2000;
 /// Documents that one sweep removes.
 const SWEEP_DOCUMENTS: usize = 200;
-/// A last sync may take so long.
-const CLOSE: Duration = Duration::from_secs(3);
+/// The last syncs may take so long.
+const CLOSE: Duration = Duration::from_secs(4);
 
 /// Opens both below the relay's folder.
 pub(crate) async fn open(
@@ -34,6 +34,7 @@ pub(crate) async fn open(
 ) -> Result<(Store, Blobs), StartError> {
     let path = dir.join(&config.data);
     let signing = SigningKey::from_seed(&keys.signing().to_seed());
+    // [DELIV-59]
     let limits = Limits {
         conversation_bytes: u64::from(config.quotas.conversation_mib) << 20,
         free_floor: u64::from(config.quotas.free_disk_mib) << 20,
@@ -128,14 +129,16 @@ pub(crate) async fn sweep(shared: &Arc<Shared>, pause: Duration) {
 
 /// Syncs and lets go of the folder. Says whether it worked in time.
 pub(crate) async fn close(shared: &Arc<Shared>) -> bool {
-    let flushed = tokio::time::timeout(CLOSE, shared.store.flush()).await;
-    let flushed = matches!(flushed, Ok(Ok(())));
     let closing = Arc::clone(shared);
-    let closed = tokio::task::spawn_blocking(move || {
-        closing.store.close();
-        closing.blobs.flush().is_ok()
-    });
-    flushed && matches!(tokio::time::timeout(CLOSE, closed).await, Ok(Ok(true)))
+    let work = async move {
+        let flushed = closing.store.flush().await.is_ok();
+        let closed = tokio::task::spawn_blocking(move || {
+            closing.store.close();
+            closing.blobs.flush().is_ok()
+        });
+        flushed && matches!(closed.await, Ok(true))
+    };
+    tokio::time::timeout(CLOSE, work).await.unwrap_or(false)
 }
 
 /// Bytes that may still be written to the disk under `path`.

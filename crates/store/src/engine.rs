@@ -5,6 +5,7 @@
 //! database file, through a handle of our own that is opened before sled writes anything, so that a write error which
 //! the kernel meets in the background is reported to us too.
 
+mod contained;
 pub(crate) mod folder;
 pub(crate) mod group;
 pub(crate) mod tx;
@@ -15,7 +16,6 @@ use std::{
     fs::File,
     io,
     ops::ControlFlow,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
         PoisonError, RwLock,
@@ -244,7 +244,7 @@ impl Engine {
     pub(crate) fn close(&self) {
         let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
         // sled's own threads finish here; a panic of theirs at this point changes nothing that was acknowledged.
-        drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
+        drop(contained::run(|| drop(db)));
         if self.check().is_ok() {
             let folder = self.folder.read().unwrap_or_else(PoisonError::into_inner);
             let synced = self.file.sync_all().and_then(|()| folder.as_ref().map_or(Ok(()), Folder::sync_watermark));
@@ -261,13 +261,12 @@ impl Engine {
         let _ = self.state.compare_exchange(WORKING, state, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// Runs sled code. Where sled meets damaged pages it often panics (`expect`, `unreachable!`); its state is behind
-    /// atomics and locks that do not poison, so the panic can be turned into an error here.
+    /// Runs sled code; a panic in it is taken for damage.
     fn read<T>(&self, action: impl FnOnce(&sled::Db) -> Result<T, Fault>) -> Result<T, Fault> {
         self.check()?;
         let guard = self.db.read().unwrap_or_else(PoisonError::into_inner);
         let db = guard.as_ref().ok_or(Fault::Closed)?;
-        catch_unwind(AssertUnwindSafe(|| action(db))).unwrap_or(Err(Fault::Damaged))
+        contained::run(|| action(db)).unwrap_or(Err(Fault::Damaged))
     }
 
     fn look_up(&self, db: &sled::Db, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
@@ -366,10 +365,8 @@ fn check_database(folder: &Folder, watermark: u64) -> Result<(), OpenError> {
 fn open_sled(folder: &Folder, cache_bytes: u64) -> Result<sled::Db, OpenError> {
     let deadline = Instant::now() + LET_GO;
     loop {
-        // sled reads its file with `unwrap` and `assert!` in many places: on a damaged one, opening may panic. It
-        // holds nothing of ours at that point, and what it opened is dropped by the unwinding.
         let opened =
-            catch_unwind(|| sled::Config::new().path(folder.dir()).cache_capacity(cache_bytes.max(1 << 20)).open());
+            contained::run(|| sled::Config::new().path(folder.dir()).cache_capacity(cache_bytes.max(1 << 20)).open());
         match opened {
             Ok(Ok(db)) => return Ok(db),
             // We hold the folder's lock, so sled's own can only be held by a dying handle of this process, whose

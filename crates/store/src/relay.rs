@@ -185,7 +185,8 @@ impl Store {
     }
 
     /// Appends a unit to its conversation's log. Returns when the entry, the roster change and the direct items are
-    /// durable; the same unit again returns the same answer and changes nothing.
+    /// durable; the same unit again returns the same answer and changes nothing. To drop the future does not take the
+    /// unit back.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -321,7 +322,8 @@ impl Store {
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
-        self.group.ask(job).await?.unwrap_or(Err(StoreError::Unknown))
+        // A writer that is gone has been closed, or has failed.
+        self.group.ask(job).await.unwrap_or_else(|fault| Err(self.engine.check().err().unwrap_or(fault).into()))
     }
 }
 

@@ -220,7 +220,7 @@ impl Table {
         batch.check()?;
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
         self.group.send_blocking(Job { batch, reply: Reply::Thread(reply) })?;
-        answer.recv().unwrap_or(Err(TableError::Closed))
+        answer.recv().unwrap_or_else(|_| Err(self.gone()))
     }
 
     /// Makes several batches durable, with one sync where they fit. Each is atomic; they are carried out in order.
@@ -237,7 +237,7 @@ impl Table {
         }
         let mut outcome = Ok(());
         for answer in answers {
-            outcome = outcome.and(answer.recv().unwrap_or(Err(TableError::Closed)));
+            outcome = outcome.and(answer.recv().unwrap_or_else(|_| Err(self.gone())));
         }
         outcome
     }
@@ -252,6 +252,11 @@ impl Table {
         let (reply, outcome) = oneshot::channel();
         self.group.send(Job { batch, reply: Reply::Task(reply) }).await?;
         Ok(outcome)
+    }
+
+    /// Why the writer has gone without an answer: it was closed, or has failed.
+    fn gone(&self) -> TableError {
+        self.engine.check().err().unwrap_or(Fault::Closed).into()
     }
 
     /// Whether the table still works.

@@ -18,6 +18,8 @@ mod directory;
 mod logs;
 #[path = "conformance/queues.rs"]
 mod queues;
+#[path = "conformance/random.rs"]
+mod random;
 #[path = "conformance/retention.rs"]
 mod retention;
 
@@ -41,6 +43,7 @@ engine!(
     [
         logs::positions_and_running_hash,
         logs::units_are_idempotent,
+        logs::ids_are_found_in_long_logs,
         logs::commits_compare_and_set,
         logs::messages_may_be_two_commits_behind,
         logs::the_roster_is_that_of_the_accepted_commit_plus_the_change,
@@ -69,5 +72,6 @@ engine!(
         retention::a_full_disk_refuses_growth_only,
         retention::a_damaged_entry_is_found,
         retention::one_process_at_a_time,
+        random::a_random_life_keeps_what_a_model_keeps,
     ]
 );

@@ -69,6 +69,7 @@ impl Writer {
     }
 }
 
+// [WIRE-01] By the limit, not by the length: so that there is one form.
 const fn prefix_len(max: usize) -> usize {
     match max {
         0..=0xff => 1,
@@ -152,6 +153,7 @@ pub trait Decode: Sized {
     }
 }
 
+// [WIRE-01]
 macro_rules! integers {
     ($($int:ty),*) => { $(
         impl Encode for $int {
@@ -453,6 +455,7 @@ macro_rules! choice {
             fn decode(r: &mut $crate::Reader<'_>) -> Result<Self, $crate::DecodeError> {
                 match <$int as $crate::Decode>::decode(r)? {
                     $($number => Ok(Self::$variant($crate::Decode::decode(r)?)),)*
+                    // [WIRE-04]
                     other => Err($crate::DecodeError::UnknownKind(u16::from(other))),
                 }
             }
@@ -487,6 +490,7 @@ macro_rules! code {
             fn decode(r: &mut $crate::Reader<'_>) -> Result<Self, $crate::DecodeError> {
                 match <u8 as $crate::Decode>::decode(r)? {
                     $($number => Ok(Self::$variant),)*
+                    // [WIRE-04]
                     other => Err($crate::DecodeError::UnknownKind(u16::from(other))),
                 }
             }
@@ -497,6 +501,7 @@ macro_rules! code {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relay::Refusal;
     use proptest::prelude::*;
 
     record!(
@@ -551,6 +556,38 @@ mod tests {
                 prop_assert_eq!(decoded.to_bytes(), other);
             }
         }
+    }
+
+    choice!(
+        /// For the tests.
+        enum Kinds: u8 {
+            /// One.
+            1 => One(u16),
+        }
+    );
+    #[test]
+    fn integers_and_lengths_are_big_endian_and_a_length_follows_its_limit() {
+        // [WIRE-01]
+        let sample = Sample {
+            number: 0x0102_0304,
+            short: Bytes::new(vec![5]).unwrap(),
+            long: Bytes::new(vec![6]).unwrap(),
+            text: Text::new("a").unwrap(),
+            items: List::new(vec![0x0708]).unwrap(),
+            perhaps: Some(true),
+        };
+        let bytes = [1, 2, 3, 4, 1, 5, 0, 0, 1, 6, 0, 1, b'a', 0, 1, 7, 8, 1, 1];
+        assert_eq!(sample.to_bytes(), bytes);
+        assert_eq!(Sample::from_bytes(&bytes), Ok(sample));
+    }
+
+    #[test]
+    fn unknown_numbers_are_refused() {
+        // [WIRE-04]
+        assert_eq!(Kinds::from_bytes(&[1, 0, 9]), Ok(Kinds::One(9)));
+        assert_eq!(Kinds::from_bytes(&[2, 0, 9]), Err(DecodeError::UnknownKind(2)));
+        assert_eq!(Refusal::from_bytes(&[16]), Ok(Refusal::OldStatement));
+        assert_eq!(Refusal::from_bytes(&[0]), Err(DecodeError::UnknownKind(0)));
     }
 
     #[test]

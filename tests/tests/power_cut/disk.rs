@@ -95,7 +95,7 @@ impl Bench {
             for line in output.lines() {
                 // A last line that the kill cut off is no line; the test harness's own lines are none either.
                 if let Some(line) = line.unwrap().strip_prefix("> ").and_then(|line| line.strip_suffix(" .")) {
-                    drop(started.try_send(()));
+                    let _ = started.try_send(());
                     lines.push(line.to_owned());
                 }
             }
@@ -127,15 +127,17 @@ fn shim() -> &'static Path {
     static SHIM: OnceLock<PathBuf> = OnceLock::new();
     SHIM.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("power-cut/shim.c");
-        // Its own name for each process: tests may run at the same time.
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("power-cut-{}.so", std::process::id()));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        // Built under a name of this process alone: tests may run at the same time.
+        let (new, target) = (folder.join(format!("power-cut-{}", std::process::id())), folder.join("power-cut.so"));
         let built = Command::new("cc")
             .args(["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
-            .args([&target, &source])
+            .args([&new, &source])
             .args(["-ldl", "-lpthread"])
             .status()
             .expect("a C compiler is installed");
         assert!(built.success(), "the shim does not build");
+        fs::rename(new, &target).unwrap();
         target
     })
 }

@@ -8,8 +8,9 @@ Examples:
   amanat sync                                        fetch what is new
   amanat read 3fa94c01                               read a conversation
 
-Passphrases are asked for. Scripts set AMANAT_PASSPHRASE, AMANAT_OFFICER_PASSPHRASE or AMANAT_ROOT_PASSPHRASE
-(each also as ..._FILE; the last two fall back to the first). Exit status: 0 done, 1 refused or failed, 2 usage.";
+Passphrases are asked for. Scripts set AMANAT_PASSPHRASE, AMANAT_OFFICER_PASSPHRASE or
+AMANAT_ROOT_PASSPHRASE, each also as ..._FILE; the last two fall back to the first.
+Exit status: 0 done, 1 refused or failed, 2 usage.";
 
 pub(crate) const DEMO: &str = "\
 Examples:
@@ -19,7 +20,7 @@ Examples:
 pub(crate) const AUTHORITY: &str = "\
 Examples:
   amanat authority init --domain cabinet.example --name \"Cabinet Division\" --out authority
-  amanat authority certify officer card --authority authority --root /media/usb/root.key --out officer.cert";
+  amanat authority certify officer card --authority A --root /media/root.key --out officer.cert";
 
 pub(crate) const AUTHORITY_INIT: &str = "\
 Examples:
@@ -31,7 +32,7 @@ officer's keys and certificate, one year) and the first status statement.";
 pub(crate) const AUTHORITY_CERTIFY: &str = "\
 Examples:
   amanat authority certify officer desk2/card --authority authority --out desk2/certificate
-  amanat authority certify auditor audit/card --authority authority --root /media/usb/root.key --out audit/certificate";
+  amanat authority certify auditor audit/card --authority A --root /media/root.key --out audit/certificate";
 
 pub(crate) const OFFICER: &str = "\
 Examples:
@@ -54,12 +55,12 @@ Examples:
 pub(crate) const RELAY_CERTIFY: &str = "\
 Examples:
   amanat relay certify relay/relay.card --authority authority --out relay/relay.cert
-  amanat relay certify relay/relay.card --authority authority --root /media/usb/root.key --out relay/relay.cert";
+  amanat relay certify relay/relay.card --authority A --root /media/root.key --out relay/relay.cert";
 
 pub(crate) const INVITE: &str = "\
 Examples:
-  amanat invite --authority authority --person secretary --name \"A. Khan\" --post Secretary --tier secret --out secretary.invitation
-  amanat invite --authority authority --person clerk --name \"B. Bano\" --post Clerk --tier restricted --out clerk.invitation --code
+  amanat invite --authority A --person secretary --name \"A. Khan\" --post Secretary --tier secret --out s.inv
+  amanat invite --authority A --person clerk --name \"B. Bano\" --post Clerk --tier official --out c.inv --code
 
 Hand the file over in person. It works once, for seven days. With --code the code is told apart from the file.";
 

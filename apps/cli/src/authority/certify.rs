@@ -90,13 +90,7 @@ impl Root {
     }
 
     /// Certifies a relay for two years, and remembers it in the authority's folder.
-    pub(crate) fn relay(
-        &self,
-        card: &Path,
-        out: &Path,
-        allow_public: bool,
-        now: Timestamp,
-    ) -> Outcome<VerifiedRelay> {
+    pub(crate) fn relay(&self, card: &Path, out: &Path, allow_public: bool, now: Timestamp) -> Outcome<VerifiedRelay> {
         files::must_be_new(out)?;
         let card: RelayCard = read(card, FileKind::RelayCard, "the card")?;
         let certificate = self

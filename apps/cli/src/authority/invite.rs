@@ -83,9 +83,9 @@ impl Desk {
     pub(crate) fn invite(&self, invitee: Invitee, with_code: bool, out: &Path, now: Timestamp) -> Outcome<Written> {
         files::must_be_new(out)?;
         let status = self.current_status(now)?;
-        let stale_status = status.as_ref().is_none_or(|status| {
-            status.verify(&self.authority, now).is_ok_and(|status| now > status.next_update())
-        });
+        let stale_status = status
+            .as_ref()
+            .is_none_or(|status| status.verify(&self.authority, now).is_ok_and(|status| now > status.next_update()));
         let relays: Vec<Statement> = self.relays.iter().take(RELAYS).map(|known| known.certificate.clone()).collect();
         let protection = if with_code { Protection::Code(&WorkPolicy::STANDARD) } else { Protection::Plain };
         let (invitation, code) = self

@@ -24,9 +24,8 @@ const LIMIT: u64 = 64 * 1024;
 /// Writes secret key bytes to a new file, closed with the passphrase. Takes about half a second.
 pub(crate) fn save(path: &Path, secret: &[u8], passphrase: &str) -> Outcome {
     files::must_be_new(path)?;
-    let sealed =
-        passphrase::lock(Label::KEY_FILE, passphrase.as_bytes(), &WorkPolicy::STANDARD, secret, &mut OsRng)
-            .map_err(|error| locked(path, error))?;
+    let sealed = passphrase::lock(Label::KEY_FILE, passphrase.as_bytes(), &WorkPolicy::STANDARD, secret, &mut OsRng)
+        .map_err(|error| locked(path, error))?;
     let text = armour::write(FileKind::ProtectedKey, &sealed).map_err(|error| super::armour(path, error))?;
     files::create(path, text.as_bytes(), Mode::Secret)
 }

@@ -18,8 +18,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    disk,
-    files,
+    disk, files,
     office::Office,
     output::{
         json, say,
@@ -173,8 +172,14 @@ fn same(one: &Path, other: &Path) -> Outcome<bool> {
     loop {
         a.clear();
         b.clear();
-        Read::by_ref(&mut left).take(1 << 20).read_to_end(&mut a).map_err(|error| Problem::file("read", one, &error))?;
-        Read::by_ref(&mut right).take(1 << 20).read_to_end(&mut b).map_err(|error| Problem::file("read", other, &error))?;
+        Read::by_ref(&mut left)
+            .take(1 << 20)
+            .read_to_end(&mut a)
+            .map_err(|error| Problem::file("read", one, &error))?;
+        Read::by_ref(&mut right)
+            .take(1 << 20)
+            .read_to_end(&mut b)
+            .map_err(|error| Problem::file("read", other, &error))?;
         if a != b {
             return Ok(false);
         }
@@ -201,7 +206,16 @@ fn report(context: &Context, size: u64, runs: &[Run], relay_rss_mib: f64) -> Out
             runs: runs.iter().map(|run| run.line.clone()).collect(),
         });
     }
-    let mut table = Table::new(["RUN", "MB/S", "SECONDS", "SENDER +MIB", "RELAY +MIB", "RECIPIENT +MIB", "RELAY CPU S", "CLIENTS CPU S"]);
+    let mut table = Table::new([
+        "RUN",
+        "MB/S",
+        "SECONDS",
+        "SENDER +MIB",
+        "RELAY +MIB",
+        "RECIPIENT +MIB",
+        "RELAY CPU S",
+        "CLIENTS CPU S",
+    ]);
     for (run, number) in runs.iter().zip(1..) {
         table.row([
             number.to_string().into(),

@@ -6,14 +6,13 @@ use std::{path::Path, time::Instant};
 use amanat_client::{Command, Event, Reply, api::Target};
 use amanat_identity::Tier;
 use amanat_primitives::{ConversationId, MessageId};
-use hdrhistogram::Histogram;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
     time::{Duration, timeout},
 };
 
-use super::{child::Child, process::Watched, rounded, spread};
+use super::{child::Child, latencies::Latencies, process::Watched, rounded, spread};
 use crate::{
     context::Context,
     disk,
@@ -97,7 +96,10 @@ async fn measure(
         let begun = Instant::now();
         let times = series(sender, listener, conversation, messages).await?;
         let per_s = f64::from(messages) / begun.elapsed().as_secs_f64();
-        let millis = |quantile| rounded(times.value_at_quantile(quantile) as f64 / 1000.0);
+        if times.count() != u64::from(messages) {
+            return Err(Problem::internal("Not every message was measured."));
+        }
+        let millis = |quantile| rounded(times.millis(quantile));
         done.push(Run {
             line: json::PairsRun {
                 per_s: rounded(per_s),
@@ -123,14 +125,14 @@ async fn open(sender: &mut Session, listener: &mut Listener) -> Outcome<Conversa
     Ok(conversation)
 }
 
-/// Microseconds from `send` to the event at the recipient, message by message.
+/// From `send` to the event at the recipient, message by message.
 async fn series(
     sender: &mut Session,
     listener: &mut Listener,
     conversation: ConversationId,
     messages: u32,
-) -> Outcome<Histogram<u64>> {
-    let mut times = Histogram::new(3).map_err(|_| Problem::internal("The histogram cannot be made."))?;
+) -> Outcome<Latencies> {
+    let mut times = Latencies::new()?;
     // About the size of a message that people write.
     let text = "x".repeat(300);
     for _ in 0..messages {
@@ -138,8 +140,7 @@ async fn series(
         let begun = Instant::now();
         let Reply::Sent { message: Some(message), .. } = sender.ask(command).await? else { return Err(unexpected()) };
         let arrived = listener.hears(message).await?;
-        let micros = u64::try_from(arrived.duration_since(begun).as_micros()).unwrap_or(u64::MAX);
-        times.saturating_record(micros.max(1));
+        times.record(arrived.duration_since(begun))?;
     }
     Ok(times)
 }
@@ -212,7 +213,8 @@ fn report(context: &Context, runs: &[Run], relay_rss_mib: f64) -> Outcome {
             runs: runs.iter().map(|run| run.line.clone()).collect(),
         });
     }
-    let mut table = Table::new(["RUN", "MESSAGES/S", "P50 MS", "P99 MS", "RELAY CPU S", "CLIENTS CPU S", "FDATASYNC P50 MS"]);
+    let mut table =
+        Table::new(["RUN", "MESSAGES/S", "P50 MS", "P99 MS", "RELAY CPU S", "CLIENTS CPU S", "FDATASYNC P50 MS"]);
     for (run, number) in runs.iter().zip(1..) {
         table.row([
             number.to_string().into(),
@@ -225,12 +227,14 @@ fn report(context: &Context, runs: &[Run], relay_rss_mib: f64) -> Outcome {
         ]);
     }
     context.screen.line(table.render(context.screen.width()))?;
-    context.screen.line(format!("p50 {} ms over the runs; relay resident {relay_rss_mib:.1} MiB", spread(runs, |run| run.line.p50_ms)))?;
+    context.screen.line(format!(
+        "p50 {} ms over the runs; relay resident {relay_rss_mib:.1} MiB",
+        spread(runs, |run| run.line.p50_ms)
+    ))?;
     let bar = 5.0 + 3.0 * middle.line.sync_p50_ms;
     let met = middle.line.p50_ms <= bar;
     let verdict = if met { paint("met", table::GOOD) } else { paint("NOT met", table::BAD) };
-    context.screen.line(format!(
-        "bar: p50 {:.2} ms <= 5 ms + 3 syncs of this disk = {bar:.2} ms: {verdict}",
-        middle.line.p50_ms
-    ))
+    context
+        .screen
+        .line(format!("bar: p50 {:.2} ms <= 5 ms + 3 syncs of this disk = {bar:.2} ms: {verdict}", middle.line.p50_ms))
 }

@@ -109,13 +109,7 @@ pub(super) fn certify(context: &Context, role: Role, card: &Path, root: &RootKey
     context.screen.line(pairs.render())
 }
 
-pub(super) fn certify_relay(
-    context: &Context,
-    card: &Path,
-    root: &RootKey,
-    out: &Path,
-    allow_public: bool,
-) -> Outcome {
+pub(super) fn certify_relay(context: &Context, card: &Path, root: &RootKey, out: &Path, allow_public: bool) -> Outcome {
     let opened = open_root(context, root, out)?;
     let relay = opened.relay(card, out, allow_public, time::now())?;
     let addresses: Vec<String> = relay.addresses().iter().map(ToString::to_string).collect();

@@ -1,8 +1,8 @@
 //! `amanat conversations`, `amanat new` and `amanat members`.
 
 use amanat_client::{
-    Command, Reply,
-    api::{ConversationView, Member, MessageBody},
+    Command, Event, Reply,
+    api::{ConversationView, Member, MessageBody, Notice},
 };
 use amanat_identity::Tier;
 
@@ -42,11 +42,8 @@ pub(super) async fn all(session: &mut Session) -> Outcome<Vec<ConversationView>>
 pub(crate) fn table(views: &[ConversationView]) -> Table {
     let mut table = Table::new(["ID", "TITLE", "TIER", "MEMBERS", "UNREAD", "LAST", ""]);
     for view in views {
-        let unread = if view.unread == 0 {
-            Cell::new("")
-        } else {
-            Cell::styled(view.unread.to_string(), table::STRONG)
-        };
+        let unread =
+            if view.unread == 0 { Cell::new("") } else { Cell::styled(view.unread.to_string(), table::STRONG) };
         table.row([
             Cell::new(say::short(&view.id.to_string())),
             (&view.title).into(),
@@ -91,10 +88,23 @@ async fn open(
         addresses.push(session.address(member).await?);
     }
     session.settle().await?;
-    match session.ask(Command::New { title, tier, members: addresses }).await? {
-        Reply::Sent { conversation, .. } => Ok(conversation),
-        _ => Err(unexpected()),
+    let Reply::Sent { conversation, .. } = session.ask(Command::New { title, tier, members: addresses }).await? else {
+        return Err(unexpected());
+    };
+    // Until the relay has it, the others hear nothing of it.
+    let mut refused = None;
+    let look = &mut |event: &Event| match event {
+        Event::Notice(Notice::CreationRefused { conversation: id, failure }) if *id == conversation => {
+            refused = Some(failure.clone());
+        }
+        _ => (),
+    };
+    match tokio::time::timeout(super::send::PATIENCE, session.ask_with(Command::Sync, look)).await {
+        Ok(Err(problem)) if problem.status() != 1 => return Err(problem),
+        // It is durable here, and goes out at the next sync.
+        _ => (),
     }
+    refused.map_or(Ok(conversation), |failure| Err(failure.into()))
 }
 
 pub(super) async fn members(context: &Context, conversation: &str) -> Outcome {

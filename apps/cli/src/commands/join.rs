@@ -11,8 +11,9 @@ use amanat_primitives::passphrase::WorkPolicy;
 use zeroize::Zeroizing;
 
 use crate::{
-    authority, files,
+    authority,
     context::Context,
+    files,
     output::{
         json, say,
         table::{self, Pairs, paint},
@@ -76,9 +77,8 @@ fn show(context: &Context, path: &Path, text: &[u8]) -> Outcome<bool> {
             "Ask the security officer for the file again.",
         )
     })?;
-    let summary = invitation
-        .summary(time::now())
-        .map_err(|error| authority::chain("The invitation cannot be used", error))?;
+    let summary =
+        invitation.summary(time::now()).map_err(|error| authority::chain("The invitation cannot be used", error))?;
     context.screen.note(format!(
         "Invitation to {} for {}, {} ({}), as {}; from {}, to be used by {}.",
         summary.authority,

@@ -56,10 +56,9 @@ pub(super) fn invite(context: &Context, words: &Invite) -> Outcome {
         context.screen.note("Hand the file over in person: whoever has it can join, once.");
     }
     if written.stale_status {
-        context.screen.note(format!(
-            "{} the status statement has lapsed; run amanat attest.",
-            paint("Note:", table::CAUTION)
-        ));
+        context
+            .screen
+            .note(format!("{} the status statement has lapsed; run amanat attest.", paint("Note:", table::CAUTION)));
     }
     Ok(())
 }

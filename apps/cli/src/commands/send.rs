@@ -9,7 +9,7 @@ use std::{
 
 use amanat_client::{
     Command, Event, Failure, FailureCode, Reply,
-    api::{LinkState, MessageState, Target},
+    api::{ConversationState, ConversationView, LinkState, MessageState, Notice, Target},
 };
 use amanat_identity::Tier;
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// How long a message may take to be accepted, and a document to make any progress.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// The engine's limit for a text, and one byte to see that it is exceeded.
 const TEXT_READ: u64 = 64 * 1024 + 1;
 
@@ -146,7 +146,8 @@ async fn send(
     let mut accepted = HashSet::new();
     let reply = session.ask_with(command, &mut |event| note(event, &mut accepted)).await?;
     let Reply::Sent { conversation, message: Some(message), document } = reply else { return Err(unexpected()) };
-    let mut followed = Followed { conversation, message, document, accepted: accepted.contains(&message), offline: None };
+    let mut followed =
+        Followed { conversation, message, document, accepted: accepted.contains(&message), offline: None };
     if !only_queue {
         follow(session, &mut followed).await?;
     }
@@ -189,7 +190,9 @@ async fn follow(session: &mut Session, followed: &mut Followed) -> Outcome {
     let mut bars = Bars::new(session.screen());
     let mut deadline = Instant::now() + PATIENCE;
     while !followed.accepted {
-        let Some(event) = session.event_before(deadline, &mut bars).await? else { return Ok(()) };
+        let Some(event) = session.event_before(deadline, &mut bars).await? else {
+            return held_back(session, followed.conversation).await;
+        };
         match &event {
             Event::MessageState { message, .. } if *message == followed.message => {
                 let mut accepted = HashSet::new();
@@ -210,10 +213,29 @@ async fn follow(session: &mut Session, followed: &mut Followed) -> Outcome {
                 followed.offline = Some(failure.clone());
             }
             Event::Link(LinkState::Up(_)) => followed.offline = None,
+            // The relay's own status statement has been seen.
+            Event::Link(LinkState::CaughtUp) => held_back(session, followed.conversation).await?,
+            Event::Notice(Notice::CreationRefused { conversation, failure }) if *conversation == followed.conversation => {
+                return Err(failure.clone().into());
+            }
             _ => (),
         }
     }
     Ok(())
+}
+
+/// Fails where a lapsed status statement forbids to send what is queued.
+async fn held_back(session: &mut Session, conversation: ConversationId) -> Outcome {
+    let views = super::conversations::all(session).await?;
+    let lapsed = |view: &ConversationView| view.id == conversation && view.state == ConversationState::StatusExpired;
+    if !views.iter().any(lapsed) {
+        return Ok(());
+    }
+    Err(queued_but(&Failure::new(
+        FailureCode::StatusExpired,
+        "the authority's status statement has lapsed, and this tier sends nothing without a fresh one",
+        "ask the security officer to run `amanat attest`, then run amanat sync",
+    )))
 }
 
 /// The relay answers, and will not take it however long one waits.

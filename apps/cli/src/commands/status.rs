@@ -1,6 +1,11 @@
 //! `amanat status`: who this device is, how its link stands, whether the status statement is fresh.
 
-use amanat_client::api::Overview;
+use std::time::Duration;
+
+use amanat_client::{
+    Event, Failure,
+    api::{LinkState, Overview},
+};
 
 use crate::{
     context::Context,
@@ -16,16 +21,20 @@ use crate::{
 pub(super) async fn run(context: &Context) -> Outcome {
     let mut session = Session::open(context, Link::Dial).await?;
     let outcome = look(&mut session).await;
-    let overview = session.close(outcome).await?;
+    let (overview, down) = session.close(outcome).await?;
     if context.screen.is_json() {
         return context.screen.object(&json::StatusLine::from(&overview));
     }
-    context.screen.line(pairs(&overview).render())
+    context.screen.line(pairs(&overview).render())?;
+    if let Some(failure) = down {
+        context.screen.note(say::event(&Event::Link(LinkState::Down { failure, retry_in: Duration::MAX })).unwrap_or_default());
+    }
+    Ok(())
 }
 
-async fn look(session: &mut Session) -> Outcome<Overview> {
-    session.settle().await?;
-    session.overview().await
+async fn look(session: &mut Session) -> Outcome<(Overview, Option<Failure>)> {
+    let down = session.settle().await?;
+    Ok((session.overview().await?, down))
 }
 
 pub(crate) fn pairs(view: &Overview) -> Pairs {

@@ -9,7 +9,13 @@ use tokio::time::Instant;
 use super::conversations;
 use crate::{
     context::Context,
-    output::{json, progress::Bars, say, table::{self, paint}, text::plain},
+    output::{
+        json,
+        progress::Bars,
+        say,
+        table::{self, paint},
+        text::plain,
+    },
     problem::Outcome,
     session::{Link, Session, unexpected},
 };
@@ -22,7 +28,9 @@ pub(super) async fn run(context: &Context, wait: Option<u64>) -> Outcome {
     let mut fresh = Fresh::new();
     let outcome = sync(&mut session, wait, &mut fresh).await;
     let outcome = match outcome {
-        Ok(received) if !context.screen.is_json() => describe(&mut session, &fresh).await.map(|lines| (received, lines)),
+        Ok(received) if !context.screen.is_json() => {
+            describe(&mut session, &fresh).await.map(|lines| (received, lines))
+        }
         Ok(received) => Ok((received, Vec::new())),
         Err(problem) => Err(problem),
     };
@@ -75,7 +83,12 @@ async fn describe(session: &mut Session, fresh: &Fresh) -> Outcome<Vec<String>> 
     let mut lines = vec![format!("{}:", say::count(total, "new message", "new messages"))];
     for view in views {
         if let Some(count) = fresh.get(&view.id) {
-            lines.push(format!("  {}  {} ({}): {count}", say::short(&view.id.to_string()), plain(&view.title), say::tier(view.tier)));
+            lines.push(format!(
+                "  {}  {} ({}): {count}",
+                say::short(&view.id.to_string()),
+                plain(&view.title),
+                say::tier(view.tier)
+            ));
         }
     }
     Ok(lines)

@@ -33,7 +33,10 @@ pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast, group
     let elapsed = begun.elapsed();
     let Reply::Saved { path, size } = reply else { return Err(unexpected()) };
 
-    tale.say(&format!("The Cabinet Secretary sent {NAME}, {}, to the group; the Section Officer saved it.", say::size(size)))?;
+    tale.say(&format!(
+        "The Cabinet Secretary sent {NAME}, {}, to the group; the Section Officer saved it.",
+        say::size(size)
+    ))?;
     let bytes = std::fs::read(&path).map_err(|error| crate::problem::Problem::file("read", &path, &error))?;
     let command = format!("sha256sum {} {}", tale.path(NAME), path.display());
     tale.check("the saved file is the sent one, byte for byte", bytes == content.as_bytes(), Some(command))?;
@@ -46,7 +49,11 @@ pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast, group
     let command = format!("grep -rac '{row}' {}", tale.path("relay"));
     let what = format!("no row of it stands in the relay's folder: {hits} found");
     tale.check(&what, hits == 0 && !row.is_empty(), Some(command))?;
-    tale.figure("the document, from send to the saved and synced file", size as f64 / 1e6 / elapsed.as_secs_f64(), "MB/s");
+    tale.figure(
+        "the document, from send to the saved and synced file",
+        size as f64 / 1e6 / elapsed.as_secs_f64(),
+        "MB/s",
+    );
     tale.by_hand()
 }
 

@@ -3,7 +3,7 @@
 use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use amanat_identity::VerifiedRelay;
-use amanat_relay_core::{Relay, config::Config, Running};
+use amanat_relay_core::{Relay, Running, config::Config};
 
 use super::tale::Tale;
 use crate::{
@@ -23,9 +23,17 @@ pub(super) async fn run(tale: &mut Tale, office: &Office) -> Outcome<Running> {
     tale.check("the keys are files for their owner alone, closed with a passphrase", private, Some(listing))?;
     let relay = office.make_relay()?;
     let running = start(office).await?;
-    tale.say(&format!("Relay on {}, certified until {}.", addresses(&relay), crate::output::time::local(relay.valid_until())))?;
+    tale.say(&format!(
+        "Relay on {}, certified until {}.",
+        addresses(&relay),
+        crate::output::time::local(relay.valid_until())
+    ))?;
     let loopback = !running.addresses().is_empty() && running.addresses().iter().all(|at| at.ip().is_loopback());
-    tale.check("it listens on loopback only: its certificate allows no public address", loopback && !relay.allow_public(), None)?;
+    tale.check(
+        "it listens on loopback only: its certificate allows no public address",
+        loopback && !relay.allow_public(),
+        None,
+    )?;
     tale.check("it runs under the authority's fingerprint", running.authority().id() == made.authority.id(), None)?;
     tale.by_hand()?;
     Ok(running)

@@ -19,7 +19,11 @@ pub(super) async fn run(context: &Context, tale: &mut Tale, office: &Office) -> 
     tale.chapter("Three people join")?;
     let mut times = Vec::new();
     enrol(tale, office, &[(SECRETARY, false), (DEPUTY, false), (OFFICER, true)], &mut times).await?;
-    tale.figure("joining: passphrase, keys, enrolment at the relay, p50", disk::percentile(&mut times, 50) / 1000.0, "s");
+    tale.figure(
+        "joining: passphrase, keys, enrolment at the relay, p50",
+        disk::percentile(&mut times, 50) / 1000.0,
+        "s",
+    );
     second_use(tale, office).await?;
     let mut cast = Cast {
         secretary: Player::start(context, office, SECRETARY).await?,

@@ -60,8 +60,7 @@ impl Seen {
 impl Player {
     /// Opens the profile and connects.
     pub(super) async fn start(context: &Context, office: &Office, staff: Staff) -> Outcome<Self> {
-        let session =
-            Session::start(context, &office.profile(staff.handle), office.passphrase(), Link::Dial).await?;
+        let session = Session::start(context, &office.profile(staff.handle), office.passphrase(), Link::Dial).await?;
         Ok(Self { staff, session, seen: Seen::default() })
     }
 

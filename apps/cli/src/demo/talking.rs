@@ -29,7 +29,7 @@ pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast) -> Ou
     let group = group(tale, cast).await?;
     let private = private(tale, cast).await?;
     kept_out(tale, cast).await?;
-    latency(tale, cast).await?;
+    latency(tale, office, cast).await?;
     tale.by_hand()?;
     on_disk(tale, office, private).await?;
     tale.by_hand()?;
@@ -62,7 +62,10 @@ async fn group(tale: &mut Tale, cast: &mut Cast) -> Outcome<ConversationId> {
         tale.check(&what, whole, Some(command))?;
     }
     let screen = cast.officer.screen_of(group).await?;
-    tale.show(&format!("\"Monsoon readiness\" ({}), as the Section Officer sees it", say::tier(Tier::Restricted)), &screen)?;
+    tale.show(
+        &format!("\"Monsoon readiness\" ({}), as the Section Officer sees it", say::tier(Tier::Restricted)),
+        &screen,
+    )?;
     Ok(group)
 }
 
@@ -98,10 +101,12 @@ async fn kept_out(tale: &mut Tale, cast: &mut Cast) -> Outcome {
 }
 
 /// One message after the other, from `send` on one machine to the event on the other, both vaults synced.
-async fn latency(tale: &mut Tale, cast: &mut Cast) -> Outcome {
+async fn latency(tale: &mut Tale, office: &Office, cast: &mut Cast) -> Outcome {
     let to = Target::Person(address(DEPUTY.handle)?, Some(Tier::Official));
     let (conversation, first) = cast.secretary.send(to, "one moment").await?;
     cast.deputy.receives(first).await?;
+    // Beside the messages, before and after: a disk's speed changes from one second to the next.
+    let before = disk::sync_speed(&office.people())?;
     let mut times = Vec::with_capacity(MEASURED);
     for number in 0..MEASURED {
         let begun = Instant::now();
@@ -110,10 +115,17 @@ async fn latency(tale: &mut Tale, cast: &mut Cast) -> Outcome {
         cast.deputy.receives(message).await?;
         times.push(begun.elapsed());
     }
+    let after = disk::sync_speed(&office.people())?;
     let arrived = cast.deputy.texts(conversation).await?.len();
     tale.check(&format!("{MEASURED} more messages arrived, none twice"), arrived == MEASURED + 1, None)?;
-    tale.figure("a message from send to the other screen, both vaults synced, p50", disk::percentile(&mut times, 50), "ms");
+    tale.figure(
+        "a message from send to the other screen, both vaults synced, p50",
+        disk::percentile(&mut times, 50),
+        "ms",
+    );
     tale.figure("the same, p99", disk::percentile(&mut times, 99), "ms");
+    tale.figure("one fdatasync of this disk, p50, just before", before.p50_ms, "ms");
+    tale.figure("the same, just after", after.p50_ms, "ms");
     Ok(())
 }
 

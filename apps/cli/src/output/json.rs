@@ -246,11 +246,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    pub(crate) fn new(
-        conversation: ConversationId,
-        message: Option<MessageId>,
-        document: Option<DocumentId>,
-    ) -> Self {
+    pub(crate) fn new(conversation: ConversationId, message: Option<MessageId>, document: Option<DocumentId>) -> Self {
         Self {
             conversation: conversation.to_string(),
             message: message.map(|id| id.to_string()),

@@ -1,5 +1,7 @@
 //! Words and looks that several commands share: tiers, states, sizes, problems, events.
 
+use std::time::Duration;
+
 use amanat_client::{
     Event,
     api::{Alarm, ConversationState, LinkState, LinkView, MessageState, Notice},
@@ -173,6 +175,9 @@ pub(crate) fn event(event: &Event) -> Option<String> {
         Event::Link(LinkState::Connecting) => paint("connecting ...", table::QUIET),
         Event::Link(LinkState::Up(view)) => format!("{} {}", paint("connected", table::GOOD), link(view)),
         Event::Link(LinkState::CaughtUp) => paint("up to date", table::GOOD),
+        Event::Link(LinkState::Down { failure, retry_in }) if *retry_in == Duration::MAX => {
+            format!("{} {} {}", paint("not connected:", table::CAUTION), plain(&failure.failed), plain(&failure.advice))
+        }
         Event::Link(LinkState::Down { failure, retry_in }) => format!(
             "{} {} Next try in {} s.",
             paint("not connected:", table::CAUTION),
@@ -186,13 +191,13 @@ pub(crate) fn event(event: &Event) -> Option<String> {
             let words = plain(&failure.failed).into_owned();
             format!("{} {words}", paint(&format!("document {}:", short(&document.to_string())), table::BAD))
         }
-        Event::Alarm { conversation, alarm: what } => warning(
-            &format!("ALARM in {}:", short(&conversation.to_string())),
-            table::BAD,
-            &alarm(what),
-        ),
+        Event::Alarm { conversation, alarm: what } => {
+            warning(&format!("ALARM in {}:", short(&conversation.to_string())), table::BAD, &alarm(what))
+        }
         Event::Notice(what) => warning("notice:", table::CAUTION, &notice(what)),
-        Event::Missed => warning("notice:", table::CAUTION, "More happened than could be shown: read the conversations."),
+        Event::Missed => {
+            warning("notice:", table::CAUTION, "More happened than could be shown: read the conversations.")
+        }
         Event::Stopped(failure) => warning("stopped:", table::BAD, &failure.failed),
         Event::Message { .. } | Event::MessageState { .. } | Event::Progress(_) => return None,
     };

@@ -102,7 +102,8 @@ fn an_officers_card_is_certified_with_the_root_key_wherever_it_is() {
     assert_eq!(certified["name"], "دوسرا افسر");
     assert_eq!(code(dir, &with_root), "exists");
     // A wrong passphrase is told from a damaged key.
-    let other: Vec<&str> = with_root.iter().map(|word| if *word == "desk2/certificate" { "c2" } else { *word }).collect();
+    let other: Vec<&str> =
+        with_root.iter().map(|word| if *word == "desk2/certificate" { "c2" } else { *word }).collect();
     let output = run_with(dir, &[("AMANAT_ROOT_PASSPHRASE", "something else")], &other);
     let words = crate::amanat::text(&output.stderr);
     assert!(output.status.code() == Some(1) && words.contains("wrong passphrase"), "{words}");
@@ -119,8 +120,11 @@ fn cards_that_are_cut_altered_or_of_another_kind_are_refused() {
     let certify = |card: &str, role: &str| {
         refused(dir, 1, &["authority", "certify", role, card, "--authority", "A", "--out", "certificate"])
     };
-    fs::write(dir.join("cut"), &card[..card.len() / 2]).unwrap();
+    let lines: Vec<&str> = std::str::from_utf8(&card).unwrap().lines().collect();
+    fs::write(dir.join("cut"), lines[..lines.len() - 1].join("\n")).unwrap();
     assert!(certify("cut", "officer").contains("cut short"));
+    fs::write(dir.join("cut"), &card[..card.len() / 2]).unwrap();
+    assert!(certify("cut", "officer").contains("damaged"));
     fs::write(dir.join("empty"), b"").unwrap();
     assert!(certify("empty", "officer").contains("not an Amanat file"));
     fs::write(dir.join("altered"), &card).unwrap();
@@ -176,7 +180,27 @@ fn altered_certificates_and_invitations_are_refused() {
     alter(&dir.join("A/authority.cert"));
     refused(dir, 1, &invite("clerk", "j"));
     assert!(!dir.join("j").exists());
-    assert_eq!(code(dir, &["invite", "--authority", "relay", "--person", "x", "--name", "x", "--post", "x", "--tier", "secret", "--out", "j"]), "file");
+    assert_eq!(
+        code(
+            dir,
+            &[
+                "invite",
+                "--authority",
+                "relay",
+                "--person",
+                "x",
+                "--name",
+                "x",
+                "--post",
+                "x",
+                "--tier",
+                "secret",
+                "--out",
+                "j"
+            ]
+        ),
+        "file"
+    );
 }
 
 #[test]

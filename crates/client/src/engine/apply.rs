@@ -56,6 +56,8 @@ struct Draft {
     missing: Vec<DeviceId>,
     /// The conversation came to be.
     created: bool,
+    /// One's own creation of it is void.
+    void_creation: Option<Failure>,
 }
 
 /// What happened with one entry.
@@ -104,7 +106,12 @@ impl Core {
             }
         }
         draft.batch.records(Scope::GroupRecords(id), group.take_changes());
+        let void_creation = draft.void_creation.take();
         self.finish(draft, group)?;
+        if let Some(failure) = void_creation {
+            self.forget(id, failure)?;
+            done = false;
+        }
         Ok(done)
     }
 
@@ -144,6 +151,7 @@ impl Core {
             draft.missing = missing;
             return Ok(Step::Wait);
         }
+        let own = commit.is_own();
         match commit.approve(group, &known) {
             Ok(approved) => {
                 let merged = group.merge(approved).map_err(failure::from_conversation)?;
@@ -170,6 +178,10 @@ impl Core {
             Err(ApproveError::Void(reason)) => {
                 tracing::warn!(?reason, "a commit is void");
                 group.void(entry).map_err(failure::from_conversation)?;
+                // Nobody joins by a void creation: it would wait here for ever.
+                if own && draft.row.stage == Stage::Creating {
+                    draft.void_creation = Some(failure::void_creation(&reason));
+                }
                 draft.alarms.push(Alarm::VoidCommit { position: entry.position, sender: entry.sender });
                 Ok(Step::Applied)
             }
@@ -384,6 +396,7 @@ impl Draft {
             told: false,
             missing: Vec::new(),
             created: false,
+            void_creation: None,
         }
     }
 

@@ -62,6 +62,8 @@ pub(crate) struct Up {
     pub(crate) asking_news: bool,
     /// Everything the relay had when the link came up has been fetched.
     pub(crate) caught_up: bool,
+    /// By how much the relay's clock and this machine's differed when it came up, where that was too much.
+    pub(crate) clocks_differ: Option<std::time::Duration>,
 }
 
 /// Where a command's reply goes.
@@ -171,6 +173,13 @@ impl Core {
             key: Arc::new(NoiseSecret::from_secret(self.keys.noise().secret().duplicate())),
             chain: self.chain.clone(),
         })
+    }
+
+    /// Says why no link is tried: no relay's certificate holds now.
+    pub(crate) fn say_no_relay(&self) {
+        if let Some(failure) = self.last_failure.clone() {
+            self.emit(Event::Link(crate::api::LinkState::Down { failure, retry_in: std::time::Duration::MAX }));
+        }
     }
 
     /// The time.

@@ -106,6 +106,9 @@ impl Core {
             }
             return Ok(());
         };
+        if let Some(by) = self.link.as_ref().and_then(|up| up.clocks_differ) {
+            return respond(reply, Err(failure::clocks_differ(by)));
+        }
         let (authority, now) = (self.authority.clone(), self.now());
         self.spawn(async move {
             let found = gather(&calls, &authority, now, &opening).await;

@@ -83,6 +83,7 @@ impl Core {
                     generation: self.links,
                     asking_news: false,
                     caught_up: false,
+                    clocks_differ: None,
                 };
                 self.emit(Event::Link(LinkState::Up(up.view.clone())));
                 self.link = Some(up);
@@ -140,7 +141,11 @@ impl Core {
         let now = self.now();
         let (ahead, behind) = (ready.now.since(now), now.since(ready.now));
         if ahead.max(behind) > Timestamp::CLOCK_TOLERANCE {
-            self.emit(Event::Notice(Notice::ClockSkew { by: ahead.max(behind) }));
+            let by = ahead.max(behind);
+            if let Some(up) = &mut self.link {
+                up.clocks_differ = Some(by);
+            }
+            self.emit(Event::Notice(Notice::ClockSkew { by }));
         }
         match &self.relay_row {
             Some(row) if row.incarnation == ready.incarnation => {}

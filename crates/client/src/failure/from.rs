@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use amanat_conversation::ConversationError;
+use amanat_conversation::{ConversationError, VoidReason};
 use amanat_identity::ChainError;
 use amanat_net::{DialError, LinkError};
 use amanat_primitives::passphrase::UnlockError;
@@ -172,6 +172,24 @@ pub(crate) fn from_chain(error: ChainError) -> Failure {
         _ => "tell the security officer",
     };
     Failure::new(code, error.to_string(), advice)
+}
+
+/// The relay's clock and this machine's are too far apart for a commit to be believed.
+pub(crate) fn clocks_differ(by: std::time::Duration) -> Failure {
+    Failure::new(
+        Code::Clock,
+        format!(
+            "this machine's clock and the relay's differ by {} minutes, and others would not believe what is opened now",
+            by.as_secs() / 60
+        ),
+        "set this machine's clock, then try again; if it is right, tell the IT team that the relay's is wrong",
+    )
+}
+
+/// One's own creation of a conversation broke the rules.
+pub(crate) fn void_creation(reason: &VoidReason) -> Failure {
+    let code = if matches!(reason, VoidReason::TimeOff) { Code::Clock } else { Code::Conversation };
+    Failure::new(code, format!("the conversation was not opened: {reason}"), "open it again and send once more")
 }
 
 pub(crate) fn from_conversation(error: ConversationError) -> Failure {

@@ -193,3 +193,52 @@ fn a_conversation_can_be_shared_between_tasks() {
     shared::<crate::ReceivedCommit>();
     shared::<crate::JoinStaged>();
 }
+
+// OpenMLS keeps past epochs' members beside the message keys; a message writes what it changed, not all of that.
+#[test]
+fn a_message_writes_little_in_a_large_group_with_past_epochs() {
+    let mut w = World::new(84);
+    let mut a = w.enrol("a", Tier::Official);
+    let mut others: Vec<_> = (0..12).map(|n| w.enrol(&format!("p{n}"), Tier::Official)).collect();
+    let mut refs: Vec<_> = others.iter_mut().collect();
+    w.room(Tier::Official, &mut a, &mut refs);
+    for _ in 0..4 {
+        w.renew(&mut a);
+    }
+    let secrets = a.disk.0.iter().filter(|(key, _)| key.starts_with(b"message-secrets"));
+    let whole: usize = secrets.map(|(_, value)| value.len()).sum();
+    assert!(whole > 60_000, "{whole}");
+    let content = a.conv().queue(MessageId::from_bytes([1; 16]), w.now, &Body::text("x").unwrap()).unwrap();
+    a.restart();
+    a.conversation.as_mut().unwrap().encrypt(&content, a.keys.signing(), &mut w.rng).unwrap();
+    let written: usize = a.conv().take_changes().puts.iter().map(|(key, value)| key.len() + value.len()).sum();
+    assert!(written < 12_000, "{written}");
+}
+
+#[test]
+fn a_record_that_shrinks_leaves_no_part_behind() {
+    use openmls_traits::storage::StorageProvider as _;
+    let mut records = Records::default();
+    let group = crate::conversation::group_id(&amanat_primitives::ConversationId::from_bytes([1; 16]));
+    for (epoch, count) in [(5u64, 3000usize), (5, 2), (5, 5000), (5, 0)] {
+        let storage = crate::storage::Storage::of_group(&mut records);
+        let pairs: Vec<Pair> = (0..count).map(|n| Pair(n as u64)).collect();
+        storage.write_encryption_epoch_key_pairs(&group, &Epoch(epoch), 0, &pairs).unwrap();
+        let read: Vec<Pair> = storage.encryption_epoch_key_pairs(&group, &Epoch(epoch), 0).unwrap();
+        assert_eq!(read, pairs);
+        assert_eq!(records.keys(b"epoch-keys/").count(), records.size().div_ceil(4096 + 100).max(1));
+    }
+    let storage = crate::storage::Storage::of_group(&mut records);
+    storage.delete_encryption_epoch_key_pairs(&group, &Epoch(5), 0).unwrap();
+    assert!(records.is_empty());
+}
+
+#[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+struct Pair(u64);
+#[derive(serde::Serialize)]
+struct Epoch(u64);
+
+impl openmls_traits::storage::Entity<1> for Pair {}
+impl openmls_traits::storage::traits::HpkeKeyPair<1> for Pair {}
+impl openmls_traits::storage::Key<1> for Epoch {}
+impl openmls_traits::storage::traits::EpochKey<1> for Epoch {}

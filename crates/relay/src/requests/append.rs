@@ -26,10 +26,9 @@ pub(crate) async fn append(asker: &Arc<Asker>, ticket: Ticket, unit: Unit) {
             let _permit = permit;
             let shared = &asker.shared;
             let outcome = shared.store.append(translate::unit(unit, asker.id, shared.now())).await;
-            let outcome = outcome.map_err(NotDone::from).and_then(|appended| {
-                shared.counters.appended();
-                Ok(Answer::Appended(translate::appended(appended)?))
-            });
+            let outcome = outcome
+                .map_err(NotDone::from)
+                .and_then(|appended| Ok(Answer::Appended(translate::appended(appended)?)));
             asker.settle(ticket, outcome);
         }
     };

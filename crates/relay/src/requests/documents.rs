@@ -124,10 +124,7 @@ impl From<BlobError> for NotDone {
             BlobError::Unknown | BlobError::Incomplete { .. } | BlobError::NotSealed => Refusal::Unknown.into(),
             BlobError::Exists => Refusal::Exists.into(),
             BlobError::Invalid => Refusal::Malformed.into(),
-            BlobError::Full => {
-                tracing::warn!("a document is refused for want of room");
-                Refusal::Full.into()
-            }
+            BlobError::Full => Self::NoRoom,
             BlobError::Damaged => {
                 tracing::error!("a stored segment is damaged: restore the documents from a copy");
                 Refusal::Failed.into()

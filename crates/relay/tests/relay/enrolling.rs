@@ -61,7 +61,7 @@ async fn the_links_key_must_be_the_certificates() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_verify_is_refused_with_a_fitting_word() {
     let mut site = Site::new().await;
-    let (device, _client) = site.enrol("ayesha").await;
+    let (device, mut client) = site.enrol("ayesha").await;
     let mut altered = device.chain.clone();
     altered.grant.signed.not_after = now();
     let identity = Identity::Device(Bytes::new(altered.to_bytes()).unwrap());
@@ -82,6 +82,9 @@ async fn what_does_not_verify_is_refused_with_a_fitting_word() {
     site.ahead.store(two_years.as_millis() as u64, std::sync::atomic::Ordering::SeqCst);
     let refused = Client::connect(&site, device.keys.noise(), device.identity()).await;
     assert_eq!(refused.err(), Some(End::Goodbye(Refusal::Expired)));
+    // [DELIV-66] And a link that has been up since does not outlive its chain.
+    let number = client.start(Request::Ping(Nothing {})).await;
+    assert_eq!(client.answer(number).await, Err(End::Goodbye(Refusal::Expired)));
     assert!(site.stop().await);
 }
 

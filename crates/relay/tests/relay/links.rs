@@ -1,5 +1,7 @@
 //! Links (protocol-spec/07-delivery, section 2): what comes first, what comes twice, what cannot be understood.
 
+use std::time::Duration;
+
 use amanat_identity::DeviceKeys;
 use amanat_wire::{
     Encode as _,
@@ -19,7 +21,7 @@ async fn nothing_is_said_or_displaced_before_the_hello() {
     // A second link with the device's own key, silent: the first goes on, and the second hears nothing.
     let mut silent = site.dial(device.keys.noise()).await.unwrap();
     assert_eq!(client.ask(Request::Ping(Nothing {})).await, Answer::Done(Nothing {}));
-    let heard = timeout(std::time::Duration::from_millis(200), silent.receiver.recv()).await;
+    let heard = timeout(Duration::from_millis(200), silent.receiver.recv()).await;
     assert!(heard.is_err(), "the relay spoke first: {heard:?}");
     assert_eq!(client.ask(Request::Ping(Nothing {})).await, Answer::Done(Nothing {}));
     // A request instead of a hello.
@@ -97,4 +99,39 @@ async fn keys_alone_open_nothing() {
     let ping = ToRelay::Request(NumberedRequest { number: 1, request: Request::Ping(Nothing {}) });
     assert_eq!(Client::greet(link, &ping).await.err(), Some(End::Goodbye(Refusal::Malformed)));
     assert_eq!(site.running().stats().connections, 0);
+}
+
+/// Moves the runtime's clock: what has waited so long has waited too long.
+async fn wait(span: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(span).await;
+    tokio::time::resume();
+}
+
+/// [DELIV-65]
+#[tokio::test]
+async fn a_silent_link_is_dropped_and_a_ping_keeps_it() {
+    let site = Site::new().await;
+    let (_a, mut ayesha) = site.enrol("ayesha").await;
+    for _ in 0..3 {
+        wait(Duration::from_secs(90)).await;
+        assert_eq!(ayesha.ask(Request::Ping(Nothing {})).await, Answer::Done(Nothing {}));
+    }
+    wait(Duration::from_secs(101)).await;
+    assert_eq!(ayesha.end().await, End::Silent);
+    assert_eq!(site.running().stats().failed_handshakes, 0);
+}
+
+/// [DELIV-44] Without a hello the relay closes, and says nothing even then.
+#[tokio::test]
+async fn a_link_without_a_hello_is_closed_without_a_word() {
+    let site = Site::new().await;
+    let (device, _client) = site.enrol("ayesha").await;
+    let mut silent = site.dial(device.keys.noise()).await.unwrap();
+    wait(Duration::from_secs(11)).await;
+    assert!(matches!(silent.receiver.recv().await, Ok(None) | Err(_)));
+    while site.running().stats().half_open > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(site.running().stats().failed_handshakes, 1);
 }

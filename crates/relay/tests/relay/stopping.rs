@@ -1,6 +1,6 @@
 //! Starting and stopping (protocol-spec/07-delivery, section 9).
 
-use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use amanat_identity::testing::Office;
 use amanat_relay_core::{
@@ -76,6 +76,37 @@ async fn a_restart_keeps_everything() {
     // The same unit again is the same entry still.
     let mut ayesha = site.connect(&a).await;
     assert_eq!(ayesha.append(said).await, appended);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// [DELIV-49] What is on the disk at the moment of an answer holds what was answered: as if the process ended there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_means_that_it_is_on_disk() {
+    let mut site = Site::new().await;
+    let (device, mut ayesha) = site.enrol("ayesha").await;
+    let conversation = found(&mut ayesha, &[]).await;
+    let said = message(conversation, 1);
+    ayesha.append(said.clone()).await;
+    let copied = tempfile::tempdir().unwrap();
+    copy(site.dir.path(), copied.path());
+    drop(ayesha);
+    site.stop().await;
+    site.dir = copied;
+    site.start().await;
+    let mut ayesha = site.connect(&device).await;
+    assert_eq!(ayesha.read(conversation, 1).await.entries[0].body, said.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]

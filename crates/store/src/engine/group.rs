@@ -126,11 +126,11 @@ impl<J: Send + 'static> Group<J> {
         }
     }
 
-    /// Queues a job and waits for its answer; none if the writer stopped in between.
-    pub(crate) async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> J) -> Result<Option<T>, Fault> {
+    /// Queues a job and waits for its answer. [`Fault::Closed`]: the writer stopped before it answered.
+    pub(crate) async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> J) -> Result<T, Fault> {
         let (reply, answer) = oneshot::channel();
         self.send(job(Reply::Task(reply))).await?;
-        Ok(answer.await.ok())
+        answer.await.map_err(|_| Fault::Closed)
     }
 
     /// Takes no more jobs, carries out those that wait, and ends the thread.
@@ -140,10 +140,16 @@ impl<J: Send + 'static> Group<J> {
             // Fails only when the thread has already gone.
             drop(self.queue.send(Message::Stop));
         }
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            drop(thread.join());
-        }
+        join(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// Waits for the writer, unless it is the writer itself that lets go of the store.
+fn join(thread: Option<JoinHandle<()>>) {
+    if let Some(thread) = thread
+        && thread.thread().id() != std::thread::current().id()
+    {
+        drop(thread.join());
     }
 }
 
@@ -151,9 +157,7 @@ impl<J> Drop for Group<J> {
     fn drop(&mut self) {
         self.permits.close();
         drop(self.queue.try_send(Message::Stop));
-        if let Ok(Some(thread)) = self.thread.get_mut().map(Option::take) {
-            drop(thread.join());
-        }
+        join(self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 

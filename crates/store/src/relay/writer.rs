@@ -195,11 +195,17 @@ impl Writer {
         done
     }
 
-    fn put_cursors_off(&mut self, device: DeviceId, cursors: Vec<(ConversationId, u64)>, direct: u64) {
+    /// Notes cursors, at most up to what there is now. [DELIV-15]
+    fn put_cursors_off(&mut self, tx: &Tx<'_>, device: DeviceId, cursors: Vec<(ConversationId, u64)>, direct: u64) {
         for (conversation, position) in cursors {
-            let waiting = self.cursors.entry((device, conversation)).or_default();
-            *waiting = position.max(*waiting);
+            let Ok(Some(log)) = self.log(tx, &conversation) else { continue };
+            let position = position.min(log.head.position);
+            if log.readers.binary_search(&device).is_ok() {
+                let waiting = self.cursors.entry((device, conversation)).or_default();
+                *waiting = position.max(*waiting);
+            }
         }
+        let direct = self.device(tx, &device).map_or(0, |state| direct.min(state.direct_next - 1));
         if direct > 0 {
             let waiting = self.directs.entry(device).or_default();
             *waiting = direct.max(*waiting);
@@ -212,15 +218,13 @@ impl Writer {
         }
     }
 
-    /// Writes the cursors that wait. They only go forward, and not beyond the head. [DELIV-15]
+    /// Writes the cursors that wait. They only go forward. [DELIV-15]
     fn write_cursors(&mut self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         self.cursors_due = None;
         for ((device, conversation), position) in std::mem::take(&mut self.cursors) {
             let key = keys::cursor(&device, &conversation);
             let Some(stored) = tx.get(&key)? else { continue };
             let current = u64::from_be_bytes(stored.try_into().map_err(|_| Fault::Damaged)?);
-            let Some(log) = self.log(tx, &conversation)? else { continue };
-            let position = position.min(log.head.position);
             if position > current {
                 tx.put(key, position.to_be_bytes().to_vec(), Old::Whole);
                 self.sweep.touch(conversation);
@@ -260,7 +264,7 @@ impl Worker for Writer {
                     writer.post(tx, parts, shared.as_deref(), None, now)
                 });
             }
-            Job::Advance(device, cursors, direct) => self.put_cursors_off(device, cursors, direct),
+            Job::Advance(device, cursors, direct) => self.put_cursors_off(tx, device, cursors, direct),
             Job::Sweep(now, budget, reply) => {
                 // Cursors first: what they release can go in the same call.
                 let written = self.write_cursors(tx);

@@ -69,6 +69,35 @@ pub(crate) async fn units_are_idempotent(open: Open) {
     assert_eq!(bench.log(1).len(), 3);
 }
 
+/// [DELIV-10] Ids are stored in chunks: whatever the log's length when the store is closed, each is found again.
+pub(crate) async fn ids_are_found_in_long_logs(open: Open) {
+    let mut bench = Bench::new(open);
+    let create = bench.create_unit(1, &[1, 2]);
+    let mut units = vec![create.clone()];
+    bench.store.append(create).await.unwrap();
+    for reopen_at in [1, 62, 63, 64, 65, 127, 128, 129, 190, 300] {
+        while units.len() < reopen_at {
+            let mut unit = bench.unit(UnitKind::Message, 1, 1, &units.len().to_be_bytes());
+            unit.seen_commit = 1;
+            units.push(unit.clone());
+            bench.store.append(unit).await.unwrap();
+        }
+        bench.reopen();
+        for (at, unit) in units.iter().enumerate() {
+            assert_eq!(bench.store.append(unit.clone()).await.unwrap().position, at as u64 + 1);
+        }
+    }
+    assert_eq!(bench.log(1).len(), 300);
+    // What has been swept is forgotten, what has not is not.
+    for n in [1, 2] {
+        bench.store.advance(device(n), vec![(conversation(1), 150)], 0).await.unwrap();
+    }
+    bench.store.sweep(bench.now, 1000).await.unwrap();
+    bench.reopen();
+    assert_eq!(bench.store.append(units[150].clone()).await.unwrap().position, 151);
+    assert_eq!(bench.store.append(units[149].clone()).await.unwrap().position, 301);
+}
+
 // [DELIV-11]
 pub(crate) async fn commits_compare_and_set(open: Open) {
     let mut bench = Bench::new(open);

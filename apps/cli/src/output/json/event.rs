@@ -1,5 +1,7 @@
 //! What `watch` prints, and what other commands warn of (protocol-spec/json-output.md, section 4).
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use amanat_client::{
@@ -118,12 +120,16 @@ impl From<&Event> for EventLine {
     }
 }
 
+fn seconds(retry_in: Duration) -> Option<u64> {
+    (retry_in != Duration::MAX).then(|| retry_in.as_secs())
+}
+
 fn link(state: &LinkState) -> EventLine {
     let (state, link, failure, retry_in_s) = match state {
         LinkState::Connecting => ("connecting", None, None, None),
         LinkState::Up(view) => ("up", Some(view.into()), None, None),
         LinkState::CaughtUp => ("caught-up", None, None, None),
-        LinkState::Down { failure, retry_in } => ("down", None, Some(failure.into()), Some(retry_in.as_secs())),
+        LinkState::Down { failure, retry_in } => ("down", None, Some(failure.into()), seconds(*retry_in)),
     };
     EventLine::Link { state, link, failure, retry_in_s }
 }
@@ -148,9 +154,7 @@ fn notice(notice: &Notice) -> NoticeLine {
     match notice {
         Notice::StatusExpired { since } => NoticeLine { at: Some(utc(*since)), ..named("status-expired") },
         Notice::RelayRestored => named("relay-restored"),
-        Notice::GrantReused { address } => {
-            NoticeLine { address: Some(address.to_string()), ..named("grant-reused") }
-        }
+        Notice::GrantReused { address } => NoticeLine { address: Some(address.to_string()), ..named("grant-reused") },
         Notice::LastResortUsed => named("last-resort-used"),
         Notice::InvitationReused { at } => NoticeLine { at: Some(utc(*at)), ..named("invitation-reused") },
         Notice::JoinRefused { conversation, failure } => NoticeLine {

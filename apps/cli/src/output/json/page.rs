@@ -355,7 +355,10 @@ fn the_page_lists_every_object_as_it_is_printed() {
 #[test]
 fn the_page_lists_every_code_of_an_error() {
     let codes = [
-        "usage", "exists", "certificate", "interrupted", // this program's own, beside the engine's
+        "usage",
+        "exists",
+        "certificate",
+        "interrupted", // this program's own, beside the engine's
         FailureCode::Offline.name(),
         FailureCode::RelayIdentity.name(),
         FailureCode::Refused.name(),

@@ -1,0 +1,54 @@
+//! Someone is away (protocol-spec/07-delivery, section 12): what was sent meanwhile is there afterwards, once, in order.
+
+use amanat_tests::programs::Office;
+
+#[test]
+fn nothing_is_lost_or_repeated_while_the_recipient_and_the_relay_are_away() {
+    let mut office = Office::new();
+    for handle in ["secretary", "director", "clerk"] {
+        office.enrol(handle, "restricted");
+    }
+    let new = ["new", "Away", "--tier", "official", "--member", "director", "clerk"];
+    let conversation = office.say("secretary", &new)[0]["conversation"].as_str().unwrap().to_owned();
+    office.say("clerk", &["sync"]);
+
+    let mut expected: Vec<String> = Vec::new();
+    let mut send = |office: &Office, by: &str, more: &[&str]| {
+        let text = format!("{} from {by}", expected.len() + 1);
+        let sent = office.say(by, &[&["send", &conversation, &text], more].concat()).remove(0);
+        expected.push(text);
+        sent["message"].as_str().unwrap().to_owned()
+    };
+    for _ in 0..3 {
+        send(&office, "secretary", &[]);
+        send(&office, "clerk", &[]);
+    }
+    // The relay goes too; what is written then waits in the vault, and is no failure.
+    office.stop_relay();
+    for _ in 0..3 {
+        send(&office, "secretary", &["--queue"]);
+    }
+    let late = send(&office, "secretary", &[]);
+    office.by("secretary", &["sync"]).run().refused("offline");
+    let state = |line: &serde_json::Value| line["state"].as_str().unwrap_or_default().to_owned();
+    // Seven of her own; of the clerk's, what had come by the last time she was connected.
+    let own = office.say("secretary", &["read", &conversation, "--peek"]);
+    assert_eq!((own.len(), own.last().map(state).as_deref()), (9, Some("queued")));
+    assert_eq!(own.last().unwrap()["id"].as_str(), Some(&*late));
+    office.start_relay();
+    office.say("secretary", &["sync"]);
+
+    let came = office.say("director", &["sync"]);
+    assert_eq!(came[0]["received"].as_u64(), Some(expected.len() as u64));
+    assert_eq!(office.texts("director", &conversation), expected);
+    assert_eq!(office.say("director", &["sync"])[0]["received"], 0);
+    assert_eq!(office.texts("director", &conversation), expected);
+    office.say("clerk", &["sync"]);
+    let mut clerks = office.texts("clerk", &conversation);
+    clerks.sort_by_key(|text| text.split(' ').next().unwrap().parse::<u32>().unwrap());
+    assert_eq!(clerks, expected);
+    // All have it, and its author is told.
+    office.say("secretary", &["sync"]);
+    let own = office.say("secretary", &["read", &conversation, "--peek"]);
+    assert_eq!(own.last().map(state).as_deref(), Some("delivered"));
+}
