@@ -279,7 +279,8 @@ impl Ended {
         assert_eq!(self.code, Some(1), "{self}");
         let error = self.json().pop().unwrap_or_else(|| panic!("no error object\n{self}"));
         assert_eq!(error["error"], code, "{self}");
-        let said = |field: &str| error[field].as_str().is_some_and(|text| text.len() > 10 && text.ends_with(['.', '!', '?']));
+        let said =
+            |field: &str| error[field].as_str().is_some_and(|text| text.len() > 10 && text.ends_with(['.', '!', '?']));
         assert!(said("failed") && said("try"), "{self}");
         self
     }
@@ -288,7 +289,8 @@ impl Ended {
     pub fn failed(self, status: i32) -> Self {
         assert_eq!(self.code, Some(status), "{self}");
         let lines: Vec<&str> = self.err.lines().filter(|line| !line.is_empty()).collect();
-        let at = lines.iter().rposition(|line| line.starts_with("error: ")).unwrap_or_else(|| panic!("no error\n{self}"));
+        let at =
+            lines.iter().rposition(|line| line.starts_with("error: ")).unwrap_or_else(|| panic!("no error\n{self}"));
         let advised = lines.get(at + 1).and_then(|line| line.trim_start().strip_prefix("try: "));
         assert!(advised.is_some_and(|advice| advice.len() > 10), "no second line that says what to try\n{self}");
         self

@@ -1,6 +1,9 @@
 //! What every command is given: where to print, which profile, and whether the user wants to stop.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -48,6 +51,9 @@ fn default_profile(environment: &dyn Fn(&str) -> Option<PathBuf>) -> Outcome<Pat
     })
 }
 
+/// Signals this close together are one wish: `timeout` and supervisors send theirs to the process and to its group.
+const ONE_PRESS: Duration = Duration::from_millis(500);
+
 /// Ctrl-C or SIGTERM, once for a clean end, twice for an immediate one.
 #[derive(Clone)]
 pub(crate) struct Interrupt(watch::Receiver<bool>);
@@ -64,9 +70,14 @@ impl Interrupt {
             if tell.send(true).is_err() {
                 return;
             }
-            either(&mut keyboard, &mut service).await;
-            terminal.restore();
-            std::process::exit(130);
+            let first = Instant::now();
+            loop {
+                either(&mut keyboard, &mut service).await;
+                if first.elapsed() > ONE_PRESS {
+                    terminal.restore();
+                    std::process::exit(130);
+                }
+            }
         });
         Ok(Self(told))
     }

@@ -1,4 +1,4 @@
-//! A command's hold on the client engine (protocol-spec/07-delivery, section 6): opened with the passphrase, asked,
+//! A command's hold on the client engine (protocol-spec/07-delivery, section 12): opened with the passphrase, asked,
 //! and always stopped cleanly, so that what a command has done is durable when it ends.
 
 use std::time::Duration;
@@ -37,7 +37,28 @@ pub(crate) struct Session {
     events: Events,
     interrupt: Interrupt,
     screen: Screen,
+    heard: Heard,
+}
+
+/// What the engine has said of its link.
+#[derive(Default)]
+struct Heard {
+    /// The relay has answered once, or evidently does not.
     settled: bool,
+    /// Why the link is down.
+    down: Option<Failure>,
+}
+
+impl Heard {
+    fn note(&mut self, event: &Event) {
+        let Event::Link(state) = event else { return };
+        self.down = match state {
+            LinkState::Connecting => return,
+            LinkState::Up(_) | LinkState::CaughtUp => None,
+            LinkState::Down { failure, .. } => Some(failure.clone()),
+        };
+        self.settled = true;
+    }
 }
 
 impl Session {
@@ -65,7 +86,7 @@ impl Session {
             events,
             interrupt: context.interrupt.clone(),
             screen: context.screen,
-            settled: link == Link::Stay,
+            heard: Heard { settled: link == Link::Stay, down: None },
         })
     }
 
@@ -86,6 +107,7 @@ impl Session {
                 () = self.interrupt.wait() => return Err(Problem::interrupted()),
                 event = self.events.next(), if more => match event {
                     Some(event) => {
+                        self.heard.note(&event);
                         attend(&self.screen, &event, &mut bars);
                         look(&event);
                     }
@@ -104,6 +126,7 @@ impl Session {
         };
         match next {
             Some(Some(event)) => {
+                self.heard.note(&event);
                 attend(&self.screen, &event, bars);
                 if let Event::Stopped(failure) = event {
                     return Err(failure.into());
@@ -115,21 +138,20 @@ impl Session {
         }
     }
 
-    /// Waits until the relay has answered once, or evidently does not; then gives the reason.
-    pub(crate) async fn settle(&mut self) -> Outcome<Option<Failure>> {
-        let mut down = None;
+    /// Waits until the relay has answered once, or evidently does not.
+    pub(crate) async fn settle(&mut self) -> Outcome {
         let deadline = Instant::now() + FIRST_WORD;
-        while !self.settled {
-            match self.event_before(deadline, &mut Bars::default()).await? {
-                Some(Event::Link(LinkState::Down { failure, .. })) => {
-                    down = Some(failure);
-                    self.settled = true;
-                }
-                Some(Event::Link(LinkState::Up(_) | LinkState::CaughtUp)) | None => self.settled = true,
-                Some(_) => (),
+        while !self.heard.settled {
+            if self.event_before(deadline, &mut Bars::default()).await?.is_none() {
+                self.heard.settled = true;
             }
         }
-        Ok(down)
+        Ok(())
+    }
+
+    /// Why the link is down, if it is.
+    pub(crate) fn down(&self) -> Option<&Failure> {
+        self.heard.down.as_ref()
     }
 
     /// Where this command prints.

@@ -481,8 +481,14 @@ pub enum Alarm {
         /// Where.
         position: u64,
     },
-    /// A message came a second time, or does not follow its sender's last one.
+    /// A message came a second time. It is not shown again.
     Replay {
+        /// Whose.
+        sender: Address,
+    },
+    /// A message does not follow its sender's last one, though nothing is missing between: its sender told two stories, or
+    /// somebody has a copy of that device. It is shown.
+    Broken {
         /// Whose.
         sender: Address,
     },
@@ -565,6 +571,7 @@ impl Alarm {
             Self::Gap { .. } => "gap",
             Self::Fork { .. } => "fork",
             Self::Replay { .. } => "replay",
+            Self::Broken { .. } => "broken",
             Self::Undecryptable { .. } => "undecryptable",
             Self::VoidCommit { .. } => "void-commit",
             Self::Receipt { .. } => "receipt",

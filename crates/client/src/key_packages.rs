@@ -1,4 +1,4 @@
-//! KeyPackages of this device (protocol-spec/05-conversation, section 2): made a few at a time; their private halves are
+//! KeyPackages of this device (protocol-spec/05-conversation, section 4): made a few at a time; their private halves are
 //! durable before their public halves are published.
 
 use amanat_conversation::{KeyPackageMaker, Records, prune_key_packages};

@@ -1,4 +1,4 @@
-//! Text from others, before it is kept as a title or name (protocol-spec/05-conversation, section 6): one line, without
+//! Text from others, before it is kept as a title or name (protocol-spec/05-conversation, section 7): one line, without
 //! characters that hide or reorder what is read.
 
 /// Drops control characters and the bidirectional overrides that make a text read other than it is written, and turns

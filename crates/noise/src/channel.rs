@@ -113,7 +113,7 @@ fn advance(nonce: u64) -> Result<(u64, u64), NoiseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vectors::pair;
+    use crate::vectors_tests::pair;
 
     // [LINK-11]
     #[test]

@@ -13,7 +13,7 @@ pub mod channel;
 pub mod handshake;
 mod resolver;
 #[cfg(test)]
-mod vectors;
+mod vectors_tests;
 
 pub use channel::{Channel, MAX_PLAINTEXT, MAX_SEALED, Opener, Sealer, TAG_LEN};
 pub use handshake::{AwaitingReply, ChannelBinding, FIRST_LEN, Initiator, PATTERN, Replying, Responder, SECOND_LEN};

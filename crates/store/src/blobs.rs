@@ -1,4 +1,4 @@
-//! Documents as plain files (protocol-spec/07-delivery, "Storage"): segments of one length, in any order, synced.
+//! Documents as plain files (protocol-spec/07-delivery, section 10): segments of one length, in any order, synced.
 //!
 //! The calls block on the disk: in a task, wrap them in `spawn_blocking`. They may come from many threads at once;
 //! those on one document take turns. Memory: a bit a segment of each document that is being uploaded, and one segment

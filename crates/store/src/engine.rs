@@ -1,4 +1,4 @@
-//! Engine (protocol-spec/07-delivery, "Storage"): sled 0.34.7 under one rule, *durable means fsync has returned*.
+//! Engine (protocol-spec/07-delivery, section 10): sled 0.34.7 under one rule, *durable means fsync has returned*.
 //!
 //! sled's own `flush()` is `sync_file_range` on Linux, which asks no disk to empty its cache and writes no file size:
 //! in a power cut it loses writes. So each batch is applied, flushed, and then `File::sync_all()` is called on sled's

@@ -1,4 +1,4 @@
-//! Errors of opening (protocol-spec/07-delivery, "Storage"), the same for tables, relay stores and blobs.
+//! Errors of opening (protocol-spec/07-delivery, section 10), the same for tables, relay stores and blobs.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Fixed layouts of stored records (protocol-spec/07-delivery, "Storage"): big-endian integers, fixed byte strings,
+//! Fixed layouts of stored records (protocol-spec/07-delivery, section 10): big-endian integers, fixed byte strings,
 //! strings preceded by their length.
 
 use crate::error::Fault;

@@ -1,4 +1,4 @@
-//! Durable state (protocol-spec/07-delivery, "Storage"): what is acknowledged has been synced, and survives a power cut.
+//! Durable state (protocol-spec/07-delivery, section 10): what is acknowledged has been synced, and survives a power cut.
 //!
 //! Three modules, one discipline. [`table`] is a small key-value table (the client's vault stands on it), [`relay`] the
 //! relay's domain store, [`blobs`] documents as plain files. The first two share the private `engine`: sled 0.34.7 with

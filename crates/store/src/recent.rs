@@ -1,4 +1,4 @@
-//! A bounded memory of recently used state (protocol-spec/07-delivery, "Storage"): the writer's heads and queues.
+//! A bounded memory of recently used state (protocol-spec/07-delivery, section 10): the writer's heads and queues.
 
 use std::{collections::HashMap, hash::Hash};
 

@@ -1,4 +1,4 @@
-//! The relay's store (protocol-spec/07-delivery, "Storage"): logs, rosters, cursors, direct queues, KeyPackages, directory.
+//! The relay's store (protocol-spec/07-delivery, section 10): logs, rosters, cursors, direct queues, KeyPackages, directory.
 //!
 //! About nine verbs. Those that change something are `async`: they queue a job for the one writer thread and return
 //! when it is **durable**; many callers share each sync. Those that read are plain functions, answer in the caller's

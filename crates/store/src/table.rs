@@ -1,4 +1,4 @@
-//! A small durable key-value table (protocol-spec/07-delivery, "Storage"): the client's vault stands on it.
+//! A small durable key-value table (protocol-spec/07-delivery, section 10): the client's vault stands on it.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,4 +1,4 @@
-//! Documents as files (protocol-spec/07-delivery, "Storage").
+//! Documents as files (protocol-spec/07-delivery, section 10).
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Conformance (protocol-spec/07-delivery, "Storage"): what every engine of the relay's store must do.
+//! Conformance (protocol-spec/07-delivery, section 10): what every engine of the relay's store must do.
 //!
 //! The suites know a store by its verbs alone and get it from an `Open` function; each engine runs them all.
 

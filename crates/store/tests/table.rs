@@ -1,4 +1,4 @@
-//! The table (protocol-spec/07-delivery, "Storage"): rules DELIV-01 to DELIV-06 as a caller sees them.
+//! The table (protocol-spec/07-delivery, section 10): rules DELIV-01 to DELIV-06 as a caller sees them.
 
 #![allow(
     clippy::unwrap_used,

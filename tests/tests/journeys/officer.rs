@@ -17,7 +17,8 @@ fn nobody_is_invited_before_a_relay_is_certified() {
         let mode = std::fs::metadata(folder.path(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
     }
-    let invite = ["invite", "--authority", "authority", "--person", "secretary", "--name", "A. Khan", "--post", "Secretary"];
+    let invite =
+        ["invite", "--authority", "authority", "--person", "secretary", "--name", "A. Khan", "--post", "Secretary"];
     let rest = ["--tier", "secret", "--out", "secretary.invitation"];
     folder.amanat(&[&invite[..], &rest[..]].concat()).failed(1).says("no certified relay");
     assert!(!folder.path("secretary.invitation").exists());
@@ -26,7 +27,8 @@ fn nobody_is_invited_before_a_relay_is_certified() {
 
     let listen = free_address().to_string();
     folder.amanat_relay(&["init", "--dir", "relay", "--listen", &listen, "--domain", DOMAIN]).ok();
-    let certify = ["--json", "relay", "certify", "relay/relay.card", "--authority", "authority", "--out", "relay/relay.cert"];
+    let certify =
+        ["--json", "relay", "certify", "relay/relay.card", "--authority", "authority", "--out", "relay/relay.cert"];
     shaped("relay certify", &folder.amanat(&certify).ok().one());
     folder.amanat(&[&invite[..], &rest[..]].concat()).ok();
     // Where no relay can be reached, the statement waits, and the officer is told.
@@ -117,7 +119,8 @@ fn a_second_officer_and_an_auditor_are_certified_from_their_cards() {
     std::fs::rename(folder.path("authority/root.key"), folder.path("safe/root.key")).unwrap();
     for role in ["officer", "auditor"] {
         let (card, out) = (format!("{role}2/card"), format!("{role}2/certificate"));
-        let made = folder.amanat(&["--json", role, "init", "--out", &format!("{role}2"), "--name", "Desk 2"]).ok().one();
+        let made =
+            folder.amanat(&["--json", role, "init", "--out", &format!("{role}2"), "--name", "Desk 2"]).ok().one();
         shaped("officer init, auditor init", &made);
         let certify = ["--json", "authority", "certify", role, &card, "--authority", "authority", "--out", &out];
         folder.amanat(&certify).refused("file");

@@ -15,7 +15,7 @@ use amanat_client::{
 };
 use amanat_identity::Tier;
 use amanat_primitives::passphrase::WorkPolicy;
-use amanat_tests::{PASSPHRASE, Rig};
+use amanat_tests::{PASSPHRASE, Rig, programs::signal};
 
 use crate::{below, by_sender, rounds, talker::Talk};
 
@@ -36,6 +36,8 @@ async fn run(dir: &str, conversation: &str, prefix: &str) {
     let opened = profile::open(dir.as_ref(), PASSPHRASE, &WorkPolicy::FOR_TESTS).unwrap_or_else(|e| panic!("{e:?}"));
     let (engine, mut events) = Engine::start(opened, Options::default());
     let to = Target::Conversation(conversation.parse().unwrap());
+    // The test runner may have left its own words on this line.
+    say("");
     let (mut number, mut accepted) = (0u64, 0u64);
     loop {
         tokio::select! {
@@ -103,8 +105,10 @@ fn life(mut child: Child, lines: u64, moment: Duration) -> Vec<String> {
     std::thread::sleep(moment);
     child.kill().unwrap();
     child.wait().unwrap();
-    // What it had said by then. The last line may be cut off, and then was not said.
-    out.map_while(Result::ok).for_each(|line| drop(note(&line, &mut promised)));
+    // What it had said by then; a line is one write, which a kill does not cut.
+    for line in out.map_while(Result::ok) {
+        note(&line, &mut promised);
+    }
     promised
 }
 
@@ -134,8 +138,13 @@ async fn a_client_that_is_killed_keeps_what_it_promised_and_repeats_nothing() {
     let mut promised: Vec<Vec<String>> = Vec::new();
     for round in 0..rounds() {
         let child = start(&rig.dir.path().join("secretary"), &conversation.to_string(), &format!("life {round}"));
-        let (lines, moment) = (below(120), Duration::from_micros(below(30_000)));
-        promised.push(tokio::task::spawn_blocking(move || life(child, lines, moment)).await.unwrap());
+        let (id, lines, moment) = (child.id(), below(120), Duration::from_micros(below(30_000)));
+        let lived = tokio::task::spawn_blocking(move || life(child, lines, moment));
+        let Ok(texts) = tokio::time::timeout(Duration::from_secs(60), lived).await else {
+            signal("KILL", id);
+            panic!("life {round}: the client has stopped sending");
+        };
+        promised.push(texts.unwrap());
     }
     talk.stop();
     let (mut director, memory) = talker.await.unwrap();

@@ -59,7 +59,8 @@ async fn a_relay_that_is_killed_under_load_loses_and_repeats_nothing_that_it_acc
             let messages = reader.messages(*conversation).await;
             let found = by_sender(&messages);
             for (sender, theirs) in &ended {
-                let sent: Vec<_> = theirs.sent.iter().filter(|(to, _)| to == conversation).map(|(_, text)| text).collect();
+                let sent: Vec<_> =
+                    theirs.sent.iter().filter(|(to, _)| to == conversation).map(|(_, text)| text).collect();
                 let read: Vec<_> = found[&sender.handle].iter().collect();
                 assert!(read == sent, "{} does not have all of {} once and in order", reader.handle, sender.handle);
             }

@@ -190,6 +190,10 @@ async fn follow(session: &mut Session, followed: &mut Followed) -> Outcome {
     let mut bars = Bars::new(session.screen());
     let mut deadline = Instant::now() + PATIENCE;
     while !followed.accepted {
+        followed.offline = session.down().cloned();
+        if let Some(failure) = followed.offline.as_ref().filter(|failure| failure.code != FailureCode::Offline) {
+            return Err(queued_but(failure));
+        }
         let Some(event) = session.event_before(deadline, &mut bars).await? else {
             return held_back(session, followed.conversation).await;
         };
@@ -206,16 +210,11 @@ async fn follow(session: &mut Session, followed: &mut Followed) -> Outcome {
             Event::DocumentFailed { document, failure } if Some(*document) == followed.document => {
                 return Err(failure.clone().into());
             }
-            Event::Link(LinkState::Down { failure, .. }) => {
-                if failure.code != FailureCode::Offline {
-                    return Err(queued_but(failure));
-                }
-                followed.offline = Some(failure.clone());
-            }
-            Event::Link(LinkState::Up(_)) => followed.offline = None,
             // The relay's own status statement has been seen.
             Event::Link(LinkState::CaughtUp) => held_back(session, followed.conversation).await?,
-            Event::Notice(Notice::CreationRefused { conversation, failure }) if *conversation == followed.conversation => {
+            Event::Notice(Notice::CreationRefused { conversation, failure })
+                if *conversation == followed.conversation =>
+            {
                 return Err(failure.clone().into());
             }
             _ => (),

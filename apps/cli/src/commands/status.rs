@@ -27,14 +27,16 @@ pub(super) async fn run(context: &Context) -> Outcome {
     }
     context.screen.line(pairs(&overview).render())?;
     if let Some(failure) = down {
-        context.screen.note(say::event(&Event::Link(LinkState::Down { failure, retry_in: Duration::MAX })).unwrap_or_default());
+        context
+            .screen
+            .note(say::event(&Event::Link(LinkState::Down { failure, retry_in: Duration::MAX })).unwrap_or_default());
     }
     Ok(())
 }
 
 async fn look(session: &mut Session) -> Outcome<(Overview, Option<Failure>)> {
-    let down = session.settle().await?;
-    Ok((session.overview().await?, down))
+    session.settle().await?;
+    Ok((session.overview().await?, session.down().cloned()))
 }
 
 pub(crate) fn pairs(view: &Overview) -> Pairs {

@@ -46,7 +46,7 @@ pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast, group
     tale.check("the Deputy Secretary has it in the list too, and may save it later", listed, Some(command))?;
     let row = content.lines().nth(ROWS / 2).unwrap_or_default();
     let hits = disk::find(&office.relay(), row.as_bytes(), 10)?.len();
-    let command = format!("grep -rac '{row}' {}", tale.path("relay"));
+    let command = format!("grep -ral '{row}' {} | wc -l", tale.path("relay"));
     let what = format!("no row of it stands in the relay's folder: {hits} found");
     tale.check(&what, hits == 0 && !row.is_empty(), Some(command))?;
     tale.figure(

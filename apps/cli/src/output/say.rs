@@ -120,8 +120,12 @@ pub(crate) fn alarm(alarm: &Alarm) -> String {
              Tell your security officer."
         ),
         Alarm::Replay { sender } => {
-            format!("A message of {sender} came a second time, or out of its order. It is not shown.")
+            format!("A message of {sender} came a second time. It is not shown again.")
         }
+        Alarm::Broken { sender } => format!(
+            "A message of {sender} does not follow the one before it, though nothing is missing between. It is shown, but \
+             somebody may have a copy of that device. Tell your security officer."
+        ),
         Alarm::Undecryptable { position, sender } => {
             format!("The entry at position {position}, from device {sender}, does not decrypt. It is not shown.")
         }
@@ -176,19 +180,24 @@ pub(crate) fn event(event: &Event) -> Option<String> {
         Event::Link(LinkState::Up(view)) => format!("{} {}", paint("connected", table::GOOD), link(view)),
         Event::Link(LinkState::CaughtUp) => paint("up to date", table::GOOD),
         Event::Link(LinkState::Down { failure, retry_in }) if *retry_in == Duration::MAX => {
-            format!("{} {} {}", paint("not connected:", table::CAUTION), plain(&failure.failed), plain(&failure.advice))
+            format!(
+                "{} {} {}",
+                paint("not connected:", table::CAUTION),
+                plain(&crate::problem::sentence(&failure.failed)),
+                plain(&failure.advice)
+            )
         }
         Event::Link(LinkState::Down { failure, retry_in }) => format!(
             "{} {} Next try in {} s.",
             paint("not connected:", table::CAUTION),
-            plain(&failure.failed),
+            plain(&crate::problem::sentence(&failure.failed)),
             retry_in.as_secs()
         ),
         Event::Conversation(view) => {
             format!("new conversation {} {} ({})", short(&view.id.to_string()), plain(&view.title), tier(view.tier))
         }
         Event::DocumentFailed { document, failure } => {
-            let words = plain(&failure.failed).into_owned();
+            let words = plain(&crate::problem::sentence(&failure.failed)).into_owned();
             format!("{} {words}", paint(&format!("document {}:", short(&document.to_string())), table::BAD))
         }
         Event::Alarm { conversation, alarm: what } => {

@@ -1,4 +1,4 @@
-//! Text from others (protocol-spec/10-threat-model, section 4): shown, never obeyed by a terminal.
+//! Text from others (protocol-spec/10-threat-model, section 1): shown, never obeyed by a terminal.
 
 use std::borrow::Cow;
 

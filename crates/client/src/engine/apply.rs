@@ -219,7 +219,7 @@ impl Core {
                 draft.alarms.push(Alarm::Replay { sender: address });
                 return Ok(());
             }
-            Order::Broken => draft.alarms.push(Alarm::Replay { sender: address.clone() }),
+            Order::Broken => draft.alarms.push(Alarm::Broken { sender: address.clone() }),
         }
         if message.claim == Claim::Fork {
             draft.alarms.push(Alarm::Fork { sender: address.clone(), position: entry.position });

@@ -1,4 +1,4 @@
-//! Opening conversations (protocol-spec/05-conversation, section 3): who they are with is looked up and verified, a
+//! Opening conversations (protocol-spec/05-conversation, sections 4 and 5): who they are with is looked up and verified, a
 //! KeyPackage of each of their devices is claimed and checked, and the group is created with all of them in one commit.
 //!
 //! What is fetched is fetched by a task ([`gather`]); what is decided and written is decided and written by the engine.

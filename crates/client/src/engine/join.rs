@@ -1,4 +1,4 @@
-//! Joining (protocol-spec/05-conversation, section 4): Welcomes come as direct items, one after the other.
+//! Joining (protocol-spec/05-conversation, section 6): Welcomes come as direct items, one after the other.
 //!
 //! A Welcome is staged, the chains of all members are fetched and verified, and only a group in which every leaf is the
 //! certified key of someone cleared for the tier becomes a conversation; anything else is refused and shown. The item,

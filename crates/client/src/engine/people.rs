@@ -1,4 +1,4 @@
-//! People (protocol-spec/03-identity, section 8): chains fetched from the relay, verified here, remembered in the vault.
+//! People (protocol-spec/03-identity, section 7): chains fetched from the relay, verified here, remembered in the vault.
 //!
 //! Nothing that the relay says about a person is believed: a chain becomes a [`VerifiedDevice`] or it is left out.
 //! A second certificate for a grant that was seen before is refused, and so is the first from then on. [ID-18]

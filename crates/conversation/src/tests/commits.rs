@@ -1,4 +1,5 @@
-//! Commits after the founding: members come and go, two commit at once, a commit is void.
+//! Commits (protocol-spec/05-conversation, section 5) after the founding: members come and go, two commit at once, a
+//! commit is void.
 
 use amanat_identity::Tier;
 use amanat_primitives::Timestamp;

@@ -1,4 +1,5 @@
-//! Damage: whatever a relay changes in a message, commit or Welcome is refused, and the whole one is still taken.
+//! Damage (protocol-spec/05-conversation, section 10): whatever a relay changes in a message, commit or Welcome is
+//! refused, and the whole one is still taken.
 
 use amanat_identity::Tier;
 use amanat_wire::{Bytes, log::UnitKind, relay::WelcomePart};

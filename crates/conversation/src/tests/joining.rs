@@ -1,4 +1,5 @@
-//! The ways into a group: founding, add, join, re-add. Each leaf is the certified device, cleared for the tier.
+//! The ways into a group (protocol-spec/05-conversation, sections 2 to 6): founding, add, join, re-add. Each leaf is
+//! the certified device, cleared for the tier.
 
 use std::collections::BTreeMap;
 

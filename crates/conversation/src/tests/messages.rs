@@ -1,4 +1,4 @@
-//! Messages: both ways, late, out of order, repeated, forked.
+//! Messages (protocol-spec/05-conversation, sections 7 and 8): both ways, late, out of order, repeated, forked.
 
 use amanat_identity::Tier;
 use amanat_primitives::{MessageId, Timestamp};

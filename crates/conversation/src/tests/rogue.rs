@@ -1,4 +1,5 @@
-//! A member that follows MLS but not our profile: every misdeed is refused by its name, and changes nothing.
+//! A member that follows MLS but not our profile (protocol-spec/05-conversation, section 1): every misdeed is refused
+//! by its name, and changes nothing.
 
 use amanat_identity::Tier;
 use amanat_primitives::{DeviceId, sign::SigningKey};

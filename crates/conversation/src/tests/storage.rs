@@ -1,5 +1,5 @@
-//! Storage: a failure at every write of every operation leaves the conversation as it was, in memory and in its
-//! records; the operation then succeeds as if nothing had happened.
+//! Storage (protocol-spec/05-conversation, section 9): a failure at every write of every operation leaves the
+//! conversation as it was, in memory and in its records; the operation then succeeds as if nothing had happened.
 
 use amanat_identity::Tier;
 use amanat_primitives::MessageId;

@@ -1,4 +1,4 @@
-//! An office, its people's devices, and a relay's log, for the tests beside this file.
+//! An office, its people's devices, and a relay's log (protocol-spec/05-conversation), for the tests beside this file.
 
 use std::collections::BTreeMap;
 

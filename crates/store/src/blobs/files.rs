@@ -1,4 +1,4 @@
-//! A document's files (protocol-spec/07-delivery, "Storage"): the index with its checksums, and the segments.
+//! A document's files (protocol-spec/07-delivery, section 10): the index with its checksums, and the segments.
 //!
 //! ```text
 //! documents/ab/<id>.index     512 bytes of header, then a CRC-32 for each segment, 0 where there is none yet

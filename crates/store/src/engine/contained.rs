@@ -1,4 +1,4 @@
-//! Containing sled's panics (protocol-spec/07-delivery, "Storage").
+//! Containing sled's panics (protocol-spec/07-delivery, section 10).
 //!
 //! sled reads its file with `unwrap`, `expect` and `assert!` in many places: on a damaged one it panics where it should
 //! return an error. Its own state lies behind atomics and locks that do not poison, and it holds nothing of ours while it

@@ -1,4 +1,4 @@
-//! A store's folder (protocol-spec/07-delivery, "Storage"): lock, format marker, watermark, and the syncing of folders.
+//! A store's folder (protocol-spec/07-delivery, section 10): lock, format marker, watermark, and the syncing of folders.
 //!
 //! ```text
 //! lock         held for as long as the store is open

@@ -1,4 +1,4 @@
-//! Group commit (protocol-spec/07-delivery, "Storage"): one writer thread, whose callers share each sync.
+//! Group commit (protocol-spec/07-delivery, section 10): one writer thread, whose callers share each sync.
 //!
 //! Jobs wait in a bounded queue. The writer takes all that wait (up to a limit), lets the [`Worker`] turn them into one
 //! batch, makes that durable, and only then has their answers released. While it syncs, the next jobs gather.

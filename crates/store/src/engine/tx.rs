@@ -1,4 +1,4 @@
-//! One batch in the making (protocol-spec/07-delivery, "Storage"): what it reads includes what it has written.
+//! One batch in the making (protocol-spec/07-delivery, section 10): what it reads includes what it has written.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Stored values (protocol-spec/07-delivery, "Storage"): each with a CRC, long ones in parts.
+//! Stored values (protocol-spec/07-delivery, section 10): each with a CRC, long ones in parts.
 //!
 //! Parts are small, 4,500 bytes, for a reason found by trial: sled 0.34 keeps up to 20 neighbouring values in one node,
 //! rewrites the node as a whole, and puts a node above 128 KiB into a file that it **never syncs**. With 20 values of

@@ -1,4 +1,4 @@
-//! Appending (protocol-spec/07-delivery, "Storage"): positions, compare-and-set, rosters, the running hash.
+//! Appending (protocol-spec/07-delivery, section 10): positions, compare-and-set, rosters, the running hash.
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Large and shared bodies (protocol-spec/07-delivery, "Storage"): kept once under their hash, and counted.
+//! Large and shared bodies (protocol-spec/07-delivery, section 10): kept once under their hash, and counted.
 //!
 //! A body above 60 KiB is a file `bodies/<hash>`, synced (its folder too) before the batch that refers to it. A file
 //! is removed after the batch that drops the last reference; what a crash leaves over is collected at the next opening.

@@ -1,4 +1,4 @@
-//! The directory (protocol-spec/07-delivery, "Storage"): grants, chains, statements.
+//! The directory (protocol-spec/07-delivery, section 10): grants, chains, statements.
 
 use super::{
     error::StoreError,

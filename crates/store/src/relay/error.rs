@@ -1,4 +1,4 @@
-//! Why the relay's store refuses (protocol-spec/07-delivery, "Storage").
+//! Why the relay's store refuses (protocol-spec/07-delivery, section 10).
 
 use crate::error::Fault;
 

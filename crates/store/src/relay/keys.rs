@@ -1,4 +1,4 @@
-//! Keys of the relay's one tree (protocol-spec/07-delivery, "Storage"): a letter, then fixed-width fields, so that the
+//! Keys of the relay's one tree (protocol-spec/07-delivery, section 10): a letter, then fixed-width fields, so that the
 //! order of keys is the order of logs and queues.
 
 use amanat_primitives::{ConversationId, DeviceId, Digest, StatementId};

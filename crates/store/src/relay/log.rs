@@ -1,4 +1,4 @@
-//! A log in the writer's memory (protocol-spec/07-delivery, "Storage"), and how little of it is written per entry.
+//! A log in the writer's memory (protocol-spec/07-delivery, section 10), and how little of it is written per entry.
 //!
 //! An insertion into sled costs about as much as everything else about an append, so an append makes one: the entry.
 //! The rest follows from the entries. The head is stored at every 64th position, at each commit and by each sweep;

@@ -1,4 +1,4 @@
-//! KeyPackages (protocol-spec/07-delivery, "Storage"): one-time ones are handed out once, durably, before the answer.
+//! KeyPackages (protocol-spec/07-delivery, section 10): one-time ones are handed out once, durably, before the answer.
 
 use amanat_primitives::DeviceId;
 

@@ -1,4 +1,4 @@
-//! Reading (protocol-spec/07-delivery, "Storage"): in the caller's thread, and only what is durable.
+//! Reading (protocol-spec/07-delivery, section 10): in the caller's thread, and only what is durable.
 //!
 //! A batch is in sled's memory before it is on disk. Readers take heads, rosters, queues and chains through
 //! [`Engine::published`](crate::engine::Engine::published), which shows them as they were before a batch in progress,

@@ -1,4 +1,4 @@
-//! Records of the relay's store (protocol-spec/07-delivery, "Storage"): what stands under each key, byte for byte.
+//! Records of the relay's store (protocol-spec/07-delivery, section 10): what stands under each key, byte for byte.
 
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp, UnitId};
 use amanat_wire::log::{RetentionClass, UnitKind};

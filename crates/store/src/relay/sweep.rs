@@ -1,4 +1,4 @@
-//! Sweeping (protocol-spec/07-delivery, "Storage"): forgets what all have, and what its retention class says.
+//! Sweeping (protocol-spec/07-delivery, section 10): forgets what all have, and what its retention class says.
 //!
 //! From the front of a log, entries go whole once all readers' cursors have passed them or their time is up. Behind an
 //! entry that stays, one whose time is up loses its body only: its hash remains, so that the running hash can be

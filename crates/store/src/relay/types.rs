@@ -1,4 +1,4 @@
-//! What goes into and comes out of the relay's store (protocol-spec/07-delivery, "Storage").
+//! What goes into and comes out of the relay's store (protocol-spec/07-delivery, section 10).
 
 use std::sync::Arc;
 

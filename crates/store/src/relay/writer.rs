@@ -1,4 +1,4 @@
-//! The relay's writer (protocol-spec/07-delivery, "Storage"): carries verbs out, one after the other, on one batch.
+//! The relay's writer (protocol-spec/07-delivery, section 10): carries verbs out, one after the other, on one batch.
 
 use std::{
     collections::HashMap,

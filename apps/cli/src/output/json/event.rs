@@ -121,7 +121,7 @@ impl From<&Event> for EventLine {
 }
 
 fn seconds(retry_in: Duration) -> Option<u64> {
-    (retry_in != Duration::MAX).then(|| retry_in.as_secs())
+    (retry_in != Duration::MAX).then_some(retry_in.as_secs())
 }
 
 fn link(state: &LinkState) -> EventLine {
@@ -138,7 +138,7 @@ fn alarm(conversation: String, alarm: &Alarm) -> EventLine {
     let (sender, range, at) = match alarm {
         Alarm::Gap { sender, from, to } => (Some(sender.to_string()), Some((*from, *to)), None),
         Alarm::Fork { sender, position } => (Some(sender.to_string()), None, Some(*position)),
-        Alarm::Replay { sender } => (Some(sender.to_string()), None, None),
+        Alarm::Replay { sender } | Alarm::Broken { sender } => (Some(sender.to_string()), None, None),
         Alarm::Undecryptable { position, sender } | Alarm::VoidCommit { position, sender } => {
             (Some(sender.to_string()), None, Some(*position))
         }

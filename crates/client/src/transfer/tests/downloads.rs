@@ -1,3 +1,5 @@
+//! Downloads: whole, verified, under a safe name, or not at all.
+
 use amanat_wire::{Decode as _, Encode as _};
 
 use super::{

@@ -1,3 +1,5 @@
+//! Uploads: nothing leaves before its hash is durable, and an edited file begins anew.
+
 use std::{fs::OpenOptions, io::Write as _, time::SystemTime};
 
 use super::{
