@@ -174,20 +174,78 @@ async fn an_unanswered_append_is_sent_again_byte_for_byte() {
 
 // [DELIV-81] [CONV-23]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stale_frame_is_encrypted_again_under_the_same_unit() {
+async fn a_relay_that_only_says_stale_gets_nothing_encrypted() {
     let (_rig, mut secretary, target, script) = after_one_message().await;
     let mut scripted = script.session().await;
     let (_, message) = secretary.say(&target, "two").await;
     let (number, first) = scripted.append().await;
-    scripted.answer(number, Answer::StaleEpoch(1)).await;
-    // The client reads the log first; there is nothing new in it.
-    let (number, request) = scripted.request().await;
-    let Request::Read(read) = request else { panic!("{request:?}") };
-    scripted.answer(number, no_entries(read.after)).await;
+    // A position that the message was encrypted after is no reason: the same bytes come again, after a while.
+    scripted.answer(number, Answer::StaleEpoch(first.seen_commit)).await;
+    let (number, again) = scripted.append().await;
+    assert_eq!(first, again);
+    // One that this device has not seen is, once the log has brought it: here it is garbage, which counts as seen.
+    scripted.answer(number, Answer::StaleEpoch(1_000)).await;
+    let (number, read) = until_request(&mut scripted, |request| match request {
+        Request::Read(read) => Ok(read),
+        other => Err(other),
+    })
+    .await;
+    let position = read.after + 1;
+    let garbage = Entry {
+        position,
+        kind: UnitKind::Commit,
+        stamp: Timestamp::from(std::time::SystemTime::now()),
+        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
+        unit: amanat_primitives::UnitId::from_bytes([3; 16]),
+        seen_commit: 1,
+        accepted_commit: 1,
+        body: Bytes::new(vec![9; 64]).unwrap(),
+        gone: None,
+        receipt: Bytes::default(),
+    };
+    let entries = List::new(vec![garbage]).unwrap();
+    let answer = Entries { entries, running_before: Digest::ZERO, head: position, first_kept: 1 };
+    scripted.answer(number, Answer::Entries(answer)).await;
+    let waits = tokio::time::timeout(Duration::from_secs(2), scripted.append()).await;
+    assert!(waits.is_err(), "encrypted before the commit that it was told of is here");
+    let _ = (message, read, &mut secretary);
+}
+
+// [DELIV-81] [CONV-23]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_is_stale_is_encrypted_again_when_its_commit_is_here() {
+    let (_rig, mut secretary, target, script) = after_one_message().await;
+    let mut scripted = script.session().await;
+    let (_, message) = secretary.say(&target, "two").await;
+    let (number, first) = scripted.append().await;
+    // The client's position: the next commit stands right behind it.
+    let at = first.seen_commit + 3;
+    scripted.answer(number, Answer::StaleEpoch(at)).await;
+    let (number, read) = until_request(&mut scripted, |request| match request {
+        Request::Read(read) => Ok(read),
+        other => Err(other),
+    })
+    .await;
+    let commit = |position: u64| Entry {
+        position,
+        kind: UnitKind::Commit,
+        stamp: Timestamp::from(std::time::SystemTime::now()),
+        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
+        unit: amanat_primitives::UnitId::from_bytes([position as u8; 16]),
+        seen_commit: 1,
+        accepted_commit: 1,
+        body: Bytes::new(vec![9; 64]).unwrap(),
+        gone: None,
+        receipt: Bytes::default(),
+    };
+    let (first_new, last) = (read.after + 1, at.max(read.after + 1));
+    let entries = List::new((first_new..=last).map(commit).collect::<Vec<_>>()).unwrap();
+    let answer = Entries { entries, running_before: Digest::ZERO, head: last, first_kept: 1 };
+    scripted.answer(number, Answer::Entries(answer)).await;
     let (number, second) = scripted.append().await;
     assert_eq!(first.id, second.id);
     assert_ne!(first.body, second.body);
-    scripted.answer(number, appended(read.after + 1, Digest::ZERO)).await;
+    scripted.answer(number, appended(last + 1, Digest::ZERO)).await;
     secretary.until_state(message, MessageState::Accepted).await;
 }
 

@@ -530,6 +530,13 @@ pub enum Notice {
     },
     /// The relay was restored from a copy.
     RelayRestored,
+    /// Someone has a device that this vault had not seen; a compared safety number does not speak for it.
+    NewDevice {
+        /// Whose.
+        address: Address,
+        /// Which.
+        device: DeviceId,
+    },
     /// Two devices hold a certificate for one grant: neither is believed, and the officer must be told.
     GrantReused {
         /// Whose.

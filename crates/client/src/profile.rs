@@ -18,7 +18,8 @@ use std::{
 
 use amanat_identity::{
     Address, Authority, AuthorityCertificate, ChainError, DeviceChain, DeviceKeys, Enrolment, Invitation,
-    InvitationError, OpenedInvitation, SignedStatus, Statement, StatusView, Tier, VerifiedDevice, VerifiedRelay,
+    InvitationError, OpenedInvitation, SignedStatus, Statement, StatusMark, StatusView, Tier, VerifiedDevice,
+    VerifiedRelay,
     armour::{self, FileKind},
 };
 use amanat_primitives::{
@@ -338,8 +339,13 @@ fn load_status(vault: &Vault, authority: &Authority, now: Timestamp) -> Result<S
     if let Some(bytes) = vault.read_bytes(Scope::Meta, meta::STATUS)? {
         let signed = SignedStatus::from_bytes(&bytes).map_err(|_| failure::damaged())?;
         // It was verified before it was stored; an officer's certificate may have lapsed since.
-        if let Ok(status) = signed.verify(authority, now) {
-            let _ = view.accept(status);
+        match signed.verify(authority, now) {
+            Ok(status) => drop(view.accept(status)),
+            // Its number stands all the same: nothing older is ever taken. [ID-23]
+            Err(_) => {
+                let (number, id) = (signed.statement.signed.number, signed.statement.id());
+                view = StatusView::resume(StatusMark { number, id });
+            }
         }
     }
     Ok(view)
@@ -389,10 +395,14 @@ fn make_key(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Secret<32
         .map_err(failure::from_unlock)?;
     let (path, part) = (key_path(dir), dir.join("key.part"));
     let write = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        // What an interrupted run left; and `create_new` follows no link that somebody put there.
+        fs::remove_file(&part).or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
         file.write_all(&boxed)?;
         file.sync_all()?;
-        fs::rename(&part, &path)?;
+        // Fails where another run was quicker: its key is never written over.
+        fs::hard_link(&part, &path)?;
+        fs::remove_file(&part)?;
         fs::File::open(dir)?.sync_all()
     };
     write().map_err(|error| failure::file("write", &path, &error))?;
@@ -401,7 +411,7 @@ fn make_key(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Secret<32
 
 fn from_invitation(error: InvitationError) -> Failure {
     let advice = match error {
-        InvitationError::CodeNeeded => "ask the officer for the code and give it with `--code CODE`",
+        InvitationError::CodeNeeded => "ask the officer for the code that belongs to it, and join again",
         InvitationError::WrongCode => "check the code with the officer; letters and digits only, any case",
         InvitationError::Chain(ChainError::NotYetValid { .. }) => "set this machine's clock, then try again",
         _ => "ask the officer for a new invitation",

@@ -87,6 +87,8 @@ record!(
         position: u64,
         /// Position from which this device reads.
         joined: u64,
+        /// The relay's stamp of the last entry applied.
+        stamp: Timestamp,
         /// Id of the last commit receipt.
         receipt: Digest,
     }
@@ -164,6 +166,8 @@ record!(
         content: Bytes<{ limits::BODY }>,
         /// The encoded request, once it is encrypted: sent again as it is until the relay answers.
         request: Bytes<{ limits::MESSAGE }>,
+        /// Hash of the ciphertext in it; zero before.
+        ciphertext: Digest,
     }
 );
 

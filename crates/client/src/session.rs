@@ -27,6 +27,8 @@ use crate::{Failure, failure};
 const PING_AFTER: Duration = Duration::from_secs(30);
 /// A link that has been silent this long is given up. [DELIV-84]
 const DEAD_AFTER: Duration = Duration::from_secs(45);
+/// A session that lasted this long makes the next wait short again.
+const STABLE: Duration = Duration::from_secs(10);
 /// The relay must answer a hello within this time.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 
@@ -152,11 +154,16 @@ pub(crate) async fn run(plan: SessionPlan, events: mpsc::Sender<SessionEvent>, m
         if events.send(SessionEvent::Connecting).await.is_err() {
             return;
         }
+        let begun = Instant::now();
         let ended = tokio::select! {
-            ended = one_session(&plan, &events, &mut backoff, stop.clone()) => ended,
+            ended = one_session(&plan, &events, stop.clone()) => ended,
             _ = stop.wait_for(|stop| *stop) => return,
         };
         let Err(failure) = ended else { return };
+        // A relay that greets and closes is not dialled four times a second.
+        if begun.elapsed() > STABLE {
+            backoff.reset();
+        }
         let retry_in = backoff.next_wait(&mut OsRng);
         if events.send(SessionEvent::Down { failure, retry_in }).await.is_err() {
             return;
@@ -229,11 +236,9 @@ async fn next_message(receiver: &mut LinkReceiver) -> Result<FromRelay, Failure>
 async fn one_session(
     plan: &SessionPlan,
     events: &mpsc::Sender<SessionEvent>,
-    backoff: &mut Backoff,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let connected = connect(&plan.target, &plan.key, Identity::Device(plan.chain.clone())).await?;
-    backoff.reset();
     let (calls, requests) = mpsc::channel(limits::OPEN_REQUESTS);
     let calls = Calls(calls);
     let up =

@@ -11,6 +11,7 @@ use amanat_primitives::{ConversationId, Label, Secret, aead::SealKey, hash, kdf}
 use amanat_store::table::{Batch as TableBatch, Options, Table};
 use amanat_wire::{Bytes, Decode, Encode, Reader, Writer};
 use rand_core::OsRng;
+use zeroize::Zeroizing;
 
 use crate::{Failure, failure};
 
@@ -161,7 +162,8 @@ impl Vault {
                         .map_err(|_| failure::internal("a row's key is too long"))?
                         .encode(&mut w);
                     w.raw(&plain);
-                    out.add_put(&name, self.values.seal(&name, &w.into_bytes(), &mut OsRng));
+                    let plain = Zeroizing::new(w.into_bytes());
+                    out.add_put(&name, self.values.seal(&name, &plain, &mut OsRng));
                 }
                 None => out.add_delete(&name),
             }
@@ -175,7 +177,7 @@ impl Vault {
     }
 
     fn open_row(&self, name: &[u8], sealed: &[u8]) -> Result<PlainRow, Failure> {
-        let plain = self.values.open(name, sealed).map_err(|_| failure::damaged())?;
+        let plain = Zeroizing::new(self.values.open(name, sealed).map_err(|_| failure::damaged())?);
         let mut r = Reader::new(&plain);
         let key = Bytes::<KEY>::decode(&mut r).map_err(|_| failure::damaged())?;
         let rest = r.take(r.remaining()).map_err(|_| failure::damaged())?;
@@ -205,7 +207,7 @@ fn first_half(digest: &amanat_primitives::Digest) -> [u8; 16] {
 struct Change {
     scope: Scope,
     key: Vec<u8>,
-    value: Option<Vec<u8>>,
+    value: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// Changes that become durable together. A later change of a row replaces an earlier one.
@@ -222,7 +224,7 @@ impl Batch {
 
     /// Writes a row's bytes.
     pub(crate) fn put_bytes(&mut self, scope: Scope, key: Vec<u8>, value: Vec<u8>) {
-        self.changes.push(Change { scope, key, value: Some(value) });
+        self.changes.push(Change { scope, key, value: Some(Zeroizing::new(value)) });
     }
 
     /// Removes a row.

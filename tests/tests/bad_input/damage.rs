@@ -1,6 +1,6 @@
 //! Truncated and altered stores: said to be so, left as they are, and with a copy in their place all is there.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use amanat_tests::programs::{Office, contents};
 
@@ -20,20 +20,19 @@ fn truncated_stores_are_named_left_alone_and_work_again_from_a_copy() {
     let profile = office.folder.path("director");
     let copied = office.folder.path("director.copy");
     copy(&profile, &copied);
-    for (file, keep) in [("vault/db", 0), ("vault/db", 3), ("key", 2), ("key", 0), ("vault/format", 0)] {
+    for (file, part) in [("vault/db", 0), ("vault/db", 2), ("vault/db", 4), ("key", 2), ("key", 0), ("vault/format", 0)] {
         let path = profile.join(file);
-        let whole = fs::read(&path).unwrap();
-        fs::write(&path, &whole[..whole.len() * keep / 4]).unwrap();
+        cut(&path, part);
         let before = contents(&profile);
         let words = [&["read", conversation.as_str(), "--peek"][..], &["sync"]];
         for words in words {
             let refused = office.by("director", words).run();
-            assert_eq!(refused.code, Some(1), "{file} cut to {keep}/4: {refused}");
+            assert_eq!(refused.code, Some(1), "{file} cut to {part}/4: {refused}");
             let code = refused.one()["error"].as_str().unwrap().to_owned();
-            assert_eq!(code, "damaged", "{file} cut to {keep}/4: {refused}");
+            assert_eq!(code, "damaged", "{file} cut to {part}/4: {refused}");
         }
         let changed = contents(&profile).iter().filter(|found| !before.contains(found)).count();
-        println!("{file} cut to {keep}/4: {changed} files changed by the refused commands");
+        println!("{file} cut to {part}/4: {changed} files changed by the refused commands");
         put_back(&copied, &profile);
     }
     assert_eq!(office.texts("director", &conversation), ["0", "1"]);
@@ -45,14 +44,21 @@ fn truncated_stores_are_named_left_alone_and_work_again_from_a_copy() {
     assert_eq!(office.texts("director", &conversation), ["0", "1", "2"]);
 }
 
+/// Cuts a file to `part` quarters of what is written in it, and by one byte more; the empty space behind it does not count.
+fn cut(path: &Path, part: usize) {
+    let whole = fs::read(path).unwrap();
+    let written = whole.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    fs::write(path, &whole[..(written * part / 4).saturating_sub(1)]).unwrap();
+}
+
 fn relay_store(office: &mut Office) {
     office.stop_relay();
     let dir = office.folder.path("relay");
     let copied = office.folder.path("relay.copy");
     copy(&dir, &copied);
-    let database = contents(&dir.join("data")).into_iter().find(|(path, _)| path.ends_with("db")).unwrap();
-    for keep in [0, 3] {
-        fs::write(&database.0, &database.1[..database.1.len() * keep / 4]).unwrap();
+    let database = dir.join("data/store/db");
+    for part in [0, 2, 4] {
+        cut(&database, part);
         office.folder.amanat_relay(&["run", "--dir", "relay"]).failed(1).says("damaged").says("from a copy");
         put_back(&copied, &dir);
     }

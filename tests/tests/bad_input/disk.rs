@@ -81,7 +81,7 @@ fn a_disk_that_takes_no_more_loses_nothing() {
     office.say("director", &["sync"]);
     let document = office.say("director", &["documents", &conversation])[0]["id"].as_str().unwrap().to_owned();
     let save = office.by("director", &["save", &document, "--out", "annex.out"]);
-    refused_as(&save.clone().under(&limited(2000)).run(), &["disk-full", "file"]);
+    refused_as(&save.clone().under(&limited(2000)).run(), &["disk-full", "file", "too-large"]);
     assert!(!office.folder.path("annex.out").exists());
     save.run().ok();
     assert!(fs::read(office.folder.path("annex.out")).unwrap() == vec![7; 3_000_000]);
@@ -96,12 +96,15 @@ fn a_full_file_system_is_said_to_be_one() {
     let inside = mounts.inside(&office.folder.path(""));
     let by = |words: &[&str]| office.by("secretary", words).under(&inside).run();
     let shell = |script: &str| {
-        let ran = std::process::Command::new(&inside[0]).args(&inside[1..]).args(["sh", "-c", script]).status().unwrap();
+        let ran =
+            std::process::Command::new(&inside[0]).args(&inside[1..]).args(["sh", "-c", script]).status().unwrap();
         assert!(ran.success(), "{script}");
     };
     by(&["send", &conversation, "1"]).ok();
     // Nearly full: the vault stops before the disk does. Then full to the last byte.
-    for fill in ["head -c 20000000 /dev/zero > secretary/filler", "cat /dev/zero > secretary/filler 2>/dev/null || true"] {
+    for fill in
+        ["head -c 20000000 /dev/zero > secretary/filler", "cat /dev/zero > secretary/filler 2>/dev/null || true"]
+    {
         shell(fill);
         refused_as(&by(&["send", &conversation, "refused", "--queue"]), &["disk-full"]);
         refused_as(&by(&["send", &conversation, "refused"]), &["disk-full"]);
@@ -118,7 +121,10 @@ fn a_read_only_folder_is_said_to_be_one() {
     let (mut office, conversation) = office();
     // No right is needed for this one: nobody can make a folder there.
     office.folder.amanat(&["join", "secretary.invitation", "--profile", "/proc/amanat"]).failed(1);
-    office.folder.amanat_relay(&["init", "--dir", "/proc/amanat", "--listen", "127.0.0.1:7443", "--domain", "a.example"]).failed(1);
+    office
+        .folder
+        .amanat_relay(&["init", "--dir", "/proc/amanat", "--listen", "127.0.0.1:7443", "--domain", "a.example"])
+        .failed(1);
     let invite = office.invite("late", "secret", &["--out", "/proc/late.invitation"]);
     assert_ne!(invite.code, Some(0), "{invite}");
 

@@ -151,6 +151,9 @@ pub(crate) fn notice(notice: &Notice) -> String {
             time::local(*since)
         ),
         Notice::RelayRestored => "The relay was restored from a copy; what it lost is being given back to it.".into(),
+        Notice::NewDevice { address, .. } => format!(
+            "{address} has a device that was not known here. Compare the safety number again: amanat verify {address}."
+        ),
         Notice::GrantReused { address } => format!(
             "Two devices hold a certificate for one invitation of {address}: neither is believed. Tell your security \
              officer."

@@ -6,13 +6,13 @@
 
 use amanat_conversation::{
     ApproveError, Conversation, Incoming, Message, ReceivedCommit,
-    content::{Body, ContentType},
+    content::Body,
     history::{Claim, Order},
 };
-use amanat_primitives::{ConversationId, DeviceId};
+use amanat_primitives::{ConversationId, DeviceId, DocumentId};
 use amanat_wire::{
     Decode as _, Text,
-    log::{CommitReceipt, Entry},
+    log::{CommitReceipt, Entry, RetentionClass},
     relay::Entries,
 };
 
@@ -23,16 +23,21 @@ use super::{
     outgoing::{put_message, text},
 };
 use crate::{
-    Event, Failure,
+    Event, Failure, FailureCode,
     api::{Alarm, MessageState},
     failure,
     rows::{ConversationRow, DocumentRow, MessageRow, OutboxRow, Stage, TrackRow},
     vault::{Batch, Scope},
 };
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 /// How long after an epoch's end its messages are still read.
 const PAST_EPOCHS: Duration = Duration::from_secs(24 * 3600);
+/// The highest position that is believed: far beyond any log, far from overflow.
+const MAX_POSITION: u64 = 1 << 48;
 /// Entries that become one batch.
 const BATCH: usize = 64;
 
@@ -52,6 +57,8 @@ struct Draft {
     owes_receipt: bool,
     /// Receipts moved the state of own messages.
     told: bool,
+    /// Documents named by new messages.
+    documents: HashSet<DocumentId>,
     /// Someone must be fetched before the next entry.
     missing: Vec<DeviceId>,
     /// The conversation came to be.
@@ -97,8 +104,24 @@ impl Core {
                 done = false;
                 break;
             }
-            match self.apply_entry(&mut group, &mut draft, entry)? {
-                Step::Applied => draft.row.position = entry.position,
+            let step = match self.apply_entry(&mut group, &mut draft, entry) {
+                // One conversation that cannot go on must not take the others with it.
+                Err(failure) if failure.code == FailureCode::Conversation => {
+                    self.freeze(id, &failure)?;
+                    return Ok(false);
+                }
+                step => step?,
+            };
+            match step {
+                Step::Applied => {
+                    draft.row.position = entry.position;
+                    draft.row.stamp = draft.row.stamp.max(entry.stamp);
+                    if draft.row.stage == Stage::Frozen {
+                        // This device was removed: what follows is not for it.
+                        done = false;
+                        break;
+                    }
+                }
                 Step::Wait => {
                     done = false;
                     break;
@@ -135,7 +158,9 @@ impl Core {
     /// The outbox row that an entry of one's own belongs to.
     fn queued(&self, id: ConversationId, entry: &Entry) -> Option<OutboxRow> {
         let open = self.conversation(id).ok()?;
-        open.queue.values().find(|queued| queued.unit == entry.unit).cloned()
+        // By its ciphertext: the unit id in an entry is the relay's word. [CONV-19]
+        let hash = entry.ciphertext_hash();
+        open.queue.values().find(|queued| !queued.request.is_empty() && queued.ciphertext == hash).cloned()
     }
 
     fn apply_commit(
@@ -266,13 +291,13 @@ impl Core {
             body: Default::default(),
             own: false,
         };
-        let document = documents::received(draft.id, &mut row, &body)?;
-        if let Some(document) = &document {
-            // A document's id belongs to its first message.
-            if self.vault.read::<DocumentRow>(Scope::Documents, document.id.as_bytes())?.is_some() {
-                row.content_type = ContentType::DOCUMENT.0;
+        if let Some(document) = documents::received(draft.id, draft.row.tier, &mut row, &body)? {
+            // A document's id belongs to its first message: another that names it is shown as not understood.
+            let known = self.vault.read::<DocumentRow>(Scope::Documents, document.id.as_bytes())?.is_some();
+            if known || !draft.documents.insert(document.id) {
+                row.content_type = u16::MAX;
             } else {
-                draft.batch.put(Scope::Documents, document.id.as_bytes(), document);
+                draft.batch.put(Scope::Documents, document.id.as_bytes(), &document);
             }
         }
         put_message(&mut draft.batch, draft.id, &row);
@@ -299,6 +324,9 @@ impl Core {
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
         let before_row = std::mem::replace(&mut open.row, row);
         let before_tracks = std::mem::replace(&mut open.tracks, tracks);
+        if group.seen_commit() >= open.needs_commit {
+            open.needs_commit = 0;
+        }
         open.group = Some(group);
         for queued in &sent {
             open.queue.remove(&queued.number);
@@ -351,32 +379,60 @@ impl Core {
     /// Fetches chains that a commit needs; the log is read again when they are there.
     fn fetch_missing(&self, id: ConversationId, missing: Vec<DeviceId>) {
         let Some(calls) = self.calls() else { return };
-        let (authority, now) = (self.authority.clone(), self.now());
+        let (authority, now, generation) = (self.authority.clone(), self.now(), self.links);
         self.spawn(async move {
             let chains = super::people::fetch_chains(&calls, &authority, now, &missing).await;
-            Input::Chains(super::join::Fetched::ForLog(id, chains))
+            Input::Chains(super::join::Fetched { generation, log: Some(id), chains })
         });
     }
 
     /// Entries before the first that the relay still keeps are gone: said, and the log goes on behind them.
     pub(crate) fn skip_expired(&mut self, id: ConversationId, entries: &Entries) -> Result<(), Failure> {
-        let position = self.conversation(id)?.row.position;
+        let row = &self.conversation(id)?.row;
+        let (position, stamp) = (row.position, row.stamp);
         if entries.first_kept <= position + 1 || entries.head <= position {
             return Ok(());
         }
         let to = entries.first_kept - 1;
+        // Nothing goes before its class has ended, and no class is shorter than a day: a relay that says otherwise, or
+        // names places that its own log does not have, covers something up.
+        let early = self.now() < stamp.after(RetentionClass::Day.span());
+        if early || entries.first_kept > entries.head.saturating_add(1) || entries.head > MAX_POSITION {
+            let sender = self.own.address().clone();
+            self.emit(Event::Alarm { conversation: id, alarm: Alarm::Fork { sender, position: to } });
+            return self.freeze(id, &failure::false_expiry());
+        }
         let group = self.group(id)?;
         group.jump(to, entries.running_before);
+        let group_position = group.log().position();
         let changes = group.take_changes();
         let mut batch = Batch::default();
         batch.records(Scope::GroupRecords(id), changes);
-        let row = ConversationRow { position: to, ..self.conversation(id)?.row.clone() };
+        let row = ConversationRow { position: group_position, ..self.conversation(id)?.row.clone() };
         put_conversation(&mut batch, &row);
         self.commit(Some(id), batch)?;
         if let Some(open) = self.conversations.get_mut(&id) {
             open.row = row;
         }
         self.emit(Event::Alarm { conversation: id, alarm: Alarm::ExpiredEntries { from: position + 1, to } });
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Puts a conversation out of use, durably and visibly; the others go on.
+    pub(crate) fn freeze(&mut self, id: ConversationId, why: &Failure) -> Result<(), Failure> {
+        tracing::warn!(%why, "a conversation is frozen");
+        self.drop_group(id);
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let row = ConversationRow { stage: Stage::Frozen, ..open.row.clone() };
+        let mut batch = Batch::default();
+        put_conversation(&mut batch, &row);
+        self.vault.commit(batch)?;
+        open.row = row;
+        open.ahead.clear();
+        let view = self.conversation_view(id)?;
+        self.emit(Event::Conversation(view));
         Ok(())
     }
 }
@@ -394,6 +450,7 @@ impl Draft {
             alarms: Vec::new(),
             owes_receipt: false,
             told: false,
+            documents: HashSet::new(),
             missing: Vec::new(),
             created: false,
             void_creation: None,

@@ -44,6 +44,8 @@ pub(crate) struct Open {
     pub(crate) reading: bool,
     /// Chains of members' devices are being fetched, before the log can go on.
     pub(crate) waiting: bool,
+    /// Nothing is encrypted before the commit at this position is here; 0 for none.
+    pub(crate) needs_commit: u64,
     /// They could not be had: the log goes on over the next link at the earliest.
     pub(crate) stuck: bool,
     /// Others' messages came or were read since they were last told.
@@ -109,6 +111,10 @@ pub(crate) struct Core {
     pub(crate) advance_open: bool,
     pub(crate) advance_at: Option<Timestamp>,
     pub(crate) key_packages_open: bool,
+    /// Cursors of logs that this device was put into without a Welcome: passed over, so that they do not hide others.
+    pub(crate) foreign: Vec<amanat_wire::client::Cursor>,
+    /// When KeyPackages were last published.
+    pub(crate) published_at: Option<Timestamp>,
     /// When to ask again what is new.
     pub(crate) news_at: Option<Timestamp>,
     /// The relay asked to slow down until then.
@@ -154,6 +160,8 @@ impl Core {
             advance_open: false,
             advance_at: None,
             key_packages_open: false,
+            foreign: Vec::new(),
+            published_at: None,
             news_at: None,
             rest: None,
             received: 0,

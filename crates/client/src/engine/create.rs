@@ -199,6 +199,7 @@ impl Core {
     }
 
     fn creation_row(&self, id: ConversationId, commit: OutgoingCommit) -> Result<OutboxRow, Failure> {
+        let ciphertext = commit.hash;
         let unit = Unit {
             id: UnitId::random(&mut OsRng),
             conversation: id,
@@ -221,6 +222,7 @@ impl Core {
             class: unit.class,
             content: Bytes::default(),
             request: bounded(unit.to_bytes())?,
+            ciphertext,
         })
     }
 
@@ -290,6 +292,7 @@ pub(crate) fn new_row(
         accepted: 0,
         position: 0,
         joined: 0,
+        stamp: now,
         receipt: Digest::ZERO,
     })
 }

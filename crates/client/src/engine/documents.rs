@@ -414,6 +414,7 @@ impl Core {
 /// A message that came: where it is a document, the document's row; fills in the message's body.
 pub(crate) fn received(
     conversation: ConversationId,
+    tier: u8,
     message: &mut MessageRow,
     body: &Body,
 ) -> Result<Option<DocumentRow>, Failure> {
@@ -438,7 +439,8 @@ pub(crate) fn received(
         sequence: message.sequence,
         name: Text::new(manifest.name.safe().as_str()).unwrap_or_default(),
         size: manifest.layout.size(),
-        tier: manifest.tier,
+        // A sender cannot make a document less than the conversation it is in.
+        tier: manifest.tier.max(tier),
         manifest: bounded(bytes.to_vec())?,
         upload: Upload::None,
         path: Bytes::default(),

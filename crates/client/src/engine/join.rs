@@ -30,6 +30,9 @@ use crate::{
 /// Direct items that may wait here; the relay keeps the rest.
 const WAITING: usize = 1024;
 
+/// How far ahead a direct item's number may be.
+const FAR: u64 = 1 << 20;
+
 /// Direct items that were received and not yet processed.
 #[derive(Default)]
 pub(crate) struct DirectQueue {
@@ -43,11 +46,13 @@ pub(crate) struct DirectQueue {
 }
 
 /// Chains that were fetched, and for what.
-pub(crate) enum Fetched {
-    /// For the Welcome that is next.
-    ForWelcome(Result<Vec<VerifiedChain>, Failure>),
-    /// For a commit in a log.
-    ForLog(ConversationId, Result<Vec<VerifiedChain>, Failure>),
+pub(crate) struct Fetched {
+    /// Over which link.
+    pub(crate) generation: u64,
+    /// For a commit in this log; for the Welcome that is next where there is none.
+    pub(crate) log: Option<ConversationId>,
+    /// What came.
+    pub(crate) chains: Result<Vec<VerifiedChain>, Failure>,
 }
 
 impl DirectQueue {
@@ -58,7 +63,9 @@ impl DirectQueue {
 
     /// An item came.
     pub(crate) fn add(&mut self, item: DirectItem) {
-        if item.number > self.done && self.items.len() < WAITING {
+        // The relay keeps 10,000 at most: a number far beyond is none.
+        let believable = item.number <= self.done.saturating_add(FAR);
+        if item.number > self.done && believable && self.items.len() < WAITING {
             self.items.insert(item.number, item);
         }
     }
@@ -215,9 +222,11 @@ impl Core {
         let Some(calls) = self.calls() else { return Outcome::Fetching };
         let (authority, now) = (self.authority.clone(), self.now());
         self.direct.fetching = true;
-        self.spawn(
-            async move { Input::Chains(Fetched::ForWelcome(fetch_chains(&calls, &authority, now, &missing).await)) },
-        );
+        let generation = self.links;
+        self.spawn(async move {
+            let chains = fetch_chains(&calls, &authority, now, &missing).await;
+            Input::Chains(Fetched { generation, log: None, chains })
+        });
         Outcome::Fetching
     }
 
@@ -233,26 +242,32 @@ impl Core {
 
     /// Chains were fetched.
     pub(crate) fn chains_fetched(&mut self, fetched: Fetched) -> Result<(), Failure> {
-        match fetched {
-            Fetched::ForWelcome(chains) => {
+        // What was asked over a link that is gone is asked again over the next.
+        if self.link.as_ref().is_none_or(|up| up.generation != fetched.generation) {
+            return Ok(());
+        }
+        let found = match fetched.chains {
+            Ok(chains) => Some(self.remember(chains)?.len()),
+            Err(failure) => {
+                tracing::warn!(code = failure.code.name(), "chains could not be fetched");
+                None
+            }
+        };
+        match fetched.log {
+            None => {
                 self.direct.fetching = false;
-                match chains {
-                    Ok(chains) => drop(self.remember(chains)?),
-                    // The link was lost: the item comes again with the next one.
-                    Err(_) if self.link.is_none() => return Ok(()),
-                    Err(failure) => tracing::warn!(code = failure.code.name(), "chains could not be fetched"),
+                // Only an answer says that someone is not to be had; anything else is tried again.
+                self.direct.fetched = found.is_some();
+                if found.is_none() {
+                    self.news_later();
+                    return Ok(());
                 }
-                self.direct.fetched = true;
                 self.process_direct()
             }
-            Fetched::ForLog(id, chains) => {
-                let found = match chains {
-                    Ok(chains) => self.remember(chains)?.len(),
-                    Err(_) => 0,
-                };
+            Some(id) => {
                 if let Some(open) = self.conversations.get_mut(&id) {
                     open.waiting = false;
-                    open.stuck = found == 0;
+                    open.stuck = found.unwrap_or(0) == 0;
                 }
                 self.read_log(id);
                 Ok(())

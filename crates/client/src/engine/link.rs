@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Command, Event, Failure, FailureCode, Reply,
     api::{LinkState, LinkView, Notice},
-    rows::{RelayRow, meta},
+    rows::{RelayRow, Stage, meta},
     session::{CallError, Pending, SessionEvent},
     vault::{Batch, Scope},
 };
@@ -35,6 +35,8 @@ const ADVANCE_AFTER: Duration = Duration::from_millis(100);
 const NEWS_AFTER: Duration = Duration::from_secs(1);
 /// Entries asked for at once.
 const READ_ENTRIES: u16 = 256;
+/// KeyPackages are published this often at most.
+const PUBLISH_EVERY: Duration = Duration::from_secs(60);
 /// One-time KeyPackages kept at the relay.
 const KEY_PACKAGES: u16 = 20;
 
@@ -276,15 +278,21 @@ impl Core {
                 Some(open) => {
                     open.advance_due |= open.row.position > log.cursor;
                 }
-                None => {}
+                // Its Welcome is on the way, or never was: then it is passed over.
+                None if self.direct.busy() => {}
+                None => self.foreign.push(Cursor { conversation: log.conversation, position: log.head }),
             }
+        }
+        if !self.foreign.is_empty() {
+            self.advance_later(None);
         }
         if news.key_packages < KEY_PACKAGES || news.last_resort_used > 0 {
             self.publish_key_packages(news.last_resort_used > 0)?;
         }
         if more {
+            // What was taken in moves the cursors first; a relay that always has more is asked once a second.
             self.send_due_advance();
-            self.ask_news();
+            self.news_later();
         }
         // What was queued meanwhile waited for this answer: it may have told of commits.
         self.pump_outbox()
@@ -293,7 +301,7 @@ impl Core {
     /// Reads a log from this vault's position on, unless that is under way.
     pub(crate) fn read_log(&mut self, id: ConversationId) {
         let Some(open) = self.conversations.get(&id) else { return };
-        if open.reading || open.waiting || open.stuck {
+        if open.reading || open.waiting || open.stuck || open.row.stage == Stage::Frozen {
             return;
         }
         let read = Read { conversation: id, after: open.row.position, max_entries: READ_ENTRIES };
@@ -328,7 +336,7 @@ impl Core {
     }
 
     /// Asks again what is new, after a while.
-    fn news_later(&mut self) {
+    pub(crate) fn news_later(&mut self) {
         self.news_at = self.news_at.or(Some(self.now().after(NEWS_AFTER)));
     }
 
@@ -336,7 +344,7 @@ impl Core {
         let id = push.conversation;
         // Not ours yet: its Welcome is on the way, and the log is read from there.
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
-        if push.entry.position > open.row.position {
+        if open.row.stage != Stage::Frozen && push.entry.position > open.row.position {
             open.ahead.insert(push.entry.position, push.entry);
             while open.ahead.len() > limits::ENTRIES {
                 open.ahead.pop_last();
@@ -388,10 +396,13 @@ impl Core {
         let cursors: Vec<Cursor> =
             due.map(|open| Cursor { conversation: open.row.id, position: open.row.position }).collect();
         let direct = self.direct.done();
+        let ids: Vec<ConversationId> = cursors.iter().map(|cursor| cursor.conversation).collect();
+        let room = limits::CONVERSATIONS - cursors.len();
+        let foreign = self.foreign.drain(..self.foreign.len().min(room));
+        let cursors: Vec<Cursor> = cursors.into_iter().chain(foreign).collect();
         if cursors.is_empty() && !self.direct.advance_due() {
             return;
         }
-        let ids: Vec<ConversationId> = cursors.iter().map(|cursor| cursor.conversation).collect();
         let Ok(cursors) = List::new(cursors) else { return };
         if self.ask_relay(Question::Advance, Request::Advance(Advance { cursors, direct })) {
             self.advance_open = true;
@@ -406,9 +417,13 @@ impl Core {
 
     /// Tops up this device's KeyPackages at the relay; their private halves are durable first.
     pub(crate) fn publish_key_packages(&mut self, replace_last_resort: bool) -> Result<(), Failure> {
-        if self.key_packages_open {
+        let now = self.now();
+        // A relay that keeps saying that there are none does not fill the vault with their private halves.
+        let lately = self.published_at.is_some_and(|at| now < at.after(PUBLISH_EVERY));
+        if self.key_packages_open || lately {
             return Ok(());
         }
+        self.published_at = Some(now);
         let request = crate::key_packages::make(&self.vault, &self.keys, &self.own, replace_last_resort, self.now())?;
         self.key_packages_open = self.ask_relay(Question::KeyPackages, Request::PutKeyPackages(request));
         Ok(())
@@ -465,7 +480,7 @@ impl Core {
                 let failure = Failure::new(
                     FailureCode::Offline,
                     "this needs the relay, and this command works offline",
-                    "run it without --offline",
+                    "start the program with a link to the relay",
                 );
                 drop(reply.send(Err(failure)));
             }
@@ -501,6 +516,7 @@ impl Open {
             reading: false,
             waiting: false,
             stuck: false,
+            needs_commit: 0,
             receipt_due: None,
             advance_due: false,
         }

@@ -8,7 +8,7 @@
 
 use amanat_conversation::content::{Body, Content};
 use amanat_identity::Address;
-use amanat_primitives::{ConversationId, MessageId, UnitId};
+use amanat_primitives::{ConversationId, Digest, MessageId, UnitId};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List, Text,
     client::Request,
@@ -34,6 +34,9 @@ use crate::{
 const IN_FLIGHT: usize = 32;
 /// How long after the relay asked to slow down the outbox rests.
 const REST: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The same, where asking soon again would be of no use.
+const LONG_REST: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Something to be sent.
 pub(crate) struct Outgoing {
@@ -72,9 +75,11 @@ impl Core {
 
     fn direct_with(&self, address: &Address, tier: amanat_identity::Tier) -> Option<ConversationId> {
         let address = address.to_string();
-        let fits = |open: &&Open| *open.row.peer == address && open.row.tier == tier.number();
-        // Both may have opened one at the same time: everyone uses the one with the lowest id.
-        self.conversations.values().filter(fits).map(|open| open.row.id).min()
+        let fits = |open: &&Open| {
+            *open.row.peer == address && open.row.tier == tier.number() && open.row.stage != Stage::Frozen
+        };
+        // The one that has been in use longest: nobody who opens another one draws later messages to it.
+        self.conversations.values().filter(fits).map(|open| (open.row.since, open.row.id)).min().map(|(_, id)| id)
     }
 
     /// Queues a text and replies.
@@ -196,6 +201,7 @@ impl Core {
             class: outgoing.class,
             content: bounded(content.to_bytes())?,
             request: Bytes::default(),
+            ciphertext: Digest::ZERO,
         };
         if first && self.can_encrypt(id) {
             self.encrypt(&mut queued, batch)?;
@@ -207,7 +213,7 @@ impl Core {
         let Ok(open) = self.conversation(id) else { return false };
         // What is being fetched may hold commits: encrypting before it is applied would only be refused as stale.
         let current = !open.reading && !open.waiting && self.link.as_ref().is_some_and(|up| !up.asking_news);
-        current && open.row.stage == Stage::Active && self.may_send(tier_of(open.row.tier))
+        current && open.needs_commit == 0 && open.row.stage == Stage::Active && self.may_send(tier_of(open.row.tier))
     }
 
     /// Encrypts a queued frame under the current epoch; the MLS changes join `batch`.
@@ -231,6 +237,7 @@ impl Core {
             joiners: List::default(),
         };
         queued.request = bounded(unit.to_bytes())?;
+        queued.ciphertext = encrypted.hash;
         Ok(())
     }
 
@@ -260,7 +267,15 @@ impl Core {
                 if !self.can_encrypt(id) {
                     return Ok(());
                 }
-                self.encrypt_queued(id, next)?;
+                match self.encrypt_queued(id, next) {
+                    // One conversation that cannot encrypt now must not stop the others.
+                    Err(failure) if failure.code == FailureCode::Conversation => {
+                        tracing::warn!(%failure, "a message cannot be encrypted now");
+                        self.rest_until(self.now().after(LONG_REST));
+                        return Ok(());
+                    }
+                    done => done?,
+                }
                 continue;
             }
             if !creation && !self.can_encrypt(id) {
@@ -303,12 +318,7 @@ impl Core {
                 self.pump(id)
             }
             // [DELIV-81] Encrypted too many commits ago: never entered the log, so the frame is encrypted again.
-            Answer::StaleEpoch(_) if !queued.content.is_empty() => {
-                let again = OutboxRow { request: Bytes::default(), ..queued };
-                self.put_queued(id, again, Batch::default())?;
-                self.read_log(id);
-                Ok(())
-            }
+            Answer::StaleEpoch(position) if !queued.content.is_empty() => self.stale(id, queued, position),
             Answer::Refused(Refusal::TooFast | Refusal::Full | Refusal::Failed) => {
                 self.rest_until(self.now().after(REST));
                 Ok(())
@@ -321,20 +331,40 @@ impl Core {
         }
     }
 
+    /// Believed only where it names a commit that this device has not seen, and then nothing is encrypted before that
+    /// commit is here: a relay that says it again and again uses up no keys.
+    fn stale(&mut self, id: ConversationId, queued: OutboxRow, position: u64) -> Result<(), Failure> {
+        let unit = Unit::from_bytes(&queued.request).map_err(|_| failure::damaged())?;
+        if position <= unit.seen_commit {
+            self.rest_until(self.now().after(REST));
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        let group = self.group(id)?;
+        if group.seen_commit() < position
+            && let Some(open) = self.conversations.get_mut(&id)
+        {
+            open.needs_commit = open.needs_commit.max(position);
+        }
+        let group = self.group(id)?;
+        group.forget_own(&queued.ciphertext);
+        batch.records(Scope::GroupRecords(id), group.take_changes());
+        let again = OutboxRow { request: Bytes::default(), ciphertext: Digest::ZERO, ..queued };
+        self.put_queued(id, again, batch)?;
+        self.read_log(id);
+        self.pump(id)
+    }
+
     fn append_refused(&mut self, id: ConversationId, queued: &OutboxRow, refusal: Refusal) -> Result<(), Failure> {
         tracing::warn!(?refusal, "the relay refused an append");
-        let mut batch = Batch::default();
-        if queued.content.is_empty() {
+        let creating = self.conversation(id)?.row.stage == Stage::Creating;
+        let for_good = matches!(refusal, Refusal::Exists | Refusal::Malformed | Refusal::NotAllowed);
+        if queued.content.is_empty() && creating && for_good {
             // The conversation never came to be: nobody has its Welcome.
             return self.forget(id, failure::from_refusal(refusal));
         }
-        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
-        let row = ConversationRow { stage: Stage::Frozen, ..open.row.clone() };
-        put_conversation(&mut batch, &row);
-        self.vault.commit(batch)?;
-        open.row = row;
-        let view = self.conversation_view(id)?;
-        self.emit(Event::Conversation(view));
+        // A message stays queued, visibly: what the relay says now is no reason to lose it.
+        self.rest_until(self.now().after(LONG_REST));
         Ok(())
     }
 

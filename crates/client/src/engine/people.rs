@@ -146,6 +146,10 @@ impl Core {
                     // A safety number that was compared does not speak for a device that came later.
                     if self.vault.read_bytes(Scope::Chains, device.id().as_bytes())?.is_none() {
                         batch.delete(Scope::Confirmed, device.address().to_string().as_bytes());
+                        if self.recall_all()?.iter().any(|other| other.address() == device.address()) {
+                            let (address, id) = (device.address().clone(), device.id());
+                            self.emit(Event::Notice(Notice::NewDevice { address, device: id }));
+                        }
                     }
                     batch.put(Scope::Chains, device.id().as_bytes(), &ChainRow { chain, verified_at });
                     self.vault.commit(batch)?;

@@ -4,7 +4,7 @@
 use amanat_conversation::content::ContentType;
 use amanat_document::Manifest;
 use amanat_identity::{Address, Freshness};
-use amanat_primitives::{ConversationId, DeviceId, DocumentId};
+use amanat_primitives::{ConversationId, DocumentId};
 use amanat_wire::Decode as _;
 
 use super::core::{Core, Open, ReplyTo, respond, tier_of};
@@ -180,6 +180,9 @@ impl Core {
             ContentType::DOCUMENT => {
                 let id = DocumentId::from_bytes(<[u8; 16]>::try_from(&row.body[..]).map_err(|_| failure::damaged())?);
                 let document = self.document_row(id)?;
+                if document.message != row.id {
+                    return Ok(MessageBody::NeedsNewerVersion);
+                }
                 Ok(MessageBody::Document(view_of_document(&document)))
             }
             _ => Ok(MessageBody::NeedsNewerVersion),
@@ -206,12 +209,21 @@ impl Core {
     }
 
     fn list_members(&mut self, id: ConversationId) -> Result<Reply, Failure> {
-        let devices: Vec<DeviceId> = self.group(id)?.members().iter().map(|member| member.device).collect();
-        let (known, missing) = self.known_devices(devices)?;
-        if !missing.is_empty() {
-            return Err(failure::damaged());
-        }
+        let leaves = self.group(id)?.members();
+        let (known, missing) = self.known_devices(leaves.iter().map(|leaf| leaf.device))?;
         let mut members = Vec::new();
+        // Whose grant was used twice is not believed any more, but is still there.
+        for leaf in leaves.iter().filter(|leaf| missing.contains(&leaf.device)) {
+            members.push(Member {
+                address: leaf.address.clone(),
+                device: leaf.device,
+                name: leaf.address.to_string(),
+                post: "certificate refused".to_owned(),
+                clearance: amanat_identity::Tier::Official,
+                verified: false,
+                own: false,
+            });
+        }
         for device in known.values() {
             members.push(Member {
                 address: device.address().clone(),

@@ -40,6 +40,11 @@ pub(crate) fn link_closed() -> Failure {
     Failure::new(Code::Offline, "the link to the relay was closed", "the program tries again by itself")
 }
 
+pub(crate) fn false_expiry() -> Failure {
+    let failed = "the relay says that entries have expired that cannot have";
+    Failure::new(Code::Conversation, failed, "tell the security officer; open a new conversation")
+}
+
 pub(crate) fn no_conversation() -> Failure {
     Failure::new(Code::NotFound, "there is no such conversation", "list them with `amanat conversations`")
 }

@@ -41,7 +41,8 @@ pub(crate) async fn append(asker: &Arc<Asker>, ticket: Ticket, unit: Unit) {
     }
 }
 
-/// What the store does not know of: a Welcome has both its parts, and none but a commit changes a roster.
+/// What the store does not know of: a Welcome has both its parts, one for each device that is added, and none but a
+/// commit changes a roster.
 // [DELIV-67]
 fn is_consistent(unit: &Unit) -> bool {
     let commit = unit.kind != UnitKind::Message;
@@ -49,4 +50,7 @@ fn is_consistent(unit: &Unit) -> bool {
     !unit.body.is_empty()
         && (commit || (unit.roster_add.is_empty() && unit.roster_remove.is_empty() && !welcome))
         && welcome != unit.group_info.is_empty()
+        // Nobody is put into a log without what they need to read it.
+        && unit.roster_add.len() == unit.joiners.len()
+        && unit.joiners.iter().all(|joiner| unit.roster_add.contains(&joiner.device))
 }

@@ -66,6 +66,8 @@ pub(crate) struct NoticeLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     conversation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by_s: Option<u64>,
@@ -154,6 +156,9 @@ fn notice(notice: &Notice) -> NoticeLine {
     match notice {
         Notice::StatusExpired { since } => NoticeLine { at: Some(utc(*since)), ..named("status-expired") },
         Notice::RelayRestored => named("relay-restored"),
+        Notice::NewDevice { address, device } => {
+            NoticeLine { address: Some(address.to_string()), device: Some(device.to_string()), ..named("new-device") }
+        }
         Notice::GrantReused { address } => NoticeLine { address: Some(address.to_string()), ..named("grant-reused") },
         Notice::LastResortUsed => named("last-resort-used"),
         Notice::InvitationReused { at } => NoticeLine { at: Some(utc(*at)), ..named("invitation-reused") },

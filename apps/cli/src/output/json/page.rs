@@ -306,6 +306,7 @@ fn events(samples: &mut Samples) {
         Event::Notice(Notice::StatusExpired { since: AT }),
         Event::Notice(Notice::RelayRestored),
         Event::Notice(Notice::GrantReused { address: person().address }),
+        Event::Notice(Notice::NewDevice { address: person().address, device: DEVICE }),
         Event::Notice(Notice::LastResortUsed),
         Event::Notice(Notice::InvitationReused { at: AT }),
         Event::Notice(Notice::JoinRefused { conversation: CONVERSATION, failure: offline() }),
