@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use amanat_tests::programs::{DOMAIN, Office, contents, free_address};
+use amanat_tests::programs::{DOMAIN, Office, free_address};
 
 /// What somebody may hand over in the place of a file of ours.
 fn garbage(office: &Office) -> Vec<(&'static str, Vec<u8>)> {
@@ -95,7 +95,6 @@ fn relay_files(office: &Office) {
 fn relay_toml(office: &Office) {
     let path = office.folder.path("relay/relay.toml");
     let good = fs::read_to_string(&path).unwrap();
-    let store = contents(&office.folder.path("relay/data"));
     let broken = |from: &str, to: &str| {
         assert!(good.contains(from), "{from}");
         good.replacen(from, to, 1)
@@ -110,7 +109,7 @@ fn relay_toml(office: &Office) {
         (broken(DOMAIN, "other.example"), "other.example"),
         (broken(&listen, "listen = []"), "listen"),
         (broken(&listen, "listen = [\"relay\"]"), "listen"),
-        (broken(&listen, "listen = [\"0.0.0.0:7443\"]"), "0.0.0.0"),
+        (broken(&listen, "listen = [\"0.0.0.0:7443\"]"), "every address"),
         (broken(&listen, "listen = [\"8.8.8.8:7443\"]"), "8.8.8.8"),
         (String::new(), "relay.toml"),
         ("\0\0\0".into(), "relay.toml"),
@@ -129,7 +128,4 @@ fn relay_toml(office: &Office) {
     office.folder.amanat_relay(&["run", "--dir", "relay"]).failed(1).says(&taken.local_addr().unwrap().to_string());
     fs::write(&path, &good).unwrap();
     office.folder.amanat_relay(&["check", "--dir", "relay"]).ok();
-    // What was refused has touched nothing but, for the taken port, opened and closed the store.
-    let names = |found: &[(std::path::PathBuf, Vec<u8>)]| found.len();
-    assert!(names(&contents(&office.folder.path("relay/data"))) >= names(&store));
 }

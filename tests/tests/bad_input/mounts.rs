@@ -1,4 +1,5 @@
-//! Small and read-only disks, in a mount namespace of their own so that nothing of this machine is touched.
+//! Small and read-only disks for the tests of protocol-spec/07-delivery, section 9, in a mount namespace of their own so
+//! that nothing of this machine is touched.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},

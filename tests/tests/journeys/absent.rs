@@ -41,7 +41,7 @@ fn nothing_is_lost_or_repeated_while_the_recipient_and_the_relay_are_away() {
     let came = office.say("director", &["sync"]);
     assert_eq!(came[0]["received"].as_u64(), Some(expected.len() as u64));
     assert_eq!(office.texts("director", &conversation), expected);
-    assert_eq!(office.say("director", &["sync"])[0]["received"], 0);
+    assert_eq!(office.say("director", &["sync", "--wait", "1"])[0]["received"], 0);
     assert_eq!(office.texts("director", &conversation), expected);
     office.say("clerk", &["sync"]);
     let mut clerks = office.texts("clerk", &conversation);

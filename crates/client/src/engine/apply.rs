@@ -322,6 +322,7 @@ impl Core {
         // commit leaves it out, to be loaded again.
         self.vault.commit(batch)?;
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let froze = row.stage == Stage::Frozen && open.row.stage != Stage::Frozen;
         let before_row = std::mem::replace(&mut open.row, row);
         let before_tracks = std::mem::replace(&mut open.tracks, tracks);
         if group.seen_commit() >= open.needs_commit {
@@ -344,9 +345,11 @@ impl Core {
             self.receipt_later(id);
         }
         self.advance_later(Some(id));
-        if draft.created {
+        if draft.created || froze {
             let view = self.conversation_view(id)?;
             self.emit(Event::Conversation(view));
+        }
+        if draft.created {
             self.resume_transfers()?;
         }
         if !draft.missing.is_empty() {

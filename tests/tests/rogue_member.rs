@@ -1,0 +1,178 @@
+//! A member whose client is of his own making (protocol-spec/10-threat-model, section 1): real MLS, a real relay, and
+//! nothing that our engine would do.
+
+use std::collections::BTreeMap;
+
+use amanat_client::{Command, Event, Reply, api::ConversationState};
+use amanat_conversation::{
+    Conversation, Incoming, Kind, NewConversation, OutgoingCommit, check_key_package, content::Body,
+};
+use amanat_identity::{DeviceChain, DeviceKeys, Tier, VerifiedDevice};
+use amanat_net::{Link, RelayTarget};
+use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp, UnitId};
+use amanat_tests::{Person, Rig};
+use amanat_wire::{
+    Bytes, Decode as _, Encode as _, List,
+    client::{Hello, Identity, NumberedRequest, Request, ToRelay},
+    limits,
+    log::{Entry, RetentionClass, Unit, UnitKind},
+    relay::{Answer, FromRelay},
+};
+use rand_core::OsRng;
+
+struct Rogue {
+    keys: DeviceKeys,
+    own: VerifiedDevice,
+    link: Link,
+    number: u32,
+}
+
+impl Rogue {
+    async fn connect(rig: &Rig) -> Self {
+        let now = rig.clock.now();
+        let (keys, chain, own) = rig.office.enrol(&mut OsRng, "rogue", Tier::Secret, now);
+        let relay = rig.office.relay(now);
+        let target = RelayTarget {
+            addresses: relay.addresses().iter().map(ToString::to_string).collect(),
+            tls_key: relay.tls_key(),
+            noise_key: *relay.noise_key(),
+            allow_public: false,
+        };
+        let mut link = amanat_net::dial(&target, keys.noise()).await.unwrap();
+        let identity = Identity::Device(Bytes::new(chain.to_bytes()).unwrap());
+        let hello = ToRelay::Hello(Hello { version: limits::PROTOCOL_VERSION, identity });
+        link.sender.send(&hello.to_bytes()).await.unwrap();
+        link.sender.flush().await.unwrap();
+        let ready = link.receiver.recv().await.unwrap().unwrap();
+        assert!(matches!(FromRelay::from_bytes(&ready), Ok(FromRelay::Ready(_))));
+        Self { keys, own, link, number: 0 }
+    }
+
+    async fn ask(&mut self, request: Request) -> Answer {
+        self.number += 1;
+        let message = ToRelay::Request(NumberedRequest { number: self.number, request });
+        self.link.sender.send(&message.to_bytes()).await.unwrap();
+        self.link.sender.flush().await.unwrap();
+        loop {
+            let message = self.link.receiver.recv().await.unwrap().unwrap();
+            if let FromRelay::Answer(answered) = FromRelay::from_bytes(&message).unwrap() {
+                return answered.answer;
+            }
+        }
+    }
+
+    /// Appends, and takes the entry in as its own.
+    async fn append(&mut self, group: &mut Conversation, unit: Unit) {
+        let Answer::Appended(appended) = self.ask(Request::Append(unit.clone())).await else { panic!() };
+        let entry = Entry {
+            position: appended.position,
+            kind: unit.kind,
+            stamp: appended.stamp,
+            sender: self.own.id(),
+            unit: unit.id,
+            seen_commit: unit.seen_commit,
+            accepted_commit: unit.accepted_commit,
+            body: unit.body,
+            gone: None,
+            receipt: appended.receipt,
+        };
+        if let Incoming::Commit(commit) = group.receive(&entry).unwrap() {
+            let approved = commit.approve(group, &BTreeMap::new()).unwrap();
+            group.merge(approved).unwrap();
+        }
+    }
+}
+
+fn unit(group: &Conversation, kind: UnitKind, commit: OutgoingCommit) -> Unit {
+    let create = kind == UnitKind::Create;
+    Unit {
+        id: UnitId::random(&mut OsRng),
+        conversation: group.id(),
+        kind,
+        class: RetentionClass::Month,
+        seen_commit: if create { 0 } else { group.seen_commit() },
+        accepted_commit: if create { 0 } else { group.accepted_commit() },
+        body: commit.body,
+        roster_add: commit.roster_add,
+        roster_remove: commit.roster_remove,
+        group_info: commit.group_info,
+        joiners: commit.joiners,
+    }
+}
+
+async fn device_of(person: &Person) -> DeviceId {
+    let Reply::Status(overview) = person.ask(Command::Status).await else { panic!() };
+    overview.device
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn being_removed_stops_one_conversation_and_nothing_else() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let now = rig.clock.now();
+
+    let victim = device_of(&secretary).await;
+    let Answer::Chains(chains) = rogue.ask(Request::Chains(List::new(vec![victim]).unwrap())).await else { panic!() };
+    let chain = DeviceChain::from_bytes(&chains.chains[0]).unwrap();
+    let verified = chain.verify(rig.office.authority(), now, Timestamp::CLOCK_TOLERANCE).unwrap();
+    let claim = Request::ClaimKeyPackages(List::new(vec![victim]).unwrap());
+    let Answer::KeyPackages(claimed) = rogue.ask(claim).await else { panic!() };
+    let package = check_key_package(&claimed[0].key_package, &verified, now).unwrap();
+    let new = NewConversation {
+        conversation: ConversationId::random(&mut OsRng),
+        kind: Kind::Group,
+        tier: Tier::Official,
+        relay: rig.office.relay(now).id(),
+    };
+    let created =
+        Conversation::create(&new, &rogue.own, rogue.keys.signing(), vec![package], 0, now, &mut OsRng).unwrap();
+    let mut group = created.conversation;
+    let create = unit(&group, UnitKind::Create, created.commit);
+    rogue.append(&mut group, create).await;
+    secretary
+        .until("conversation", |event| match event {
+            Event::Conversation(view) if view.id == new.conversation => Some(()),
+            _ => None,
+        })
+        .await;
+
+    // The removal, and a message behind it that the victim has no keys for.
+    let removal = group.remove(&[victim], rogue.keys.signing(), 0, now, &mut OsRng).unwrap();
+    let commit = unit(&group, UnitKind::Commit, removal);
+    rogue.append(&mut group, commit).await;
+    let content = group.queue(MessageId::random(&mut OsRng), now, &Body::text("gone").unwrap()).unwrap();
+    let sealed = group.encrypt(&content, rogue.keys.signing(), &mut OsRng).unwrap();
+    let message = Unit {
+        id: UnitId::random(&mut OsRng),
+        conversation: group.id(),
+        kind: UnitKind::Message,
+        class: RetentionClass::Month,
+        seen_commit: group.seen_commit(),
+        accepted_commit: group.accepted_commit(),
+        body: sealed.body,
+        roster_add: List::default(),
+        roster_remove: List::default(),
+        group_info: Bytes::default(),
+        joiners: List::default(),
+    };
+    rogue.append(&mut group, message).await;
+    secretary
+        .until("frozen conversation", |event| match event {
+            Event::Conversation(view) if view.id == new.conversation => {
+                (view.state == ConversationState::Frozen).then_some(())
+            }
+            _ => None,
+        })
+        .await;
+
+    // The engine goes on, now and after a restart.
+    secretary.say(&rig.to("director", Tier::Official), "still here").await;
+    director.next_message().await;
+    secretary.engine.stop().await;
+    let secretary = rig.start("secretary").await;
+    secretary.sync().await;
+    secretary.say(&rig.to("director", Tier::Official), "and again").await;
+    director.next_message().await;
+}
