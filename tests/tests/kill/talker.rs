@@ -80,10 +80,10 @@ impl Talk {
 
     fn note(&self, memory: &mut Remembered, event: Event) {
         match event {
-            Event::MessageState { message, state, .. } if state >= MessageState::Accepted => {
-                if memory.waiting.remove(&message) {
-                    self.accepted.fetch_add(1, Ordering::Relaxed);
-                }
+            Event::MessageState { message, state, .. }
+                if state >= MessageState::Accepted && memory.waiting.remove(&message) =>
+            {
+                self.accepted.fetch_add(1, Ordering::Relaxed);
             }
             Event::Message { message, .. } if !message.own => memory.shown.push(message.id),
             Event::Alarm { alarm, .. } => memory.alarms.push(format!("{alarm:?}")),
