@@ -1,7 +1,7 @@
 //! Journeys (protocol-spec/00-overview): what an IT team, an officer and staff do, through the built programs and exactly
 //! the documented commands; and what these print, against protocol-spec/json-output.md.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
 #[path = "journeys/absent.rs"]
 mod absent;
