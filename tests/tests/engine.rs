@@ -3,10 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // what fails, fails the test
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use amanat_client::{
-    Command, Event, FailureCode, Reply,
+    Command, Engine, Event, FailureCode, Options, Reply,
     api::{ConversationState, MessageBody, MessageState, Notice, Target},
     profile,
 };
@@ -162,6 +169,49 @@ async fn a_lapsed_status_stops_confidential_and_warns_below() {
     let state = |tier| list.iter().find(|view| view.tier == tier).map(|view| view.state);
     assert_eq!(state(Tier::Confidential), Some(ConversationState::StatusExpired));
     assert_eq!(state(Tier::Official), Some(ConversationState::Active));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_clock_opens_nothing_says_so_and_blocks_nothing() {
+    let rig = Rig::new().await;
+    let mut director = rig.person("director", Tier::Restricted).await;
+    rig.enrol("secretary", Tier::Restricted).await;
+    // The secretary's clock is her own, and right while the link comes up.
+    let off = Arc::new(AtomicU64::new(0));
+    let start = || {
+        let profile = profile::open(&rig.dir.path().join("secretary"), PASSPHRASE, &WorkPolicy::FOR_TESTS).unwrap();
+        let (clock, off) = (rig.clock.clone(), Arc::clone(&off));
+        let now = move || clock.now().after(Duration::from_secs(off.load(Ordering::Relaxed)));
+        let (engine, events) = Engine::start(profile, Options { connect: true, clock: Arc::new(now) });
+        Person { handle: "secretary".into(), engine, events }
+    };
+    let mut secretary = start();
+    secretary.sync().await;
+    off.store(3600, Ordering::Relaxed);
+    // Nobody would join by a commit of another time: it is given up, the person is told, and the rest goes on.
+    let to = rig.to("director", Tier::Restricted);
+    let (conversation, _) = secretary.say(&to, "too late").await;
+    let told = |event: &Event| match event {
+        Event::Notice(Notice::CreationRefused { conversation: id, failure }) if *id == conversation => {
+            Some(failure.code)
+        }
+        _ => None,
+    };
+    assert_eq!(secretary.until("refusal", told).await, FailureCode::Clock);
+    secretary.sync().await;
+    let Reply::Conversations(list) = secretary.ask(Command::Conversations).await else { panic!() };
+    assert!(list.is_empty(), "{list:?}");
+    // Where the difference is known from the start, nothing is even tried.
+    secretary.engine.stop().await;
+    secretary = start();
+    secretary.until("notice", |event| matches!(event, Event::Notice(Notice::ClockSkew { .. })).then_some(())).await;
+    let refused = secretary.engine.ask(Command::SendText { to: to.clone(), text: "x".into() }).await;
+    assert_eq!(refused.unwrap_err().code, FailureCode::Clock);
+    secretary.engine.stop().await;
+    off.store(0, Ordering::Relaxed);
+    secretary = start();
+    secretary.say(&to, "in time").await;
+    director.next_message().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
-//! Power cuts, a full disk, a failed sync and a read-only folder (protocol-spec/07-delivery, "Storage"; bars: *crash*,
-//! *power cut*): what was acknowledged is there afterwards.
+//! Power cuts, a full disk, a failed sync and a read-only folder (protocol-spec/07-delivery, section 10: crash,
+//! power cut): what was acknowledged is there afterwards.
 //!
 //! `power-cut/shim.c`, built here with `cc`, is preloaded into a writer: this test's own executable, run again. It
 //! keeps a shadow of the writer's folder that holds only what was synced. The writer prints a line for each thing that

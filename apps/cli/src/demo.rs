@@ -1,4 +1,4 @@
-//! `amanat demo` (product journeys 1 to 4 in small): a relay, an authority, three people, two tiers, someone away and
+//! `amanat demo` (README, "Two commands"): a relay, an authority, three people, two tiers, someone away and
 //! back, a document. All of it runs in this process through the functions that the commands use, over real links on
 //! loopback, into real files; every check compares what it says it compares.
 

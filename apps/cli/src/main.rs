@@ -77,8 +77,10 @@ fn usage(error: &clap::Error) -> ExitCode {
     let asked = !error.use_stderr();
     if !asked && std::env::args_os().any(|word| word == "--json") {
         let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let failed = first.strip_prefix("error: ").unwrap_or(first);
+        // What is missing stands in the lines below the first, up to the usage.
+        let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let said = said.join(" ");
+        let failed = said.strip_prefix("error: ").unwrap_or(&said);
         Screen::new(true)
             .problem(&Problem::usage(failed, "amanat --help lists the commands; each has its own --help."));
     } else if error.print().is_err() {

@@ -6,7 +6,9 @@
 pub(crate) fn one_line(text: &str) -> String {
     let kept = text.chars().filter_map(|c| match c {
         '\n' | '\r' | '\t' => Some(' '),
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
+        '\u{2028}' | '\u{2029}' => Some(' '),
+        '\u{200b}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => None,
+        '\u{e0000}'..='\u{e007f}' => None,
         c if c.is_control() => None,
         c => Some(c),
     });
@@ -21,5 +23,6 @@ mod tests {
     fn what_hides_or_reorders_is_dropped() {
         assert_eq!(one_line(" budget\n\u{202e}2026\u{1b}[31m "), "budget 2026[31m");
         assert_eq!(one_line("بجٹ ۲۰۲۶"), "بجٹ ۲۰۲۶");
+        assert_eq!(one_line("a\u{feff}b\u{2028}c\u{e0041}"), "ab c");
     }
 }

@@ -113,12 +113,6 @@ impl Conversation {
         self.group.is_active()
     }
 
-    /// This device.
-    #[must_use]
-    pub fn own_device(&self) -> DeviceId {
-        self.head.own
-    }
-
     /// The devices that are members, this one included. All were verified when they were added.
     #[must_use]
     pub fn members(&self) -> Vec<LeafClaim> {

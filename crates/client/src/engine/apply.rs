@@ -9,6 +9,7 @@ use amanat_conversation::{
     content::Body,
     history::{Claim, Order},
 };
+use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DeviceId, DocumentId};
 use amanat_wire::{
     Decode as _, Text,
@@ -237,17 +238,8 @@ impl Core {
             return Ok(());
         };
         let address = device.address().clone();
-        match message.order {
-            Order::InOrder | Order::Late => {}
-            Order::Gap { from, to } => draft.alarms.push(Alarm::Gap { sender: address.clone(), from, to }),
-            Order::Replay => {
-                draft.alarms.push(Alarm::Replay { sender: address });
-                return Ok(());
-            }
-            Order::Broken => draft.alarms.push(Alarm::Broken { sender: address.clone() }),
-        }
-        if message.claim == Claim::Fork {
-            draft.alarms.push(Alarm::Fork { sender: address.clone(), position: entry.position });
+        if !judge_order(draft, &address, entry, &message) {
+            return Ok(());
         }
         let content = &message.frame.fixed;
         // The id makes showing idempotent whatever the log says. [DELIV-82]
@@ -420,6 +412,23 @@ impl Core {
         self.emit(Event::Alarm { conversation: id, alarm: Alarm::ExpiredEntries { from: position + 1, to } });
         Ok(())
     }
+}
+
+/// Shows what is wrong with a message's place among its sender's; whether it may be shown itself.
+fn judge_order(draft: &mut Draft, address: &Address, entry: &Entry, message: &Message) -> bool {
+    match message.order {
+        Order::InOrder | Order::Late => {}
+        Order::Gap { from, to } => draft.alarms.push(Alarm::Gap { sender: address.clone(), from, to }),
+        Order::Replay => {
+            draft.alarms.push(Alarm::Replay { sender: address.clone() });
+            return false;
+        }
+        Order::Broken => draft.alarms.push(Alarm::Broken { sender: address.clone() }),
+    }
+    if message.claim == Claim::Fork {
+        draft.alarms.push(Alarm::Fork { sender: address.clone(), position: entry.position });
+    }
+    true
 }
 
 impl Core {

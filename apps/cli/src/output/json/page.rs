@@ -360,6 +360,7 @@ fn the_page_lists_every_code_of_an_error() {
         "usage",
         "exists",
         "certificate",
+        "relay",
         "interrupted", // this program's own, beside the engine's
         FailureCode::Offline.name(),
         FailureCode::RelayIdentity.name(),
