@@ -8,6 +8,7 @@ use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicU16, Ordering},
@@ -355,6 +356,8 @@ impl RelayProcess {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
+            // A wrapper runs the relay as its child: both are ended together, as one group.
+            .process_group(0)
             .spawn()
             .unwrap();
         let mut relay = Self { child, log };
@@ -392,6 +395,9 @@ impl RelayProcess {
 
 impl Drop for RelayProcess {
     fn drop(&mut self) {
+        // Those that have ended by then are no longer there to be signalled.
+        let _ =
+            Command::new("sh").args(["-c", "kill -KILL -\"$0\" 2>/dev/null", &self.child.id().to_string()]).status();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -52,6 +52,8 @@ async fn run(dir: &str, conversation: &str, prefix: &str) {
                 let text = format!("{prefix}.{number}");
                 match engine.ask(Command::SendText { to: to.clone(), text: text.clone() }).await {
                     Ok(Reply::Sent { .. }) => say(&format!("queued {text}")),
+                    // The engine says why it has stopped.
+                    Err(_) => continue,
                     other => panic!("{other:?}"),
                 }
                 number += 1;
@@ -87,7 +89,6 @@ fn start(dir: &std::path::Path, conversation: &str, prefix: &str) -> Child {
         .envs(JOB.into_iter().zip(values))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }
