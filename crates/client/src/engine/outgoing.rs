@@ -182,7 +182,9 @@ impl Core {
         let message = outgoing.message.as_ref().map(|message| message.id);
         let now = self.now();
         let number = self.next_outbox;
-        let first = self.conversation(id)?.queue.values().all(|row| !row.request.is_empty());
+        // Only what could be sent at once: frames that are encrypted and unseen are bounded in number.
+        let queue = &self.conversation(id)?.queue;
+        let first = queue.len() < IN_FLIGHT && queue.values().all(|row| !row.request.is_empty());
         let group = self.group(id)?;
         let content = group
             .queue(message.unwrap_or_else(|| MessageId::random(&mut OsRng)), now, &outgoing.body)
@@ -221,14 +223,7 @@ impl Core {
         let content = Content::from_bytes(&queued.content).map_err(|_| failure::damaged())?;
         let keys = std::sync::Arc::clone(&self.keys);
         let group = self.group(queued.conversation)?;
-        let tried = group.encrypt(&content, keys.signing(), &mut OsRng).map_err(failure::from_conversation);
-        if tried.is_err() {
-            let o = self.conversation(queued.conversation)?;
-            eprintln!("DBG queue {} held {} flight {} encrypted {} ahead {} position {} reading {} waiting {} caught_up {:?} asking {:?}", o.queue.len(), o.held.len(), self.in_flight.len(), o.queue.values().filter(|r| !r.request.is_empty()).count(), o.ahead.len(), o.row.position, o.reading, o.waiting, self.link.as_ref().map(|u| u.caught_up), self.link.as_ref().map(|u| u.asking_news));
-            eprintln!("DBG first ahead {:?} first queue {:?} last {:?}", o.ahead.keys().next(), o.queue.keys().next(), o.queue.keys().next_back());
-        }
-        let encrypted = tried?;
-        let group = self.group(queued.conversation)?;
+        let encrypted = group.encrypt(&content, keys.signing(), &mut OsRng).map_err(failure::from_conversation)?;
         batch.records(Scope::GroupRecords(queued.conversation), group.take_changes());
         let unit = Unit {
             id: queued.unit,
