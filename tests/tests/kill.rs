@@ -21,14 +21,24 @@ mod relay;
 #[path = "kill/talker.rs"]
 mod talker;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use amanat_client::api::{MessageBody, MessageView};
+use amanat_tests::Person;
 use rand_core::{OsRng, RngCore as _};
 
 /// How many kills.
 fn rounds() -> usize {
     if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") { 100 } else { 10 }
+}
+
+/// Syncs; longer than a minute is a failure.
+async fn sync(person: &Person) {
+    let synced = tokio::time::timeout(Duration::from_secs(60), person.sync()).await;
+    synced.unwrap_or_else(|_| panic!("{}: sync does not end", person.handle));
 }
 
 /// A number below `bound`.

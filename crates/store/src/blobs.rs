@@ -27,7 +27,11 @@ use amanat_primitives::{ConversationId, DeviceId, DocumentId, Timestamp};
 use amanat_wire::log::RetentionClass;
 
 use self::files::Paths;
-use crate::{OpenError, engine::folder, error::is_full};
+use crate::{
+    OpenError,
+    engine::folder::{self, Lock},
+    error::is_full,
+};
 
 /// Segments are synced when this many bytes wait.
 const SYNC_EVERY: u64 = 16 * 1024 * 1024;
@@ -140,7 +144,7 @@ pub struct Blobs {
     limits: BlobLimits,
     known: Mutex<HashMap<DocumentId, Arc<Document>>>,
     failed: AtomicBool,
-    _lock: File,
+    _lock: Lock,
 }
 
 struct Document {
@@ -181,11 +185,7 @@ impl Blobs {
         if !documents.is_dir() {
             folder::create_dir(&documents)?;
         }
-        let lock = folder::open_rw(&documents.join("lock"))?;
-        lock.try_lock().map_err(|error| match error {
-            fs::TryLockError::WouldBlock => OpenError::InUse,
-            fs::TryLockError::Error(error) => error.into(),
-        })?;
+        let lock = Lock::take(&documents.join("lock"))?;
         let known = Mutex::new(find(&documents)?);
         Ok(Self { documents, limits, known, failed: AtomicBool::new(false), _lock: lock })
     }

@@ -3,6 +3,7 @@
 //! it; the test reads that, and kills it when it likes.
 
 use std::{
+    collections::HashSet,
     io::{BufRead as _, BufReader, Write as _},
     process::{Child, Command as Process, Stdio},
     time::Duration,
@@ -17,12 +18,12 @@ use amanat_identity::Tier;
 use amanat_primitives::passphrase::WorkPolicy;
 use amanat_tests::{PASSPHRASE, Rig, programs::signal};
 
-use crate::{below, by_sender, rounds, talker::Talk};
+use crate::{below, by_sender, rounds, sync, talker::Talk};
 
 /// What the killed client is told: the profile's folder, the conversation, how its texts begin.
 const JOB: [&str; 3] = ["KILL_PROFILE", "KILL_CONVERSATION", "KILL_PREFIX"];
 /// Texts of the killed client that may wait for the relay's acceptance.
-const WAITING: u64 = 64;
+const WAITING: usize = 64;
 
 /// The entry of the killed client's process; in a plain run of the tests it has nothing to do.
 #[tokio::test(flavor = "multi_thread")]
@@ -38,41 +39,45 @@ async fn run(dir: &str, conversation: &str, prefix: &str) {
     let to = Target::Conversation(conversation.parse().unwrap());
     // The test runner may have left its own words on this line.
     say("");
-    let (mut number, mut accepted) = (0u64, 0u64);
+    let (mut number, mut waiting, mut read) = (0u64, HashSet::new(), 0);
     loop {
         tokio::select! {
             biased;
             event = events.next() => match event.unwrap() {
-                Event::MessageState { state: MessageState::Accepted, .. } => accepted += 1,
+                Event::MessageState { message, state: MessageState::Accepted, .. } => drop(waiting.remove(&message)),
                 Event::Alarm { alarm, .. } => say(&format!("alarm {alarm:?}")),
                 Event::Stopped(failure) => panic!("{failure:?}"),
                 _ => {}
             },
-            () = std::future::ready(()), if number < accepted + WAITING => {
+            () = std::future::ready(()), if waiting.len() < WAITING => {
                 let text = format!("{prefix}.{number}");
                 match engine.ask(Command::SendText { to: to.clone(), text: text.clone() }).await {
-                    Ok(Reply::Sent { .. }) => say(&format!("queued {text}")),
+                    Ok(Reply::Sent { message: Some(message), .. }) => {
+                        waiting.insert(message);
+                        say(&format!("queued {text}"));
+                    }
                     // The engine says why it has stopped.
                     Err(_) => continue,
                     other => panic!("{other:?}"),
                 }
                 number += 1;
                 if number.is_multiple_of(20) {
-                    read_all(&engine, &to).await;
+                    read = read_on(&engine, &to, read).await;
                 }
             }
         }
     }
 }
 
-/// Marks what has come as read, so that receipts are killed too.
-async fn read_all(engine: &Engine, to: &Target) {
-    let Target::Conversation(conversation) = *to else { return };
-    let read = Command::Read { conversation, since: 0, limit: u32::MAX, mark: true };
-    engine.ask(read).await.unwrap_or_else(|error| panic!("{error:?}"));
+/// Marks what has come as read, so that receipts are killed too. Gives the sequence of the last one.
+async fn read_on(engine: &Engine, to: &Target, since: u64) -> u64 {
+    let Target::Conversation(conversation) = *to else { return since };
+    let read = Command::Read { conversation, since, limit: 500, mark: true };
+    let Ok(Reply::Messages(messages)) = engine.ask(read).await else { panic!() };
     // It may take longer than this client lives.
     let _ = tokio::time::timeout(Duration::from_millis(500), engine.ask(Command::Sync)).await;
     say("synced");
+    messages.last().map_or(since, |message| message.sequence)
 }
 
 /// Says it at once: what was not said before the kill was never promised.
@@ -134,7 +139,7 @@ async fn a_client_that_is_killed_keeps_what_it_promised_and_repeats_nothing() {
     director.sync().await;
     secretary.engine.stop().await;
 
-    let talk = Talk::default();
+    let talk = Talk::new(200);
     let talker = tokio::spawn(talk.clone().run(director, vec![conversation]));
     let mut promised: Vec<Vec<String>> = Vec::new();
     for round in 0..rounds() {
@@ -146,14 +151,15 @@ async fn a_client_that_is_killed_keeps_what_it_promised_and_repeats_nothing() {
             panic!("life {round}: the client has stopped sending");
         };
         promised.push(texts.unwrap());
+        talk.allow(200);
     }
     talk.stop();
     let (mut director, memory) = talker.await.unwrap();
 
     let mut secretary = rig.start("secretary").await;
     for _ in 0..2 {
-        secretary.sync().await;
-        director.sync().await;
+        sync(&secretary).await;
+        sync(&director).await;
     }
     let written = by_sender(&secretary.messages(conversation).await);
     let read = by_sender(&director.messages(conversation).await);

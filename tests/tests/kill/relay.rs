@@ -7,7 +7,7 @@ use amanat_identity::Tier;
 use amanat_relay_core::Config;
 use amanat_tests::{Rig, programs::RelayProcess};
 
-use crate::{below, by_sender, rounds, talker::Talk};
+use crate::{below, by_sender, rounds, sync, talker::Talk};
 
 const HANDLES: [&str; 3] = ["secretary", "director", "officer"];
 
@@ -29,7 +29,7 @@ async fn a_relay_that_is_killed_under_load_loses_and_repeats_nothing_that_it_acc
         tokio::task::spawn_blocking(move || RelayProcess::start(&dir, address))
     };
     let mut relay = start().await.unwrap();
-    let talk = Talk::default();
+    let talk = Talk::new(usize::MAX);
     let talkers: Vec<_> =
         people.into_iter().map(|person| tokio::spawn(talk.clone().run(person, conversations.clone()))).collect();
     for round in 0..rounds() {
@@ -40,6 +40,7 @@ async fn a_relay_that_is_killed_under_load_loses_and_repeats_nothing_that_it_acc
             assert!(Instant::now() < deadline, "round {round}: nothing is accepted any more\n{}", relay.log());
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        println!("round {round}: {} accepted", talk.accepted());
         relay.kill();
         relay = start().await.unwrap();
     }
@@ -51,7 +52,7 @@ async fn a_relay_that_is_killed_under_load_loses_and_repeats_nothing_that_it_acc
     println!("{} kills, {} messages accepted", rounds(), talk.accepted());
     for _ in 0..2 {
         for (person, _) in &ended {
-            person.sync().await;
+            sync(person).await;
         }
     }
     for conversation in &conversations {

@@ -32,7 +32,30 @@ pub(crate) struct Format {
 pub(crate) struct Folder {
     dir: PathBuf,
     watermark: File,
-    _lock: File,
+    _lock: Lock,
+}
+
+/// A folder held against every other process, until this is dropped.
+pub(crate) struct Lock(File);
+
+impl Lock {
+    /// Takes the lock file at `path`, making it if needed.
+    pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
+        let file = open_rw(path)?;
+        // [DELIV-05]
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => OpenError::InUse,
+            TryLockError::Error(error) => error.into(),
+        })?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child process that is being started has it too until its `exec`.
+        let _ = self.0.unlock();
+    }
 }
 
 /// Names that a store's folder may contain; anything else in a folder without a marker means that it is somebody else's.
@@ -54,12 +77,7 @@ impl Folder {
                 return Err(OpenError::Missing);
             }
         }
-        let lock = open_rw(&dir.join("lock"))?;
-        // [DELIV-05]
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::InUse,
-            TryLockError::Error(error) => error.into(),
-        })?;
+        let lock = Lock::take(&dir.join("lock"))?;
         // Read again: the process that held the lock may have just finished making the store.
         let marked = read_marker(dir, format)?;
         let watermark = open_rw(&dir.join("watermark"))?;
@@ -194,4 +212,21 @@ fn check_own(dir: &Path) -> Result<(), OpenError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_released_though_a_child_in_the_making_still_has_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let lock = Lock::take(&path).unwrap();
+        let inherited = lock.0.try_clone().unwrap();
+        assert!(matches!(Lock::take(&path), Err(OpenError::InUse)));
+        drop(lock);
+        drop(Lock::take(&path).unwrap());
+        drop(inherited);
+    }
 }
