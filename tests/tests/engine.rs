@@ -153,6 +153,7 @@ async fn what_is_queued_offline_goes_out_when_the_relay_is_back() {
     assert_eq!(director.texts(conversation).await, ["0", "1", "2", "3"]);
 }
 
+// [ID-22]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lapsed_status_stops_confidential_and_warns_below() {
     let (rig, secretary, mut director) = two().await;
@@ -165,7 +166,12 @@ async fn a_lapsed_status_stops_confidential_and_warns_below() {
     director.next_message().await;
     let refused = secretary.engine.ask(Command::SendText { to: confidential.clone(), text: "x".into() }).await;
     assert_eq!(refused.unwrap_err().code, FailureCode::StatusExpired);
+    // Nobody is let in without knowing who is revoked, either.
+    let secret = rig.to("director", Tier::Secret);
+    let refused = secretary.engine.ask(Command::SendText { to: secret, text: "x".into() }).await;
+    assert_eq!(refused.unwrap_err().code, FailureCode::StatusExpired);
     let Reply::Conversations(list) = secretary.ask(Command::Conversations).await else { panic!() };
+    assert_eq!(list.len(), 2);
     let state = |tier| list.iter().find(|view| view.tier == tier).map(|view| view.state);
     assert_eq!(state(Tier::Confidential), Some(ConversationState::StatusExpired));
     assert_eq!(state(Tier::Official), Some(ConversationState::Active));

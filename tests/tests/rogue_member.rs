@@ -79,7 +79,7 @@ impl Rogue {
             receipt: appended.receipt,
         };
         if let Incoming::Commit(commit) = group.receive(&entry).unwrap() {
-            let approved = commit.approve(group, &BTreeMap::new()).unwrap();
+            let approved = commit.approve(group, &BTreeMap::new(), None).unwrap();
             group.merge(approved).unwrap();
         }
     }
@@ -107,15 +107,10 @@ async fn device_of(person: &Person) -> DeviceId {
     overview.device
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn being_removed_stops_one_conversation_and_nothing_else() {
-    let rig = Rig::new().await;
-    let mut secretary = rig.person("secretary", Tier::Secret).await;
-    let mut director = rig.person("director", Tier::Secret).await;
-    let mut rogue = Rogue::connect(&rig).await;
+/// A conversation that the rogue has founded with the secretary, once her engine has it.
+async fn founded(rig: &Rig, rogue: &mut Rogue, secretary: &mut Person) -> (Conversation, DeviceId) {
     let now = rig.clock.now();
-
-    let victim = device_of(&secretary).await;
+    let victim = device_of(secretary).await;
     let Answer::Chains(chains) = rogue.ask(Request::Chains(List::new(vec![victim]).unwrap())).await else { panic!() };
     let chain = DeviceChain::from_bytes(&chains.chains[0]).unwrap();
     let verified = chain.verify(rig.office.authority(), now, Timestamp::CLOCK_TOLERANCE).unwrap();
@@ -133,20 +128,31 @@ async fn being_removed_stops_one_conversation_and_nothing_else() {
     let mut group = created.conversation;
     let create = unit(&group, UnitKind::Create, created.commit);
     rogue.append(&mut group, create).await;
-    secretary
-        .until("conversation", |event| match event {
-            Event::Conversation(view) if view.id == new.conversation => Some(()),
-            _ => None,
-        })
-        .await;
+    until_state(secretary, group.id(), ConversationState::Active).await;
+    (group, victim)
+}
 
-    // The removal, and a message behind it that the victim has no keys for.
-    let removal = group.remove(&[victim], rogue.keys.signing(), 0, now, &mut OsRng).unwrap();
-    let commit = unit(&group, UnitKind::Commit, removal);
-    rogue.append(&mut group, commit).await;
-    let content = group.queue(MessageId::random(&mut OsRng), now, &Body::text("gone").unwrap()).unwrap();
+async fn until_state(person: &mut Person, conversation: ConversationId, wanted: ConversationState) {
+    let is = |event: &Event| match event {
+        Event::Conversation(view) if view.id == conversation => (view.state == wanted).then_some(()),
+        _ => None,
+    };
+    person.until("state of the conversation", is).await;
+}
+
+async fn until_alarm(person: &mut Person, kind: &str) {
+    let is = |event: &Event| match event {
+        Event::Alarm { alarm, .. } => (alarm.kind() == kind).then_some(()),
+        _ => None,
+    };
+    person.until(kind, is).await;
+}
+
+/// A text of the rogue's, encrypted for the conversation as it stands.
+fn text(rogue: &Rogue, group: &mut Conversation, now: Timestamp, text: &str) -> Unit {
+    let content = group.queue(MessageId::random(&mut OsRng), now, &Body::text(text).unwrap()).unwrap();
     let sealed = group.encrypt(&content, rogue.keys.signing(), &mut OsRng).unwrap();
-    let message = Unit {
+    Unit {
         id: UnitId::random(&mut OsRng),
         conversation: group.id(),
         kind: UnitKind::Message,
@@ -158,16 +164,25 @@ async fn being_removed_stops_one_conversation_and_nothing_else() {
         roster_remove: List::default(),
         group_info: Bytes::default(),
         joiners: List::default(),
-    };
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn being_removed_stops_one_conversation_and_nothing_else() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let (mut group, victim) = founded(&rig, &mut rogue, &mut secretary).await;
+    let now = rig.clock.now();
+
+    // The removal, and a message behind it that the victim has no keys for.
+    let removal = group.remove(&[victim], rogue.keys.signing(), 0, now, &mut OsRng).unwrap();
+    let commit = unit(&group, UnitKind::Commit, removal);
+    rogue.append(&mut group, commit).await;
+    let message = text(&rogue, &mut group, now, "gone");
     rogue.append(&mut group, message).await;
-    secretary
-        .until("frozen conversation", |event| match event {
-            Event::Conversation(view) if view.id == new.conversation => {
-                (view.state == ConversationState::Frozen).then_some(())
-            }
-            _ => None,
-        })
-        .await;
+    until_state(&mut secretary, group.id(), ConversationState::Removed).await;
 
     // The engine goes on, now and after a restart.
     secretary.say(&rig.to("director", Tier::Official), "still here").await;
@@ -177,4 +192,31 @@ async fn being_removed_stops_one_conversation_and_nothing_else() {
     secretary.sync().await;
     secretary.say(&rig.to("director", Tier::Official), "and again").await;
     director.next_message().await;
+}
+
+// [CONV-15] The relay was asked for another change of members than the commit makes: void, by the relay's own receipt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_asks_the_relay_for_another_roster_is_void() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let (mut group, victim) = founded(&rig, &mut rogue, &mut secretary).await;
+    let update = group.self_update(rogue.keys.signing(), 0, rig.clock.now(), &mut OsRng).unwrap();
+    let mut commit = unit(&group, UnitKind::Commit, update);
+    commit.roster_remove = List::new(vec![victim]).unwrap();
+    let Answer::Appended(_) = rogue.ask(Request::Append(commit)).await else { panic!() };
+    until_alarm(&mut secretary, "void-commit").await;
+}
+
+// [CONV-34] Nobody can have seen what stands behind his own message.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_in_the_log_that_does_not_exist_yet_is_a_fork() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let (mut group, _) = founded(&rig, &mut rogue, &mut secretary).await;
+    group.jump(9, amanat_primitives::Digest::from_bytes([9; 32]));
+    let message = text(&rogue, &mut group, rig.clock.now(), "from elsewhere");
+    let Answer::Appended(_) = rogue.ask(Request::Append(message)).await else { panic!() };
+    until_alarm(&mut secretary, "fork").await;
 }

@@ -7,18 +7,20 @@ use std::{net::SocketAddr, time::Duration};
 
 use amanat_client::{
     Command, Event, FailureCode,
-    api::{Alarm, LinkState, MessageState, Target},
+    api::{Alarm, ConversationState, LinkState, MessageState, Target},
 };
 use amanat_identity::Tier;
 use amanat_net::{Link, Server};
-use amanat_primitives::{Digest, Incarnation, Timestamp, agree::NoiseSecret};
+use amanat_primitives::{ConversationId, Digest, Incarnation, Timestamp, agree::NoiseSecret};
 use amanat_relay_core::{Config, folder};
 use amanat_tests::{Person, Rig};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
     client::{NumberedRequest, Request, ToRelay},
     log::{Entry, Unit, UnitKind},
-    relay::{Answer, Appended, Chains, ClaimedKeyPackage, Entries, FromRelay, News, NumberedAnswer, Push, Ready},
+    relay::{
+        Answer, Appended, Chains, ClaimedKeyPackage, Entries, FromRelay, LogState, News, NumberedAnswer, Push, Ready,
+    },
 };
 
 /// A relay's keys and address, without the relay.
@@ -96,7 +98,8 @@ fn nothing_new() -> Answer {
     Answer::News(News {
         logs: List::default(),
         direct: List::default(),
-        more: false,
+        more_logs: None,
+        more_direct: false,
         key_packages: 100,
         last_resort_used: 0,
     })
@@ -418,4 +421,90 @@ async fn without_a_key_package_no_conversation_is_opened() {
     let none = ClaimedKeyPackage { device: device.id(), key_package: Bytes::default(), last_resort: false };
     scripted.answer(number, Answer::KeyPackages(List::new(vec![none]).unwrap())).await;
     assert_eq!(asked.await.unwrap().unwrap_err().code, FailureCode::NoKeyPackage);
+}
+
+// [DELIV-140] A log whose Welcome may still be on its way is not passed over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_not_passed_over_before_its_welcome_can_have_come() {
+    let (_rig, _secretary, _to, script) = after_one_message().await;
+    let mut scripted = script.session().await;
+    let log = LogState { conversation: ConversationId::from_bytes([3; 16]), cursor: 0, head: 7, first_kept: 1 };
+    let told = |more_direct| {
+        let Answer::News(news) = nothing_new() else { panic!() };
+        Answer::News(News { logs: List::new(vec![log.clone()]).unwrap(), more_direct, ..news })
+    };
+    scripted.say(&FromRelay::NewsHint(amanat_wire::client::Nothing {})).await;
+    let mut rounds = 0;
+    loop {
+        let (number, request) = scripted.request().await;
+        match request {
+            Request::News(_) => {
+                rounds += 1;
+                scripted.answer(number, told(rounds < 3)).await;
+            }
+            Request::Advance(advance)
+                if advance.cursors.iter().any(|cursor| cursor.conversation == log.conversation) =>
+            {
+                assert_eq!(rounds, 3, "passed over while there was more");
+                break;
+            }
+            Request::Read(read) => scripted.answer(number, no_entries(read.after)).await,
+            _ => scripted.answer(number, Answer::Done(amanat_wire::client::Nothing {})).await,
+        }
+    }
+}
+
+/// What becomes of the conversation when the relay says that an entry of `kind` has gone, some days after its stamp.
+async fn after_gone(kind: UnitKind, days: u64) -> ConversationState {
+    let (rig, mut secretary, to, script) = after_one_message().await;
+    let Target::Conversation(conversation) = to else { panic!() };
+    let gone = |position| Entry {
+        position,
+        kind,
+        stamp: Timestamp::from(std::time::SystemTime::now()),
+        sender: amanat_primitives::DeviceId::from_bytes([9; 32]),
+        unit: amanat_primitives::UnitId::from_bytes([9; 16]),
+        seen_commit: 1,
+        accepted_commit: 1,
+        body: Bytes::default(),
+        gone: Some(Digest::from_bytes([9; 32])),
+        receipt: Bytes::default(),
+    };
+    let mut scripted = script.session().await;
+    rig.clock.forward(Duration::from_secs(days * 24 * 3600));
+    // One that skips, so that the log is read.
+    scripted.say(&FromRelay::Push(Push { conversation, entry: gone(1_000) })).await;
+    let serve = async {
+        loop {
+            let (number, request) = scripted.request().await;
+            let answer = match request {
+                Request::News(_) => nothing_new(),
+                Request::Read(read) => {
+                    let position = read.after + 1;
+                    let entries = List::new(vec![gone(position)]).unwrap();
+                    Answer::Entries(Entries { entries, running_before: Digest::ZERO, head: position, first_kept: 1 })
+                }
+                _ => Answer::Done(amanat_wire::client::Nothing {}),
+            };
+            scripted.answer(number, answer).await;
+        }
+    };
+    let state = secretary.until("end of the conversation", |event| match event {
+        Event::Conversation(view) => (view.state != ConversationState::Active).then_some(view.state),
+        _ => None,
+    });
+    tokio::select! { state = state => state, () = serve => unreachable!() }
+}
+
+// [DELIV-141]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_have_expired_yet_is_withheld_and_stops_the_conversation() {
+    assert_eq!(after_gone(UnitKind::Message, 0).await, ConversationState::Frozen);
+    assert_eq!(after_gone(UnitKind::Commit, 0).await, ConversationState::Frozen);
+}
+
+// [CONV-43]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_members_that_is_gone_cannot_be_followed() {
+    assert_eq!(after_gone(UnitKind::Commit, 2).await, ConversationState::FellOut);
 }

@@ -327,6 +327,12 @@ pub enum ConversationState {
     StatusExpired,
     /// The log forked or the group is damaged: nothing is sent or applied until it is repaired.
     Frozen,
+    /// This device was removed: it can be read, and nothing more can be sent.
+    Removed,
+    /// This device missed a change of members that it cannot catch up with: a member has to add it again.
+    FellOut,
+    /// A new member's certificate cannot be had: what comes after waits for it.
+    Waiting,
 }
 
 /// A message, as a conversation shows it.
@@ -511,6 +517,16 @@ pub enum Alarm {
         /// Where.
         position: u64,
     },
+    /// A commit is followed by a certificate that the relay does not have, or that is refused: the log waits there.
+    Waiting {
+        /// Whose certificate.
+        device: DeviceId,
+    },
+    /// The relay keeps messages from this device although no valid commit has removed it.
+    Excluded {
+        /// From where on.
+        position: u64,
+    },
     /// Entries have gone under the relay's retention before they were fetched.
     ExpiredEntries {
         /// First missing position.
@@ -582,6 +598,8 @@ impl Alarm {
             Self::Undecryptable { .. } => "undecryptable",
             Self::VoidCommit { .. } => "void-commit",
             Self::Receipt { .. } => "receipt",
+            Self::Waiting { .. } => "waiting",
+            Self::Excluded { .. } => "excluded",
             Self::ExpiredEntries { .. } => "expired",
         }
     }

@@ -55,8 +55,19 @@ code!(
         2 => Active,
         /// Forked or damaged.
         3 => Frozen,
+        /// This device was removed by a member.
+        4 => Removed,
+        /// A commit could not be followed: a member has to add this device again.
+        5 => FellOut,
     }
 );
+
+impl Stage {
+    /// Whether entries of the log are applied.
+    pub(crate) fn follows_log(self) -> bool {
+        matches!(self, Self::Creating | Self::Active)
+    }
+}
 
 record!(
     /// A conversation.

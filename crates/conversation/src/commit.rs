@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 
 use amanat_identity::VerifiedDevice;
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
-use amanat_wire::{Bytes, Decode, DecodeError, List, Reader, TooLong, limits, log::Joiner, record};
+use amanat_wire::{
+    Bytes, Decode, DecodeError, List, Reader, TooLong, limits,
+    log::{Joiner, roster_change},
+    record,
+};
 use openmls::prelude::{KeyPackage, LeafNode, Proposal, StagedCommit};
 
 use crate::{
@@ -46,6 +50,12 @@ impl CommitFacts {
         removed.sort_unstable();
         let (roster_add, roster_remove) = (List::new(added)?, List::new(removed)?);
         Ok(Self { version: VERSION, committed_at, status_number, roster_add, roster_remove })
+    }
+
+    /// The change of members as a relay's receipt names it.
+    #[must_use]
+    pub fn roster_change(&self) -> Digest {
+        roster_change(self.roster_add.iter(), self.roster_remove.iter())
     }
 
     /// Reads a commit's authenticated data. `[CONV-15]`
@@ -208,8 +218,9 @@ impl ReceivedCommit {
         &self.facts
     }
 
-    /// Judges it. The verdict depends on the commit, the conversation, the relay's stamp and the chains of the added
-    /// devices alone, so that all members come to the same one. `[CONV-16]`
+    /// Judges it. The verdict depends on the commit, the conversation, the relay's receipt and the chains of the added
+    /// devices alone, so that all members come to the same one. `roster` is the change of members that the relay says in
+    /// its receipt it was asked for; none where there is no receipt, which is an alarm of its own. `[CONV-16]`
     ///
     /// # Errors
     /// [`ApproveError`].
@@ -217,10 +228,11 @@ impl ReceivedCommit {
         self,
         conversation: &Conversation,
         devices: &BTreeMap<DeviceId, VerifiedDevice>,
+        roster: Option<Digest>,
     ) -> Result<Approved, ApproveError> {
         let Head { committed_at, status_number, .. } = *conversation.head();
         validity(&self.facts, (committed_at, status_number), self.stamp)?;
-        self.check_roster()?;
+        self.check_roster(roster)?;
         let members = conversation.members();
         let staying = members.iter().filter(|member| !self.removed.contains(&member.device));
         check_members(conversation.kind(), staying.chain(&self.added).map(claimed)).map_err(VoidReason::Members)?;
@@ -231,12 +243,13 @@ impl ReceivedCommit {
     }
 
     // [CONV-15]
-    fn check_roster(&self) -> Result<(), VoidReason> {
+    fn check_roster(&self, relays: Option<Digest>) -> Result<(), VoidReason> {
         let mut added: Vec<_> = self.added.iter().map(|claim| claim.device).collect();
         let mut removed = self.removed.clone();
         added.sort_unstable();
         removed.sort_unstable();
         let same = added == *self.facts.roster_add && removed == *self.facts.roster_remove;
+        let same = same && relays.is_none_or(|relays| relays == self.facts.roster_change());
         if same { Ok(()) } else { Err(VoidReason::RosterMismatch) }
     }
 

@@ -291,6 +291,14 @@ impl Conversation {
         Ok(())
     }
 
+    /// Whether an entry is this device's own: a frame, or the commit that is on its way.
+    #[must_use]
+    pub fn is_own(&self, entry: &amanat_wire::log::Entry) -> bool {
+        let hash = entry.ciphertext_hash();
+        let pending = || state::pending(&self.records).ok().flatten().is_some_and(|pending| pending.hash == hash);
+        state::is_own(&self.records, &hash) || pending()
+    }
+
     /// Forgets an own frame that will never appear in the log.
     pub fn forget_own(&mut self, hash: &Digest) {
         self.records.delete(&state::sent_key(hash));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use amanat_identity::VerifiedDevice;
 use amanat_primitives::{ConversationId, DeviceId, Timestamp};
-use amanat_wire::relay::WelcomePart;
+use amanat_wire::{log::ReceiptBody, relay::WelcomePart};
 use openmls::prelude::{
     ExtensionType, KeyPackageRef, ProcessedWelcome, StagedWelcome, Welcome, WelcomeError, tls_codec::Deserialize as _,
 };
@@ -191,7 +191,7 @@ impl JoinStaged {
         self.inviter
     }
 
-    /// Checks every leaf and makes the conversation. `stamp` is that of the commit's receipt, already verified. `old`
+    /// Checks every leaf and makes the conversation. `receipt` is the commit's, already verified. `old`
     /// are the records of a conversation of this id that this device had before: they are replaced. Write the changes
     /// of the conversation and of `key_packages` in one batch.
     ///
@@ -200,11 +200,11 @@ impl JoinStaged {
     pub fn approve(
         self,
         devices: &BTreeMap<DeviceId, VerifiedDevice>,
-        stamp: Timestamp,
+        receipt: &ReceiptBody,
         key_packages: &mut Records,
         old: Records,
     ) -> Result<Conversation, JoinError> {
-        self.check(devices, stamp)?;
+        self.check(devices, receipt)?;
         let Self { staged, facts, commit, own, members, position, running, used, .. } = self;
         // [CONV-42] What was there before goes in the same batch.
         let mut records = old;
@@ -222,9 +222,9 @@ impl JoinStaged {
         Ok(conversation)
     }
 
-    fn check(&self, devices: &BTreeMap<DeviceId, VerifiedDevice>, stamp: Timestamp) -> Result<(), JoinError> {
+    fn check(&self, devices: &BTreeMap<DeviceId, VerifiedDevice>, receipt: &ReceiptBody) -> Result<(), JoinError> {
         // [CONV-16] There is nothing before it that this device could compare with.
-        validity(&self.commit, (Timestamp::default(), 0), stamp)?;
+        validity(&self.commit, (Timestamp::default(), 0), receipt.stamp)?;
         check_members(self.facts.kind, self.members.iter().map(claimed))?;
         let mine = self.staged.own_leaf_node().ok_or(JoinError::Invalid)?;
         let mine = LeafClaim::of_leaf(mine).map_err(JoinError::OwnLeaf)?;
@@ -234,7 +234,8 @@ impl JoinStaged {
             let device = devices.get(&claim.device).ok_or(JoinError::Unverified(claim.device))?;
             claim.check(device, Some(self.facts.tier)).map_err(|fault| JoinError::Member(claim.device, fault))?;
         }
-        if !self.commit.roster_add.contains(&self.own.id()) {
+        // [CONV-15]
+        if !self.commit.roster_add.contains(&self.own.id()) || self.commit.roster_change() != receipt.roster {
             return Err(JoinError::Void(VoidReason::RosterMismatch));
         }
         Ok(())

@@ -23,6 +23,8 @@ pub const KEY_PACKAGE_VALIDITY: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const LAST_RESORT_VALIDITY: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Earlier epochs whose messages can still be read.
 pub const PAST_EPOCHS: u64 = 5;
+/// How long after an epoch's end its messages can still be read.
+pub const MAX_EPOCH_AGE: Duration = Duration::from_secs(24 * 3600);
 /// How far a message may come behind later ones of its sender, in messages of one epoch.
 pub const OUT_OF_ORDER: u32 = 64;
 /// How far a message may run ahead of the last one seen of its sender, in messages of one epoch.

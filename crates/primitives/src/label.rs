@@ -52,6 +52,8 @@ labels! {
     CONTENT_FRAME = "content frame";
     /// Relay's signature over a commit's place in the log.
     COMMIT_RECEIPT = "commit receipt";
+    /// Hash of a commit's change of members, carried by its receipt.
+    ROSTER_CHANGE = "roster change";
     /// Hash of a commit receipt, carried by the next one.
     COMMIT_RECEIPT_ID = "commit receipt id";
     /// Safety number of two people.

@@ -112,7 +112,7 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::Status(_) => ticket.answer(Answer::Status(asker.shared.status.latest())),
         Request::Append(unit) => append::append(asker, ticket, unit).await,
         Request::Advance(advance) => reads::advance(asker, ticket, advance).await,
-        Request::News(_) => spawn(asker, ticket, reads::news),
+        Request::News(asked) => spawn(asker, ticket, move |asker| reads::news(asker, &asked)),
         Request::Read(read) => spawn(asker, ticket, move |asker| reads::read(asker, &read)),
         Request::Chains(devices) => spawn(asker, ticket, move |asker| people::chains(asker, &devices)),
         Request::People(query) => spawn(asker, ticket, move |asker| people::people(asker, &query)),

@@ -100,7 +100,7 @@ fn foreign_version(bytes: &[u8]) -> bool {
 mod tests {
     use amanat_wire::{
         Bytes, Encode as _,
-        client::{Hello, Nothing},
+        client::{Hello, Nothing, WhatIsNew},
     };
 
     use super::*;
@@ -152,8 +152,8 @@ mod tests {
         // [DELIV-45]
         let statement = Request::PutStatement(Bytes::new(vec![1]).unwrap());
         assert_eq!(Session::Officer.receive(&request(statement.clone())), Step::Serve(7, statement));
-        let news = request(Request::News(Nothing {}));
+        let news = request(Request::News(WhatIsNew { after: None }));
         assert_eq!(Session::Officer.receive(&news), Step::Refuse(7, Refusal::NotAllowed));
-        assert_eq!(Session::Device.receive(&news), Step::Serve(7, Request::News(Nothing {})));
+        assert_eq!(Session::Device.receive(&news), Step::Serve(7, Request::News(WhatIsNew { after: None })));
     }
 }

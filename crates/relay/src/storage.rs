@@ -70,6 +70,7 @@ fn receipt(input: &ReceiptInput, key: &SigningKey) -> Receipt {
         position: input.position,
         commit: input.commit_hash,
         stamp: input.stamp,
+        roster: input.roster,
         previous: input.previous_receipt_hash,
     };
     let receipt = CommitReceipt::sign(body, key);

@@ -118,6 +118,8 @@ pub struct ReceiptInput {
     pub commit_hash: Digest,
     /// Its stamp.
     pub stamp: Timestamp,
+    /// [`roster_change`](amanat_wire::log::roster_change) of its unit.
+    pub roster: Digest,
     /// [`Receipt::hash`] of the log's previous commit; zero for the first.
     pub previous_receipt_hash: Digest,
 }

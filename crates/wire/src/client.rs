@@ -67,6 +67,14 @@ record!(
 );
 
 record!(
+    /// Asks what is new, a page at a time.
+    pub struct WhatIsNew {
+        /// Go on behind this conversation; none for the first page.
+        after: Option<ConversationId>,
+    }
+);
+
+record!(
     /// One conversation's cursor.
     pub struct Cursor {
         /// Which conversation.
@@ -148,7 +156,7 @@ choice!(
         /// Is anyone there? `Done`. Sent when a link has been silent for a while.
         1 => Ping(Nothing),
         /// What is new for this device? `News`.
-        2 => News(Nothing),
+        2 => News(WhatIsNew),
         /// Append to a log. `Appended`.
         3 => Append(Unit),
         /// Read a log. `Entries`.

@@ -135,6 +135,8 @@ record!(
         commit: Digest,
         /// As in the entry.
         stamp: Timestamp,
+        /// [`roster_change`] of the request: what the relay has made of its roster.
+        roster: Digest,
         /// [`CommitReceipt::id`] of the log's previous commit; zero for the first.
         previous: Digest,
     }
@@ -177,6 +179,25 @@ impl CommitReceipt {
 #[must_use]
 pub fn ciphertext_hash(body: &[u8]) -> Digest {
     hash::digest(Label::CIPHERTEXT, &[body])
+}
+
+/// `H("roster change", added, removed)`, both in ascending order, each a list of device ids: the change of a roster that
+/// a commit asks of the relay and repeats in its authenticated data.
+#[must_use]
+pub fn roster_change<'a>(
+    added: impl IntoIterator<Item = &'a DeviceId>,
+    removed: impl IntoIterator<Item = &'a DeviceId>,
+) -> Digest {
+    let mut w = crate::Writer::default();
+    let mut put = |devices: Vec<&DeviceId>| {
+        w.raw(&(devices.len() as u64).to_be_bytes());
+        devices.into_iter().for_each(|device| w.raw(device.as_bytes()));
+    };
+    for mut devices in [added.into_iter().collect::<Vec<_>>(), removed.into_iter().collect()] {
+        devices.sort_unstable();
+        put(devices);
+    }
+    hash::digest(Label::ROSTER_CHANGE, &[&w.into_bytes()])
 }
 
 /// `R_p = H(label, R_{p-1}, H(ciphertext_p))`; `R_0` is zero.

@@ -179,10 +179,12 @@ record!(
     pub struct News {
         /// Conversations whose head is beyond this device's cursor.
         logs: List<LogState, { limits::CONVERSATIONS }>,
-        /// Direct items, in order; ask again after advancing where `more`.
+        /// Direct items, in order, from the front of the queue.
         direct: List<DirectItem, { limits::DIRECT_ITEMS }>,
-        /// More than fits in this answer.
-        more: bool,
+        /// There are more logs: ask for those behind this conversation.
+        more_logs: Option<ConversationId>,
+        /// There are more direct items: ask again once these are advanced over.
+        more_direct: bool,
         /// One-time KeyPackages of this device that are left.
         key_packages: u16,
         /// How often the last-resort one was handed out since it was published.

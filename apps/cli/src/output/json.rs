@@ -163,6 +163,9 @@ fn state_name(state: ConversationState) -> &'static str {
         ConversationState::Creating => "creating",
         ConversationState::StatusExpired => "status-expired",
         ConversationState::Frozen => "frozen",
+        ConversationState::Removed => "removed",
+        ConversationState::FellOut => "fell-out",
+        ConversationState::Waiting => "waiting",
     }
 }
 

@@ -78,6 +78,9 @@ pub(crate) fn conversation_state(state: ConversationState) -> Cell {
         ConversationState::Creating => Cell::styled("waiting for the relay", table::CAUTION),
         ConversationState::StatusExpired => Cell::styled("status statement lapsed", table::CAUTION),
         ConversationState::Frozen => Cell::styled("FROZEN", table::BAD),
+        ConversationState::Removed => Cell::styled("removed", table::CAUTION),
+        ConversationState::FellOut => Cell::styled("must be added again", table::BAD),
+        ConversationState::Waiting => Cell::styled("waiting for a certificate", table::CAUTION),
     }
 }
 
@@ -135,6 +138,14 @@ pub(crate) fn alarm(alarm: &Alarm) -> String {
         Alarm::Receipt { position } => format!(
             "The relay's receipt at position {position} is missing, wrong, or contradicts an earlier one. Tell your \
              security officer."
+        ),
+        Alarm::Waiting { device } => format!(
+            "A member was added whose certificate cannot be had or is refused (device {device}). What comes after waits. \
+             Tell your security officer."
+        ),
+        Alarm::Excluded { position } => format!(
+            "The relay keeps messages from this device from position {position} on, though no valid change has removed \
+             it. Tell your security officer."
         ),
         Alarm::ExpiredEntries { from, to } => {
             format!("Entries {from} to {to} were deleted under the retention rules before this device fetched them.")

@@ -5,15 +5,16 @@
 //! [`Alarm`]. Only chains that are missing make a conversation wait, until they are fetched.
 
 use amanat_conversation::{
-    ApproveError, Conversation, Incoming, Message, ReceivedCommit,
+    ApproveError, Conversation, Incoming, Message, ReceivedCommit, Refusal,
     content::Body,
     history::{Claim, Order},
+    profile::MAX_EPOCH_AGE,
 };
 use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DeviceId, DocumentId};
 use amanat_wire::{
     Decode as _, Text,
-    log::{CommitReceipt, Entry, RetentionClass},
+    log::{CommitReceipt, Entry, RetentionClass, UnitKind},
     relay::Entries,
 };
 
@@ -30,15 +31,10 @@ use crate::{
     rows::{ConversationRow, DocumentRow, MessageRow, OutboxRow, Stage, TrackRow},
     vault::{Batch, Scope},
 };
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet};
 
-/// How long after an epoch's end its messages are still read.
-const PAST_EPOCHS: Duration = Duration::from_secs(24 * 3600);
 /// The highest position that is believed: far beyond any log, far from overflow.
-const MAX_POSITION: u64 = 1 << 48;
+pub(crate) const MAX_POSITION: u64 = 1 << 48;
 /// Entries that become one batch.
 const BATCH: usize = 64;
 
@@ -60,6 +56,8 @@ struct Draft {
     told: bool,
     /// Documents named by new messages.
     documents: HashSet<DocumentId>,
+    /// The relay withholds the entry at this position; 0 for none.
+    excluded: u64,
     /// Someone must be fetched before the next entry.
     missing: Vec<DeviceId>,
     /// The conversation came to be.
@@ -98,7 +96,10 @@ impl Core {
             Some(group) => group,
             None => return Ok(false),
         };
-        group.forget_past(self.now().before(PAST_EPOCHS)).map_err(failure::from_conversation)?;
+        // [CONV-24] By the relay's stamp and this machine's clock, so that neither alone makes messages unreadable.
+        let stamp = entries.first().map_or(draft.row.stamp, |entry| entry.stamp);
+        let before = self.now().min(stamp).before(MAX_EPOCH_AGE);
+        group.forget_past(before).map_err(failure::from_conversation)?;
         let mut done = true;
         for entry in entries.iter().filter(|entry| entry.position > draft.row.position).collect::<Vec<_>>() {
             if entry.position != draft.row.position + 1 {
@@ -117,8 +118,8 @@ impl Core {
                 Step::Applied => {
                     draft.row.position = entry.position;
                     draft.row.stamp = draft.row.stamp.max(entry.stamp);
-                    if draft.row.stage == Stage::Frozen {
-                        // This device was removed: what follows is not for it.
+                    if !draft.row.stage.follows_log() {
+                        // What follows is not for this device.
                         done = false;
                         break;
                     }
@@ -140,6 +141,9 @@ impl Core {
     }
 
     fn apply_entry(&mut self, group: &mut Conversation, draft: &mut Draft, entry: &Entry) -> Result<Step, Failure> {
+        if let Some(judged) = self.judge_gone(group, draft, entry) {
+            return judged;
+        }
         match group.receive(entry).map_err(failure::from_conversation)? {
             Incoming::Own(_) => draft.own(self.queued(draft.id, entry)),
             Incoming::Message(message) => self.apply_message(draft, entry, *message)?,
@@ -147,13 +151,38 @@ impl Core {
             Incoming::Gone => {
                 let (from, to) = (entry.position, entry.position);
                 draft.alarms.push(Alarm::ExpiredEntries { from, to });
+                if entry.kind != UnitKind::Message {
+                    draft.row.stage = Stage::FellOut;
+                }
             }
             Incoming::Refused(refused) => {
                 tracing::warn!(reason = ?refused.reason, "an entry of the log was refused");
                 draft.alarms.push(Alarm::Undecryptable { position: entry.position, sender: entry.sender });
+                // Its author is a member, so it may be good for the others; this device can follow no longer. [CONV-43]
+                if refused.reason == Refusal::PathUndecryptable {
+                    draft.row.stage = Stage::FellOut;
+                }
             }
         }
         Ok(Step::Applied)
+    }
+
+    /// Judges an entry of which the relay gives the hash alone. Nothing goes before its class has ended, and no class is
+    /// shorter than a day: where it is too early, the relay withholds it. [DELIV-141]
+    fn judge_gone(&self, group: &Conversation, draft: &mut Draft, entry: &Entry) -> Option<Result<Step, Failure>> {
+        let since = draft.row.stamp.max(entry.stamp);
+        if entry.gone.is_none() || group.is_own(entry) || self.now() >= since.after(RetentionClass::Day.span()) {
+            return None;
+        }
+        if group.seen_commit() == group.accepted_commit() {
+            return Some(Err(failure::false_expiry()));
+        }
+        // A refused commit may have told the relay that this device is removed: the log waits until that is set right.
+        if self.conversation(draft.id).is_ok_and(|open| open.excluded != entry.position) {
+            draft.alarms.push(Alarm::Excluded { position: entry.position });
+        }
+        draft.excluded = entry.position;
+        Some(Ok(Step::Wait))
     }
 
     /// The outbox row that an entry of one's own belongs to.
@@ -171,14 +200,20 @@ impl Core {
         entry: &Entry,
         commit: ReceivedCommit,
     ) -> Result<Step, Failure> {
-        self.check_receipt(draft, entry);
         let (known, missing) = self.known_devices(commit.needs())?;
-        if !missing.is_empty() {
-            draft.missing = missing;
+        let own = commit.is_own();
+        let receipt = self.receipt_of(draft, entry);
+        // Whatever needs no chain is judged first: nobody can make the log wait with a commit that is void anyway.
+        let verdict = commit.approve(group, &known, receipt.as_ref().map(|receipt| receipt.body.roster));
+        if let Err(ApproveError::Unverified(device)) = verdict {
+            draft.missing = if missing.is_empty() { vec![device] } else { missing };
             return Ok(Step::Wait);
         }
-        let own = commit.is_own();
-        match commit.approve(group, &known) {
+        match receipt {
+            Some(receipt) => draft.row.receipt = receipt.id(),
+            None => draft.alarms.push(Alarm::Receipt { position: entry.position }),
+        }
+        match verdict {
             Ok(approved) => {
                 let merged = group.merge(approved).map_err(failure::from_conversation)?;
                 if merged.own {
@@ -186,7 +221,7 @@ impl Core {
                     draft.created |= draft.row.stage == Stage::Creating;
                     draft.own(queued);
                 }
-                draft.row.stage = if merged.self_removed { Stage::Frozen } else { Stage::Active };
+                draft.row.stage = if merged.self_removed { Stage::Removed } else { Stage::Active };
                 for device in merged.removed {
                     draft.tracks.remove(&device);
                     draft.batch.delete(Scope::Tracks(draft.id), device.as_bytes());
@@ -197,10 +232,7 @@ impl Core {
                 }
                 Ok(Step::Applied)
             }
-            Err(ApproveError::Unverified(device)) => {
-                draft.missing = vec![device];
-                Ok(Step::Wait)
-            }
+            Err(ApproveError::Unverified(_)) => Ok(Step::Wait),
             Err(ApproveError::Void(reason)) => {
                 tracing::warn!(?reason, "a commit is void");
                 group.void(entry).map_err(failure::from_conversation)?;
@@ -214,9 +246,9 @@ impl Core {
         }
     }
 
-    /// Checks the relay's receipt for a commit and that it follows the last one. [DELIV-87]
-    fn check_receipt(&self, draft: &mut Draft, entry: &Entry) {
-        let receipt = CommitReceipt::from_bytes(&entry.receipt).ok().filter(|receipt| {
+    /// The relay's receipt for a commit, if it is right and follows the last one. [DELIV-87]
+    fn receipt_of(&self, draft: &Draft, entry: &Entry) -> Option<CommitReceipt> {
+        CommitReceipt::from_bytes(&entry.receipt).ok().filter(|receipt| {
             let body = &receipt.body;
             body.conversation == draft.id
                 && body.position == entry.position
@@ -224,11 +256,7 @@ impl Core {
                 && body.commit == entry.ciphertext_hash()
                 && body.previous == draft.row.receipt
                 && self.relays.iter().any(|relay| receipt.verify(relay.signing_key()).is_ok())
-        });
-        match receipt {
-            Some(receipt) => draft.row.receipt = receipt.id(),
-            None => draft.alarms.push(Alarm::Receipt { position: entry.position }),
-        }
+        })
     }
 
     fn apply_message(&mut self, draft: &mut Draft, entry: &Entry, message: Message) -> Result<(), Failure> {
@@ -314,7 +342,8 @@ impl Core {
         // commit leaves it out, to be loaded again.
         self.vault.commit(batch)?;
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
-        let froze = row.stage == Stage::Frozen && open.row.stage != Stage::Frozen;
+        self.taken += 1;
+        let ended = !row.stage.follows_log() && row.stage != open.row.stage;
         let before_row = std::mem::replace(&mut open.row, row);
         let before_tracks = std::mem::replace(&mut open.tracks, tracks);
         if group.seen_commit() >= open.needs_commit {
@@ -327,6 +356,7 @@ impl Core {
             self.in_flight.remove(&queued.number);
         }
         open.waiting = !draft.missing.is_empty();
+        open.excluded = draft.excluded;
         self.received += messages.len() as u64;
         self.show(id, &messages, sent, alarms)?;
         if draft.told {
@@ -337,7 +367,7 @@ impl Core {
             self.receipt_later(id);
         }
         self.advance_later(Some(id));
-        if draft.created || froze {
+        if draft.created || ended {
             let view = self.conversation_view(id)?;
             self.emit(Event::Conversation(view));
         }
@@ -377,7 +407,7 @@ impl Core {
         let (authority, now, generation) = (self.authority.clone(), self.now(), self.links);
         self.spawn(async move {
             let chains = super::people::fetch_chains(&calls, &authority, now, &missing).await;
-            Input::Chains(super::join::Fetched { generation, log: Some(id), chains })
+            Input::Chains(super::join::Fetched { generation, log: Some(id), asked: missing, chains })
         });
     }
 
@@ -425,7 +455,8 @@ fn judge_order(draft: &mut Draft, address: &Address, entry: &Entry, message: &Me
         }
         Order::Broken => draft.alarms.push(Alarm::Broken { sender: address.clone() }),
     }
-    if message.claim == Claim::Fork {
+    // What stands behind this entry cannot have been seen when it was written: `Ahead` is another log, too.
+    if matches!(message.claim, Claim::Fork | Claim::Ahead) {
         draft.alarms.push(Alarm::Fork { sender: address.clone(), position: entry.position });
     }
     true
@@ -463,6 +494,7 @@ impl Draft {
             owes_receipt: false,
             told: false,
             documents: HashSet::new(),
+            excluded: 0,
             missing: Vec::new(),
             created: false,
             void_creation: None,

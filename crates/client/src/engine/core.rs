@@ -1,5 +1,5 @@
 //! The engine's state and the few verbs that all its parts use: load, commit, emit (protocol-spec/07-delivery,
-//! section 5). Nothing is changed in memory before it is durable: a part drafts changes, [`Core::commit`]s them, and
+//! section 12). Nothing is changed in memory before it is durable: a part drafts changes, [`Core::commit`]s them, and
 //! only then puts them in place; after a failed commit the drafts are dropped and memory still equals disk.
 
 use std::{
@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{Clock, Input, Options, documents::Transfers, people::People};
 use crate::{
-    Command, Event, Failure, Reply,
+    Command, Event, Failure, FailureCode, Reply,
     api::{ConversationState, LinkView, Notice},
     profile::Profile,
     rows::{ConversationRow, OutboxRow, RelayRow, Stage, TrackRow},
@@ -39,19 +39,76 @@ pub(crate) struct Open {
     /// Of these: accepted at a position that is not applied yet, because entries before it are missing.
     pub(crate) held: HashSet<u64>,
     /// Pushed entries that came before one that is still missing.
-    pub(crate) ahead: BTreeMap<u64, Entry>,
+    pub(crate) ahead: Ahead,
     /// A read of the log is open.
     pub(crate) reading: bool,
     /// Chains of members' devices are being fetched, before the log can go on.
     pub(crate) waiting: bool,
+    /// Those chains could not be had: the log goes on over the next link at the earliest.
+    pub(crate) stuck: bool,
     /// Nothing is encrypted before the commit at this position is here; 0 for none.
     pub(crate) needs_commit: u64,
-    /// They could not be had: the log goes on over the next link at the earliest.
-    pub(crate) stuck: bool,
+    /// The relay withholds the entry at this position, which was said; 0 for none.
+    pub(crate) excluded: u64,
+    /// Nothing is sent here until then: the relay refused, or encrypting failed.
+    pub(crate) rest: Option<Timestamp>,
     /// Others' messages came or were read since they were last told.
     pub(crate) receipt_due: Option<Timestamp>,
     /// The relay does not know yet how far this vault is.
     pub(crate) advance_due: bool,
+}
+
+/// Entries of one log that came before their turn, bounded in number and bytes.
+#[derive(Default)]
+pub(crate) struct Ahead {
+    entries: BTreeMap<u64, Entry>,
+    bytes: usize,
+}
+
+/// Bytes of pushed entries that one conversation may hold; what is beyond is read from the log when its turn comes.
+const AHEAD_BYTES: usize = 4 * 1024 * 1024;
+/// The same for all conversations together.
+const AHEAD_BYTES_IN_ALL: usize = 64 * 1024 * 1024;
+
+impl Ahead {
+    /// Holds an entry. One's own, whose answer is awaited, is always held.
+    pub(crate) fn insert(&mut self, entry: Entry) {
+        self.bytes += entry.body.len();
+        if let Some(before) = self.entries.insert(entry.position, entry) {
+            self.bytes -= before.body.len();
+        }
+    }
+
+    /// Lets the last ones go while there are too many.
+    pub(crate) fn trim(&mut self) {
+        while self.entries.len() > limits::ENTRIES || self.bytes > AHEAD_BYTES {
+            match self.entries.pop_last() {
+                Some((_, entry)) => self.bytes -= entry.body.len(),
+                None => return,
+            }
+        }
+    }
+
+    /// Takes the entry at a position.
+    pub(crate) fn take(&mut self, position: u64) -> Option<Entry> {
+        self.entries.remove(&position).inspect(|entry| self.bytes -= entry.body.len())
+    }
+
+    /// Keeps those that `keep` says.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
+        self.entries.retain(|_, entry| keep(entry));
+        self.bytes = self.entries.values().map(|entry| entry.body.len()).sum();
+    }
+
+    /// Holds none any more.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether it holds none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
 }
 
 /// The link, while it is up.
@@ -62,6 +119,12 @@ pub(crate) struct Up {
     pub(crate) generation: u64,
     /// A `News` request is open, or its results are being fetched.
     pub(crate) asking_news: bool,
+    /// Something has asked for news meanwhile.
+    pub(crate) ask_again: bool,
+    /// Behind which conversation it asks.
+    pub(crate) asked_after: Option<ConversationId>,
+    /// The relay has more direct items than it could say; how much had been taken in when it said so.
+    pub(crate) more_direct: Option<u64>,
     /// Everything the relay had when the link came up has been fetched.
     pub(crate) caught_up: bool,
     /// By how much the relay's clock and this machine's differed when it came up, where that was too much.
@@ -75,6 +138,13 @@ pub(crate) type ReplyTo = oneshot::Sender<Result<Reply, Failure>>;
 pub(crate) fn respond(reply: ReplyTo, outcome: Result<Reply, Failure>) -> Result<(), Failure> {
     let _ = reply.send(outcome);
     Ok(())
+}
+
+/// The same; damage of the vault ends the engine, and the caller learns it first.
+pub(crate) fn answer_with(reply: ReplyTo, outcome: Result<Reply, Failure>) -> Result<(), Failure> {
+    let fatal = outcome.as_ref().err().filter(|failure| failure.code == FailureCode::Damaged).cloned();
+    respond(reply, outcome)?;
+    fatal.map_or(Ok(()), Err)
 }
 
 /// Someone waits for [`Command::Sync`].
@@ -120,6 +190,8 @@ pub(crate) struct Core {
     /// The relay asked to slow down until then.
     pub(crate) rest: Option<Timestamp>,
     pub(crate) received: u64,
+    /// Batches of entries and direct items taken in, to tell progress from a circle.
+    pub(crate) taken: u64,
     pub(crate) connect: bool,
     pub(crate) inputs: mpsc::WeakSender<Input>,
     pub(crate) runtime: Handle,
@@ -165,6 +237,7 @@ impl Core {
             news_at: None,
             rest: None,
             received: 0,
+            taken: 0,
             connect: options.connect,
             inputs,
             runtime,
@@ -233,6 +306,11 @@ impl Core {
         open.group.as_mut().ok_or_else(crate::failure::damaged)
     }
 
+    /// Whether the conversations together hold as many pushed entries as they may.
+    pub(crate) fn holds_too_much(&self) -> bool {
+        self.conversations.values().map(|open| open.ahead.bytes).sum::<usize>() > AHEAD_BYTES_IN_ALL
+    }
+
     /// Forgets a group in memory that may be ahead of the disk; it is loaded again when it is next needed.
     pub(crate) fn drop_group(&mut self, id: ConversationId) {
         if let Some(open) = self.conversations.get_mut(&id) {
@@ -249,7 +327,7 @@ impl Core {
         })
     }
 
-    /// Whether the status statement lets this tier send now.
+    /// Whether the status statement lets this tier send now. [ID-22]
     pub(crate) fn may_send(&self, tier: Tier) -> bool {
         self.status.may_send(tier, self.now())
     }
@@ -259,6 +337,9 @@ impl Core {
         match row.stage {
             Stage::Creating => ConversationState::Creating,
             Stage::Frozen => ConversationState::Frozen,
+            Stage::Removed => ConversationState::Removed,
+            Stage::FellOut => ConversationState::FellOut,
+            Stage::Active if self.conversation(row.id).is_ok_and(|open| open.stuck) => ConversationState::Waiting,
             Stage::Active if self.may_send(tier_of(row.tier)) => ConversationState::Active,
             Stage::Active => ConversationState::StatusExpired,
         }
@@ -267,8 +348,14 @@ impl Core {
     /// How long until a timer is due; `None` when there is none.
     pub(crate) fn next_timer(&self) -> Option<Duration> {
         let now = self.now();
-        let receipts = self.conversations.values().filter_map(|open| open.receipt_due);
-        receipts.chain(self.advance_at).chain(self.rest).chain(self.news_at).min().map(|due| due.since(now))
+        let conversations = self.conversations.values().flat_map(|open| [open.receipt_due, open.rest]);
+        conversations
+            .flatten()
+            .chain(self.advance_at)
+            .chain(self.rest)
+            .chain(self.news_at)
+            .min()
+            .map(|due| due.since(now))
     }
 
     /// What is due now.
@@ -279,8 +366,13 @@ impl Core {
             self.news_at = None;
             self.ask_news();
         }
-        if self.rest.is_some() && !self.resting() {
-            self.rest = None;
+        let now = self.now();
+        let over = |rest: &Option<Timestamp>| rest.is_some_and(|until| until <= now);
+        let rested: Vec<_> = self.conversations.values_mut().filter(|open| over(&open.rest)).collect();
+        let some_rested = !rested.is_empty();
+        rested.into_iter().for_each(|open| open.rest = None);
+        if over(&self.rest) || some_rested {
+            self.rest = self.rest.filter(|until| *until > now);
             self.pump_outbox()?;
             self.resume_transfers()?;
         }
@@ -292,9 +384,17 @@ impl Core {
         self.rest = Some(until);
     }
 
-    /// Whether the outbox rests because the relay asked for it.
-    pub(crate) fn resting(&self) -> bool {
-        self.rest.is_some_and(|until| until > self.now())
+    /// One conversation sends nothing until then.
+    pub(crate) fn rest_conversation(&mut self, id: ConversationId, until: Timestamp) {
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.rest = Some(until);
+        }
+    }
+
+    /// Whether a conversation's outbox rests, alone or with all others because the relay asked for it.
+    pub(crate) fn resting(&self, open: &Open) -> bool {
+        let now = self.now();
+        [self.rest, open.rest].into_iter().flatten().any(|until| until > now)
     }
 
     /// At the start: what the last run left undone.

@@ -119,6 +119,10 @@ impl Core {
 
     fn may_open(&self, opening: &Opening) -> Result<(), Failure> {
         self.own.require_clearance(opening.tier).map_err(failure::from_chain)?;
+        // [ID-22] Who is let in is judged by what is known of revocations.
+        if self.link.is_some() && !self.may_send(opening.tier) {
+            return Err(failure::status_expired());
+        }
         if opening.members.iter().any(|address| address == self.own.address()) {
             let advice = "name the others only; you are a member anyway";
             return Err(Failure::new(FailureCode::NotFound, "that is your own address", advice));

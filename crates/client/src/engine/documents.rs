@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     Input,
-    core::{Core, ReplyTo, bounded, respond, tier_of},
+    core::{Core, ReplyTo, answer_with, bounded, respond, tier_of},
     create::{Opening, Then},
     outgoing::{Outgoing, put_message},
 };
@@ -107,7 +107,7 @@ impl Core {
             message: Some(message),
             document: Some(document),
         });
-        let _ = reply.send(sent);
+        answer_with(reply, sent)?;
         self.start_upload()
     }
 
@@ -167,7 +167,10 @@ impl Core {
         // A conversation that is still being created has no members who might fetch.
         rows.retain(|row| {
             let open = self.conversations.get(&row.conversation);
-            open.is_some_and(|open| open.row.stage == crate::rows::Stage::Active)
+            // [ID-22]
+            open.is_some_and(|open| {
+                open.row.stage == crate::rows::Stage::Active && self.may_send(tier_of(open.row.tier))
+            })
         });
         let Some(row) = rows.into_iter().min_by_key(|row| (row.conversation, row.sequence)) else { return Ok(()) };
         let keys = keys_of(&row)?;

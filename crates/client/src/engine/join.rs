@@ -22,13 +22,15 @@ use super::{
 };
 use crate::{
     Event, Failure, FailureCode,
-    api::Notice,
+    api::{Alarm, Notice},
     rows::{ConversationRow, RelayRow, Stage, TrackRow, meta},
     vault::{Batch, Scope},
 };
 
 /// Direct items that may wait here; the relay keeps the rest.
 const WAITING: usize = 1024;
+/// Bytes of them.
+const WAITING_BYTES: usize = 16 * 1024 * 1024;
 
 /// How far ahead a direct item's number may be.
 const FAR: u64 = 1 << 20;
@@ -37,6 +39,7 @@ const FAR: u64 = 1 << 20;
 #[derive(Default)]
 pub(crate) struct DirectQueue {
     items: BTreeMap<u64, DirectItem>,
+    bytes: usize,
     done: u64,
     told: u64,
     /// Chains for the first item are being fetched.
@@ -51,6 +54,8 @@ pub(crate) struct Fetched {
     pub(crate) generation: u64,
     /// For a commit in this log; for the Welcome that is next where there is none.
     pub(crate) log: Option<ConversationId>,
+    /// Whose.
+    pub(crate) asked: Vec<DeviceId>,
     /// What came.
     pub(crate) chains: Result<Vec<VerifiedChain>, Failure>,
 }
@@ -65,9 +70,23 @@ impl DirectQueue {
     pub(crate) fn add(&mut self, item: DirectItem) {
         // The relay keeps 10,000 at most: a number far beyond is none.
         let believable = item.number <= self.done.saturating_add(FAR);
-        if item.number > self.done && believable && self.items.len() < WAITING {
-            self.items.insert(item.number, item);
+        let size = size_of(&item);
+        let room = self.items.len() < WAITING && self.bytes.saturating_add(size) <= WAITING_BYTES;
+        if item.number > self.done && believable && (room || self.items.is_empty()) {
+            self.bytes += size;
+            if let Some(before) = self.items.insert(item.number, item) {
+                self.bytes -= size_of(&before);
+            }
         }
+    }
+
+    /// An item is in the vault.
+    fn pass(&mut self, number: u64) {
+        if let Some(item) = self.items.remove(&number) {
+            self.bytes -= size_of(&item);
+        }
+        self.done = number;
+        self.fetched = false;
     }
 
     /// Everything up to here is in the vault.
@@ -93,9 +112,17 @@ impl DirectQueue {
     /// What was being fetched will not come.
     pub(crate) fn link_lost(&mut self) {
         self.items.clear();
+        self.bytes = 0;
         self.fetching = false;
         self.fetched = false;
         self.told = 0;
+    }
+}
+
+fn size_of(item: &DirectItem) -> usize {
+    match &item.body {
+        Direct::Welcome(part) => part.group_info.len() + part.group_secrets.len(),
+        Direct::LastResortUsed(_) | Direct::GrantReused(_) => 0,
     }
 }
 
@@ -150,9 +177,8 @@ impl Core {
         }
         self.vault.commit(batch)?;
         self.relay_row = row;
-        self.direct.items.remove(&number);
-        self.direct.done = number;
-        self.direct.fetched = false;
+        self.direct.pass(number);
+        self.taken += 1;
         self.advance_later(None);
         Ok(())
     }
@@ -178,7 +204,7 @@ impl Core {
             return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
         };
         let facts = staged.facts().clone();
-        let joined = staged.approve(&known, receipt.body.stamp, &mut packages, Records::default());
+        let joined = staged.approve(&known, &receipt.body, &mut packages, Records::default());
         let mut group = match joined {
             Ok(group) => group,
             Err(error) => return Ok(Outcome::Refused(refused(&error))),
@@ -198,6 +224,7 @@ impl Core {
             stage: Stage::Active,
             position: part.position,
             joined: part.position,
+            stamp: receipt.body.stamp,
             receipt: receipt.id(),
             ..new_row(&new, peer.map(ToString::to_string).unwrap_or_default(), String::new(), self.now())?
         };
@@ -225,7 +252,7 @@ impl Core {
         let generation = self.links;
         self.spawn(async move {
             let chains = fetch_chains(&calls, &authority, now, &missing).await;
-            Input::Chains(Fetched { generation, log: None, chains })
+            Input::Chains(Fetched { generation, log: None, asked: missing, chains })
         });
         Outcome::Fetching
     }
@@ -265,9 +292,16 @@ impl Core {
                 self.process_direct()
             }
             Some(id) => {
+                let (_, still_missing) = self.known_devices(fetched.asked)?;
                 if let Some(open) = self.conversations.get_mut(&id) {
                     open.waiting = false;
-                    open.stuck = found.unwrap_or(0) == 0;
+                    open.stuck = !still_missing.is_empty();
+                }
+                // Only an answer says that someone is not to be had.
+                if let (Some(_), Some(device)) = (found, still_missing.first().copied()) {
+                    self.emit(Event::Alarm { conversation: id, alarm: Alarm::Waiting { device } });
+                    let view = self.conversation_view(id)?;
+                    self.emit(Event::Conversation(view));
                 }
                 self.read_log(id);
                 Ok(())

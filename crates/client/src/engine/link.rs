@@ -2,12 +2,12 @@
 //!
 //! When a link comes up the engine asks for `News`, takes the direct items (Welcomes) first, reads each log from its
 //! cursor to its head, and then is caught up; from there on the relay pushes. A push that skips an entry, and a hint
-//! that pushes were dropped, lead back to reading the log. [DELIV-83]
+//! that pushes were dropped, lead back to reading the log.
 
 use amanat_primitives::ConversationId;
 use amanat_wire::{
     List,
-    client::{Advance, Cursor, Nothing, Read, Request},
+    client::{Advance, Cursor, Read, Request, WhatIsNew},
     limits,
     relay::{Answer, Entries, News, Push, Ready},
 };
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Command, Event, Failure, FailureCode, Reply,
     api::{LinkState, LinkView, Notice},
-    rows::{RelayRow, Stage, meta},
+    rows::{RelayRow, meta},
     session::{CallError, Pending, SessionEvent},
     vault::{Batch, Scope},
 };
@@ -84,6 +84,9 @@ impl Core {
                     calls,
                     generation: self.links,
                     asking_news: false,
+                    ask_again: false,
+                    asked_after: None,
+                    more_direct: None,
                     caught_up: false,
                     clocks_differ: None,
                 };
@@ -126,6 +129,7 @@ impl Core {
             open.reading = false;
             open.waiting = false;
             open.stuck = false;
+            open.needs_commit = 0;
             open.ahead.clear();
             open.held.clear();
         }
@@ -161,6 +165,7 @@ impl Core {
                 batch.put(Scope::Meta, meta::RELAY, &row);
                 self.vault.commit(batch)?;
                 self.relay_row = Some(row);
+                self.direct = super::join::DirectQueue::resume(0);
             }
         }
         if ready.status.is_empty() { Ok(()) } else { self.take_status(&ready.status) }
@@ -206,12 +211,20 @@ impl Core {
 
     /// Asks what is new, unless that is being asked already.
     pub(crate) fn ask_news(&mut self) {
-        if self.link.as_ref().is_some_and(|up| up.asking_news) {
+        self.ask_news_after(None);
+    }
+
+    fn ask_news_after(&mut self, after: Option<ConversationId>) {
+        if let Some(up) = self.link.as_mut().filter(|up| up.asking_news) {
+            // The answer on its way may be older than what asks now.
+            up.ask_again = true;
             return;
         }
-        if self.ask_relay(Question::News, Request::News(Nothing {})) {
+        if self.ask_relay(Question::News, Request::News(WhatIsNew { after })) {
             if let Some(up) = &mut self.link {
                 up.asking_news = true;
+                up.ask_again &= after.is_some();
+                up.asked_after = after;
             }
             self.sync_waiters.iter_mut().for_each(|waiter| waiter.asked = true);
         }
@@ -263,10 +276,14 @@ impl Core {
     }
 
     fn news(&mut self, news: News) -> Result<(), Failure> {
+        let taken = self.taken;
+        let mut asked_after = None;
         if let Some(up) = &mut self.link {
             up.asking_news = false;
+            up.more_direct = news.more_direct.then_some(taken);
+            asked_after = up.asked_after;
         }
-        let more = news.more;
+        let (more_logs, more_direct) = (news.more_logs, news.more_direct);
         for item in news.direct {
             self.direct.add(item);
         }
@@ -278,8 +295,8 @@ impl Core {
                 Some(open) => {
                     open.advance_due |= open.row.position > log.cursor;
                 }
-                // Its Welcome is on the way, or never was: then it is passed over.
-                None if self.direct.busy() => {}
+                // Its Welcome is on the way, or never was: then it is passed over. [DELIV-140]
+                None if more_direct || self.direct.busy() => {}
                 None => self.foreign.push(Cursor { conversation: log.conversation, position: log.head }),
             }
         }
@@ -289,10 +306,12 @@ impl Core {
         if news.key_packages < KEY_PACKAGES || news.last_resort_used > 0 {
             self.publish_key_packages(news.last_resort_used > 0)?;
         }
-        if more {
-            // What was taken in moves the cursors first; a relay that always has more is asked once a second.
-            self.send_due_advance();
-            self.news_later();
+        match more_logs {
+            // Pages go forward only: a relay cannot have them asked for in a circle.
+            Some(next) if asked_after.is_none_or(|before| before < next) => self.ask_news_after(Some(next)),
+            Some(_) => self.news_later(),
+            None if self.link.as_ref().is_some_and(|up| up.ask_again) => self.ask_news(),
+            None => {}
         }
         // What was queued meanwhile waited for this answer: it may have told of commits.
         self.pump_outbox()
@@ -301,7 +320,7 @@ impl Core {
     /// Reads a log from this vault's position on, unless that is under way.
     pub(crate) fn read_log(&mut self, id: ConversationId) {
         let Some(open) = self.conversations.get(&id) else { return };
-        if open.reading || open.waiting || open.stuck || open.row.stage == Stage::Frozen {
+        if open.reading || open.waiting || open.stuck || !open.row.stage.follows_log() {
             return;
         }
         let read = Read { conversation: id, after: open.row.position, max_entries: READ_ENTRIES };
@@ -329,7 +348,7 @@ impl Core {
         }
         if let Some(open) = self.conversations.get_mut(&id) {
             let own = self.own.id();
-            open.ahead.retain(|_, entry| entry.sender == own);
+            open.ahead.retain(|entry| entry.sender == own);
         }
         self.news_later();
         self.pump(id)
@@ -344,13 +363,19 @@ impl Core {
         let id = push.conversation;
         // Not ours yet: its Welcome is on the way, and the log is read from there.
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
-        if open.row.stage != Stage::Frozen && push.entry.position > open.row.position {
-            open.ahead.insert(push.entry.position, push.entry);
-            while open.ahead.len() > limits::ENTRIES {
-                open.ahead.pop_last();
-            }
+        if open.row.stage.follows_log() && push.entry.position > open.row.position {
+            open.ahead.insert(push.entry);
+            open.ahead.trim();
         }
-        self.apply_ahead(id)
+        self.apply_ahead(id)?;
+        if self.holds_too_much()
+            && let Some(open) = self.conversations.get_mut(&id)
+        {
+            // They are in the log, to be read when their turn comes.
+            let own = self.own.id();
+            open.ahead.retain(|entry| entry.sender == own);
+        }
+        Ok(())
     }
 
     /// Applies held entries that are next; asks for what is missing before them unless it is about to come.
@@ -361,8 +386,10 @@ impl Core {
         }
         let mut next = Vec::new();
         let mut position = open.row.position;
-        open.ahead.retain(|at, _| *at > position);
-        while let Some(entry) = open.ahead.remove(&(position + 1)) {
+        let first = position;
+        open.ahead.retain(|entry| entry.position > first);
+        // [DELIV-83]
+        while let Some(entry) = open.ahead.take(position + 1) {
             position += 1;
             next.push(entry);
         }
@@ -438,6 +465,9 @@ impl Core {
         let Some(up) = &self.link else { return Ok(()) };
         let reading = self.conversations.values().any(|open| open.reading || open.waiting);
         let fetched = !up.asking_news && !reading && !self.direct.busy();
+        if let (true, Some(before)) = (fetched, up.more_direct) {
+            return self.fetch_more(before);
+        }
         if fetched && !up.caught_up {
             if let Some(up) = &mut self.link {
                 up.caught_up = true;
@@ -460,6 +490,21 @@ impl Core {
         let received = self.received;
         for waiter in self.sync_waiters.drain(..) {
             let _ = waiter.reply.send(Ok(Reply::Synced { received }));
+        }
+        Ok(())
+    }
+
+    /// What the relay had room to say is taken in: it is told, and then asked for the rest. A relay that always has more
+    /// and gives nothing is asked once a second.
+    fn fetch_more(&mut self, before: u64) -> Result<(), Failure> {
+        self.send_due_advance();
+        if self.advance_open || self.news_at.is_some() {
+            return Ok(());
+        }
+        if self.taken > before {
+            self.ask_news()
+        } else {
+            self.news_later()
         }
         Ok(())
     }
@@ -517,6 +562,8 @@ impl Open {
             waiting: false,
             stuck: false,
             needs_commit: 0,
+            excluded: 0,
+            rest: None,
             receipt_due: None,
             advance_due: false,
         }

@@ -4,7 +4,7 @@
 //! A content frame's fixed part (id, counter, hash of the frame before) is made when it is queued; where the link is up
 //! it is encrypted in the same batch. The ciphertext and the MLS state that it used up are one batch, and the same
 //! bytes under the same unit id are sent until the relay has answered; so a crash or a lost link repeats nothing.
-//! [DELIV-80] The relay's `StaleEpoch` is the only reason to encrypt a frame again.
+//! The relay's `StaleEpoch` is the only reason to encrypt a frame again.
 
 use amanat_conversation::content::{Body, Content};
 use amanat_identity::Address;
@@ -18,7 +18,8 @@ use amanat_wire::{
 use rand_core::OsRng;
 
 use super::{
-    core::{Core, Open, ReplyTo, bounded, put_conversation, respond, tier_of},
+    apply::MAX_POSITION,
+    core::{Core, Open, ReplyTo, answer_with, bounded, put_conversation, respond, tier_of},
     create::{Opening, Then},
     link::Question,
 };
@@ -84,14 +85,10 @@ impl Core {
 
     /// Queues a text and replies.
     pub(crate) fn post_text(&mut self, id: ConversationId, body: Body, reply: ReplyTo) -> Result<(), Failure> {
-        let posted = self.post(id, body);
-        let fatal = posted.as_ref().err().filter(|failure| failure.code == FailureCode::Damaged).cloned();
-        let sent = posted.map(|message| Reply::Sent { conversation: id, message: Some(message), document: None });
-        let _ = reply.send(sent);
-        match fatal {
-            Some(failure) => Err(failure),
-            None => self.pump(id),
-        }
+        let sent = self.post(id, body);
+        let sent = sent.map(|message| Reply::Sent { conversation: id, message: Some(message), document: None });
+        answer_with(reply, sent)?;
+        self.pump(id)
     }
 
     fn post(&mut self, id: ConversationId, body: Body) -> Result<MessageId, Failure> {
@@ -134,20 +131,12 @@ impl Core {
     /// Refuses what could never be sent from here, and what must not be sent now.
     pub(crate) fn check_can_post(&self, id: ConversationId) -> Result<(), Failure> {
         let row = &self.conversation(id)?.row;
-        if row.stage == Stage::Frozen {
-            return Err(Failure::new(
-                FailureCode::Conversation,
-                "this conversation is frozen: its history does not agree with another member's",
-                "tell the security officer; open a new conversation",
-            ));
+        if let Some(failure) = failure::of_stage(row.stage) {
+            return Err(failure);
         }
         // Offline it is queued: the relay may have a fresh statement when the link comes up.
         if self.link.is_some() && !self.may_send(tier_of(row.tier)) {
-            return Err(Failure::new(
-                FailureCode::StatusExpired,
-                "the authority's status statement has lapsed, and this tier sends nothing without a fresh one",
-                "ask the security officer to run `amanat attest`",
-            ));
+            return Err(failure::status_expired());
         }
         Ok(())
     }
@@ -252,10 +241,13 @@ impl Core {
 
     /// Sends what can be sent in one conversation: in order, several at once.
     pub(crate) fn pump(&mut self, id: ConversationId) -> Result<(), Failure> {
-        if self.link.is_none() || self.resting() {
+        if self.link.is_none() {
             return Ok(());
         }
         loop {
+            if self.conversation(id).is_ok_and(|open| self.resting(open)) {
+                return Ok(());
+            }
             let Some(open) = self.conversations.get(&id) else { return Ok(()) };
             let open_requests = open.queue.keys().filter(|number| self.in_flight.contains(number)).count();
             let waits = |row: &&OutboxRow| !self.in_flight.contains(&row.number) && !open.held.contains(&row.number);
@@ -273,16 +265,19 @@ impl Core {
                     // One conversation that cannot encrypt now must not stop the others.
                     Err(failure) if failure.code == FailureCode::Conversation => {
                         tracing::warn!(%failure, "a message cannot be encrypted now");
-                        self.rest_until(self.now().after(LONG_REST));
+                        self.rest_conversation(id, self.now().after(LONG_REST));
                         return Ok(());
                     }
                     done => done?,
                 }
                 continue;
             }
-            if !creation && !self.can_encrypt(id) {
+            // [ID-22] Nothing leaves, a creation's Welcomes neither, where the tier needs a fresh statement.
+            let may_leave = if creation { self.may_send(tier_of(open.row.tier)) } else { self.can_encrypt(id) };
+            if !may_leave {
                 return Ok(());
             }
+            // [DELIV-80] As it was encrypted, under the same id, until it is answered.
             let unit = Unit::from_bytes(&next.request).map_err(|_| failure::damaged())?;
             if !self.ask_relay(Question::Append(id, next.number), Request::Append(unit)) {
                 return Ok(());
@@ -337,8 +332,8 @@ impl Core {
     /// commit is here: a relay that says it again and again uses up no keys.
     fn stale(&mut self, id: ConversationId, queued: OutboxRow, position: u64) -> Result<(), Failure> {
         let unit = Unit::from_bytes(&queued.request).map_err(|_| failure::damaged())?;
-        if position <= unit.seen_commit {
-            self.rest_until(self.now().after(REST));
+        if position <= unit.seen_commit || position > MAX_POSITION {
+            self.rest_conversation(id, self.now().after(REST));
             return Ok(());
         }
         let mut batch = Batch::default();
@@ -366,7 +361,7 @@ impl Core {
             return self.forget(id, failure::from_refusal(refusal));
         }
         // A message stays queued, visibly: what the relay says now is no reason to lose it.
-        self.rest_until(self.now().after(LONG_REST));
+        self.rest_conversation(id, self.now().after(LONG_REST));
         Ok(())
     }
 
@@ -388,7 +383,7 @@ impl Core {
             receipt: appended.receipt,
         };
         open.held.insert(queued.number);
-        open.ahead.insert(entry.position, entry);
+        open.ahead.insert(entry);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use amanat_identity::{Address, Freshness};
 use amanat_primitives::{ConversationId, DocumentId};
 use amanat_wire::Decode as _;
 
-use super::core::{Core, Open, ReplyTo, respond, tier_of};
+use super::core::{Core, Open, ReplyTo, answer_with, tier_of};
 use crate::{
     Command, Failure, FailureCode, Reply,
     api::{ConversationView, DocumentView, Member, MessageBody, MessageState, MessageView, Overview, StatusSummary},
@@ -24,6 +24,7 @@ const MESSAGES: u32 = 100_000;
 impl Core {
     /// Carries out a command, or starts to.
     pub(crate) fn command(&mut self, command: Command, reply: ReplyTo) -> Result<(), Failure> {
+        let Some((command, reply)) = self.when_linked(command, reply) else { return Ok(()) };
         let answer = match command {
             Command::Status => self.overview(),
             Command::Conversations => self.list_conversations(),
@@ -34,37 +35,37 @@ impl Core {
             Command::Members { conversation } => self.list_members(conversation),
             Command::SendText { to, text } => return self.send_text(to, text, reply),
             Command::SendDocument { to, path } => return self.send_document(to, path, reply),
-            online => {
-                let Some((command, reply)) = self.when_linked(online, reply) else { return Ok(()) };
-                return self.online_command(command, reply);
-            }
-        };
-        // Damage of the vault ends the engine; the caller learns it first.
-        let fatal = answer.as_ref().err().filter(|failure| failure.code == FailureCode::Damaged).cloned();
-        let _ = reply.send(answer);
-        fatal.map_or(Ok(()), Err)
-    }
-
-    fn online_command(&mut self, command: Command, reply: ReplyTo) -> Result<(), Failure> {
-        match command {
-            Command::People { query } => self.list_people(query, reply),
-            Command::Verify { address, confirm } => self.verify(address, confirm, reply),
-            Command::New { title, tier, members } => self.new_group(title, tier, members, reply),
-            Command::Save { document, out } => self.save(document, out, reply),
+            Command::People { query } => return self.list_people(query, reply),
+            Command::Verify { address, confirm } => return self.verify(address, confirm, reply),
+            Command::New { title, tier, members } => return self.new_group(title, tier, members, reply),
+            Command::Save { document, out } => return self.save(document, out, reply),
             Command::Sync => {
                 self.sync_waiters.push(super::core::SyncWaiter { reply, asked: false });
                 self.ask_news();
-                Ok(())
+                return Ok(());
             }
-            _ => respond(reply, Err(failure::internal("a command without a handler"))),
-        }
+        };
+        answer_with(reply, answer)
     }
 
-    /// Directory look-ups can do without the relay; everything else waits for it or fails.
+    /// Lets through what works without the link, and what has it; the rest waits for the link, or fails. Directory
+    /// look-ups wait for a link that is being made, and do without one that cannot be had.
     fn when_linked(&mut self, command: Command, reply: ReplyTo) -> Option<(Command, ReplyTo)> {
-        let cached = matches!(command, Command::People { .. } | Command::Verify { .. });
         let offline = !self.connect || self.last_failure.is_some();
-        if cached && offline { Some((command, reply)) } else { self.needs_link(command, reply) }
+        let can_go_on = match command {
+            Command::People { .. } | Command::Verify { .. } => offline,
+            Command::New { .. } | Command::Save { .. } | Command::Sync => false,
+            Command::Status
+            | Command::Conversations
+            | Command::Find { .. }
+            | Command::FindDocument { .. }
+            | Command::Read { .. }
+            | Command::Documents { .. }
+            | Command::Members { .. }
+            | Command::SendText { .. }
+            | Command::SendDocument { .. } => true,
+        };
+        if can_go_on { Some((command, reply)) } else { self.needs_link(command, reply) }
     }
 
     fn overview(&self) -> Result<Reply, Failure> {

@@ -10,6 +10,7 @@ use amanat_store::{OpenError, table::TableError};
 use amanat_wire::relay::Refusal;
 
 use super::{Failure, FailureCode as Code};
+use crate::rows::Stage;
 
 const TELL_IT: &str = "try again; if it comes back, tell the IT team";
 const RESTORE: &str =
@@ -43,6 +44,28 @@ pub(crate) fn link_closed() -> Failure {
 pub(crate) fn false_expiry() -> Failure {
     let failed = "the relay says that entries have expired that cannot have";
     Failure::new(Code::Conversation, failed, "tell the security officer; open a new conversation")
+}
+
+/// Why nothing can be sent in a conversation that stands there; `None` where it can.
+pub(crate) fn of_stage(stage: Stage) -> Option<Failure> {
+    let (failed, advice) = match stage {
+        Stage::Creating | Stage::Active => return None,
+        Stage::Frozen => (
+            "this conversation is frozen: its history does not agree with another member's",
+            "tell the security officer; open a new conversation",
+        ),
+        Stage::Removed => ("this device was removed from the conversation", "ask a member to add you again"),
+        Stage::FellOut => (
+            "this device has missed a change of members that it cannot catch up with",
+            "ask a member to add you again; what is queued stays here",
+        ),
+    };
+    Some(Failure::new(Code::Conversation, failed, advice))
+}
+
+pub(crate) fn status_expired() -> Failure {
+    let failed = "the authority's status statement has lapsed, and this tier sends nothing without a fresh one";
+    Failure::new(Code::StatusExpired, failed, "ask the security officer to run `amanat attest`")
 }
 
 pub(crate) fn no_conversation() -> Failure {

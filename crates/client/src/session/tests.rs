@@ -2,6 +2,7 @@
 
 use amanat_net::{Link, RelayTarget, RelayTlsKey, Server};
 use amanat_primitives::agree::NoiseSecret;
+use amanat_wire::client::WhatIsNew;
 use rand_core::OsRng;
 
 use super::*;
@@ -33,7 +34,7 @@ async fn no_more_requests_are_open_than_the_relay_takes() {
     let asking = tokio::spawn(async move {
         for _ in 0..200 {
             // The answers are not waited for: nobody gives any.
-            drop(calls.enqueue(Request::News(Nothing {})).await);
+            drop(calls.enqueue(Request::News(WhatIsNew { after: None })).await);
         }
     });
     let mut numbers = Vec::new();

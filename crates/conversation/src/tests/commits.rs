@@ -124,7 +124,7 @@ fn a_commit_waits_for_chains_without_a_trace() {
         let before = b.disk.clone();
         let Ok(Incoming::Commit(received)) = b.conv().receive(&entry) else { panic!() };
         assert_eq!((received.needs(), received.sender()), (vec![d.id()], a.id()));
-        let waiting = received.approve(b.conv(), &w.chains).err();
+        let waiting = received.approve(b.conv(), &w.chains, None).err();
         assert_eq!(waiting, Some(ApproveError::Unverified(d.id())));
         b.restart();
         assert_eq!(b.disk.0, before.0);

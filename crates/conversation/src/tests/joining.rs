@@ -11,7 +11,7 @@ use openmls::prelude::{
     tls_codec::Serialize as _,
 };
 
-use super::world::{Disk, Member, START, World};
+use super::world::{Disk, Member, START, World, receipt_of};
 use crate::{
     Conversation, ConversationError, FactsError, JoinError, KeyPackageError, KeyPackageMaker, Kind, LeafFault,
     MembersError, Records, VoidReason, check_key_package, credential,
@@ -445,7 +445,7 @@ impl World {
     ) -> Result<Conversation, JoinError> {
         let mut packages = member.packages.read();
         let staged = Conversation::stage_join(&self.part(member, commit), &member.device, &packages)?;
-        let done = staged.approve(chains, self.now, &mut packages, Records::default());
+        let done = staged.approve(chains, &receipt_of(commit, self.now), &mut packages, Records::default());
         assert_eq!(done.is_err(), packages.take_changes().is_empty());
         done
     }

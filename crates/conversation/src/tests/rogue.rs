@@ -140,7 +140,7 @@ fn verdict(room: &mut Room, body: &[u8]) -> Result<Refusal, VoidReason> {
         Incoming::Refused(refused) => Ok(refused.reason),
         Incoming::Commit(commit) => {
             assert_eq!(commit.sender(), a.id());
-            let Err(ApproveError::Void(reason)) = commit.approve(b.conv(), &w.chains) else { panic!("approved") };
+            let Err(ApproveError::Void(reason)) = commit.approve(b.conv(), &w.chains, None) else { panic!("approved") };
             b.conv().void(&entry).unwrap();
             Err(reason)
         }

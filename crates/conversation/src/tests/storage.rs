@@ -5,7 +5,7 @@ use amanat_identity::Tier;
 use amanat_primitives::MessageId;
 use amanat_wire::log::UnitKind;
 
-use super::world::{Disk, Member, Seen, World};
+use super::world::{Disk, Member, Seen, World, receipt_of};
 use crate::{
     Body, Conversation, ConversationError, Incoming, JoinError, KeyPackageMaker, Kind, Records, StorageError,
     storage::WRITES_UNTIL_FAILURE,
@@ -84,7 +84,8 @@ fn founding_and_joining_survive_a_failure_at_every_write() {
             other => panic!("{other}"),
         };
         let staged = Conversation::stage_join(&part, &b.device, &packages).map_err(ours)?;
-        let done = staged.approve(&chains, now, &mut packages, b.disk.read()).map_err(ours);
+        let done =
+            staged.approve(&chains, &receipt_of(&created.commit, now), &mut packages, b.disk.read()).map_err(ours);
         let changes = packages.take_changes();
         assert_eq!(done.is_err(), changes.is_empty());
         Ok((done?, changes))
@@ -150,7 +151,7 @@ fn commits_survive_a_failure_at_every_write() {
         let take = |member: &mut Member| {
             let conversation = member.conversation.as_mut().unwrap();
             let Incoming::Commit(received) = conversation.receive(&entry)? else { panic!() };
-            let approved = received.approve(conversation, &chains).unwrap();
+            let approved = received.approve(conversation, &chains, None).unwrap();
             conversation.merge(approved)
         };
         let (merged, writes) = at_every_write(member, take, untouched);

@@ -6,7 +6,7 @@ use amanat_identity::{DeviceKeys, Tier, VerifiedDevice, testing::Office};
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageId, Timestamp, UnitId};
 use amanat_wire::{
     Bytes, Encode as _,
-    log::{Entry, UnitKind, ciphertext_hash, running_hash},
+    log::{Entry, ReceiptBody, UnitKind, ciphertext_hash, running_hash},
     relay::WelcomePart,
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
@@ -183,7 +183,7 @@ impl World {
         let old = member.disk.read();
         let staged = Conversation::stage_join(&part, &member.device, &packages).unwrap();
         assert!(packages.take_changes().is_empty());
-        let conversation = staged.approve(&self.chains, self.now, &mut packages, old).unwrap();
+        let conversation = staged.approve(&self.chains, &receipt_of(commit, self.now), &mut packages, old).unwrap();
         member.packages.write(packages.take_changes());
         member.conversation = Some(conversation);
         member.restart();
@@ -216,7 +216,7 @@ impl World {
             Incoming::Message(message) => Seen::Message(*message),
             Incoming::Refused(refused) => Seen::Refused(refused),
             Incoming::Commit(commit) => {
-                let approved = commit.approve(member.conv(), &self.chains).unwrap();
+                let approved = commit.approve(member.conv(), &self.chains, None).unwrap();
                 Seen::Merged(member.conv().merge(approved).unwrap())
             }
         };
@@ -236,8 +236,15 @@ impl World {
     pub(super) fn approve(&mut self, member: &mut Member) -> Result<Approved, crate::ApproveError> {
         let entry = self.log[member.conv().log().position() as usize].clone();
         let Incoming::Commit(commit) = member.conv().receive(&entry).unwrap() else { panic!("not a commit") };
-        commit.approve(member.conv(), &self.chains)
+        commit.approve(member.conv(), &self.chains, None)
     }
+}
+
+/// The relay's word for a commit, as far as a joiner looks at it.
+pub(super) fn receipt_of(commit: &OutgoingCommit, stamp: Timestamp) -> ReceiptBody {
+    let roster = commit.facts.roster_change();
+    let [commit, previous] = [Digest::ZERO; 2];
+    ReceiptBody { conversation: ConversationId::from_bytes([0; 16]), position: 0, commit, stamp, roster, previous }
 }
 
 /// What a step showed.

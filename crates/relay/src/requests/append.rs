@@ -16,6 +16,14 @@ pub(crate) async fn append(asker: &Arc<Asker>, ticket: Ticket, unit: Unit) {
     if !is_consistent(&unit) {
         return ticket.refuse(Refusal::Malformed);
     }
+    // [DELIV-142] A log that waits for the chain of a device that nobody has would wait for ever.
+    for device in unit.roster_add.iter() {
+        match asker.shared.store.chain(*device) {
+            Ok(Some(_)) => {}
+            Ok(None) => return ticket.refuse(Refusal::Unknown),
+            Err(error) => return asker.settle(ticket, Err(error.into())),
+        }
+    }
     // Fewer appends are let in than the store's queue has room for, so that none waits there and is overtaken.
     let Ok(permit) = Arc::clone(&asker.shared.appends).acquire_owned().await else {
         return ticket.refuse(Refusal::ShuttingDown);

@@ -6,7 +6,7 @@ use amanat_primitives::Digest;
 use amanat_store::relay::{Body, NewsPage};
 use amanat_wire::{
     List,
-    client::{Advance, Nothing, Read},
+    client::{Advance, Nothing, Read, WhatIsNew},
     limits,
     log::{UnitKind, ciphertext_hash},
     relay::{Answer, News, Refusal},
@@ -51,10 +51,10 @@ fn body_hash(body: &Body) -> Digest {
 }
 
 /// What is new for a device.
-pub(crate) fn news(asker: &Asker) -> Result<Answer, NotDone> {
+pub(crate) fn news(asker: &Asker, asked: &WhatIsNew) -> Result<Answer, NotDone> {
     let store = &asker.shared.store;
     let page = NewsPage {
-        after: None,
+        after: asked.after,
         logs: limits::CONVERSATIONS,
         direct_after: 0,
         direct: limits::DIRECT_ITEMS,
@@ -65,14 +65,14 @@ pub(crate) fn news(asker: &Asker) -> Result<Answer, NotDone> {
     let logs: Vec<_> = news.logs.into_iter().take(limits::CONVERSATIONS).map(translate::log_state).collect();
     // [WIRE-08]
     let mut room = limits::MESSAGE - 4096 - logs.len() * 64;
-    let mut more = news.more_logs.is_some() || news.more_direct;
+    let mut more_direct = news.more_direct;
     let mut direct = Vec::new();
     for item in &news.direct {
         let item = translate::direct(item)?;
         match room.checked_sub(translate::direct_size(&item)) {
             Some(rest) if direct.len() < limits::DIRECT_ITEMS => room = rest,
             _ => {
-                more = true;
+                more_direct = true;
                 break;
             }
         }
@@ -81,7 +81,8 @@ pub(crate) fn news(asker: &Asker) -> Result<Answer, NotDone> {
     Ok(Answer::News(News {
         logs: List::new(logs)?,
         direct: List::new(direct)?,
-        more,
+        more_logs: news.more_logs,
+        more_direct,
         key_packages: u16::try_from(packages.one_time).unwrap_or(u16::MAX),
         last_resort_used: packages.last_resort_used,
     }))

@@ -190,3 +190,14 @@ async fn the_largest_body_passes() {
     }
     assert_eq!(bilal.read(conversation, 1).await.entries[0].body, large.body);
 }
+
+// [DELIV-142]
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_added_who_is_not_enrolled() {
+    let site = Site::new().await;
+    let (_a, mut ayesha) = site.enrol("ayesha").await;
+    let conversation = amanat_primitives::ConversationId::random(&mut rand_core::OsRng);
+    let stranger = amanat_primitives::DeviceId::from_bytes([7; 32]);
+    let create = commit(conversation, 0, &[stranger], &[]);
+    assert_eq!(ayesha.ask(Request::Append(create)).await, Answer::Refused(Refusal::Unknown));
+}

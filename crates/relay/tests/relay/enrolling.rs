@@ -5,7 +5,7 @@ use std::time::Duration;
 use amanat_identity::DeviceKeys;
 use amanat_wire::{
     Bytes, Decode as _, Encode as _,
-    client::{Identity, Nothing, People, PutKeyPackages, Request},
+    client::{Identity, Nothing, People, PutKeyPackages, Request, WhatIsNew},
     relay::{Answer, Direct, FromRelay, Refusal},
 };
 use rand_core::OsRng;
@@ -120,7 +120,7 @@ async fn officers_publish_statements_and_nothing_else() {
     assert!(client.ready.status.is_empty());
     let mut officer = Client::connect(&site, site.office.officer_keys.noise(), site.officer()).await.unwrap();
     for request in [
-        Request::News(Nothing {}),
+        Request::News(WhatIsNew { after: None }),
         Request::PutKeyPackages(PutKeyPackages { one_time: Default::default(), last_resort: None }),
         Request::Append(message(amanat_primitives::ConversationId::random(&mut OsRng), 1)),
     ] {

@@ -25,7 +25,7 @@ use amanat_relay_core::{
 };
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
-    client::{Hello, Identity, Nothing, NumberedRequest, Read, Request, ToRelay},
+    client::{Hello, Identity, NumberedRequest, Read, Request, ToRelay, WhatIsNew},
     limits,
     log::{Entry, Joiner, RetentionClass, Unit, UnitKind},
     relay::{Answer, Appended, DirectItem, Entries, FromRelay, News, Ready, Refusal},
@@ -306,7 +306,7 @@ impl Client {
     }
 
     pub async fn news(&mut self) -> News {
-        match self.ask(Request::News(Nothing {})).await {
+        match self.ask(Request::News(WhatIsNew { after: None })).await {
             Answer::News(news) => news,
             other => panic!("{other:?}"),
         }

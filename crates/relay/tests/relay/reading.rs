@@ -31,7 +31,7 @@ async fn whoever_was_away_reads_the_log() {
     assert_eq!(news.logs.len(), 1);
     let log = &news.logs[0];
     assert_eq!((log.conversation, log.cursor, log.head, log.first_kept), (conversation, 0, 21, 1));
-    assert_eq!((news.direct.len(), news.direct[0].number, news.more), (1, 1, false));
+    assert_eq!((news.direct.len(), news.direct[0].number, news.more_direct), (1, 1, false));
     let read = bilal.read(conversation, 0).await;
     assert_eq!((read.entries.len(), read.head, read.first_kept), (21, 21, 1));
     let mut running = read.running_before;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
-use amanat_wire::log::{RetentionClass, UnitKind, running_hash};
+use amanat_wire::log::{RetentionClass, UnitKind, roster_change, running_hash};
 
 use super::{
     ReceiptInput,
@@ -184,6 +184,7 @@ impl Writer {
                 position,
                 commit_hash: hash,
                 stamp,
+                roster: roster_change(&unit.roster_add, &unit.roster_remove),
                 previous_receipt_hash: earlier.last_receipt,
             })
         });

@@ -49,6 +49,7 @@ pub(crate) fn receipt(input: &ReceiptInput) -> Receipt {
     let mut bytes = input.position.to_be_bytes().to_vec();
     bytes.extend_from_slice(input.conversation.as_bytes());
     bytes.extend_from_slice(input.commit_hash.as_bytes());
+    bytes.extend_from_slice(input.roster.as_bytes());
     bytes.extend_from_slice(input.previous_receipt_hash.as_bytes());
     let hash = hash::digest(Label::COMMIT_RECEIPT_ID, &[&bytes]);
     Receipt { bytes, hash }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use amanat_primitives::{Digest, Timestamp};
 use amanat_store::relay::{Access, Body, Published, Receipt, ReceiptInput, StoreError};
-use amanat_wire::log::{UnitKind, ciphertext_hash, running_hash};
+use amanat_wire::log::{UnitKind, ciphertext_hash, roster_change, running_hash};
 
 use crate::bench::{Bench, Open, conversation, device, limits, numbers, receipt};
 
@@ -218,22 +218,24 @@ pub(crate) async fn refusals_change_nothing(open: Open) {
 
 pub(crate) async fn receipts_are_chained(open: Open) {
     let mut bench = Bench::new(open);
-    let expect = |position, body: &[u8], stamp, previous| -> Receipt {
+    let expect = |position, body: &[u8], stamp, roster, previous| -> Receipt {
         receipt(&ReceiptInput {
             conversation: conversation(1),
             position,
             commit_hash: ciphertext_hash(body),
             stamp,
+            roster,
             previous_receipt_hash: previous,
         })
     };
     let created = bench.create(1, &[1, 2]).await;
-    let first = expect(1, b"create", created.stamp, Digest::ZERO);
+    let founders = [device(2)];
+    let first = expect(1, b"create", created.stamp, roster_change(&founders, []), Digest::ZERO);
     assert_eq!(created.receipt, Some(first.bytes.clone()));
     assert_eq!(bench.say(1, 1, 1, b"no receipt").await.unwrap().receipt, None);
     bench.reopen();
     let committed = bench.commit(1, 1, (1, 1), &[], &[]).await.unwrap();
-    let second = expect(3, b"commit", committed.stamp, first.hash);
+    let second = expect(3, b"commit", committed.stamp, roster_change(&[], &[]), first.hash);
     assert_eq!(committed.receipt, Some(second.bytes.clone()));
     let log = bench.log(1);
     assert_eq!(log[0].receipt, Some(first.bytes));

@@ -144,7 +144,8 @@ fn alarm(conversation: String, alarm: &Alarm) -> EventLine {
         Alarm::Undecryptable { position, sender } | Alarm::VoidCommit { position, sender } => {
             (Some(sender.to_string()), None, Some(*position))
         }
-        Alarm::Receipt { position } => (None, None, Some(*position)),
+        Alarm::Receipt { position } | Alarm::Excluded { position } => (None, None, Some(*position)),
+        Alarm::Waiting { device } => (Some(device.to_string()), None, None),
         Alarm::ExpiredEntries { from, to } => (None, Some((*from, *to)), None),
     };
     let (from, to) = range.unzip();

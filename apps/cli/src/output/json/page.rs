@@ -302,6 +302,8 @@ fn events(samples: &mut Samples) {
         alarm(Alarm::Undecryptable { position: 9, sender: DEVICE }),
         alarm(Alarm::VoidCommit { position: 9, sender: DEVICE }),
         alarm(Alarm::Receipt { position: 9 }),
+        alarm(Alarm::Waiting { device: DEVICE }),
+        alarm(Alarm::Excluded { position: 9 }),
         alarm(Alarm::ExpiredEntries { from: 3, to: 4 }),
         Event::Notice(Notice::StatusExpired { since: AT }),
         Event::Notice(Notice::RelayRestored),
