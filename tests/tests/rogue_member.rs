@@ -220,3 +220,24 @@ async fn a_place_in_the_log_that_does_not_exist_yet_is_a_fork() {
     let Answer::Appended(_) = rogue.ask(Request::Append(message)).await else { panic!() };
     until_alarm(&mut secretary, "fork").await;
 }
+
+// Whoever is told by a refused commit that he is out commits a good one, and gets what was kept from him.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_commit_takes_nobody_out_of_the_log() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let (mut group, victim) = founded(&rig, &mut rogue, &mut secretary).await;
+    let update = group.self_update(rogue.keys.signing(), 0, rig.clock.now(), &mut OsRng).unwrap();
+    let mut garbage = unit(&group, UnitKind::Commit, update);
+    garbage.body = Bytes::new(vec![1]).unwrap();
+    garbage.roster_remove = List::new(vec![victim]).unwrap();
+    group.drop_pending_commit().unwrap();
+    rogue.append(&mut group, garbage).await;
+    let message = text(&rogue, &mut group, rig.clock.now(), "kept from her");
+    rogue.append(&mut group, message).await;
+    assert_eq!(secretary.next_message().await.1.body, amanat_client::api::MessageBody::Text("kept from her".into()));
+    let to = amanat_client::api::Target::Conversation(group.id());
+    let (_, message) = secretary.say(&to, "still a member").await;
+    secretary.until_state(message, amanat_client::api::MessageState::Accepted).await;
+}

@@ -101,6 +101,38 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ADDRESS", required = true, num_args = 1..)]
         member: Vec<String>,
     },
+    /// Add people to a group
+    #[command(after_help = examples::ADD)]
+    Add {
+        /// An id or a unique prefix of 8 or more characters
+        conversation: String,
+        /// Whom, by address or bare handle
+        #[arg(value_name = "ADDRESS", required = true, num_args = 1..)]
+        members: Vec<String>,
+    },
+    /// Remove someone from a group, with all their devices
+    #[command(after_help = examples::REMOVE)]
+    Remove {
+        /// An id or a unique prefix of 8 or more characters
+        conversation: String,
+        /// Whom, by address or bare handle
+        #[arg(value_name = "ADDRESS")]
+        member: String,
+    },
+    /// Leave a conversation; what you have read stays here
+    #[command(after_help = examples::LEAVE)]
+    Leave {
+        /// An id or a unique prefix of 8 or more characters
+        conversation: String,
+    },
+    /// Give a group another title
+    #[command(after_help = examples::TITLE)]
+    Title {
+        /// An id or a unique prefix of 8 or more characters
+        conversation: String,
+        /// Shown to all members, encrypted to everybody else
+        title: String,
+    },
     /// Send a text or a document
     #[command(after_help = examples::SEND)]
     Send(Send),
@@ -448,6 +480,10 @@ mod tests {
             "conversations",
             "status",
             "new t --tier top-secret --member a b --member c",
+            "add abcdef01 a@b c",
+            "remove abcdef01 a@b",
+            "leave abcdef01",
+            "title abcdef01 t",
             "send abcdef01 text --queue",
             "send abcdef01 -",
             "send a@b --file path --tier official",

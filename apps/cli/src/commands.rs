@@ -14,6 +14,7 @@ mod completions;
 mod conversations;
 mod documents;
 mod join;
+mod membership;
 mod officer;
 pub(crate) mod people;
 mod read;
@@ -44,6 +45,10 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         Command::Verify { address, confirm } => people::verify(&context, &address, confirm).await,
         Command::Conversations => conversations::list(&context).await,
         Command::New { title, tier, member } => conversations::new(&context, title, tier, &member).await,
+        Command::Add { conversation, members } => membership::add(&context, &conversation, &members).await,
+        Command::Remove { conversation, member } => membership::remove(&context, &conversation, &member).await,
+        Command::Leave { conversation } => membership::leave(&context, &conversation).await,
+        Command::Title { conversation, title } => membership::title(&context, &conversation, title).await,
         Command::Members { conversation } => conversations::members(&context, &conversation).await,
         Command::Status => status::run(&context).await,
         Command::Send(words) => send::run(&context, words).await,

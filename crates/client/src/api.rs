@@ -93,6 +93,33 @@ pub enum Command {
         /// Remember that the safety number was compared.
         confirm: bool,
     },
+    /// Adds people to a group. Needs the relay. Replies [`Reply::Changed`] once the change stands in the log.
+    Add {
+        /// Which.
+        conversation: ConversationId,
+        /// Whom, with all their devices.
+        members: Vec<Address>,
+    },
+    /// Removes someone, with all their devices. Needs the relay. Replies [`Reply::Changed`] once the change stands in the
+    /// log.
+    Remove {
+        /// From which.
+        conversation: ConversationId,
+        /// Whom.
+        member: Address,
+    },
+    /// Asks the other members to remove this person. Replies [`Reply::Changed`] once that is durable in the outbox.
+    Leave {
+        /// Which.
+        conversation: ConversationId,
+    },
+    /// Gives a group another title. Replies [`Reply::Changed`] once that is durable in the outbox.
+    Retitle {
+        /// Which.
+        conversation: ConversationId,
+        /// Shown to all members; 1 to 200 bytes.
+        title: String,
+    },
     /// Waits until everything the relay has for this device is in the vault, everything queued is accepted and all
     /// receipts are sent. Replies [`Reply::Synced`]; fails with [`FailureCode::Offline`] when the relay does not answer.
     Sync,
@@ -133,6 +160,11 @@ pub enum Reply {
         message: Option<MessageId>,
         /// The document, if one was sent.
         document: Option<DocumentId>,
+    },
+    /// Answers [`Command::Add`], [`Command::Remove`], [`Command::Leave`], [`Command::Retitle`].
+    Changed {
+        /// Which conversation.
+        conversation: ConversationId,
     },
     /// Answers [`Command::Read`].
     Messages(Vec<MessageView>),
@@ -308,6 +340,8 @@ pub struct ConversationView {
     pub tier: Tier,
     /// Number of members, oneself included.
     pub members: usize,
+    /// The MLS epoch: each accepted commit begins another.
+    pub epoch: u64,
     /// Others' messages not yet read.
     pub unread: u64,
     /// The last message.
@@ -329,6 +363,8 @@ pub enum ConversationState {
     Frozen,
     /// This device was removed: it can be read, and nothing more can be sent.
     Removed,
+    /// This person has left.
+    Left,
     /// This device missed a change of members that it cannot catch up with: a member has to add it again.
     FellOut,
     /// A new member's certificate cannot be had: what comes after waits for it.

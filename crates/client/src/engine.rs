@@ -4,15 +4,17 @@
 //! transfers run on the face's runtime and talk to it through one bounded queue of [`Input`]s. Data flows one way:
 //! an input is handled, what it changes is committed as one batch, and only then do its effects (requests, events,
 //! replies) go out. The parts: `core` holds the state, `link` follows the session, `apply` takes log entries in,
-//! `outgoing` sends, `create` and `join` open conversations, `receipts` tells senders, `queries` answers from the
+//! `outgoing` sends, `create` and `join` open conversations, `membership` and `commits` change who is in them, `receipts` tells senders, `queries` answers from the
 //! vault, `documents` moves files.
 
 mod apply;
+mod commits;
 mod core;
 mod create;
 mod documents;
 mod join;
 mod link;
+mod membership;
 mod outgoing;
 mod people;
 mod queries;
@@ -75,6 +77,8 @@ pub(crate) enum Input {
     Answered(link::Answered),
     /// What was needed to open a conversation has been fetched.
     Gathered(create::Gathered),
+    /// People to be added have been looked up.
+    Newcomers(membership::Newcomers),
     /// Chains that a join waits for have been fetched.
     Chains(join::Fetched),
     /// The directory has answered.

@@ -39,7 +39,7 @@ use crate::{
     Failure, FailureCode,
     engine::{Open, target_of},
     failure,
-    rows::{ConversationRow, OutboxRow, ProfileRow, RelayRow, TrackRow, meta},
+    rows::{CommitRow, ConversationRow, OutboxRow, ProfileRow, RelayRow, TrackRow, meta},
     session,
     vault::{Batch, Scope, Vault},
 };
@@ -359,6 +359,11 @@ fn load_conversations(vault: &Vault) -> Result<HashMap<ConversationId, Open>, Fa
             open.tracks.insert(track.device, track);
         }
         conversations.insert(open.row.id, open);
+    }
+    for commit in vault.scan::<CommitRow>(Scope::Commits)? {
+        if let Some(open) = conversations.get_mut(&commit.conversation) {
+            open.commit = Some(commit);
+        }
     }
     for queued in vault.scan::<OutboxRow>(Scope::Outbox)? {
         if let Some(open) = conversations.get_mut(&queued.conversation) {

@@ -3,7 +3,7 @@
 use amanat_primitives::{
     ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, StatementId, Timestamp, UnitId,
 };
-use amanat_wire::{Bytes, List, Text, code, limits, log::RetentionClass, record};
+use amanat_wire::{Bytes, List, Text, choice, client::Nothing, code, limits, log::RetentionClass, record};
 
 /// Bytes of a manifest.
 const MANIFEST: usize = 16 * 1024;
@@ -59,6 +59,8 @@ code!(
         4 => Removed,
         /// A commit could not be followed: a member has to add this device again.
         5 => FellOut,
+        /// This person has left.
+        6 => Left,
     }
 );
 
@@ -102,6 +104,12 @@ record!(
         stamp: Timestamp,
         /// Id of the last commit receipt.
         receipt: Digest,
+        /// When this device's keys in the group are to be renewed, if anything was sent or received since.
+        renew_at: Timestamp,
+        /// What this device has sent since they were last renewed.
+        sent: u32,
+        /// Something was sent or received since.
+        used: bool,
     }
 );
 
@@ -122,13 +130,15 @@ record!(
         has: u64,
         /// Up to here it told us that ours are read.
         has_read: u64,
+        /// It has asked to leave.
+        leaving: bool,
     }
 );
 
 impl TrackRow {
     /// Of a device from which nothing has come yet.
     pub(crate) fn new(device: DeviceId) -> Self {
-        Self { device, shown: 0, read: 0, told_delivered: 0, told_read: 0, has: 0, has_read: 0 }
+        Self { device, shown: 0, read: 0, told_delivered: 0, told_read: 0, has: 0, has_read: 0, leaving: false }
     }
 }
 
@@ -159,7 +169,7 @@ record!(
 );
 
 record!(
-    /// Something that waits to be appended to a log. A row goes when its entry has been applied here.
+    /// A message that waits to be appended to a log. A row goes when its entry has been applied here.
     pub(crate) struct OutboxRow {
         /// Order of queuing; also the row's key.
         number: u64,
@@ -169,15 +179,44 @@ record!(
         unit: UnitId,
         /// Which message's state this moves; none for receipts and titles.
         message: Option<MessageId>,
-        /// The frame's counter; 0 for the commit that creates the conversation.
+        /// The frame's counter.
         counter: u64,
         /// How long the relay shall keep it.
         class: RetentionClass,
-        /// The fixed part of the content frame (chapter 05); empty for a creation.
+        /// The fixed part of the content frame (chapter 05).
         content: Bytes<{ limits::BODY }>,
         /// The encoded request, once it is encrypted: sent again as it is until the relay answers.
         request: Bytes<{ limits::MESSAGE }>,
         /// Hash of the ciphertext in it; zero before.
+        ciphertext: Digest,
+    }
+);
+
+choice!(
+    /// What a commit of this device is for, so that it can be made again when another one came first.
+    pub(crate) enum Change: u8 {
+        /// Open the conversation.
+        1 => Create(Nothing),
+        /// Add devices.
+        2 => Add(List<DeviceId, { limits::ADDS }>),
+        /// Remove devices.
+        3 => Remove(List<DeviceId, { limits::REMOVES }>),
+        /// Renew this device's keys.
+        4 => Renew(Nothing),
+    }
+);
+
+record!(
+    /// The one commit of this device that is on its way in a conversation. The row goes when it is merged, lost to another
+    /// one, or given up.
+    pub(crate) struct CommitRow {
+        /// In which conversation; also the row's key.
+        conversation: ConversationId,
+        /// What it is for.
+        change: Change,
+        /// The encoded request: sent again as it is until the relay answers.
+        request: Bytes<{ limits::MESSAGE }>,
+        /// Hash of the ciphertext in it.
         ciphertext: Digest,
     }
 );

@@ -59,7 +59,7 @@ content_types! {
     OWN_DEVICE = 12, "own-device note";
     /// Reserved: where other shared conversations stand.
     HEADS = 13, "heads";
-    /// Reserved: a member asks to be removed.
+    /// A member asks to be removed; no body.
     LEAVE = 14, "leave request";
     /// Reserved: a device could not process a commit and asks to be added again.
     ADD_AGAIN = 15, "request to be added again";
@@ -205,6 +205,8 @@ pub enum Body {
     Receipt(Receipt),
     /// The conversation's title.
     Title(Text<TITLE>),
+    /// Its sender asks to be removed.
+    Leave,
     /// Something this version does not know; kept as it came.
     Newer(ContentType, Bytes<BODY>),
 }
@@ -234,6 +236,7 @@ impl Body {
             Self::Document(_) => ContentType::DOCUMENT,
             Self::Receipt(_) => ContentType::RECEIPT,
             Self::Title(_) => ContentType::TITLE,
+            Self::Leave => ContentType::LEAVE,
             Self::Newer(content_type, _) => *content_type,
         }
     }
@@ -247,6 +250,7 @@ impl Body {
             Self::Text(text) => Bytes::new(text.as_bytes()),
             Self::Title(title) => Bytes::new(title.as_bytes()),
             Self::Receipt(receipt) => Bytes::new(receipt.to_bytes()),
+            Self::Leave => Ok(Bytes::default()),
             Self::Document(bytes) | Self::Newer(_, bytes) => Ok(bytes.clone()),
         }
     }
@@ -259,6 +263,8 @@ impl Body {
             ContentType::TITLE => Self::title(text("title")?).map_err(too_long),
             ContentType::RECEIPT => Ok(Self::Receipt(Receipt::from_bytes(body)?)),
             ContentType::DOCUMENT => Ok(Self::Document(Bytes::new(body).map_err(too_long)?)),
+            ContentType::LEAVE if body.is_empty() => Ok(Self::Leave),
+            ContentType::LEAVE => Err(DecodeError::LeftOver),
             newer => Ok(Self::Newer(newer, Bytes::new(body).map_err(too_long)?)),
         }
     }

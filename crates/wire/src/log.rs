@@ -117,6 +117,23 @@ record!(
 );
 
 impl Entry {
+    /// The entry that an appended unit has become, as its author knows it from the answer.
+    #[must_use]
+    pub fn of_own(unit: Unit, author: DeviceId, appended: crate::relay::Appended) -> Self {
+        Self {
+            position: appended.position,
+            kind: unit.kind,
+            stamp: appended.stamp,
+            sender: author,
+            unit: unit.id,
+            seen_commit: unit.seen_commit,
+            accepted_commit: unit.accepted_commit,
+            body: unit.body,
+            gone: None,
+            receipt: appended.receipt,
+        }
+    }
+
     /// `H(ciphertext_p)`, also where the body has gone.
     #[must_use]
     pub fn ciphertext_hash(&self) -> Digest {

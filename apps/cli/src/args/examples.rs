@@ -98,6 +98,25 @@ Examples:
   amanat new \"Budget 2031\" --tier confidential --member secretary clerk
   amanat new \"Audit paras\" --tier secret --member secretary --member auditor@finance.example";
 
+pub(crate) const ADD: &str = "\
+Examples:
+  amanat add 3fa94c01 director
+  amanat add 3fa94c01 director clerk
+
+They read what is written from now on, not what was written before.";
+
+pub(crate) const REMOVE: &str = "\
+Examples:
+  amanat remove 3fa94c01 clerk";
+
+pub(crate) const LEAVE: &str = "\
+Examples:
+  amanat leave 3fa94c01";
+
+pub(crate) const TITLE: &str = "\
+Examples:
+  amanat title 3fa94c01 \"Budget 2032\"";
+
 pub(crate) const SEND: &str = "\
 Examples:
   amanat send secretary \"The file is on its way.\"

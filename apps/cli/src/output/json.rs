@@ -164,6 +164,7 @@ fn state_name(state: ConversationState) -> &'static str {
         ConversationState::StatusExpired => "status-expired",
         ConversationState::Frozen => "frozen",
         ConversationState::Removed => "removed",
+        ConversationState::Left => "left",
         ConversationState::FellOut => "fell-out",
         ConversationState::Waiting => "waiting",
     }
@@ -255,6 +256,18 @@ impl Sent {
             message: message.map(|id| id.to_string()),
             document: document.map(|id| id.to_string()),
         }
+    }
+}
+
+/// `add`, `remove`, `leave` and `title`.
+#[derive(Serialize)]
+pub(crate) struct Changed {
+    conversation: String,
+}
+
+impl Changed {
+    pub(crate) fn new(conversation: ConversationId) -> Self {
+        Self { conversation: conversation.to_string() }
     }
 }
 

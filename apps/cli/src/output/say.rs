@@ -79,6 +79,7 @@ pub(crate) fn conversation_state(state: ConversationState) -> Cell {
         ConversationState::StatusExpired => Cell::styled("status statement lapsed", table::CAUTION),
         ConversationState::Frozen => Cell::styled("FROZEN", table::BAD),
         ConversationState::Removed => Cell::styled("removed", table::CAUTION),
+        ConversationState::Left => Cell::styled("left", table::QUIET),
         ConversationState::FellOut => Cell::styled("must be added again", table::BAD),
         ConversationState::Waiting => Cell::styled("waiting for a certificate", table::CAUTION),
     }

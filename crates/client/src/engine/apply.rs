@@ -5,7 +5,7 @@
 //! [`Alarm`]. Only chains that are missing make a conversation wait, until they are fetched.
 
 use amanat_conversation::{
-    ApproveError, Conversation, Incoming, Message, ReceivedCommit, Refusal,
+    ApproveError, Content, Conversation, Incoming, Message, ReceivedCommit, Refusal,
     content::Body,
     history::{Claim, Order},
     profile::MAX_EPOCH_AGE,
@@ -22,6 +22,7 @@ use super::{
     Input,
     core::{Core, put_conversation},
     documents,
+    membership::RENEW_EVERY,
     outgoing::{put_message, text},
 };
 use crate::{
@@ -39,12 +40,12 @@ pub(crate) const MAX_POSITION: u64 = 1 << 48;
 const BATCH: usize = 64;
 
 /// What a batch of entries changes, before it is durable.
-struct Draft {
-    id: ConversationId,
+pub(crate) struct Draft {
+    pub(crate) id: ConversationId,
     row: ConversationRow,
     tracks: HashMap<DeviceId, TrackRow>,
     changed_tracks: Vec<DeviceId>,
-    batch: Batch,
+    pub(crate) batch: Batch,
     /// New messages, as rows.
     messages: Vec<MessageRow>,
     /// Outbox rows whose entry was found.
@@ -62,8 +63,20 @@ struct Draft {
     missing: Vec<DeviceId>,
     /// The conversation came to be.
     created: bool,
-    /// One's own creation of it is void.
-    void_creation: Option<Failure>,
+    /// One's own commit was merged.
+    pub(crate) committed: bool,
+    /// One's own commit was lost to another one, or void.
+    pub(crate) lost: bool,
+    /// One's own commit is void, and why.
+    void_own: Option<Failure>,
+    /// A commit was refused or void: the relay's roster may be wrong.
+    wrong_roster: bool,
+    /// A commit was accepted: it is right again.
+    healed: bool,
+    /// A member has asked to leave.
+    leaver: bool,
+    /// What a list shows of it changed: title or members.
+    changed: bool,
 }
 
 /// What happened with one entry.
@@ -131,11 +144,21 @@ impl Core {
             }
         }
         draft.batch.records(Scope::GroupRecords(id), group.take_changes());
-        let void_creation = draft.void_creation.take();
+        let creating = draft.row.stage == Stage::Creating;
+        let void_own = draft.void_own.take();
+        let lost = self.end_of_commit(&mut draft, &group)?;
+        let committed = draft.committed;
         self.finish(draft, group)?;
-        if let Some(failure) = void_creation {
-            self.forget(id, failure)?;
-            done = false;
+        match (void_own, lost) {
+            // Nobody joins by a void creation: it would wait here for ever.
+            (Some(failure), _) if creating => {
+                self.forget(id, failure)?;
+                return Ok(false);
+            }
+            (Some(failure), Some(_)) => self.change_failed(id, &failure),
+            (None, Some(change)) => self.change_lost(id, change),
+            (_, None) if committed => self.change_done(id)?,
+            (_, None) => {}
         }
         Ok(done)
     }
@@ -145,7 +168,11 @@ impl Core {
             return judged;
         }
         match group.receive(entry).map_err(failure::from_conversation)? {
-            Incoming::Own(_) => draft.own(self.queued(draft.id, entry)),
+            Incoming::Own(_) => {
+                if let Some(queued) = self.queued(draft.id, entry) {
+                    draft.own(queued)?;
+                }
+            }
             Incoming::Message(message) => self.apply_message(draft, entry, *message)?,
             Incoming::Commit(commit) => return self.apply_commit(group, draft, entry, *commit),
             Incoming::Gone => {
@@ -158,6 +185,7 @@ impl Core {
             Incoming::Refused(refused) => {
                 tracing::warn!(reason = ?refused.reason, "an entry of the log was refused");
                 draft.alarms.push(Alarm::Undecryptable { position: entry.position, sender: entry.sender });
+                draft.wrong_roster |= entry.kind != UnitKind::Message;
                 // Its author is a member, so it may be good for the others; this device can follow no longer. [CONV-43]
                 if refused.reason == Refusal::PathUndecryptable {
                     draft.row.stage = Stage::FellOut;
@@ -217,10 +245,13 @@ impl Core {
             Ok(approved) => {
                 let merged = group.merge(approved).map_err(failure::from_conversation)?;
                 if merged.own {
-                    let queued = self.queued(draft.id, entry);
                     draft.created |= draft.row.stage == Stage::Creating;
-                    draft.own(queued);
+                    draft.committed = true;
+                    draft.row.renew_at = self.now().after(RENEW_EVERY);
+                    (draft.row.sent, draft.row.used) = (0, false);
                 }
+                (draft.wrong_roster, draft.healed) = (false, true);
+                draft.changed |= !merged.added.is_empty() || !merged.removed.is_empty();
                 draft.row.stage = if merged.self_removed { Stage::Removed } else { Stage::Active };
                 for device in merged.removed {
                     draft.tracks.remove(&device);
@@ -236,10 +267,8 @@ impl Core {
             Err(ApproveError::Void(reason)) => {
                 tracing::warn!(?reason, "a commit is void");
                 group.void(entry).map_err(failure::from_conversation)?;
-                // Nobody joins by a void creation: it would wait here for ever.
-                if own && draft.row.stage == Stage::Creating {
-                    draft.void_creation = Some(failure::void_creation(&reason));
-                }
+                draft.void_own = own.then(|| failure::void_commit(&reason));
+                draft.wrong_roster = true;
                 draft.alarms.push(Alarm::VoidCommit { position: entry.position, sender: entry.sender });
                 Ok(Step::Applied)
             }
@@ -289,13 +318,17 @@ impl Core {
                 return Ok(());
             }
             Body::Title(title) => {
-                if draft.row.peer.is_empty() && draft.row.title.is_empty() {
-                    draft.row.title = Text::new(crate::show::one_line(&title)).unwrap_or_default();
-                }
+                draft.retitle(&title);
+                return Ok(());
+            }
+            Body::Leave => {
+                draft.leaver = true;
+                draft.track(message.sender).leaving = true;
                 return Ok(());
             }
             Body::Text(_) | Body::Document(_) | Body::Newer(..) => {}
         }
+        draft.row.used = true;
         draft.row.sequence += 1;
         draft.row.unread += 1;
         draft.row.latest = draft.row.latest.max(entry.stamp);
@@ -355,6 +388,12 @@ impl Core {
             open.held.remove(&queued.number);
             self.in_flight.remove(&queued.number);
         }
+        if draft.committed || draft.lost {
+            open.commit = None;
+            open.commit_sent = false;
+        }
+        open.heal = draft.wrong_roster || (open.heal && !draft.healed);
+        let look = draft.leaver || open.heal;
         open.waiting = !draft.missing.is_empty();
         open.excluded = draft.excluded;
         self.received += messages.len() as u64;
@@ -366,8 +405,12 @@ impl Core {
         if draft.owes_receipt {
             self.receipt_later(id);
         }
+        if look {
+            self.look_soon(id);
+        }
+        self.look_for_renewal(id);
         self.advance_later(Some(id));
-        if draft.created || ended {
+        if draft.created || ended || draft.changed {
             let view = self.conversation_view(id)?;
             self.emit(Event::Conversation(view));
         }
@@ -377,7 +420,8 @@ impl Core {
         if !draft.missing.is_empty() {
             self.fetch_missing(id, draft.missing);
         }
-        Ok(())
+        // A Welcome may have waited for this log.
+        self.process_direct()
     }
 
     fn show(
@@ -497,15 +541,36 @@ impl Draft {
             excluded: 0,
             missing: Vec::new(),
             created: false,
-            void_creation: None,
+            committed: false,
+            lost: false,
+            void_own: None,
+            wrong_roster: false,
+            healed: false,
+            leaver: false,
+            changed: false,
         }
     }
 
     /// An entry of one's own was found in the log.
-    fn own(&mut self, queued: Option<OutboxRow>) {
-        if let Some(queued) = queued {
-            self.row.accepted = self.row.accepted.max(queued.counter);
-            self.sent.push(queued);
+    fn own(&mut self, queued: OutboxRow) -> Result<(), Failure> {
+        let content = Content::from_bytes(&queued.content).map_err(|_| failure::damaged())?;
+        match content.body() {
+            Ok(Body::Title(title)) => self.retitle(&title),
+            // The relay serves this device no more in a moment, and the others will remove it.
+            Ok(Body::Leave) => self.row.stage = Stage::Left,
+            _ => {}
+        }
+        self.row.accepted = self.row.accepted.max(queued.counter);
+        self.sent.push(queued);
+        Ok(())
+    }
+
+    /// The last title in the log counts, for everyone.
+    fn retitle(&mut self, title: &str) {
+        let title = crate::show::one_line(title);
+        if self.row.peer.is_empty() && !title.is_empty() {
+            self.row.title = Text::new(title).unwrap_or_default();
+            self.changed = true;
         }
     }
 

@@ -3,7 +3,7 @@
 //! only then puts them in place; after a failed commit the drafts are dropped and memory still equals disk.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -18,12 +18,12 @@ use tokio::{
     sync::{broadcast, mpsc, oneshot},
 };
 
-use super::{Clock, Input, Options, documents::Transfers, people::People};
+use super::{Clock, Input, Options, documents::Transfers, membership::Want, people::People};
 use crate::{
     Command, Event, Failure, FailureCode, Reply,
     api::{ConversationState, LinkView, Notice},
     profile::Profile,
-    rows::{ConversationRow, OutboxRow, RelayRow, Stage, TrackRow},
+    rows::{CommitRow, ConversationRow, OutboxRow, RelayRow, Stage, TrackRow},
     session::{Calls, SessionPlan},
     vault::{Batch, Scope, Vault},
 };
@@ -34,7 +34,19 @@ pub(crate) struct Open {
     pub(crate) tracks: HashMap<DeviceId, TrackRow>,
     /// The MLS group; loaded when first needed, dropped after any failure.
     pub(crate) group: Option<Conversation>,
-    /// What waits to be appended, by its number.
+    /// This device's commit that is on its way.
+    pub(crate) commit: Option<CommitRow>,
+    /// It is at the relay: asked over this link, or accepted and not applied yet.
+    pub(crate) commit_sent: bool,
+    /// What that commit is for, where this run has made it.
+    pub(crate) doing: Option<Want>,
+    /// Changes of members that are still to be committed.
+    pub(crate) wants: VecDeque<Want>,
+    /// When to see whether something has to be committed that nobody asked for.
+    pub(crate) look_at: Option<Timestamp>,
+    /// A commit was refused or void since the last one that was accepted: the relay's roster may be wrong.
+    pub(crate) heal: bool,
+    /// Messages that wait to be appended, by their number.
     pub(crate) queue: BTreeMap<u64, OutboxRow>,
     /// Of these: accepted at a position that is not applied yet, because entries before it are missing.
     pub(crate) held: HashSet<u64>,
@@ -108,6 +120,13 @@ impl Ahead {
     /// Whether it holds none.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+}
+
+impl Open {
+    /// Something is to be appended to its log.
+    pub(crate) fn waits_to_send(&self) -> bool {
+        !self.queue.is_empty() || self.commit.is_some() || !self.wants.is_empty()
     }
 }
 
@@ -338,6 +357,7 @@ impl Core {
             Stage::Creating => ConversationState::Creating,
             Stage::Frozen => ConversationState::Frozen,
             Stage::Removed => ConversationState::Removed,
+            Stage::Left => ConversationState::Left,
             Stage::FellOut => ConversationState::FellOut,
             Stage::Active if self.conversation(row.id).is_ok_and(|open| open.stuck) => ConversationState::Waiting,
             Stage::Active if self.may_send(tier_of(row.tier)) => ConversationState::Active,
@@ -348,7 +368,10 @@ impl Core {
     /// How long until a timer is due; `None` when there is none.
     pub(crate) fn next_timer(&self) -> Option<Duration> {
         let now = self.now();
-        let conversations = self.conversations.values().flat_map(|open| [open.receipt_due, open.rest]);
+        let conversations = self.conversations.values().flat_map(|open| {
+            let look_at = open.look_at.filter(|_| self.link.is_some());
+            [open.receipt_due, open.rest, look_at]
+        });
         conversations
             .flatten()
             .chain(self.advance_at)
@@ -361,6 +384,7 @@ impl Core {
     /// What is due now.
     pub(crate) fn timer(&mut self) -> Result<(), Failure> {
         self.send_due_receipts(false)?;
+        self.look_after_members()?;
         self.send_due_advance();
         if self.news_at.is_some_and(|due| due <= self.now()) {
             self.news_at = None;
@@ -401,6 +425,14 @@ impl Core {
     pub(crate) fn begin(&mut self) {
         if let Freshness::Expired { since } = self.status.freshness(self.now()) {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
+        }
+        let leaving = |open: &Open| open.tracks.values().any(|track| track.leaving);
+        let ids: Vec<_> = self.conversations.values().map(|open| (open.row.id, leaving(open))).collect();
+        for (id, leaving) in ids {
+            if leaving {
+                self.look_soon(id);
+            }
+            self.look_for_renewal(id);
         }
     }
 

@@ -3,16 +3,14 @@
 //!
 //! What is fetched is fetched by a task ([`gather`]); what is decided and written is decided and written by the engine.
 
-use amanat_conversation::{
-    CheckedKeyPackage, Conversation, Kind, NewConversation, OutgoingCommit, check_key_package, content::Body,
-};
+use amanat_conversation::{CheckedKeyPackage, Conversation, Kind, NewConversation, check_key_package, content::Body};
 use amanat_identity::{Address, Authority, Tier, VerifiedDevice};
-use amanat_primitives::{ConversationId, Digest, Timestamp, UnitId};
+use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
 use amanat_wire::{
-    Bytes, Encode as _, List, Text,
-    client::Request,
+    List, Text,
+    client::{Nothing, Request},
     limits,
-    log::{RetentionClass, Unit, UnitKind},
+    log::{RetentionClass, UnitKind},
     relay::Answer,
 };
 use rand_core::OsRng;
@@ -20,7 +18,9 @@ use std::{collections::HashSet, path::PathBuf};
 
 use super::{
     Input,
-    core::{Core, Open, ReplyTo, bounded, put_conversation, respond},
+    commits::commit_row,
+    core::{Core, Open, ReplyTo, put_conversation, respond},
+    membership::first_renewal,
     outgoing::{Outgoing, text},
     people::{VerifiedChain, look_up},
 };
@@ -28,7 +28,7 @@ use crate::{
     Command, Event, Failure, FailureCode, Reply,
     api::Target,
     failure,
-    rows::{ConversationRow, OutboxRow, Stage, TrackRow},
+    rows::{Change, CommitRow, ConversationRow, Stage, TrackRow},
     session::Calls,
     vault::{Batch, Scope},
 };
@@ -63,7 +63,7 @@ pub(crate) struct Gathered {
     found: Result<Found, Failure>,
 }
 
-struct Found {
+pub(crate) struct Found {
     chains: Vec<VerifiedChain>,
     packages: Vec<CheckedKeyPackage>,
 }
@@ -75,6 +75,16 @@ impl Opening {
     }
 }
 
+/// A title as it is kept: one line without tricks.
+pub(crate) fn checked_title(title: &str) -> Result<String, Failure> {
+    let title = crate::show::one_line(title);
+    if title.is_empty() || title.len() > TITLE {
+        let failed = format!("a title has 1 to {TITLE} bytes");
+        return Err(Failure::new(FailureCode::TooLarge, failed, "choose another title"));
+    }
+    Ok(title)
+}
+
 impl Core {
     /// [`Command::New`].
     pub(crate) fn new_group(
@@ -84,12 +94,10 @@ impl Core {
         members: Vec<Address>,
         reply: ReplyTo,
     ) -> Result<(), Failure> {
-        let title = crate::show::one_line(&title);
-        if title.len() > TITLE || title.is_empty() {
-            let failed = format!("a title has 1 to {TITLE} bytes");
-            let failure = Failure::new(FailureCode::TooLarge, failed, "choose another title");
-            return respond(reply, Err(failure));
-        }
+        let title = match checked_title(&title) {
+            Ok(title) => title,
+            Err(failure) => return respond(reply, Err(failure)),
+        };
         let opening = Opening { kind: Kind::Group, title: Some(title), tier, members };
         self.open_conversation(opening, Then::Nothing, reply)
     }
@@ -111,7 +119,8 @@ impl Core {
         }
         let (authority, now) = (self.authority.clone(), self.now());
         self.spawn(async move {
-            let found = gather(&calls, &authority, now, &opening).await;
+            let everyone = (opening.tier, opening.members.as_slice());
+            let found = gather(&calls, &authority, now, everyone, &HashSet::new()).await;
             Input::Gathered(Gathered { opening, then, reply, found })
         });
         Ok(())
@@ -123,15 +132,20 @@ impl Core {
         if self.link.is_some() && !self.may_send(opening.tier) {
             return Err(failure::status_expired());
         }
-        if opening.members.iter().any(|address| address == self.own.address()) {
+        self.may_reach(&opening.members)
+    }
+
+    /// Refuses what cannot be asked of the relay.
+    pub(crate) fn may_reach(&self, members: &[Address]) -> Result<(), Failure> {
+        if members.iter().any(|address| address == self.own.address()) {
             let advice = "name the others only; you are a member anyway";
             return Err(Failure::new(FailureCode::NotFound, "that is your own address", advice));
         }
-        if opening.members.is_empty() {
+        if members.is_empty() {
             let advice = "name at least one: `--member ADDRESS`";
             return Err(Failure::new(FailureCode::NotFound, "a conversation needs other members", advice));
         }
-        let foreign = opening.members.iter().find(|address| address.domain != *self.authority.domain());
+        let foreign = members.iter().find(|address| address.domain != *self.authority.domain());
         if let Some(address) = foreign {
             let failed = format!("{address} belongs to another authority");
             return Err(Failure::new(
@@ -163,12 +177,20 @@ impl Core {
         }
     }
 
-    fn create(&mut self, opening: &Opening, found: Found) -> Result<ConversationId, Failure> {
+    /// The KeyPackages of what was found, once its chains are remembered.
+    pub(crate) fn believed(&mut self, found: Found) -> Result<Vec<CheckedKeyPackage>, Failure> {
         let believed = self.remember(found.chains)?;
         let trusted = |package: &CheckedKeyPackage| believed.iter().any(|device| device.id() == package.device().id());
         if !found.packages.iter().all(trusted) {
             return Err(failure::from_chain(amanat_identity::ChainError::GrantReused));
         }
+        Ok(found.packages)
+    }
+
+    fn create(&mut self, opening: &Opening, found: Found) -> Result<ConversationId, Failure> {
+        let mut packages = self.believed(found)?;
+        // More than fit into one commit are added behind it.
+        let later = packages.split_off(packages.len().min(limits::ADDS));
         let Some(relay) = self.relays.first().map(amanat_identity::VerifiedRelay::id) else {
             return Err(failure::internal("no relay is known"));
         };
@@ -180,67 +202,40 @@ impl Core {
             relay,
         };
         let status = self.status.number().unwrap_or(0);
-        let devices: Vec<_> = found.packages.iter().map(|package| package.device().id()).collect();
-        let created =
-            Conversation::create(&new, &self.own, self.keys.signing(), found.packages, status, now, &mut OsRng)
-                .map_err(failure::from_conversation)?;
+        let devices: Vec<_> = packages.iter().map(|package| package.device().id()).collect();
+        let created = Conversation::create(&new, &self.own, self.keys.signing(), packages, status, now, &mut OsRng)
+            .map_err(failure::from_conversation)?;
         let peer = match opening.kind {
             Kind::Direct => opening.members.first().map(ToString::to_string).unwrap_or_default(),
             Kind::Group => String::new(),
         };
         let row = new_row(&new, peer, opening.title.clone().unwrap_or_default(), now)?;
-        let queued = self.creation_row(new.conversation, created.commit)?;
-        self.store_created(created.conversation, row, queued, devices)?;
+        let change = Change::Create(Nothing {});
+        let commit = commit_row(&created.conversation, UnitKind::Create, change, created.commit)?;
+        self.store_created(created.conversation, row, commit, devices)?;
         if let Some(title) = &opening.title {
             let title = Body::title(title.as_str()).map_err(|_| failure::too_large("title", "200 bytes"))?;
             let row = self.conversation(new.conversation)?.row.clone();
             let outgoing = Outgoing { body: title, message: None, class: RetentionClass::Month, announce: false };
             self.queue(new.conversation, row, outgoing, Batch::default())?;
         }
+        self.add_later(new.conversation, later);
         let view = self.conversation_view(new.conversation)?;
         self.emit(Event::Conversation(view));
         Ok(new.conversation)
-    }
-
-    fn creation_row(&self, id: ConversationId, commit: OutgoingCommit) -> Result<OutboxRow, Failure> {
-        let ciphertext = commit.hash;
-        let unit = Unit {
-            id: UnitId::random(&mut OsRng),
-            conversation: id,
-            kind: UnitKind::Create,
-            class: RetentionClass::Month,
-            seen_commit: 0,
-            accepted_commit: 0,
-            body: commit.body,
-            roster_add: commit.roster_add,
-            roster_remove: commit.roster_remove,
-            group_info: commit.group_info,
-            joiners: commit.joiners,
-        };
-        Ok(OutboxRow {
-            number: self.next_outbox,
-            conversation: id,
-            unit: unit.id,
-            message: None,
-            counter: 0,
-            class: unit.class,
-            content: Bytes::default(),
-            request: bounded(unit.to_bytes())?,
-            ciphertext,
-        })
     }
 
     fn store_created(
         &mut self,
         mut group: Conversation,
         row: ConversationRow,
-        queued: OutboxRow,
+        commit: CommitRow,
         devices: Vec<amanat_primitives::DeviceId>,
     ) -> Result<(), Failure> {
         let id = row.id;
         let mut batch = Batch::default();
         batch.records(Scope::GroupRecords(id), group.take_changes());
-        batch.put(Scope::Outbox, &queued.number.to_be_bytes(), &queued);
+        batch.put(Scope::Commits, id.as_bytes(), &commit);
         put_conversation(&mut batch, &row);
         let mut open = Open::of(row);
         for device in devices {
@@ -249,8 +244,7 @@ impl Core {
             open.tracks.insert(device, track);
         }
         self.vault.commit(batch)?;
-        self.next_outbox += 1;
-        open.queue.insert(queued.number, queued);
+        open.commit = Some(commit);
         open.group = Some(group);
         self.conversations.insert(id, open);
         Ok(())
@@ -265,6 +259,7 @@ impl Core {
             }
         }
         batch.delete(Scope::Conversations, id.as_bytes());
+        batch.delete(Scope::Commits, id.as_bytes());
         if let Some(open) = self.conversations.get(&id) {
             open.queue.keys().for_each(|number| batch.delete(Scope::Outbox, &number.to_be_bytes()));
         }
@@ -298,6 +293,9 @@ pub(crate) fn new_row(
         joined: 0,
         stamp: now,
         receipt: Digest::ZERO,
+        renew_at: first_renewal(now),
+        sent: 0,
+        used: false,
     })
 }
 
@@ -312,11 +310,17 @@ fn again(opening: Opening, then: Then) -> Option<Command> {
     }
 }
 
-/// Looks everyone up, checks clearances, claims and checks a KeyPackage of each device.
-async fn gather(calls: &Calls, authority: &Authority, now: Timestamp, opening: &Opening) -> Result<Found, Failure> {
+/// Looks everyone up, checks clearances, claims and checks a KeyPackage of each device that is not in `except`.
+pub(crate) async fn gather(
+    calls: &Calls,
+    authority: &Authority,
+    now: Timestamp,
+    (tier, members): (Tier, &[Address]),
+    except: &HashSet<DeviceId>,
+) -> Result<Found, Failure> {
     let mut chains: Vec<VerifiedChain> = Vec::new();
     let mut asked = HashSet::new();
-    for address in opening.members.iter().filter(|address| asked.insert(address.to_string())) {
+    for address in members.iter().filter(|address| asked.insert(address.to_string())) {
         let found = look_up(calls, authority, now, address.handle.as_str()).await?;
         let before = chains.len();
         chains.extend(found.into_iter().filter(|found| found.device.address() == address));
@@ -326,21 +330,22 @@ async fn gather(calls: &Calls, authority: &Authority, now: Timestamp, opening: &
         }
     }
     for VerifiedChain { device, .. } in &chains {
-        if let Err(error) = device.require_clearance(opening.tier) {
+        if let Err(error) = device.require_clearance(tier) {
             let failed = format!("{} ({}) is {error}", device.name(), device.address());
             return Err(Failure::new(FailureCode::Clearance, failed, "choose a lower tier, or leave this person out"));
         }
     }
-    let packages = claim(calls, now, &chains).await?;
+    chains.retain(|found| !except.contains(&found.device.id()));
+    let mut packages = Vec::new();
+    for part in chains.chunks(limits::ADDS) {
+        packages.extend(claim(calls, now, part).await?);
+    }
     Ok(Found { chains, packages })
 }
 
 async fn claim(calls: &Calls, now: Timestamp, chains: &[VerifiedChain]) -> Result<Vec<CheckedKeyPackage>, Failure> {
     let devices: Vec<_> = chains.iter().map(|found| found.device.id()).collect();
-    let list = List::<_, { limits::ADDS }>::new(devices).map_err(|_| {
-        let advice = "open it with fewer people; more can be added later";
-        Failure::new(FailureCode::TooLarge, format!("more than {} devices at once", limits::ADDS), advice)
-    })?;
+    let list = List::<_, { limits::ADDS }>::new(devices).map_err(|_| failure::internal("too many devices at once"))?;
     let claimed = match calls.call(Request::ClaimKeyPackages(list)).await {
         Ok(Answer::KeyPackages(claimed)) => claimed,
         Ok(Answer::Refused(refusal)) => return Err(failure::from_refusal(refusal)),

@@ -6,24 +6,26 @@
 
 use std::collections::BTreeMap;
 
-use amanat_conversation::{Conversation, Kind, NewConversation, Records};
-use amanat_primitives::{ConversationId, DeviceId};
+use amanat_conversation::{Content, Conversation, Kind, NewConversation, Records};
+use amanat_primitives::{ConversationId, DeviceId, Digest};
 use amanat_wire::{
-    Decode as _,
+    Bytes, Decode as _, Encode as _,
     log::CommitReceipt,
     relay::{Direct, DirectItem, WelcomePart},
 };
 
 use super::{
     Input,
-    core::{Core, Open, put_conversation},
+    core::{Core, Open, bounded, put_conversation},
     create::new_row,
+    outgoing::put_message,
     people::{VerifiedChain, fetch_chains},
 };
 use crate::{
     Event, Failure, FailureCode,
     api::{Alarm, Notice},
-    rows::{ConversationRow, RelayRow, Stage, TrackRow, meta},
+    failure,
+    rows::{ConversationRow, MessageRow, OutboxRow, RelayRow, Stage, TrackRow, meta},
     vault::{Batch, Scope},
 };
 
@@ -129,6 +131,10 @@ fn size_of(item: &DirectItem) -> usize {
 /// What became of a Welcome.
 enum Outcome {
     Joined(ConversationId),
+    /// It is a member already.
+    Known,
+    /// The log before it has to be applied first.
+    Later,
     Fetching,
     Refused(Failure),
 }
@@ -143,6 +149,11 @@ impl Core {
             match item.body {
                 Direct::Welcome(part) => match self.welcome(number, &part)? {
                     Outcome::Fetching => return Ok(()),
+                    Outcome::Later => {
+                        self.read_log(part.conversation);
+                        return Ok(());
+                    }
+                    Outcome::Known => {}
                     Outcome::Joined(id) => {
                         let view = self.conversation_view(id)?;
                         self.emit(Event::Conversation(view));
@@ -184,10 +195,16 @@ impl Core {
     }
 
     fn welcome(&mut self, number: u64, part: &WelcomePart) -> Result<Outcome, Failure> {
-        if self.conversations.contains_key(&part.conversation) {
-            // Being added again comes with the repair of conversations; until then the group one is in stays.
-            self.pass_direct(number, Batch::default())?;
-            return Ok(Outcome::Joined(part.conversation));
+        if let Some(open) = self.conversations.get(&part.conversation) {
+            let row = &open.row;
+            if row.stage.follows_log() && row.position < part.position {
+                // The commit that adds this device again removes it first: the log says so.
+                return Ok(Outcome::Later);
+            }
+            if row.stage.follows_log() || part.position <= row.joined {
+                self.pass_direct(number, Batch::default())?;
+                return Ok(Outcome::Known);
+            }
         }
         let mut packages = Records::load(self.vault.scan_bytes(Scope::DeviceRecords)?);
         let staged = match Conversation::stage_join(part, &self.own, &packages) {
@@ -203,12 +220,26 @@ impl Core {
             let failed = "the relay's receipt for the commit that added this device is missing or wrong";
             return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
         };
-        let facts = staged.facts().clone();
-        let joined = staged.approve(&known, &receipt.body, &mut packages, Records::default());
-        let mut group = match joined {
+        let old = Records::load(self.vault.scan_bytes(Scope::GroupRecords(part.conversation))?);
+        let group = match staged.approve(&known, &receipt.body, &mut packages, old) {
             Ok(group) => group,
             Err(error) => return Ok(Outcome::Refused(refused(&error))),
         };
+        self.install(number, part, &receipt, group, packages)?;
+        Ok(Outcome::Joined(part.conversation))
+    }
+
+    /// Makes a joined group durable together with the item and the KeyPackage that it used up. What this vault has of the
+    /// conversation from before stays: messages, title, and what waits to be sent.
+    fn install(
+        &mut self,
+        number: u64,
+        part: &WelcomePart,
+        receipt: &CommitReceipt,
+        mut group: Conversation,
+        mut packages: Records,
+    ) -> Result<(), Failure> {
+        let facts = group.facts().clone();
         let new = NewConversation {
             conversation: facts.conversation,
             kind: facts.kind,
@@ -220,20 +251,34 @@ impl Core {
             Kind::Direct => others.iter().map(|member| &member.address).find(|address| *address != self.own.address()),
             Kind::Group => None,
         };
+        let peer = peer.map(ToString::to_string).unwrap_or_default();
+        let id = facts.conversation;
+        let fresh = new_row(&new, peer, String::new(), self.now())?;
+        let before = self.conversations.get(&id).map(|open| (open.row.clone(), open.queue.clone()));
+        let (row, queue) = before.unwrap_or((fresh.clone(), BTreeMap::new()));
         let row = ConversationRow {
             stage: Stage::Active,
             position: part.position,
             joined: part.position,
             stamp: receipt.body.stamp,
             receipt: receipt.id(),
-            ..new_row(&new, peer.map(ToString::to_string).unwrap_or_default(), String::new(), self.now())?
+            renew_at: fresh.renew_at,
+            accepted: 0,
+            ..row
         };
-        let id = row.id;
         let mut batch = Batch::default();
+        let mut open = Open::of(row);
+        for queued in queue.into_values() {
+            let again = self.queue_again(&mut group, queued, &mut batch)?;
+            open.queue.insert(again.number, again);
+        }
+        for (key, _) in self.vault.scan_bytes(Scope::Tracks(id))? {
+            batch.delete(Scope::Tracks(id), &key);
+        }
+        batch.delete(Scope::Commits, id.as_bytes());
         batch.records(Scope::GroupRecords(id), group.take_changes());
         batch.records(Scope::DeviceRecords, packages.take_changes());
-        put_conversation(&mut batch, &row);
-        let mut open = Open::of(row);
+        put_conversation(&mut batch, &open.row);
         for member in others {
             let track = TrackRow::new(member.device);
             batch.put(Scope::Tracks(id), member.device.as_bytes(), &track);
@@ -242,7 +287,37 @@ impl Core {
         self.pass_direct(number, batch)?;
         open.group = Some(group);
         self.conversations.insert(id, open);
-        Ok(Outcome::Joined(id))
+        Ok(())
+    }
+
+    /// A message that waited while this device was out: the same message, with a counter of the new membership.
+    /// [CONV-35]
+    fn queue_again(
+        &self,
+        group: &mut Conversation,
+        queued: OutboxRow,
+        batch: &mut Batch,
+    ) -> Result<OutboxRow, Failure> {
+        let content = Content::from_bytes(&queued.content).map_err(|_| failure::damaged())?;
+        let body = content.body().map_err(|_| failure::damaged())?;
+        let content = group.queue(content.id, content.sent_at, &body).map_err(failure::from_conversation)?;
+        let id = queued.conversation;
+        if let Some(message) = queued.message
+            && let Some(sequence) = self.vault.read::<u64>(Scope::MessageIds(id), message.as_bytes())?
+            && let Some(row) = self.message_row(id, sequence)?
+        {
+            put_message(batch, id, &MessageRow { counter: content.counter, ..row });
+        }
+        let (request, ciphertext) = (Bytes::default(), Digest::ZERO);
+        let again = OutboxRow {
+            counter: content.counter,
+            content: bounded(content.to_bytes())?,
+            request,
+            ciphertext,
+            ..queued
+        };
+        batch.put(Scope::Outbox, &again.number.to_be_bytes(), &again);
+        Ok(again)
     }
 
     fn fetch_for_welcome(&mut self, missing: Vec<DeviceId>) -> Outcome {

@@ -46,6 +46,7 @@ pub(crate) enum Question {
     News,
     Read(ConversationId),
     Append(ConversationId, u64),
+    Commit(ConversationId),
     Advance,
     KeyPackages,
 }
@@ -65,6 +66,7 @@ impl Core {
             Input::Session(event) => self.session(event),
             Input::Answered(answered) => self.answered(answered),
             Input::Gathered(gathered) => self.gathered(gathered),
+            Input::Newcomers(newcomers) => self.newcomers(newcomers),
             Input::Chains(fetched) => self.chains_fetched(fetched),
             Input::Directory(found) => self.directory_found(found),
             Input::Transfer(event) => self.transfer(event),
@@ -130,6 +132,7 @@ impl Core {
             open.waiting = false;
             open.stuck = false;
             open.needs_commit = 0;
+            open.commit_sent = false;
             open.ahead.clear();
             open.held.clear();
         }
@@ -240,6 +243,7 @@ impl Core {
             (Question::News, Ok(Answer::News(news))) => self.news(news),
             (Question::Read(id), Ok(Answer::Entries(entries))) => self.entries(id, entries),
             (Question::Append(id, number), Ok(answer)) => self.append_answered(id, number, answer),
+            (Question::Commit(id), Ok(answer)) => self.commit_answered(id, answer),
             (Question::Advance, Ok(_)) => {
                 self.advance_open = false;
                 // What became due meanwhile.
@@ -271,7 +275,7 @@ impl Core {
                     open.reading = false;
                 }
             }
-            Question::Append(..) | Question::Advance | Question::KeyPackages => {}
+            Question::Append(..) | Question::Commit(_) | Question::Advance | Question::KeyPackages => {}
         }
     }
 
@@ -397,7 +401,7 @@ impl Core {
             self.apply_entries(id, next)?;
         }
         let Some(open) = self.conversations.get(&id) else { return Ok(()) };
-        let own_open = open.queue.keys().any(|number| self.in_flight.contains(number));
+        let own_open = open.commit_sent || open.queue.keys().any(|number| self.in_flight.contains(number));
         // The entry between may be one's own, whose answer is on the way.
         if !open.ahead.is_empty() && !own_open {
             self.read_log(id);
@@ -555,6 +559,12 @@ impl Open {
             row,
             tracks: Default::default(),
             group: None,
+            commit: None,
+            commit_sent: false,
+            doing: None,
+            wants: Default::default(),
+            look_at: None,
+            heal: false,
             queue: Default::default(),
             held: Default::default(),
             ahead: Default::default(),

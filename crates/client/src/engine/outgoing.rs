@@ -37,7 +37,7 @@ const IN_FLIGHT: usize = 32;
 const REST: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The same, where asking soon again would be of no use.
-const LONG_REST: std::time::Duration = std::time::Duration::from_secs(30);
+pub(crate) const LONG_REST: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Something to be sent.
 pub(crate) struct Outgoing {
@@ -146,10 +146,14 @@ impl Core {
     pub(crate) fn queue(
         &mut self,
         id: ConversationId,
-        row: ConversationRow,
+        mut row: ConversationRow,
         mut outgoing: Outgoing,
         mut batch: Batch,
     ) -> Result<(), Failure> {
+        if outgoing.message.is_some() {
+            row.sent = row.sent.saturating_add(1);
+            row.used = true;
+        }
         let queued = self.draft(id, &mut outgoing, &mut batch).inspect_err(|_| self.drop_group(id))?;
         batch.put(Scope::Outbox, &queued.number.to_be_bytes(), &queued);
         put_conversation(&mut batch, &row);
@@ -159,6 +163,7 @@ impl Core {
             open.row = row;
             open.queue.insert(queued.number, queued);
         }
+        self.look_for_renewal(id);
         if let Some(message) = outgoing.message.filter(|_| outgoing.announce) {
             let view = self.message_view(self.conversation(id)?, &message)?;
             self.emit(Event::Message { conversation: id, message: view });
@@ -202,9 +207,9 @@ impl Core {
 
     fn can_encrypt(&self, id: ConversationId) -> bool {
         let Ok(open) = self.conversation(id) else { return false };
+        let tier = tier_of(open.row.tier);
         // What is being fetched may hold commits: encrypting before it is applied would only be refused as stale.
-        let current = !open.reading && !open.waiting && self.link.as_ref().is_some_and(|up| !up.asking_news);
-        current && open.needs_commit == 0 && open.row.stage == Stage::Active && self.may_send(tier_of(open.row.tier))
+        self.is_current(id) && open.commit.is_none() && self.may_send(tier) // [CONV-41]
     }
 
     /// Encrypts a queued frame under the current epoch; the MLS changes join `batch`.
@@ -235,7 +240,7 @@ impl Core {
     /// Sends what can be sent in every conversation.
     pub(crate) fn pump_outbox(&mut self) -> Result<(), Failure> {
         let ids: Vec<ConversationId> =
-            self.conversations.values().filter(|open| !open.queue.is_empty()).map(|open| open.row.id).collect();
+            self.conversations.values().filter(|open| open.waits_to_send()).map(|open| open.row.id).collect();
         ids.into_iter().try_for_each(|id| self.pump(id))
     }
 
@@ -244,6 +249,7 @@ impl Core {
         if self.link.is_none() {
             return Ok(());
         }
+        self.pump_commit(id)?;
         loop {
             if self.conversation(id).is_ok_and(|open| self.resting(open)) {
                 return Ok(());
@@ -256,7 +262,6 @@ impl Core {
             if open_requests >= IN_FLIGHT {
                 return Ok(());
             }
-            let creation = next.content.is_empty();
             if next.request.is_empty() {
                 if !self.can_encrypt(id) {
                     return Ok(());
@@ -272,9 +277,8 @@ impl Core {
                 }
                 continue;
             }
-            // [ID-22] Nothing leaves, a creation's Welcomes neither, where the tier needs a fresh statement.
-            let may_leave = if creation { self.may_send(tier_of(open.row.tier)) } else { self.can_encrypt(id) };
-            if !may_leave {
+            // What was encrypted before a commit of one's own still goes out.
+            if !self.may_send(tier_of(open.row.tier)) || open.row.stage != Stage::Active {
                 return Ok(());
             }
             // [DELIV-80] As it was encrypted, under the same id, until it is answered.
@@ -315,12 +319,15 @@ impl Core {
                 self.pump(id)
             }
             // [DELIV-81] Encrypted too many commits ago: never entered the log, so the frame is encrypted again.
-            Answer::StaleEpoch(position) if !queued.content.is_empty() => self.stale(id, queued, position),
+            Answer::StaleEpoch(position) => self.stale(id, queued, position),
             Answer::Refused(Refusal::TooFast | Refusal::Full | Refusal::Failed) => {
                 self.rest_until(self.now().after(REST));
                 Ok(())
             }
-            Answer::Refused(refusal) => self.append_refused(id, &queued, refusal),
+            Answer::Refused(refusal) => {
+                self.append_refused(id, refusal);
+                Ok(())
+            }
             _ => {
                 tracing::warn!("the relay's answer to an append does not fit");
                 Ok(())
@@ -352,17 +359,10 @@ impl Core {
         self.pump(id)
     }
 
-    fn append_refused(&mut self, id: ConversationId, queued: &OutboxRow, refusal: Refusal) -> Result<(), Failure> {
+    fn append_refused(&mut self, id: ConversationId, refusal: Refusal) {
         tracing::warn!(?refusal, "the relay refused an append");
-        let creating = self.conversation(id)?.row.stage == Stage::Creating;
-        let for_good = matches!(refusal, Refusal::Exists | Refusal::Malformed | Refusal::NotAllowed);
-        if queued.content.is_empty() && creating && for_good {
-            // The conversation never came to be: nobody has its Welcome.
-            return self.forget(id, failure::from_refusal(refusal));
-        }
         // A message stays queued, visibly: what the relay says now is no reason to lose it.
         self.rest_conversation(id, self.now().after(LONG_REST));
-        Ok(())
     }
 
     /// The relay holds it durably, at this position: the entry takes its place among those to be applied.
@@ -370,18 +370,7 @@ impl Core {
         let unit = Unit::from_bytes(&queued.request).map_err(|_| failure::damaged())?;
         let own = self.own.id();
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
-        let entry = Entry {
-            position: appended.position,
-            kind: unit.kind,
-            stamp: appended.stamp,
-            sender: own,
-            unit: unit.id,
-            seen_commit: unit.seen_commit,
-            accepted_commit: unit.accepted_commit,
-            body: unit.body,
-            gone: None,
-            receipt: appended.receipt,
-        };
+        let entry = Entry::of_own(unit, own, appended);
         open.held.insert(queued.number);
         open.ahead.insert(entry);
         Ok(())
@@ -392,8 +381,9 @@ impl Core {
         let uploading = self.transfers.uploading();
         uploading
             || self.conversations.values().any(|open| {
-                let sendable = open.row.stage == Stage::Creating || self.can_encrypt(open.row.id);
-                sendable && !open.queue.is_empty()
+                let changing = open.commit.is_some() || !open.wants.is_empty();
+                let sendable = self.can_encrypt(open.row.id) && !open.queue.is_empty();
+                (changing || sendable) && !self.resting(open) && open.row.stage.follows_log()
             })
     }
 

@@ -39,6 +39,10 @@ impl Core {
             Command::Verify { address, confirm } => return self.verify(address, confirm, reply),
             Command::New { title, tier, members } => return self.new_group(title, tier, members, reply),
             Command::Save { document, out } => return self.save(document, out, reply),
+            Command::Add { conversation, members } => return self.add_members(conversation, members, reply),
+            Command::Remove { conversation, member } => return self.remove_member(conversation, &member, reply),
+            Command::Leave { conversation } => return self.leave(conversation, reply),
+            Command::Retitle { conversation, title } => return self.retitle(conversation, &title, reply),
             Command::Sync => {
                 self.sync_waiters.push(super::core::SyncWaiter { reply, asked: false });
                 self.ask_news();
@@ -54,7 +58,11 @@ impl Core {
         let offline = !self.connect || self.last_failure.is_some();
         let can_go_on = match command {
             Command::People { .. } | Command::Verify { .. } => offline,
-            Command::New { .. } | Command::Save { .. } | Command::Sync => false,
+            Command::New { .. }
+            | Command::Save { .. }
+            | Command::Add { .. }
+            | Command::Remove { .. }
+            | Command::Sync => false,
             Command::Status
             | Command::Conversations
             | Command::Find { .. }
@@ -62,6 +70,8 @@ impl Core {
             | Command::Read { .. }
             | Command::Documents { .. }
             | Command::Members { .. }
+            | Command::Leave { .. }
+            | Command::Retitle { .. }
             | Command::SendText { .. }
             | Command::SendDocument { .. } => true,
         };
@@ -101,7 +111,8 @@ impl Core {
 
     /// A conversation as a list shows it.
     pub(crate) fn conversation_view(&mut self, id: ConversationId) -> Result<ConversationView, Failure> {
-        let members = self.group(id)?.members().len();
+        let group = self.group(id)?;
+        let (members, epoch) = (group.members().len(), group.epoch());
         let row = self.conversation(id)?.row.clone();
         let title = if row.peer.is_empty() { row.title.to_string() } else { self.peer_name(&row)? };
         let open = self.conversation(id)?;
@@ -115,6 +126,7 @@ impl Core {
             direct: !row.peer.is_empty(),
             tier: tier_of(row.tier),
             members,
+            epoch,
             unread: row.unread,
             last,
             state: self.state_of(&row),
@@ -139,7 +151,7 @@ impl Core {
         unique(prefix, ids, "document", "amanat documents CONVERSATION").map(Reply::FoundDocument)
     }
 
-    fn message_row(&self, id: ConversationId, sequence: u64) -> Result<Option<MessageRow>, Failure> {
+    pub(crate) fn message_row(&self, id: ConversationId, sequence: u64) -> Result<Option<MessageRow>, Failure> {
         self.vault.read(Scope::Messages(id), &sequence.to_be_bytes())
     }
 

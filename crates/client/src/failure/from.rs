@@ -55,6 +55,7 @@ pub(crate) fn of_stage(stage: Stage) -> Option<Failure> {
             "tell the security officer; open a new conversation",
         ),
         Stage::Removed => ("this device was removed from the conversation", "ask a member to add you again"),
+        Stage::Left => ("you have left this conversation", "ask a member to add you again"),
         Stage::FellOut => (
             "this device has missed a change of members that it cannot catch up with",
             "ask a member to add you again; what is queued stays here",
@@ -214,10 +215,13 @@ pub(crate) fn clocks_differ(by: std::time::Duration) -> Failure {
     )
 }
 
-/// One's own creation of a conversation broke the rules.
-pub(crate) fn void_creation(reason: &VoidReason) -> Failure {
-    let code = if matches!(reason, VoidReason::TimeOff) { Code::Clock } else { Code::Conversation };
-    Failure::new(code, format!("the conversation was not opened: {reason}"), "open it again and send once more")
+/// One's own commit broke the rules.
+pub(crate) fn void_commit(reason: &VoidReason) -> Failure {
+    let (code, advice) = match reason {
+        VoidReason::TimeOff => (Code::Clock, "set this machine's clock, then try again"),
+        _ => (Code::Conversation, "try again"),
+    };
+    Failure::new(code, format!("the change is void for everyone: {reason}"), advice)
 }
 
 pub(crate) fn from_conversation(error: ConversationError) -> Failure {

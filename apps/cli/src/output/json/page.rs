@@ -81,6 +81,7 @@ fn conversation(last: Option<MessageView>) -> ConversationView {
         direct: false,
         tier: Tier::Confidential,
         members: 3,
+        epoch: 1,
         unread: 1,
         last,
         state: ConversationState::Active,
@@ -199,6 +200,7 @@ fn staff_objects(samples: &mut Samples) {
     samples.add("conversations", &ConversationLine::from(&conversation(None)));
     samples.add("status", &StatusLine::from(&overview(Some(link()))));
     samples.add("status", &StatusLine::from(&overview(None)));
+    samples.add("add, remove, leave, title", &Changed::new(CONVERSATION));
     samples.add("new", &Sent::new(CONVERSATION, None, None));
     samples.add("send", &Sent::new(CONVERSATION, Some(MESSAGE), None));
     samples.add("send", &Sent::new(CONVERSATION, Some(MESSAGE), Some(DOCUMENT)));

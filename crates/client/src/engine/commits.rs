@@ -1,0 +1,264 @@
+//! Commits of this device on their way (protocol-spec/05-conversation, section 5): one in a conversation at a time,
+//! durable with MLS's pending state before it is sent, sent again as it is until the relay answers, and ended by being
+//! found in the log, by another one that came first, or by a refusal. [CONV-41]
+
+use amanat_conversation::{Conversation, OutgoingCommit};
+use amanat_primitives::{ConversationId, UnitId};
+use amanat_wire::{
+    Decode as _, Encode as _, List,
+    client::{Nothing, Request},
+    log::{Entry, RetentionClass, Unit, UnitKind},
+    relay::{Answer, Appended, Refusal},
+};
+use rand_core::OsRng;
+
+use super::{
+    apply::{Draft, MAX_POSITION},
+    core::{Core, bounded, respond, tier_of},
+    link::Question,
+    membership::{Plan, Want},
+    outgoing::LONG_REST,
+};
+use crate::{
+    Failure, FailureCode, Reply, failure,
+    rows::{Change, CommitRow, Stage},
+    vault::{Batch, Scope},
+};
+
+/// The row of a commit that was just made in `group`.
+pub(crate) fn commit_row(
+    group: &Conversation,
+    kind: UnitKind,
+    change: Change,
+    commit: OutgoingCommit,
+) -> Result<CommitRow, Failure> {
+    let ciphertext = commit.hash;
+    let (seen_commit, accepted_commit) =
+        if kind == UnitKind::Create { (0, 0) } else { (group.seen_commit(), group.accepted_commit()) };
+    let unit = Unit {
+        id: UnitId::random(&mut OsRng),
+        conversation: group.id(),
+        kind,
+        class: RetentionClass::Month,
+        seen_commit,
+        accepted_commit,
+        body: commit.body,
+        roster_add: commit.roster_add,
+        roster_remove: commit.roster_remove,
+        group_info: commit.group_info,
+        joiners: commit.joiners,
+    };
+    Ok(CommitRow { conversation: group.id(), change, request: bounded(unit.to_bytes())?, ciphertext })
+}
+
+impl Core {
+    /// Sends the conversation's commit, or makes the next one that is wanted.
+    pub(crate) fn pump_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let Ok(open) = self.conversation(id) else { return Ok(()) };
+        if self.link.is_none() || open.commit_sent || self.resting(open) || !open.row.stage.follows_log() {
+            return Ok(());
+        }
+        let Some(row) = open.commit.clone() else { return self.next_commit(id) };
+        let creating = matches!(row.change, Change::Create(_));
+        let lets_in = creating || matches!(row.change, Change::Add(_));
+        // [ID-22] Nobody is let in without knowing who is revoked.
+        if lets_in && !self.may_send(tier_of(open.row.tier)) || !creating && !self.is_current(id) {
+            return Ok(());
+        }
+        let mut unit = Unit::from_bytes(&row.request).map_err(|_| failure::damaged())?;
+        let group = self.group(id)?;
+        if !creating && unit.seen_commit != group.seen_commit() {
+            // What came first was void, so this one is still good, behind it.
+            unit.id = UnitId::random(&mut OsRng);
+            unit.seen_commit = group.seen_commit();
+            let row = CommitRow { request: bounded(unit.to_bytes())?, ..row };
+            let mut batch = Batch::default();
+            batch.put(Scope::Commits, id.as_bytes(), &row);
+            self.commit(Some(id), batch)?;
+            if let Some(open) = self.conversations.get_mut(&id) {
+                open.commit = Some(row);
+            }
+        }
+        let sent = self.ask_relay(Question::Commit(id), Request::Append(unit));
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.commit_sent = sent;
+        }
+        Ok(())
+    }
+
+    /// Makes the next commit that is wanted, durably.
+    fn next_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
+        while self.is_current(id) {
+            let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+            let Some(want) = open.wants.pop_front() else { return Ok(()) };
+            match self.make(id, &want.plan) {
+                Ok(Some(row)) => {
+                    if let Some(open) = self.conversations.get_mut(&id) {
+                        open.commit = Some(row);
+                        open.doing = Some(want);
+                    }
+                    return self.pump_commit(id);
+                }
+                // Somebody else has done it.
+                Ok(None) => end(want, Ok(Reply::Changed { conversation: id }))?,
+                Err(failure) if failure.code == FailureCode::Conversation => {
+                    tracing::warn!(%failure, "a change of members cannot be made");
+                    end(want, Err(failure))?;
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a commit and writes it with MLS's pending state; `None` where nothing is left to do.
+    fn make(&mut self, id: ConversationId, plan: &Plan) -> Result<Option<CommitRow>, Failure> {
+        let keys = std::sync::Arc::clone(&self.keys);
+        let (now, status) = (self.now(), self.status.number().unwrap_or(0));
+        let group = self.group(id)?;
+        let members: Vec<_> = group.members().iter().map(|member| member.device).collect();
+        let (signing, rng) = (keys.signing(), &mut OsRng);
+        let (change, commit) = match plan {
+            Plan::Add(packages) => {
+                let new: Vec<_> =
+                    packages.iter().filter(|package| !members.contains(&package.device().id())).cloned().collect();
+                if new.is_empty() {
+                    return Ok(None);
+                }
+                let devices: Vec<_> = new.iter().map(|package| package.device().id()).collect();
+                (Change::Add(list(devices)?), group.add(new, signing, status, now, rng))
+            }
+            Plan::Remove(devices) => {
+                let there: Vec<_> = devices.iter().filter(|device| members.contains(device)).copied().collect();
+                if there.is_empty() {
+                    return Ok(None);
+                }
+                let commit = group.remove(&there, signing, status, now, rng);
+                (Change::Remove(list(there)?), commit)
+            }
+            Plan::Renew => (Change::Renew(Nothing {}), group.self_update(signing, status, now, rng)),
+        };
+        let commit = commit.map_err(failure::from_conversation)?;
+        let row = commit_row(group, UnitKind::Commit, change, commit)?;
+        let mut batch = Batch::default();
+        batch.records(Scope::GroupRecords(id), group.take_changes());
+        batch.put(Scope::Commits, id.as_bytes(), &row);
+        self.commit(Some(id), batch)?;
+        Ok(Some(row))
+    }
+
+    /// The relay has answered.
+    pub(crate) fn commit_answered(&mut self, id: ConversationId, answer: Answer) -> Result<(), Failure> {
+        let Some(row) = self.conversation(id).ok().and_then(|open| open.commit.clone()) else {
+            // Its entry was read from the log before the answer came.
+            return self.apply_ahead(id);
+        };
+        let creating = matches!(row.change, Change::Create(_));
+        match answer {
+            Answer::Appended(appended) => {
+                self.commit_accepted(id, &row, appended)?;
+                self.apply_ahead(id)?;
+                self.pump(id)
+            }
+            Answer::Conflict(position) if !creating => self.conflict(id, position),
+            Answer::Refused(Refusal::TooFast | Refusal::Full | Refusal::Failed | Refusal::ShuttingDown) => {
+                self.again_later(id);
+                Ok(())
+            }
+            // The conversation never came to be: nobody has its Welcome.
+            Answer::Refused(refusal) if creating => self.forget(id, failure::from_refusal(refusal)),
+            Answer::Refused(refusal) => self.give_up(id, &failure::from_refusal(refusal)),
+            _ => {
+                tracing::warn!("the relay's answer to a commit does not fit");
+                self.again_later(id);
+                Ok(())
+            }
+        }
+    }
+
+    /// Nothing else is encrypted or committed meanwhile.
+    fn again_later(&mut self, id: ConversationId) {
+        let until = self.now().after(LONG_REST);
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.commit_sent = false;
+        }
+        self.rest_conversation(id, until);
+    }
+
+    /// The relay holds it durably, at this position: the entry takes its place among those to be applied.
+    fn commit_accepted(&mut self, id: ConversationId, row: &CommitRow, appended: Appended) -> Result<(), Failure> {
+        let unit = Unit::from_bytes(&row.request).map_err(|_| failure::damaged())?;
+        let entry = Entry::of_own(unit, self.own.id(), appended);
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.ahead.insert(entry);
+        }
+        Ok(())
+    }
+
+    /// Another commit came first: the log is read, and shows whether this one is lost.
+    fn conflict(&mut self, id: ConversationId, position: u64) -> Result<(), Failure> {
+        let seen = self.group(id)?.seen_commit();
+        let believable = position <= MAX_POSITION;
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        open.commit_sent = false;
+        if !believable || position <= seen && unit_seen(open.commit.as_ref()) == Some(seen) {
+            // The relay names a commit that this one was made behind.
+            self.again_later(id);
+            return Ok(());
+        }
+        open.needs_commit = if position > seen { open.needs_commit.max(position) } else { open.needs_commit };
+        self.read_log(id);
+        self.pump(id)
+    }
+
+    /// The relay will not have it: it is certainly not in the log.
+    fn give_up(&mut self, id: ConversationId, failure: &Failure) -> Result<(), Failure> {
+        let group = self.group(id)?;
+        if group.pending_commit().map_err(failure::from_conversation)?.is_some() {
+            group.drop_pending_commit().map_err(failure::from_conversation)?;
+        }
+        let mut batch = Batch::default();
+        batch.records(Scope::GroupRecords(id), group.take_changes());
+        batch.delete(Scope::Commits, id.as_bytes());
+        self.commit(Some(id), batch)?;
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.commit = None;
+            open.commit_sent = false;
+        }
+        self.change_failed(id, failure);
+        self.pump(id)
+    }
+
+    /// After entries were taken in: whether the commit on its way has found its end among them. Its row goes in the same
+    /// batch; what it was for is returned where it was lost.
+    pub(crate) fn end_of_commit(&self, draft: &mut Draft, group: &Conversation) -> Result<Option<Change>, Failure> {
+        let Some(row) = self.conversation(draft.id)?.commit.as_ref() else { return Ok(None) };
+        let pending = group.pending_commit().map_err(failure::from_conversation)?;
+        draft.lost = !draft.committed && pending.is_none();
+        if draft.committed || draft.lost {
+            draft.batch.delete(Scope::Commits, draft.id.as_bytes());
+        }
+        Ok(draft.lost.then(|| row.change.clone()))
+    }
+
+    /// Whether this device has all that the relay has told it of: what is made now is made on the last epoch.
+    pub(crate) fn is_current(&self, id: ConversationId) -> bool {
+        let Ok(open) = self.conversation(id) else { return false };
+        let fetched = !open.reading && !open.waiting && self.link.as_ref().is_some_and(|up| !up.asking_news);
+        fetched && open.needs_commit == 0 && open.row.stage == Stage::Active
+    }
+}
+
+fn unit_seen(row: Option<&CommitRow>) -> Option<u64> {
+    row.and_then(|row| Unit::from_bytes(&row.request).ok()).map(|unit| unit.seen_commit)
+}
+
+fn end(want: Want, outcome: Result<Reply, Failure>) -> Result<(), Failure> {
+    want.reply.map_or(Ok(()), |reply| respond(reply, outcome))
+}
+
+fn list<const MAX: usize>(
+    devices: Vec<amanat_primitives::DeviceId>,
+) -> Result<List<amanat_primitives::DeviceId, MAX>, Failure> {
+    List::new(devices).map_err(|_| failure::internal("too many devices in one commit"))
+}

@@ -1,0 +1,364 @@
+//! Members come and go (protocol-spec/05-conversation, section 5, and 07-delivery, section 12): what people ask for, and
+//! what has to be done without being asked.
+//!
+//! Each change is a [`Want`] until its commit is merged. One commit of a conversation is on its way at a time
+//! (`commits`); where another member's came first, the want is tried again after a short random wait. A member who
+//! asked to leave is removed by whoever looks first; a commit that was refused is followed by a good one, so that the
+//! relay's roster is right again; and this device's keys are renewed daily where they were used.
+
+use std::collections::HashSet;
+
+use amanat_conversation::{CheckedKeyPackage, Kind, content::Body};
+use amanat_identity::{Address, Authority, Tier};
+use amanat_primitives::{ConversationId, DeviceId, Timestamp};
+use amanat_wire::{limits, log::RetentionClass};
+use rand_core::{OsRng, RngCore as _};
+use std::time::Duration;
+
+use super::{
+    Input,
+    core::{Core, ReplyTo, answer_with, respond, tier_of},
+    create::{Found, gather},
+    outgoing::Outgoing,
+};
+use crate::{
+    Failure, FailureCode, Reply, failure,
+    rows::{Change, Stage},
+    session::Calls,
+    vault::Batch,
+};
+
+/// How often this device's keys in a group are renewed where it sent or received something.
+pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// And after how many messages of its own.
+const RENEW_AFTER: u32 = 200;
+/// Longest random wait before something is committed that every member may see to.
+const JITTER: Duration = Duration::from_secs(5);
+/// Longest random wait before a change that was lost to another one is tried again, times the number of losses.
+const AGAIN: Duration = Duration::from_millis(300);
+/// Losses in a row after which whoever asked is told.
+const LOSSES: u32 = 50;
+
+/// What a commit is to do.
+#[derive(Clone)]
+pub(crate) enum Plan {
+    Add(Vec<CheckedKeyPackage>),
+    Remove(Vec<DeviceId>),
+    Renew,
+}
+
+/// A change that is still to be committed.
+pub(crate) struct Want {
+    pub(crate) plan: Plan,
+    /// Whoever asked for it; nobody where it has to be done anyway.
+    pub(crate) reply: Option<ReplyTo>,
+    /// How often another member's commit came first.
+    pub(crate) losses: u32,
+}
+
+impl Want {
+    fn unasked(plan: Plan) -> Self {
+        Self { plan, reply: None, losses: 0 }
+    }
+}
+
+/// People to be added, looked up and their KeyPackages claimed.
+pub(crate) struct Newcomers {
+    conversation: ConversationId,
+    reply: Option<ReplyTo>,
+    found: Result<Found, Failure>,
+}
+
+/// When the keys of a group that this device has just come into are renewed: not by all who came together at once.
+pub(crate) fn first_renewal(now: Timestamp) -> Timestamp {
+    now.after(random_below(RENEW_EVERY))
+}
+
+fn random_below(most: Duration) -> Duration {
+    let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX).max(1);
+    Duration::from_millis(OsRng.next_u64() % most)
+}
+
+impl Core {
+    /// [`Command::Add`](crate::Command::Add).
+    pub(crate) fn add_members(
+        &mut self,
+        id: ConversationId,
+        members: Vec<Address>,
+        reply: ReplyTo,
+    ) -> Result<(), Failure> {
+        if let Err(failure) = self.may_add(id, &members) {
+            return answer_with(reply, Err(failure));
+        }
+        let except = match self.group(id) {
+            Ok(group) => group.members().iter().map(|member| member.device).collect(),
+            Err(failure) => return answer_with(reply, Err(failure)),
+        };
+        let Some(calls) = self.calls() else { return respond(reply, Err(failure::link_closed())) };
+        let tier = tier_of(self.conversation(id)?.row.tier);
+        let gather = Gather { calls, authority: self.authority.clone(), now: self.now(), tier, except };
+        self.spawn(async move {
+            let found = gather.newcomers(&members).await;
+            Input::Newcomers(Newcomers { conversation: id, reply: Some(reply), found })
+        });
+        Ok(())
+    }
+
+    fn may_add(&mut self, id: ConversationId, members: &[Address]) -> Result<(), Failure> {
+        self.check_can_post(id)?;
+        if self.group(id)?.kind() == Kind::Direct {
+            let advice = "open a group with `amanat new`";
+            return Err(Failure::new(FailureCode::Conversation, "a 1:1 stays between two people", advice));
+        }
+        self.may_reach(members)
+    }
+
+    /// Newcomers were found: they are added, at most as many in one commit as fit.
+    pub(crate) fn newcomers(&mut self, newcomers: Newcomers) -> Result<(), Failure> {
+        let Newcomers { conversation: id, mut reply, found } = newcomers;
+        let packages = match found.and_then(|found| self.believed(found)) {
+            Ok(packages) if packages.is_empty() => Err(everyone_is_in()),
+            packages => packages,
+        };
+        match packages {
+            Ok(packages) => {
+                let mut wants = in_commits(packages);
+                if let Some(last) = wants.last_mut() {
+                    last.reply = reply.take();
+                }
+                self.want(id, wants)
+            }
+            Err(failure) => reply.map_or(Ok(()), |reply| answer_with(reply, Err(failure))),
+        }
+    }
+
+    /// The rest of a group that is too large for one commit.
+    pub(crate) fn add_later(&mut self, id: ConversationId, packages: Vec<CheckedKeyPackage>) {
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.wants.extend(in_commits(packages));
+        }
+    }
+
+    /// [`Command::Remove`](crate::Command::Remove).
+    pub(crate) fn remove_member(
+        &mut self,
+        id: ConversationId,
+        member: &Address,
+        reply: ReplyTo,
+    ) -> Result<(), Failure> {
+        match self.devices_to_remove(id, member) {
+            Ok(devices) => {
+                let plan = Plan::Remove(devices);
+                self.want(id, vec![Want { plan, reply: Some(reply), losses: 0 }])
+            }
+            Err(failure) => answer_with(reply, Err(failure)),
+        }
+    }
+
+    fn devices_to_remove(&mut self, id: ConversationId, member: &Address) -> Result<Vec<DeviceId>, Failure> {
+        self.check_can_post(id)?;
+        if member == self.own.address() {
+            let failed = "that is your own address";
+            return Err(Failure::new(FailureCode::NotFound, failed, "leave with `amanat leave CONVERSATION`"));
+        }
+        let devices = self.devices_of(id, member)?;
+        if devices.is_empty() {
+            let failed = format!("{member} is not a member");
+            return Err(Failure::new(FailureCode::NotFound, failed, "list members with `amanat members CONVERSATION`"));
+        }
+        Ok(devices)
+    }
+
+    fn devices_of(&mut self, id: ConversationId, person: &Address) -> Result<Vec<DeviceId>, Failure> {
+        let members = self.group(id)?.members();
+        Ok(members.iter().filter(|member| member.address == *person).map(|member| member.device).collect())
+    }
+
+    /// [`Command::Leave`](crate::Command::Leave): asks the others, who remove this person's devices.
+    pub(crate) fn leave(&mut self, id: ConversationId, reply: ReplyTo) -> Result<(), Failure> {
+        self.tell_members(id, Body::Leave, reply)
+    }
+
+    /// [`Command::Retitle`](crate::Command::Retitle).
+    pub(crate) fn retitle(&mut self, id: ConversationId, title: &str, reply: ReplyTo) -> Result<(), Failure> {
+        let direct = self.conversation(id).is_ok_and(|open| !open.row.peer.is_empty());
+        if direct {
+            let failed = "a 1:1 has the other's name for its title";
+            return respond(reply, Err(Failure::new(FailureCode::Conversation, failed, "open a group with a title")));
+        }
+        match super::create::checked_title(title)
+            .and_then(|title| Body::title(title).map_err(|_| failure::internal("a title is longer than its field")))
+        {
+            Ok(body) => self.tell_members(id, body, reply),
+            Err(failure) => respond(reply, Err(failure)),
+        }
+    }
+
+    /// Queues something that members' clients act on and nobody reads.
+    fn tell_members(&mut self, id: ConversationId, body: Body, reply: ReplyTo) -> Result<(), Failure> {
+        let told = self.check_can_post(id).and_then(|()| self.queue_unread(id, body));
+        answer_with(reply, told.map(|()| Reply::Changed { conversation: id }))?;
+        self.pump(id)
+    }
+
+    fn queue_unread(&mut self, id: ConversationId, body: Body) -> Result<(), Failure> {
+        let row = self.conversation(id)?.row.clone();
+        let outgoing = Outgoing { body, message: None, class: RetentionClass::Month, announce: false };
+        self.queue(id, row, outgoing, Batch::default())
+    }
+
+    fn want(&mut self, id: ConversationId, wants: Vec<Want>) -> Result<(), Failure> {
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.wants.extend(wants);
+        }
+        self.pump(id)
+    }
+
+    /// A change is made: whoever asked is told, and newcomers get the title.
+    pub(crate) fn change_done(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let (title, want) = (open.row.title.to_string(), open.doing.take());
+        let Some(Want { plan, reply, .. }) = want else { return Ok(()) };
+        if let Some(reply) = reply {
+            respond(reply, Ok(Reply::Changed { conversation: id }))?;
+        }
+        if matches!(plan, Plan::Add(_)) && !title.is_empty() {
+            let title = Body::title(title).map_err(|_| failure::internal("a title is longer than its field"))?;
+            self.queue_unread(id, title)?;
+        }
+        Ok(())
+    }
+
+    /// Another member's commit came first: the change is tried again after a short wait, if it is still wanted then.
+    pub(crate) fn change_lost(&mut self, id: ConversationId, change: Change) {
+        let now = self.now();
+        let Some(open) = self.conversations.get_mut(&id) else { return };
+        let want = open.doing.take().or_else(|| match change {
+            Change::Remove(devices) => Some(Want::unasked(Plan::Remove(devices.into_vec()))),
+            Change::Renew(_) => Some(Want::unasked(Plan::Renew)),
+            Change::Create(_) | Change::Add(_) => None,
+        });
+        let Some(mut want) = want else { return };
+        want.losses += 1;
+        if want.losses > LOSSES {
+            let failed = "other members change this conversation all the time";
+            if let Some(reply) = want.reply {
+                let _ = reply.send(Err(Failure::new(FailureCode::Conversation, failed, "try again in a minute")));
+            }
+            return;
+        }
+        open.rest = Some(now.after(random_below(AGAIN * want.losses.min(10))));
+        open.wants.push_front(want);
+    }
+
+    /// A change cannot be made.
+    pub(crate) fn change_failed(&mut self, id: ConversationId, failure: &Failure) {
+        let Some(open) = self.conversations.get_mut(&id) else { return };
+        if let Some(reply) = open.doing.take().and_then(|want| want.reply) {
+            let _ = reply.send(Err(failure.clone()));
+        }
+    }
+
+    /// Something may have to be committed that every member may see to.
+    pub(crate) fn look_soon(&mut self, id: ConversationId) {
+        let due = self.now().after(random_below(JITTER));
+        self.look_by(id, due);
+    }
+
+    /// This device's keys were used, perhaps: they are renewed when that is due.
+    pub(crate) fn look_for_renewal(&mut self, id: ConversationId) {
+        let now = self.now();
+        let Some(open) = self.conversations.get(&id) else { return };
+        let row = &open.row;
+        if row.stage == Stage::Active && row.sent >= RENEW_AFTER {
+            self.look_by(id, now);
+        } else if row.stage == Stage::Active && row.used && open.look_at.is_none() {
+            let due = row.renew_at.max(now.after(random_below(JITTER)));
+            self.look_by(id, due);
+        }
+    }
+
+    /// Looks at `due`, or earlier.
+    pub(crate) fn look_by(&mut self, id: ConversationId, due: Timestamp) {
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.look_at = Some(open.look_at.map_or(due, |before| before.min(due)));
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn look_after_members(&mut self) -> Result<(), Failure> {
+        // Without a link nothing can be done: it stays due.
+        if self.link.is_none() {
+            return Ok(());
+        }
+        let now = self.now();
+        let due = |open: &&super::core::Open| open.look_at.is_some_and(|at| at <= now);
+        let ids: Vec<_> = self.conversations.values().filter(due).map(|open| open.row.id).collect();
+        for id in ids {
+            if let Some(open) = self.conversations.get_mut(&id) {
+                open.look_at = None;
+            }
+            if let Some(plan) = self.due_plan(id)? {
+                self.want(id, vec![Want::unasked(plan)])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What has to be committed now; others may have seen to it meanwhile.
+    fn due_plan(&mut self, id: ConversationId) -> Result<Option<Plan>, Failure> {
+        let now = self.now();
+        let open = self.conversation(id)?;
+        if open.row.stage != Stage::Active || open.commit.is_some() || !open.wants.is_empty() {
+            return Ok(None);
+        }
+        let leaving: HashSet<DeviceId> =
+            open.tracks.values().filter(|track| track.leaving).map(|track| track.device).collect();
+        let row = &open.row;
+        let renew = open.heal || row.sent >= RENEW_AFTER || (row.used && row.renew_at <= now);
+        if !leaving.is_empty() {
+            let members = self.group(id)?.members();
+            let people: HashSet<String> = members
+                .iter()
+                .filter(|member| leaving.contains(&member.device))
+                .map(|member| member.address.to_string())
+                .collect();
+            let own = self.own.address().to_string();
+            let gone = members.iter().filter(|member| {
+                let address = member.address.to_string();
+                people.contains(&address) && address != own
+            });
+            let devices: Vec<DeviceId> = gone.map(|member| member.device).take(limits::REMOVES).collect();
+            return Ok((!devices.is_empty()).then_some(Plan::Remove(devices)));
+        }
+        if !renew {
+            self.look_for_renewal(id);
+        }
+        Ok(renew.then_some(Plan::Renew))
+    }
+}
+
+/// As many to a commit as fit.
+fn in_commits(packages: Vec<CheckedKeyPackage>) -> Vec<Want> {
+    packages.chunks(limits::ADDS).map(|part| Want::unasked(Plan::Add(part.to_vec()))).collect()
+}
+
+fn everyone_is_in() -> Failure {
+    let advice = "list members with `amanat members CONVERSATION`";
+    Failure::new(FailureCode::NotFound, "all of them are members already", advice)
+}
+
+/// What a task needs to find newcomers.
+struct Gather {
+    calls: Calls,
+    authority: Authority,
+    now: Timestamp,
+    tier: Tier,
+    except: HashSet<DeviceId>,
+}
+
+impl Gather {
+    async fn newcomers(&self, members: &[Address]) -> Result<Found, Failure> {
+        gather(&self.calls, &self.authority, self.now, (self.tier, members), &self.except).await
+    }
+}

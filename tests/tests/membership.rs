@@ -1,0 +1,213 @@
+//! Members come and go while others write (protocol-spec/05-conversation, section 5): real engines, a real relay.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // what fails, fails the test
+
+use std::time::Duration;
+
+use amanat_client::{
+    Command, Event, FailureCode, Reply,
+    api::{ConversationState, ConversationView, MessageState, Target},
+};
+use amanat_identity::{Address, Tier};
+use amanat_primitives::ConversationId;
+use amanat_tests::{Person, Rig};
+
+fn address(rig: &Rig, handle: &str) -> Address {
+    format!("{handle}@{}", rig.office.authority().domain()).parse().unwrap()
+}
+
+async fn group(rig: &Rig, founder: &Person, members: &[&str], tier: Tier) -> ConversationId {
+    let members = members.iter().map(|handle| address(rig, handle)).collect();
+    match founder.ask(Command::New { title: "Budget".into(), tier, members }).await {
+        Reply::Sent { conversation, .. } => conversation,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn view(person: &Person, id: ConversationId) -> ConversationView {
+    let Reply::Conversations(list) = person.ask(Command::Conversations).await else { panic!() };
+    list.into_iter().find(|view| view.id == id).unwrap_or_else(|| panic!("{} has no {id}", person.handle))
+}
+
+/// Waits until a conversation is as `wanted` says.
+async fn until_view(person: &mut Person, id: ConversationId, what: &str, wanted: impl Fn(&ConversationView) -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let Reply::Conversations(list) = person.ask(Command::Conversations).await else { panic!() };
+        if list.iter().any(|view| view.id == id && wanted(view)) {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{}: no {what} within 30 s: {list:?}", person.handle);
+        // Something will happen; if not, it is looked at again.
+        let _ = tokio::time::timeout(Duration::from_millis(200), person.events.next()).await;
+    }
+}
+
+async fn add(rig: &Rig, by: &Person, id: ConversationId, handle: &str) {
+    let members = vec![address(rig, handle)];
+    assert!(matches!(by.ask(Command::Add { conversation: id, members }).await, Reply::Changed { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_come_go_and_come_back() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let mut clerk = rig.person("clerk", Tier::Secret).await;
+    let id = group(&rig, &secretary, &["director"], Tier::Secret).await;
+    let to = Target::Conversation(id);
+    secretary.say(&to, "before the clerk").await;
+    director.next_message().await;
+
+    // Added by a member who is not the founder; reads from then on, and has the title.
+    add(&rig, &director, id, "clerk").await;
+    until_view(&mut clerk, id, "title", |view| view.title == "Budget" && view.members == 3).await;
+    secretary.say(&to, "to all").await;
+    director.next_message().await;
+    assert_eq!(clerk.next_message().await.1.sequence, 1);
+    assert_eq!(clerk.texts(id).await, ["to all"]);
+    let again = clerk.engine.ask(Command::Add { conversation: id, members: vec![address(&rig, "director")] }).await;
+    assert_eq!(again.unwrap_err().code, FailureCode::NotFound);
+
+    // A new title is everyone's.
+    assert!(matches!(
+        clerk.ask(Command::Retitle { conversation: id, title: "بجٹ ۲۰۳۲".into() }).await,
+        Reply::Changed { .. }
+    ));
+    for person in [&mut secretary, &mut director, &mut clerk] {
+        until_view(person, id, "new title", |view| view.title == "بجٹ ۲۰۳۲").await;
+    }
+
+    // Removed: keeps what was read, and gets nothing more.
+    let member = address(&rig, "director");
+    secretary.ask(Command::Remove { conversation: id, member: member.clone() }).await;
+    until_view(&mut director, id, "removal", |view| view.state == ConversationState::Removed).await;
+    until_view(&mut clerk, id, "two members", |view| view.members == 2).await;
+    let refused = director.engine.ask(Command::SendText { to: to.clone(), text: "x".into() }).await;
+    assert_eq!(refused.unwrap_err().code, FailureCode::Conversation);
+    let (_, message) = secretary.say(&to, "without the director").await;
+    secretary.until_state(message, MessageState::Delivered).await;
+    director.sync().await;
+    assert_eq!(director.texts(id).await, ["before the clerk", "to all"]);
+
+    // Back again: the same conversation, with what was there before and what is written from now on.
+    add(&rig, &clerk, id, "director").await;
+    until_view(&mut director, id, "return", |view| view.state == ConversationState::Active && view.members == 3).await;
+    director.say(&to, "back").await;
+    assert_eq!(secretary.next_message().await.1.sequence, 4);
+    assert_eq!(director.texts(id).await, ["before the clerk", "to all", "back"]);
+    assert_eq!(view(&director, id).await.title, "بجٹ ۲۰۳۲");
+    for person in [secretary, director, clerk] {
+        person.engine.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_is_removed_by_those_who_stay() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Official).await;
+    let mut director = rig.person("director", Tier::Official).await;
+    let mut clerk = rig.person("clerk", Tier::Official).await;
+    let id = group(&rig, &secretary, &["director", "clerk"], Tier::Official).await;
+    until_view(&mut clerk, id, "group", |view| view.members == 3).await;
+    clerk.ask(Command::Leave { conversation: id }).await;
+    for person in [&mut secretary, &mut director] {
+        until_view(person, id, "two members", |view| view.members == 2).await;
+    }
+    until_view(&mut clerk, id, "end", |view| view.state == ConversationState::Left).await;
+}
+
+// [CONV-41] Losers process the winner and try again, and nobody notices.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_change_the_members_at_once() {
+    let rig = Rig::new().await;
+    let handles = ["a", "b", "c", "d", "e"];
+    let mut people = Vec::new();
+    for handle in handles {
+        people.push(rig.person(handle, Tier::Official).await);
+    }
+    for handle in handles {
+        rig.enrol(&format!("new-{handle}"), Tier::Official).await;
+    }
+    let id = group(&rig, &people[0], &handles[1..], Tier::Official).await;
+    for person in &mut people {
+        until_view(person, id, "group", |view| view.members == handles.len()).await;
+    }
+    let asked = people.iter().map(|person| {
+        let members = vec![address(&rig, &format!("new-{}", person.handle))];
+        let engine = person.engine.clone();
+        tokio::spawn(async move {
+            // Messages go on meanwhile.
+            for number in 0..10 {
+                let text = format!("{number}");
+                engine.ask(Command::SendText { to: Target::Conversation(id), text }).await.unwrap();
+            }
+            engine.ask(Command::Add { conversation: id, members }).await
+        })
+    });
+    for outcome in asked.collect::<Vec<_>>() {
+        assert!(matches!(outcome.await.unwrap(), Ok(Reply::Changed { .. })));
+    }
+    for person in &mut people {
+        until_view(person, id, "everyone", |view| view.members == 2 * handles.len()).await;
+        person.sync().await;
+    }
+    for person in &mut people {
+        person.sync().await;
+        assert_eq!(person.messages(id).await.len(), 10 * handles.len(), "{}", person.handle);
+        while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(10), person.events.next()).await {
+            assert!(!matches!(event, Event::Alarm { .. }), "{event:?}");
+        }
+    }
+}
+
+// Keys are renewed a day after they came into use, where something was sent or received, and not otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_renewed_daily_where_they_were_used() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Official).await;
+    let mut director = rig.person("director", Tier::Official).await;
+    let (id, message) = secretary.say(&rig.to("director", Tier::Official), "one").await;
+    director.next_message().await;
+    secretary.until_state(message, MessageState::Delivered).await;
+    let before = view(&secretary, id).await.epoch;
+    rig.clock.forward(Duration::from_secs(25 * 3600));
+    // Whatever wakes the engines: each renews its own keys once.
+    secretary.say(&Target::Conversation(id), "two").await;
+    director.next_message().await;
+    for person in [&mut secretary, &mut director] {
+        until_view(person, id, "renewal", |view| view.epoch == before + 2).await;
+    }
+    secretary.say(&Target::Conversation(id), "three").await;
+    director.next_message().await;
+    assert_eq!(view(&secretary, id).await.epoch, before + 2);
+}
+
+// A commit that was durable when the process ended is sent by the next one, and what it was for is done once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_on_its_way_survives_the_end_of_the_process() {
+    let mut rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Official).await;
+    let mut director = rig.person("director", Tier::Official).await;
+    rig.enrol("clerk", Tier::Official).await;
+    let id = group(&rig, &secretary, &["director"], Tier::Official).await;
+    until_view(&mut director, id, "group", |view| view.members == 2).await;
+    // The relay goes while the change is on its way; so do both processes.
+    let asked = tokio::spawn({
+        let (engine, members) = (secretary.engine.clone(), vec![address(&rig, "clerk")]);
+        async move { engine.ask(Command::Add { conversation: id, members }).await }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    rig.stop_relay().await;
+    secretary.engine.stop().await;
+    let done = asked.await.unwrap().is_ok();
+    rig.start_relay().await;
+    let mut secretary = rig.start("secretary").await;
+    secretary.sync().await;
+    let members = view(&secretary, id).await.members;
+    assert!(members == 3 || (members == 2 && !done), "{members} members, done: {done}");
+    until_view(&mut director, id, "the same members", |view| view.members == members).await;
+    secretary.say(&Target::Conversation(id), "on").await;
+    director.next_message().await;
+    until_view(&mut secretary, id, "active", |view| view.state == ConversationState::Active).await;
+}
