@@ -71,7 +71,7 @@ fn ids(text: &str) -> BTreeSet<String> {
     for part in text.split('[').skip(1) {
         let Some((id, _)) = part.split_once(']') else { continue };
         let Some((prefix, number)) = id.split_once('-') else { continue };
-        if PREFIXES.contains(&prefix) && number.len() == 2 && number.chars().all(|c| c.is_ascii_digit()) {
+        if PREFIXES.contains(&prefix) && (2..=3).contains(&number.len()) && number.chars().all(|c| c.is_ascii_digit()) {
             found.insert(id.to_owned());
         }
     }
