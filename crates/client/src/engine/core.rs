@@ -1,5 +1,5 @@
 //! The engine's state and the few verbs that all its parts use: load, commit, emit (protocol-spec/07-delivery,
-//! section 5). Nothing is changed in memory before it is durable: a part drafts changes, [`Core::commit`]s them, and
+//! section 12). Nothing is changed in memory before it is durable: a part drafts changes, [`Core::commit`]s them, and
 //! only then puts them in place; after a failed commit the drafts are dropped and memory still equals disk.
 
 use std::{

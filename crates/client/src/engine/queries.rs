@@ -231,7 +231,7 @@ impl Core {
                 name: device.name().as_str().to_owned(),
                 post: device.post().as_str().to_owned(),
                 clearance: device.clearance(),
-                verified: self.is_confirmed(device.address())?,
+                verified: self.is_confirmed(device)?,
                 own: device.id() == self.own.id(),
             });
         }
