@@ -163,7 +163,12 @@ impl Core {
             self.pass_direct(number, Batch::default())?;
             return Ok(Outcome::Joined(part.conversation));
         }
-        let mut packages = Records::load(self.vault.scan_bytes(Scope::DeviceRecords)?);
+        let named = match Conversation::named_key_package(part) {
+            Ok(key) => key,
+            Err(error) => return Ok(Outcome::Refused(refused(&error))),
+        };
+        let bundle = self.vault.read_bytes(Scope::DeviceRecords, &named)?;
+        let mut packages = Records::load(bundle.map(|bundle| (named, bundle)));
         let staged = match Conversation::stage_join(part, &self.own, &packages) {
             Ok(staged) => staged,
             Err(error) => return Ok(Outcome::Refused(refused(&error))),
