@@ -10,6 +10,7 @@
 mod apply;
 mod core;
 mod create;
+mod decline;
 mod documents;
 mod join;
 mod link;

@@ -112,6 +112,7 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::Status(_) => ticket.answer(Answer::Status(asker.shared.status.latest())),
         Request::Append(unit) => append::append(asker, ticket, unit).await,
         Request::Advance(advance) => reads::advance(asker, ticket, advance).await,
+        Request::Decline(conversation) => reads::decline(asker, ticket, conversation),
         Request::News(_) => spawn(asker, ticket, reads::news),
         Request::Read(read) => spawn(asker, ticket, move |asker| reads::read(asker, &read)),
         Request::Chains(devices) => spawn(asker, ticket, move |asker| people::chains(asker, &devices)),

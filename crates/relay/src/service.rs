@@ -233,6 +233,8 @@ fn device_rates(config: &Config) -> DeviceRates {
         bytes: Rate { per_second: bytes, burst: bytes },
         // A founder of a large conversation claims hundreds at once.
         claims: Rate { per_second: claims.div_ceil(60), burst: claims.saturating_mul(10) },
+        foundings: Rate::hourly(limits.conversations_per_hour),
+        additions: Rate::hourly(limits.additions_per_hour),
     }
 }
 

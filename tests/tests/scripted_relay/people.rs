@@ -6,6 +6,7 @@ use amanat_client::{
 };
 use amanat_identity::{DeviceChain, DeviceKeys, StatusView};
 use amanat_primitives::passphrase::WorkPolicy;
+use amanat_wire::relay::{Direct, DirectItem, WelcomePart};
 use rand_core::OsRng;
 
 use super::*;
@@ -100,4 +101,30 @@ async fn two_certificates_for_one_grant_are_both_refused_for_good() {
     for chains in [[&first], [&second]] {
         assert_eq!(people(&secretary, &mut scripted, &chains).await, 0);
     }
+}
+
+// [DELIV-134]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_whose_welcome_is_refused_is_declined() {
+    let (_rig, mut secretary, _, script) = after_one_message().await;
+    let mut scripted = script.session().await;
+    let conversation = amanat_primitives::ConversationId::from_bytes([8; 16]);
+    let part = WelcomePart {
+        conversation,
+        position: 1,
+        running: Digest::ZERO,
+        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
+        receipt: Bytes::default(),
+        group_info: Bytes::new(vec![1; 40]).unwrap(),
+        group_secrets: Bytes::new(vec![2; 40]).unwrap(),
+    };
+    scripted.say(&FromRelay::PushDirect(DirectItem { number: 1, body: Direct::Welcome(part) })).await;
+    let (number, declined) = until_request(&mut scripted, |request| match request {
+        Request::Decline(conversation) => Ok(conversation),
+        other => Err(other),
+    })
+    .await;
+    assert_eq!(declined, conversation);
+    scripted.answer(number, Answer::Done(amanat_wire::client::Nothing {})).await;
+    secretary.until("notice", |event| matches!(event, Event::Notice(Notice::JoinRefused { .. })).then_some(())).await;
 }

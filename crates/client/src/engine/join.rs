@@ -90,6 +90,11 @@ impl DirectQueue {
         self.fetching || !self.items.is_empty()
     }
 
+    /// A Welcome to this conversation waits.
+    pub(crate) fn has_welcome(&self, id: ConversationId) -> bool {
+        self.items.values().any(|item| matches!(&item.body, Direct::Welcome(part) if part.conversation == id))
+    }
+
     /// What was being fetched will not come.
     pub(crate) fn link_lost(&mut self) {
         self.items.clear();
@@ -124,6 +129,7 @@ impl Core {
                     Outcome::Refused(failure) => {
                         tracing::warn!(code = failure.code.name(), "a Welcome was refused");
                         self.pass_direct(number, Batch::default())?;
+                        self.decline(part.conversation);
                         let notice = Notice::JoinRefused { conversation: part.conversation, failure };
                         self.emit(Event::Notice(notice));
                     }
