@@ -44,6 +44,7 @@ pub use join::{JoinError, JoinStaged};
 pub use key_package::{
     CheckedKeyPackage, KeyPackageError, KeyPackageMaker, check_key_package, count_key_packages, prune_key_packages,
 };
+pub use provider::SUITE_NAME;
 pub use receive::{Incoming, Merged, Message, Refusal, Refused};
 pub use records::{Changes, Records};
 pub use storage::StorageError;
