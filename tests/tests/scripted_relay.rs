@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::result_large_err)] // what fails, fails the test
 
+#[path = "scripted_relay/people.rs"]
+mod people;
+
 use std::{net::SocketAddr, time::Duration};
 
 use amanat_client::{

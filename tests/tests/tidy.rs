@@ -2,7 +2,7 @@
 //! without the others.
 //!
 //! Checked: a rule's id stands in its chapter, in code and in a test; each module opens with a paragraph whose first line
-//! names its chapter; crates depend upward only, and the libraries that one crate walls off are named by that crate
+//! names its chapter (in `crates/`); files are short and named for what they do; crates depend upward only, and the libraries that one crate walls off are named by that crate
 //! alone; no `mod.rs`; no `unsafe`; links between documents lead somewhere.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // what fails, fails the test
@@ -26,10 +26,15 @@ const WALLS: &[(&str, &[&str])] = &[
     ("chacha20poly1305", &["primitives"]),
     ("blake3", &["primitives"]),
     ("argon2", &["primitives"]),
+    ("hkdf", &["primitives"]),
+    ("sha2", &["primitives"]),
     ("snow", &["noise"]),
     ("openmls", &["conversation"]),
     ("openmls_rust_crypto", &["conversation"]),
+    ("openmls_traits", &["conversation"]),
     ("rustls", &["net"]),
+    ("tokio-rustls", &["net"]),
+    ("aws-lc-rs", &["net"]),
     ("sled", &["store"]),
 ];
 const PREFIXES: &[&str] = &["PRIM", "WIRE", "ID", "LINK", "CONV", "DOC", "DELIV"];
@@ -71,7 +76,7 @@ fn ids(text: &str) -> BTreeSet<String> {
     for part in text.split('[').skip(1) {
         let Some((id, _)) = part.split_once(']') else { continue };
         let Some((prefix, number)) = id.split_once('-') else { continue };
-        if PREFIXES.contains(&prefix) && number.len() == 2 && number.chars().all(|c| c.is_ascii_digit()) {
+        if PREFIXES.contains(&prefix) && (2..=3).contains(&number.len()) && number.chars().all(|c| c.is_ascii_digit()) {
             found.insert(id.to_owned());
         }
     }
@@ -136,6 +141,28 @@ fn every_module_opens_with_its_chapter() {
         }
         if path.file_name().unwrap() == "mod.rs" {
             wrong.push(format!("{}: `foo.rs` beside `foo/`", relative.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_are_short_and_named_for_what_they_do() {
+    /// Lines after which a file is asking to be divided.
+    const LINES: usize = 600;
+    const BANNED: &[&str] = &["util", "utils", "common", "helper", "helpers", "manager"];
+    let mut wrong = Vec::new();
+    for path in sources() {
+        let relative = path.strip_prefix(root()).unwrap();
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        if lines > LINES {
+            wrong.push(format!("{}: {lines} lines", relative.display()));
+        }
+        let mut names =
+            relative.with_extension("").components().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
+        names.retain(|name| BANNED.iter().any(|banned| name == banned));
+        if !names.is_empty() {
+            wrong.push(format!("{}: says nothing of what it does", relative.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

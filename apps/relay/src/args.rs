@@ -34,7 +34,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   amanat-relay run --dir relay
-  RUST_LOG=debug amanat-relay run --dir relay        ids of devices and conversations appear from debug on")]
+  AMANAT_LOG=debug amanat-relay run --dir relay      ids of devices and conversations appear from debug on")]
     Run(At),
     /// Say whether configuration, keys, certificate, disk and addresses are in order; changes nothing
     #[command(after_help = "\

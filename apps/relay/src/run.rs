@@ -25,7 +25,9 @@ pub(crate) fn run(dir: &Path) -> Result<(), Problem> {
 }
 
 async fn serve(config: Config, dir: &Path) -> Result<(), Problem> {
-    let no_signals = |error| Problem::new(&error, "");
+    let no_signals = |error| {
+        Problem::new(&error, "check the limits of this service (ulimit -a, systemctl status), then start it again")
+    };
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
     let running = Relay::start(config, dir).await.map_err(|error| Problem::new(&error, error.advice()))?;
@@ -50,13 +52,13 @@ async fn serve(config: Config, dir: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Logs to the standard error. `RUST_LOG` overrides the level.
+/// Logs to the standard error. `AMANAT_LOG` overrides the level.
 fn log(log: Log) {
     // Other crates speak from warnings on: what they say at lower levels is not ours to answer for.
     let level = log.level.name();
     let default =
         format!("warn,amanat_relay={level},amanat_relay_core={level},amanat_net={level},amanat_store={level}");
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = EnvFilter::try_from_env("AMANAT_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match log.format {
         Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),

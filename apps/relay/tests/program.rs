@@ -20,7 +20,7 @@ use amanat_wire::Encode as _;
 use rand_core::OsRng;
 
 fn relay(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_amanat-relay")).args(args).env_remove("RUST_LOG").output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_amanat-relay")).args(args).env_remove("AMANAT_LOG").output().unwrap()
 }
 
 fn stderr(output: &Output) -> String {
@@ -54,7 +54,7 @@ fn certify(dir: &Path, address: &str) {
 fn run(dir: &Path) -> (Child, BufReader<std::process::ChildStderr>, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_amanat-relay"))
         .args(["run", "--dir", dir.to_str().unwrap()])
-        .env_remove("RUST_LOG")
+        .env_remove("AMANAT_LOG")
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();

@@ -16,7 +16,7 @@ pub use crate::failure::{Failure, FailureCode};
 pub enum Command {
     /// Who am I, how is the link, is the status statement fresh? Replies [`Reply::Status`]. Works offline.
     Status,
-    /// People whose handle or name contains `query`; everyone where it is empty. Replies [`Reply::People`].
+    /// People whose handle, name or post contains `query`; everyone where it is empty. Replies [`Reply::People`].
     /// Asks the relay; offline, answers from the chains this vault has verified before and says so.
     People {
         /// Part of a handle or name.

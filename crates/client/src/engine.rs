@@ -11,6 +11,7 @@ mod apply;
 mod commits;
 mod core;
 mod create;
+mod decline;
 mod documents;
 mod join;
 mod link;

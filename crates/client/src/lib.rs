@@ -15,5 +15,6 @@ mod show;
 mod transfer;
 mod vault;
 
+pub use amanat_conversation::SUITE_NAME;
 pub use api::{Command, Event, Failure, FailureCode, Reply};
 pub use engine::{Clock, Engine, Events, Options};

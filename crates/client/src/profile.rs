@@ -228,6 +228,7 @@ async fn enrol(begun: Begun, now: Timestamp, mut on_stage: impl FnMut(JoinStage)
         vault.commit(batch)?;
         on_stage(JoinStage::PublishingKeyPackages);
         let packages = crate::key_packages::make(&vault, &keys, &own, true, now)?;
+        let packages = packages.ok_or_else(|| failure::internal("a new vault is full of KeyPackages"))?;
         match connected.ask(Request::PutKeyPackages(packages)).await? {
             Answer::Done(_) => {}
             Answer::Refused(refusal) => return Err(failure::from_refusal(refusal)),

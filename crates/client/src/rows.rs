@@ -286,6 +286,16 @@ record!(
 );
 
 record!(
+    /// A safety number that was compared, and the devices whose keys stand in it: it speaks for no other.
+    pub(crate) struct ConfirmedRow {
+        /// As it was shown.
+        number: Text<128>,
+        /// The other person's devices.
+        devices: List<DeviceId, 256>,
+    }
+);
+
+record!(
     /// Hashes of segments that may have left, from a number on.
     pub(crate) struct SegmentsRow {
         /// In order.

@@ -1,16 +1,15 @@
 //! Text from others, before it is kept as a title or name (protocol-spec/05-conversation, section 7): one line, without
 //! characters that hide or reorder what is read.
 
-/// Drops control characters and the bidirectional overrides that make a text read other than it is written, and turns
-/// line ends into spaces.
+use amanat_wire::deceptive::{Trick, trick};
+
+/// Turns line ends and tabs into spaces, and drops what else is hostile.
 pub(crate) fn one_line(text: &str) -> String {
-    let kept = text.chars().filter_map(|c| match c {
-        '\n' | '\r' | '\t' => Some(' '),
-        '\u{2028}' | '\u{2029}' => Some(' '),
-        '\u{200b}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => None,
-        '\u{e0000}'..='\u{e007f}' => None,
-        c if c.is_control() => None,
-        c => Some(c),
+    let kept = text.chars().filter_map(|c| match trick(c) {
+        Some(Trick::LineBreak) => Some(' '),
+        _ if c == '\t' => Some(' '),
+        Some(trick) if trick.is_hostile() => None,
+        _ => Some(c),
     });
     kept.collect::<String>().trim().to_owned()
 }

@@ -114,10 +114,10 @@ pub enum VoidReason {
     /// It changes more than members and keys.
     #[error("the commit contains a proposal that this protocol does not allow")]
     ForbiddenProposal,
-    /// It changes what the conversation is.
+    /// The group facts after it are not whole.
     #[error(transparent)]
     Facts(#[from] FactsError),
-    /// It changes what the conversation is.
+    /// Its group facts are not the conversation's.
     #[error("the commit changes what the conversation is")]
     FactsChanged,
     /// A leaf that it adds or removes cannot be read.
@@ -134,7 +134,7 @@ pub enum VoidReason {
     Members(#[from] MembersError),
 }
 
-/// Whether a commit's time and statement-list number follow the last accepted commit's and fit the relay's stamp.
+/// Whether a commit's time and status statement number follow the last accepted commit's and fit the relay's stamp.
 /// `[CONV-16]`
 ///
 /// # Errors

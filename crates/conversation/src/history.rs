@@ -63,13 +63,15 @@ pub struct SenderTrack {
     /// Digest of the content before `next`.
     last: Digest,
     missing: Vec<Missing>,
+    /// First counter of the earliest gap that was given up: what is missing there will not be told, or taken, again.
+    given_up: Option<u64>,
 }
 
 impl SenderTrack {
     /// Of a sender that joined with this member or after it.
     #[must_use]
     pub fn from_start() -> Self {
-        Self { next: 1, last: Digest::ZERO, missing: Vec::new() }
+        Self { next: 1, last: Digest::ZERO, missing: Vec::new(), given_up: None }
     }
 
     /// Of a sender that was there before this member: its first content is taken as it comes.
@@ -78,10 +80,12 @@ impl SenderTrack {
         Self { next: 0, ..Self::from_start() }
     }
 
-    /// The highest counter up to which nothing is missing, for receipts.
+    /// The highest counter up to which nothing is missing, for receipts. It never passes a gap, also not one that was
+    /// given up: a receipt claims nothing that did not come. `[CONV-80]`
     #[must_use]
     pub fn contiguous(&self) -> u64 {
-        self.missing.first().map_or(self.next, |missing| missing.from).saturating_sub(1)
+        let first = self.missing.first().map_or(self.next, |missing| missing.from);
+        self.given_up.map_or(first, |given_up| given_up.min(first)).saturating_sub(1)
     }
 
     /// Judges a content and remembers it. `[CONV-32]`
@@ -109,7 +113,8 @@ impl SenderTrack {
 
     fn forget_oldest_gaps(&mut self) {
         while self.missing.len() > GAPS {
-            self.missing.remove(0);
+            let oldest = self.missing.remove(0);
+            self.given_up = Some(self.given_up.map_or(oldest.from, |earlier| earlier.min(oldest.from)));
         }
     }
 
@@ -148,12 +153,14 @@ impl Encode for SenderTrack {
         if let Ok(missing) = List::<Missing, GAPS>::new(self.missing.clone()) {
             missing.encode(w);
         }
+        self.given_up.encode(w);
     }
 }
 impl Decode for SenderTrack {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (next, last) = (u64::decode(r)?, Digest::decode(r)?);
-        Ok(Self { next, last, missing: List::<Missing, GAPS>::decode(r)?.into_vec() })
+        let missing = List::<Missing, GAPS>::decode(r)?.into_vec();
+        Ok(Self { next, last, missing, given_up: Option::decode(r)? })
     }
 }
 
@@ -363,6 +370,27 @@ mod tests {
         assert_eq!(wide.missing.len(), GAPS);
         assert_eq!(SenderTrack::from_bytes(&wide.to_bytes()), Ok(wide));
         assert_eq!(SenderTrack::from_bytes(&track.to_bytes()), Ok(track));
+    }
+
+    // [CONV-80]
+    #[test]
+    fn a_gap_that_was_given_up_is_never_passed() {
+        let sent = chain(200);
+        let mut track = SenderTrack::from_start();
+        for content in sent.iter().step_by(2) {
+            track.observe(content);
+            assert_eq!(track.contiguous(), 1);
+        }
+        // All that is still remembered as missing comes late; what was given up stays missing.
+        let remembered: Vec<u64> = track.missing.iter().map(|missing| missing.from).collect();
+        for counter in remembered {
+            assert_eq!(track.observe(&sent[counter as usize - 1]), Order::Late);
+        }
+        assert!(track.missing.is_empty());
+        assert_eq!(track.contiguous(), 1);
+        assert_eq!(track.observe(&sent[1]), Order::Replay);
+        let again = SenderTrack::from_bytes(&track.to_bytes()).unwrap();
+        assert_eq!(again.contiguous(), 1);
     }
 
     proptest! {

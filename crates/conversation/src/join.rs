@@ -97,6 +97,17 @@ pub struct JoinStaged {
 }
 
 impl Conversation {
+    /// The record of the KeyPackage that a Welcome names: of all the device's, [`stage_join`](Self::stage_join) needs
+    /// this one.
+    ///
+    /// # Errors
+    /// [`JoinError::Malformed`].
+    pub fn named_key_package(part: &WelcomePart) -> Result<Vec<u8>, JoinError> {
+        let reference = framing::encoded_reference(&part.group_secrets).ok_or(JoinError::Malformed)?;
+        let reference = KeyPackageRef::tls_deserialize_exact(reference).map_err(|_| JoinError::Malformed)?;
+        Ok(key_with(KEY_PACKAGE, &reference)?)
+    }
+
     /// Opens a Welcome. `key_packages` are the device's; they are not changed.
     ///
     /// # Errors
@@ -110,9 +121,7 @@ impl Conversation {
             return Err(JoinError::Malformed);
         }
         let bytes = framing::rebuild_welcome(&part.group_info, &part.group_secrets).ok_or(JoinError::Malformed)?;
-        let reference = framing::encoded_reference(&part.group_secrets).ok_or(JoinError::Malformed)?;
-        let reference = KeyPackageRef::tls_deserialize_exact(reference).map_err(|_| JoinError::Malformed)?;
-        let key = key_with(KEY_PACKAGE, &reference)?;
+        let key = Self::named_key_package(part)?;
         let bundle = key_packages.get(&key).ok_or(JoinError::NoKeyPackage)?;
         let welcome = Welcome::tls_deserialize_exact(&bytes).map_err(|_| JoinError::Malformed)?;
 

@@ -243,15 +243,29 @@ impl KeyPackageMaker<'_> {
     }
 }
 
+/// How many private halves are kept of KeyPackages that have not ended: one-time ones, and those of last resort.
+#[must_use]
+pub fn count_key_packages(store: &Records, now: Timestamp) -> (usize, usize) {
+    let (mut one_time, mut last_resort) = (0, 0);
+    for value in store.keys(KEY_PACKAGE.as_bytes()).filter_map(|key| store.get(key)) {
+        let Some((bundle, _)) = kept(value).filter(|(_, validity)| validity.not_after >= now) else { continue };
+        let count = if bundle.key_package().last_resort() { &mut last_resort } else { &mut one_time };
+        *count += 1;
+    }
+    (one_time, last_resort)
+}
+
+/// A KeyPackage of this device as it is kept, and its validity.
+fn kept(value: &[u8]) -> Option<(KeyPackageBundle, Validity)> {
+    let bundle: KeyPackageBundle = from_postcard(value).ok()?;
+    let validity = Validity::from_bytes(&bundle.key_package().extensions().unknown(VALIDITY_EXTENSION)?.0).ok()?;
+    Some((bundle, validity))
+}
+
 /// Deletes the private halves of KeyPackages that ended a week ago; returns how many. No Welcome that uses them can be
 /// accepted any more.
 pub fn prune_key_packages(store: &mut Records, now: Timestamp) -> usize {
-    let ended = |value: &[u8]| {
-        let bundle: KeyPackageBundle = from_postcard(value).ok()?;
-        let ours = bundle.key_package().extensions().unknown(VALIDITY_EXTENSION)?;
-        let validity = Validity::from_bytes(&ours.0).ok()?;
-        Some(validity.not_after.after(KEPT_AFTER) < now)
-    };
+    let ended = |value: &[u8]| Some(kept(value)?.1.not_after.after(KEPT_AFTER) < now);
     let keys: Vec<Vec<u8>> = store.keys(KEY_PACKAGE.as_bytes()).map(<[u8]>::to_vec).collect();
     let old: Vec<_> = keys.into_iter().filter(|key| store.get(key).and_then(ended).unwrap_or(true)).collect();
     for key in &old {

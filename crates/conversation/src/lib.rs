@@ -41,7 +41,10 @@ pub use error::ConversationError;
 pub use group::{FactsError, GroupFacts, Kind, MembersError, NewConversation};
 pub use history::{Claim, LogTrack, NotNext, Order, SenderTrack};
 pub use join::{JoinError, JoinStaged};
-pub use key_package::{CheckedKeyPackage, KeyPackageError, KeyPackageMaker, check_key_package, prune_key_packages};
+pub use key_package::{
+    CheckedKeyPackage, KeyPackageError, KeyPackageMaker, check_key_package, count_key_packages, prune_key_packages,
+};
+pub use provider::SUITE_NAME;
 pub use receive::{Incoming, Merged, Message, Refusal, Refused};
 pub use records::{Changes, Records};
 pub use storage::StorageError;

@@ -23,6 +23,8 @@ use openmls_traits::{
 use crate::{records::Records, storage::Storage};
 
 /// The one suite spoken so far: X-Wing, ChaCha20-Poly1305, SHA-256, Ed25519 (0x004D).
+/// The suite, as people are shown it.
+pub const SUITE_NAME: &str = "X-Wing, ChaCha20-Poly1305, SHA-256, Ed25519 (0x004D)";
 pub(crate) const SUITE: Ciphersuite = Ciphersuite::MLS_256_XWING_CHACHA20POLY1305_SHA256_Ed25519;
 
 /// OpenMLS's cryptography for one suite. `RustCrypto` refuses X-Wing in `supports` though its HPKE has it; here that

@@ -107,7 +107,7 @@ mod tests {
         let (keys, other) = (Keys::random(&mut OsRng), Keys::random(&mut OsRng));
         assert_ne!(keys.document, other.document);
         assert_ne!(keys.nonce, other.nonce);
-        assert!(!keys.file_key.secret().same_as(other.file_key.secret()));
+        assert_ne!(keys.file_key.secret().expose_secret(), other.file_key.secret().expose_secret());
         let bytes = keys.to_bytes();
         assert_eq!(bytes.len(), 48);
         assert_eq!(Keys::from_bytes(&bytes).unwrap().to_bytes(), bytes);

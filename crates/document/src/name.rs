@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use amanat_wire::deceptive::{Trick, trick};
+
 /// Bytes of a safe name; below every file system's 255, with room for a temporary file's suffix.
 pub const SAFE_NAME_MAX: usize = 200;
 /// Bytes of an ending, its dot included, that survives the shortening of a name.
@@ -121,22 +123,14 @@ fn is_separator(c: char) -> bool {
     )
 }
 
-/// Control characters, and format characters that show nothing: bidirectional controls first of all. The joiners go
-/// too: a name may lose a hint for its shaping, never a letter.
+/// Whatever shows nothing. The joiners go too: a name may lose a hint for its shaping, never a letter.
 fn is_invisible(c: char) -> bool {
-    c.is_control() && !matches!(c, '\t' | '\n' | '\r')
-        || matches!(
-            c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-                | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
+    !is_blank(c) && trick(c).is_some()
 }
 
 /// Whatever looks like a space, line ends included.
 fn is_blank(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
+    c.is_whitespace() || trick(c) == Some(Trick::Filler)
 }
 
 /// Names of Windows devices, with any ending or none.

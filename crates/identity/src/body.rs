@@ -110,7 +110,7 @@ record!(
         signing: VerifyingKey,
         /// Authenticates it inside TLS.
         noise: NoisePublic,
-        /// [`tls_key_digest`] of its TLS public key.
+        /// [`tls_key_digest`](hash::tls_key_digest) of its TLS public key.
         tls_key: Digest,
         /// It may be bound to and dialled at a public address.
         allow_public: bool,
@@ -211,10 +211,4 @@ bodies!(
 #[must_use]
 pub fn empty_revocation_list() -> Digest {
     hash::digest(Label::REVOCATION_LIST, &[])
-}
-
-/// `H("relay tls key", SubjectPublicKeyInfo)`: how a relay certificate pins the TLS key, given its DER encoding.
-#[must_use]
-pub fn tls_key_digest(subject_public_key_info: &[u8]) -> Digest {
-    hash::digest(Label::RELAY_TLS_KEY, &[subject_public_key_info])
 }

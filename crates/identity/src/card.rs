@@ -76,7 +76,7 @@ record!(
         signing: VerifyingKey,
         /// Public half of the Noise key.
         noise: NoisePublic,
-        /// [`tls_key_digest`](crate::body::tls_key_digest) of its TLS public key.
+        /// [`tls_key_digest`](amanat_primitives::hash::tls_key_digest) of its TLS public key.
         tls_key: Digest,
     }
 );

@@ -108,12 +108,6 @@ impl Enrolment {
         self.grant.id()
     }
 
-    /// Id of the device certificate, unchecked.
-    #[must_use]
-    pub fn certificate_id(&self) -> StatementId {
-        self.device_certificate.id()
-    }
-
     /// The finished chain, once the relay has answered with its receipt.
     #[must_use]
     pub fn into_chain(self, relay_certificate: Statement, receipt: Statement) -> DeviceChain {

@@ -237,7 +237,7 @@ pub struct RelayKeys {
 impl RelayKeys {
     const HOLDER: u8 = 4;
 
-    /// Fresh from `rng`, beside a TLS key (PKCS #8) and the [`tls_key_digest`](crate::body::tls_key_digest) of its
+    /// Fresh from `rng`, beside a TLS key (PKCS #8) and the [`tls_key_digest`](amanat_primitives::hash::tls_key_digest) of its
     /// public half, both made by whoever knows TLS.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Names of people, posts and offices (protocol-spec/03-identity, section 2): any script, but no character that
 //! changes how the text around it reads.
 
+use amanat_wire::deceptive;
+
 use crate::text::ruled_text;
 
 ruled_text!(
@@ -8,7 +10,7 @@ ruled_text!(
     PersonName,
     128,
     "name",
-    "1 to 128 bytes without control or direction-override characters, not beginning or ending with a space",
+    "1 to 128 bytes without control, direction-override or invisible characters, not beginning or ending with a space",
     is_display_text
 );
 
@@ -17,7 +19,7 @@ ruled_text!(
     Post,
     128,
     "post",
-    "1 to 128 bytes without control or direction-override characters, not beginning or ending with a space",
+    "1 to 128 bytes without control, direction-override or invisible characters, not beginning or ending with a space",
     is_display_text
 );
 
@@ -26,21 +28,14 @@ ruled_text!(
     OfficeName,
     128,
     "office name",
-    "1 to 128 bytes without control or direction-override characters, not beginning or ending with a space",
+    "1 to 128 bytes without control, direction-override or invisible characters, not beginning or ending with a space",
     is_display_text
 );
 
 /// Urdu needs the zero-width joiners (U+200C, U+200D) and may use the plain direction marks; nothing needs the
 /// embeddings, overrides and isolates with which a name can be made to read as another.
 fn is_display_text(text: &str) -> bool {
-    text.trim() == text && !text.chars().any(alters_its_surroundings)
-}
-
-fn alters_its_surroundings(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{200B}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-            | '\u{E0000}'..='\u{E007F}')
+    text.trim() == text && !text.chars().any(deceptive::is_hostile)
 }
 
 #[cfg(test)]

@@ -267,12 +267,6 @@ impl StatusView {
         self.current.as_ref()
     }
 
-    /// When the latest statement promises the next.
-    #[must_use]
-    pub fn expires(&self) -> Option<Timestamp> {
-        self.current.as_ref().map(VerifiedStatus::next_update)
-    }
-
     /// Whether what is known holds.
     #[must_use]
     pub fn freshness(&self, now: Timestamp) -> Freshness {

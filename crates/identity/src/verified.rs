@@ -220,7 +220,7 @@ impl VerifiedRelay {
         &self.body.noise
     }
 
-    /// [`tls_key_digest`](crate::body::tls_key_digest) of its TLS public key.
+    /// [`tls_key_digest`](amanat_primitives::hash::tls_key_digest) of its TLS public key.
     #[must_use]
     pub fn tls_key(&self) -> Digest {
         self.body.tls_key

@@ -7,7 +7,7 @@
 use std::sync::{Arc, OnceLock};
 
 use amanat_noise::ChannelBinding;
-use amanat_primitives::{Digest, Label, hash::digest};
+use amanat_primitives::{Digest, hash::tls_key_digest};
 use amanat_wire::limits::PROTOCOL_VERSION;
 use aws_lc_rs::{encoding::AsDer, signature::Ed25519KeyPair};
 use rustls::{
@@ -88,12 +88,8 @@ impl RelayTlsKey {
     /// What the relay's certificate names: hash of the public key as SubjectPublicKeyInfo (DER).
     #[must_use]
     pub fn digest(&self) -> Digest {
-        spki_digest(self.spki.as_ref())
+        tls_key_digest(self.spki.as_ref())
     }
-}
-
-fn spki_digest(spki: &[u8]) -> Digest {
-    digest(Label::RELAY_TLS_KEY, &[spki])
 }
 
 /// The algorithms that TLS may use, which is less than the library's defaults.
@@ -208,7 +204,7 @@ impl ServerCertVerifier for PinnedKey {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         // [LINK-05]: one error, whatever was shown.
-        if others.is_empty() && spki_digest(shown) == self.pin {
+        if others.is_empty() && tls_key_digest(shown) == self.pin {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(CertificateError::ApplicationVerificationFailure.into())

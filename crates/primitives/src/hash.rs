@@ -29,6 +29,12 @@ pub fn digest(label: Label, parts: &[&[u8]]) -> Digest {
     Digest(*hasher.finalize().as_bytes())
 }
 
+/// `H("relay tls key", SubjectPublicKeyInfo)`: how a relay certificate pins the TLS key, given its DER encoding.
+#[must_use]
+pub fn tls_key_digest(subject_public_key_info: &[u8]) -> Digest {
+    digest(Label::RELAY_TLS_KEY, &[subject_public_key_info])
+}
+
 /// Plain BLAKE3 of a stream, as `b3sum` prints it: the digest of a document's plaintext. [PRIM-03]
 #[derive(Default, Clone)]
 pub struct StreamHasher(blake3::Hasher);

@@ -1,7 +1,6 @@
 //! Secrets (protocol-spec/01-primitives, section 3): bytes that are wiped when dropped and never printed or copied.
 
 use rand_core::CryptoRngCore;
-use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// `N` secret bytes. Has no `Debug`, `Clone`, `PartialEq` or encoding: each place that reads them says
@@ -42,12 +41,6 @@ impl<const N: usize> Secret<N> {
     pub fn duplicate(&self) -> Self {
         Self(self.0.clone())
     }
-
-    /// Compares in constant time.
-    #[must_use]
-    pub fn same_as(&self, other: &Self) -> bool {
-        self.0.as_slice().ct_eq(other.0.as_slice()).into()
-    }
 }
 
 #[cfg(test)]
@@ -84,8 +77,7 @@ mod tests {
         let mut bytes = [7; 16];
         let secret = Secret::take(&mut bytes);
         assert_eq!(bytes, [0; 16]);
-        assert!(secret.same_as(&secret.duplicate()));
-        assert!(!secret.same_as(&Secret::take(&mut [8; 16])));
+        assert_eq!(secret.duplicate().expose_secret(), &[7; 16]);
         assert!(Secret::<16>::from_slice(&[0; 15]).is_none() && Secret::<16>::from_slice(&[0; 17]).is_none());
     }
 }

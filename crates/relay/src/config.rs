@@ -62,6 +62,10 @@ pub struct Limits {
     pub mib_per_second: u32,
     /// KeyPackages that one device may claim in a minute; ten minutes' worth may be claimed at once.
     pub claims_per_minute: u32,
+    /// Conversations that one device may found in an hour, also at once.
+    pub conversations_per_hour: u32,
+    /// Devices that one device may add to conversations in an hour, also at once.
+    pub additions_per_hour: u32,
 }
 
 impl Default for Limits {
@@ -74,6 +78,8 @@ impl Default for Limits {
             requests_per_second: 2000,
             mib_per_second: 512,
             claims_per_minute: 200,
+            conversations_per_hour: 500,
+            additions_per_hour: 5000,
         }
     }
 }
@@ -339,6 +345,8 @@ impl Config {
                 ("limits.requests_per_second", l.requests_per_second, 5),
                 ("limits.mib_per_second", l.mib_per_second, 1),
                 ("limits.claims_per_minute", l.claims_per_minute, 10),
+                ("limits.conversations_per_hour", l.conversations_per_hour, 10),
+                ("limits.additions_per_hour", l.additions_per_hour, 50),
             ];
             check_least(&least).map_err(|(key, p)| value(key, key_span(text, key, limits.span()), p))?;
         }

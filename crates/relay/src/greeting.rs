@@ -106,7 +106,7 @@ fn certificate_digest(certificate: StatementId) -> Digest {
 }
 
 /// Redeems a grant: one certificate each, the same one as often as its answer is lost.
-// [DELIV-46]
+// [DELIV-46] [ID-17]
 async fn enrol(shared: &Shared, enrolment: &VerifiedEnrolment, now: Timestamp) -> Result<Greeted, Refusal> {
     // Signed before it is known whether the grant is free, and thrown away where it is not: so that the chain, receipt
     // included, is recorded in the same batch as the redemption.

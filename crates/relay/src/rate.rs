@@ -79,6 +79,21 @@ pub(crate) struct DeviceRates {
     pub(crate) bytes: Rate,
     /// KeyPackages claimed.
     pub(crate) claims: Rate,
+    /// Conversations founded, each [`HOUR`] tokens.
+    pub(crate) foundings: Rate,
+    /// Devices added to conversations, each [`HOUR`] tokens.
+    pub(crate) additions: Rate,
+}
+
+/// Tokens of one thing whose rate is so many an hour, which comes in so many a second.
+const HOUR: u64 = 3600;
+
+impl Rate {
+    /// So many an hour; all of them may come at once.
+    pub(crate) fn hourly(count: u32) -> Self {
+        let count = u64::from(count);
+        Self { per_second: count, burst: count * HOUR }
+    }
 }
 
 /// One device's buckets.
@@ -87,6 +102,8 @@ pub(crate) struct DeviceBuckets {
     requests: Bucket,
     bytes: Bucket,
     claims: Bucket,
+    foundings: Bucket,
+    additions: Bucket,
 }
 
 /// The buckets of all devices seen lately: they outlive a link, or reconnecting would refill them.
@@ -109,6 +126,8 @@ impl RateTable {
                 requests: Bucket::full(self.rates.requests, now),
                 bytes: Bucket::full(self.rates.bytes, now),
                 claims: Bucket::full(self.rates.claims, now),
+                foundings: Bucket::full(self.rates.foundings, now),
+                additions: Bucket::full(self.rates.additions, now),
             }))
         });
         Meter { rates: self.rates, buckets: Arc::clone(buckets) }
@@ -125,7 +144,9 @@ impl RateTable {
             let mut b = buckets.lock().unwrap_or_else(PoisonError::into_inner);
             let requests = b.requests.is_full(self.rates.requests, now);
             let bytes = b.bytes.is_full(self.rates.bytes, now);
-            !(requests && bytes && b.claims.is_full(self.rates.claims, now))
+            let founding = b.foundings.is_full(self.rates.foundings, now);
+            let adding = b.additions.is_full(self.rates.additions, now);
+            !(requests && bytes && founding && adding && b.claims.is_full(self.rates.claims, now))
         });
         devices.shrink_to_fit();
     }
@@ -148,6 +169,13 @@ impl Meter {
     pub(crate) fn bytes(&self, bytes: usize, now: Instant) -> Duration {
         let mut b = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         b.bytes.borrow(self.rates.bytes, bytes as u64, now)
+    }
+
+    /// May it found a conversation, or add so many devices to one? What it does to others is charged to it alone.
+    pub(crate) fn changes(&self, founds: bool, adds: usize, now: Instant) -> bool {
+        let mut b = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        (adds == 0 || b.additions.take(self.rates.additions, adds as u64 * HOUR, now))
+            && (!founds || b.foundings.take(self.rates.foundings, HOUR, now))
     }
 
     /// May it claim so many KeyPackages?
@@ -206,7 +234,13 @@ mod tests {
     #[test]
     fn reconnecting_does_not_refill_and_the_table_is_swept() {
         // [DELIV-60]
-        let rates = DeviceRates { requests: RATE, bytes: RATE, claims: RATE };
+        let rates = DeviceRates {
+            requests: RATE,
+            bytes: RATE,
+            claims: RATE,
+            foundings: Rate::hourly(2),
+            additions: Rate::hourly(5),
+        };
         let table = RateTable::new(rates);
         let start = Instant::now();
         let device = DeviceId::from_bytes([1; 32]);

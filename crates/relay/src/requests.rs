@@ -113,6 +113,7 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::Append(unit) => append::append(asker, ticket, unit).await,
         Request::Advance(advance) => reads::advance(asker, ticket, advance).await,
         Request::News(asked) => spawn(asker, ticket, move |asker| reads::news(asker, &asked)),
+        Request::Decline(conversation) => reads::decline(asker, ticket, conversation),
         Request::Read(read) => spawn(asker, ticket, move |asker| reads::read(asker, &read)),
         Request::Chains(devices) => spawn(asker, ticket, move |asker| people::chains(asker, &devices)),
         Request::People(query) => spawn(asker, ticket, move |asker| people::people(asker, &query)),

@@ -136,10 +136,8 @@ pub(crate) fn credentials(config: &Config, dir: &Path, now: Timestamp) -> Result
     let keys = folder::load_keys(dir)?;
     let certified = folder::load_certificate(dir)?;
     let (authority, relay) = certified.verify(now)?;
-    let own = *relay.signing_key() == keys.signing().verifying_key()
-        && *relay.noise_key() == keys.noise().public()
-        && relay.tls_key() == folder::tls_key(&keys)?.digest();
-    if !own {
+    // The digest in the key file is as old as the file: the certificate must be for the TLS key itself.
+    if relay.require_keys(&keys).is_err() || relay.tls_key() != folder::tls_key(&keys)?.digest() {
         return Err(StartError::OtherKeys);
     }
     if *authority.domain() != config.domain {
@@ -235,6 +233,8 @@ fn device_rates(config: &Config) -> DeviceRates {
         bytes: Rate { per_second: bytes, burst: bytes },
         // A founder of a large conversation claims hundreds at once.
         claims: Rate { per_second: claims.div_ceil(60), burst: claims.saturating_mul(10) },
+        foundings: Rate::hourly(limits.conversations_per_hour),
+        additions: Rate::hourly(limits.additions_per_hour),
     }
 }
 

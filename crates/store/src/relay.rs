@@ -21,6 +21,7 @@ mod log;
 mod packages;
 mod reads;
 mod record;
+mod rosters;
 mod sweep;
 mod types;
 mod writer;
@@ -76,9 +77,11 @@ pub struct Limits {
     pub roster: usize,
     /// Bytes kept of one conversation; each entry counts 256 beside its body.
     pub conversation_bytes: u64,
-    /// Conversations of one device.
+    /// Conversations that one device founded and still is in.
     pub conversations_per_device: u32,
-    /// Direct items that wait for one device.
+    /// Direct items of one device that wait for another.
+    pub direct_items_of_one: u32,
+    /// Direct items that wait for one device, beyond which the relay queues none of its own.
     pub direct_items: u64,
     /// Waiting jobs; further callers wait for room.
     pub queue: usize,
@@ -99,6 +102,7 @@ impl Default for Limits {
             roster: 1_500,
             conversation_bytes: 1 << 30,
             conversations_per_device: 10_000,
+            direct_items_of_one: 256,
             direct_items: 10_000,
             queue: 4_096,
             cache_bytes: 64 << 20,
@@ -225,6 +229,14 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.engine.check()?;
         Ok(self.group.send(Job::Advance(device, cursors, direct_up_to)).await?)
+    }
+
+    /// Takes a device out of a conversation, at its own wish.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownConversation`], [`StoreError::NotMember`] where it is not in it; our own faults.
+    pub async fn decline(&self, device: DeviceId, conversation: ConversationId) -> Result<(), StoreError> {
+        self.ask(|answer| Job::Decline(device, conversation, answer)).await
     }
 
     /// Removes at most `budget` entries, bodies and direct items that all have, or whose time is up. Call it now and

@@ -16,8 +16,6 @@
 
 use std::{ops::ControlFlow, path::Path, sync::Arc};
 
-use tokio::sync::oneshot;
-
 use crate::{
     Health, KeyValue, OpenError, Stats,
     engine::{
@@ -212,7 +210,7 @@ impl Table {
         Ok(page)
     }
 
-    /// Makes a batch durable. Blocks for about one sync; use [`commit_async`](Self::commit_async) in a task.
+    /// Makes a batch durable. Blocks for about one sync.
     ///
     /// # Errors
     /// See [`TableError`]; on any but `Fatal` (and `Full` with [`Health::Full`]) nothing has changed.
@@ -221,37 +219,6 @@ impl Table {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
         self.group.send_blocking(Job { batch, reply: Reply::Thread(reply) })?;
         answer.recv().unwrap_or_else(|_| Err(self.gone()))
-    }
-
-    /// Makes several batches durable, with one sync where they fit. Each is atomic; they are carried out in order.
-    ///
-    /// # Errors
-    /// The first error. Batches before the one that it belongs to may be durable.
-    pub fn commit_many(&self, batches: Vec<Batch>) -> Result<(), TableError> {
-        batches.iter().try_for_each(Batch::check)?;
-        let mut answers = Vec::with_capacity(batches.len());
-        for batch in batches {
-            let (reply, answer) = std::sync::mpsc::sync_channel(1);
-            self.group.send_blocking(Job { batch, reply: Reply::Thread(reply) })?;
-            answers.push(answer);
-        }
-        let mut outcome = Ok(());
-        for answer in answers {
-            outcome = outcome.and(answer.recv().unwrap_or_else(|_| Err(self.gone())));
-        }
-        outcome
-    }
-
-    /// Queues a batch and returns at once; the receiver gets the outcome when it is durable. A receiver that ends
-    /// without one means that the table was closed first.
-    ///
-    /// # Errors
-    /// [`TableError::TooLong`] and [`TableError::Closed`]; nothing was queued.
-    pub async fn commit_async(&self, batch: Batch) -> Result<oneshot::Receiver<Result<(), TableError>>, TableError> {
-        batch.check()?;
-        let (reply, outcome) = oneshot::channel();
-        self.group.send(Job { batch, reply: Reply::Task(reply) }).await?;
-        Ok(outcome)
     }
 
     /// Why the writer has gone without an answer: it was closed, or has failed.

@@ -48,6 +48,8 @@ engine!(
         logs::messages_may_be_two_commits_behind,
         logs::the_roster_is_that_of_the_accepted_commit_plus_the_change,
         logs::a_removed_device_reads_commits_until_one_builds_on_its_removal,
+        logs::whoever_drops_out_reads_up_to_there_whatever_follows,
+        logs::a_device_that_declines_is_in_no_roster,
         logs::refusals_change_nothing,
         logs::receipts_are_chained,
         logs::nothing_is_visible_before_it_is_durable,

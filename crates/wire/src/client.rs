@@ -183,5 +183,7 @@ choice!(
         14 => SealDocument(DocumentId),
         /// Download a segment. `Segment`.
         15 => GetSegment(GetSegment),
+        /// Take this device out of a conversation's roster. `Done`.
+        16 => Decline(ConversationId),
     }
 );

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod codec;
+pub mod deceptive;
 pub mod frame;
 pub mod limits;
 pub mod log;

@@ -1,4 +1,4 @@
-//! Wrong passphrases, and two processes at one folder (protocol-spec/07-delivery, sections 5 and 9).
+//! Wrong passphrases, and two processes at one folder (protocol-spec/07-delivery, sections 9 and 12).
 
 use std::io::{BufRead as _, BufReader, Read as _};
 

@@ -39,3 +39,18 @@ pub(crate) fn all_shaped(heading: &str, objects: &[Value], count: usize) {
     assert_eq!(objects.len(), count, "{objects:?}");
     objects.iter().for_each(|object| shaped(heading, object));
 }
+
+/// What the page shows of a text under `heading` is what is printed, but for names, ids and tiers: the words that stand
+/// in both make up the page's line.
+pub(crate) fn worded(heading: &str, key: &str, object: &Value) {
+    let lines = |value: &Value| match value {
+        Value::Array(lines) => lines.iter().map(|line| line.as_str().unwrap().to_owned()).collect::<Vec<_>>(),
+        line => vec![line.as_str().unwrap().to_owned()],
+    };
+    let (shown, printed) = (lines(&examples(heading)[0][key]), lines(&object[key]));
+    assert_eq!(shown.len(), printed.len(), "{printed:?}");
+    for (shown, printed) in shown.iter().zip(&printed) {
+        let common = shown.split(' ').filter(|word| printed.split(' ').any(|other| other == *word)).count();
+        assert!(common >= 3, "the page shows {shown:?} and {printed:?} is printed");
+    }
+}

@@ -4,7 +4,7 @@
 use amanat_tests::programs::{Office, contents};
 use serde_json::Value;
 
-use crate::shapes::{all_shaped, shaped};
+use crate::shapes::{all_shaped, shaped, worded};
 
 const URDU: &str = "خلاصہ منسلک ہے۔ اجلاس کل صبح ۱۰ بجے ہوگا۔";
 const ENGLISH: &str = "Seen. The minister's copy goes out at noon; \"quoted\", tab\t, emoji 📎.";
@@ -113,9 +113,12 @@ fn a_group_has_its_members_and_nobody_below_its_tier() {
     let mut here = office.say("secretary", &["verify", "director", "--confirm"]);
     let there = office.say("director", &["verify", "secretary"]);
     shaped("verify", &here[0]);
+    worded("verify", "chain", &here[0]);
     assert_eq!(here[0]["safety_number"], there[0]["safety_number"]);
     assert!(here.remove(0)["verified"].as_bool().unwrap() && !there[0]["verified"].as_bool().unwrap());
-    shaped("status", &office.say("director", &["status"])[0]);
+    let status = &office.say("director", &["status"])[0];
+    shaped("status", status);
+    worded("status", "suite", status);
 }
 
 #[test]

@@ -96,7 +96,7 @@ Examples:
 pub(crate) const NEW: &str = "\
 Examples:
   amanat new \"Budget 2031\" --tier confidential --member secretary clerk
-  amanat new \"Audit paras\" --tier secret --member secretary --member auditor@finance.example";
+  amanat new \"Audit paras\" --tier secret --member secretary --member clerk";
 
 pub(crate) const ADD: &str = "\
 Examples:

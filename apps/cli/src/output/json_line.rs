@@ -5,8 +5,8 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-use super::text::is_hostile;
 use crate::problem::{Outcome, Problem};
+use amanat_wire::deceptive::is_hostile;
 
 /// Encodes compactly, with every character that a terminal would obey as `\uXXXX`: the same value to a parser.
 pub(crate) fn encode(object: &impl Serialize) -> Outcome<String> {

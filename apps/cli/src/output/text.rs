@@ -2,21 +2,8 @@
 
 use std::borrow::Cow;
 
+use amanat_wire::deceptive::is_hostile;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
-/// Would make a terminal do something, or show text in another order or other than it is: control characters,
-/// bidirectional embeddings, overrides and isolates, line and paragraph separators, invisible tags. Joiners and the
-/// plain marks (U+200C to U+200F, U+061C) stay: Urdu needs them.
-pub(crate) fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{2028}' | '\u{2029}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{feff}'
-            | '\u{e0000}'..='\u{e007f}')
-}
 
 /// One line of text with every hostile character made visible as `\u{...}`.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {

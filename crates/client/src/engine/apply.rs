@@ -420,6 +420,9 @@ impl Core {
         if !draft.missing.is_empty() {
             self.fetch_missing(id, draft.missing);
         }
+        if ended && self.conversation(id).is_ok_and(|open| open.row.stage == Stage::Left) {
+            self.decline(id);
+        }
         // A Welcome may have waited for this log.
         self.process_direct()
     }

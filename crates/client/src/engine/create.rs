@@ -3,7 +3,10 @@
 //!
 //! What is fetched is fetched by a task ([`gather`]); what is decided and written is decided and written by the engine.
 
-use amanat_conversation::{CheckedKeyPackage, Conversation, Kind, NewConversation, check_key_package, content::Body};
+use amanat_conversation::{
+    CheckedKeyPackage, Conversation, Kind, NewConversation, check_key_package,
+    content::{Body, TITLE},
+};
 use amanat_identity::{Address, Authority, Tier, VerifiedDevice};
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
 use amanat_wire::{
@@ -32,9 +35,6 @@ use crate::{
     session::Calls,
     vault::{Batch, Scope},
 };
-
-/// Bytes of a title.
-const TITLE: usize = 200;
 
 /// Which conversation to open.
 #[derive(Clone)]
@@ -148,11 +148,7 @@ impl Core {
         let foreign = members.iter().find(|address| address.domain != *self.authority.domain());
         if let Some(address) = foreign {
             let failed = format!("{address} belongs to another authority");
-            return Err(Failure::new(
-                FailureCode::NotFound,
-                failed,
-                "only people of your own ministry can be reached yet",
-            ));
+            return Err(Failure::new(FailureCode::NotFound, failed, "leave this person out"));
         }
         Ok(())
     }
@@ -214,7 +210,8 @@ impl Core {
         let commit = commit_row(&created.conversation, UnitKind::Create, change, created.commit)?;
         self.store_created(created.conversation, row, commit, devices)?;
         if let Some(title) = &opening.title {
-            let title = Body::title(title.as_str()).map_err(|_| failure::too_large("title", "200 bytes"))?;
+            let title = Body::title(title.as_str())
+                .map_err(|_| failure::too_large("title", "256 bytes", "choose a shorter title"))?;
             let row = self.conversation(new.conversation)?.row.clone();
             let outgoing = Outgoing { body: title, message: None, class: RetentionClass::Month, announce: false };
             self.queue(new.conversation, row, outgoing, Batch::default())?;
@@ -279,7 +276,7 @@ pub(crate) fn new_row(
 ) -> Result<ConversationRow, Failure> {
     Ok(ConversationRow {
         id: new.conversation,
-        title: Text::new(title).map_err(|_| failure::too_large("title", "200 bytes"))?,
+        title: Text::new(title).map_err(|_| failure::too_large("title", "256 bytes", "choose a shorter title"))?,
         peer: text(peer)?,
         tier: new.tier.number(),
         stage: Stage::Creating,

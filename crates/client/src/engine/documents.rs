@@ -119,7 +119,7 @@ impl Core {
         self.check_can_post(id)?;
         let path = std::path::absolute(path).map_err(|error| failure::file("find", path, &error))?;
         let stamp = transfer::stamp_of(&path)?;
-        Layout::new(stamp.size).map_err(|_| failure::too_large("document", "1 TiB"))?;
+        Layout::new(stamp.size).map_err(|_| failure::too_large("document", "1 TiB", "send it in parts"))?;
         let keys = Keys::random(&mut OsRng);
         let mut row = self.conversation(id)?.row.clone();
         let message = MessageId::random(&mut OsRng);
@@ -324,7 +324,7 @@ impl Core {
             document: id,
             name: ClaimedName::of(&name),
             media_type: media_type(name.as_str()),
-            layout: Layout::new(row.size).map_err(|_| failure::too_large("document", "1 TiB"))?,
+            layout: Layout::new(row.size).map_err(|_| failure::too_large("document", "1 TiB", "send it in parts"))?,
             file_key,
             nonce,
             digest,

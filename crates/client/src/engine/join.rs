@@ -111,6 +111,11 @@ impl DirectQueue {
         self.fetching || !self.items.is_empty()
     }
 
+    /// A Welcome to this conversation waits.
+    pub(crate) fn has_welcome(&self, id: ConversationId) -> bool {
+        self.items.values().any(|item| matches!(&item.body, Direct::Welcome(part) if part.conversation == id))
+    }
+
     /// What was being fetched will not come.
     pub(crate) fn link_lost(&mut self) {
         self.items.clear();
@@ -162,6 +167,7 @@ impl Core {
                     Outcome::Refused(failure) => {
                         tracing::warn!(code = failure.code.name(), "a Welcome was refused");
                         self.pass_direct(number, Batch::default())?;
+                        self.decline(part.conversation);
                         let notice = Notice::JoinRefused { conversation: part.conversation, failure };
                         self.emit(Event::Notice(notice));
                     }
@@ -206,7 +212,12 @@ impl Core {
                 return Ok(Outcome::Known);
             }
         }
-        let mut packages = Records::load(self.vault.scan_bytes(Scope::DeviceRecords)?);
+        let named = match Conversation::named_key_package(part) {
+            Ok(key) => key,
+            Err(error) => return Ok(Outcome::Refused(refused(&error))),
+        };
+        let bundle = self.vault.read_bytes(Scope::DeviceRecords, &named)?;
+        let mut packages = Records::load(bundle.map(|bundle| (named, bundle)));
         let staged = match Conversation::stage_join(part, &self.own, &packages) {
             Ok(staged) => staged,
             Err(error) => return Ok(Outcome::Refused(refused(&error))),

@@ -455,7 +455,8 @@ impl Core {
             return Ok(());
         }
         self.published_at = Some(now);
-        let request = crate::key_packages::make(&self.vault, &self.keys, &self.own, replace_last_resort, self.now())?;
+        let made = crate::key_packages::make(&self.vault, &self.keys, &self.own, replace_last_resort, now)?;
+        let Some(request) = made else { return Ok(()) };
         self.key_packages_open = self.ask_relay(Question::KeyPackages, Request::PutKeyPackages(request));
         Ok(())
     }

@@ -161,7 +161,7 @@ impl Core {
             let failed = "that is your own address";
             return Err(Failure::new(FailureCode::NotFound, failed, "leave with `amanat leave CONVERSATION`"));
         }
-        let devices = self.devices_of(id, member)?;
+        let devices = self.leaves_of(id, member)?;
         if devices.is_empty() {
             let failed = format!("{member} is not a member");
             return Err(Failure::new(FailureCode::NotFound, failed, "list members with `amanat members CONVERSATION`"));
@@ -169,7 +169,7 @@ impl Core {
         Ok(devices)
     }
 
-    fn devices_of(&mut self, id: ConversationId, person: &Address) -> Result<Vec<DeviceId>, Failure> {
+    fn leaves_of(&mut self, id: ConversationId, person: &Address) -> Result<Vec<DeviceId>, Failure> {
         let members = self.group(id)?.members();
         Ok(members.iter().filter(|member| member.address == *person).map(|member| member.device).collect())
     }

@@ -54,7 +54,12 @@ impl Core {
     pub(crate) fn send_text(&mut self, to: Target, text: String, reply: ReplyTo) -> Result<(), Failure> {
         let body = match Body::text(text) {
             Ok(body) => body,
-            Err(_) => return respond(reply, Err(failure::too_large("text", "64 KiB"))),
+            Err(_) => {
+                return respond(
+                    reply,
+                    Err(failure::too_large("text", "64 KiB", "shorten it, or send it as a document")),
+                );
+            }
         };
         match self.existing(&to) {
             Ok(Some(id)) => self.post_text(id, body, reply),
@@ -96,7 +101,9 @@ impl Core {
         let open = self.conversation(id)?;
         let mut row = open.row.clone();
         let message = MessageId::random(&mut OsRng);
-        let body_row = body.to_body().map_err(|_| failure::too_large("message", "128 KiB"))?;
+        let body_row = body
+            .to_body()
+            .map_err(|_| failure::too_large("message", "128 KiB", "shorten it, or send it as a document"))?;
         let message_row = self.own_message(&mut row, message, body.content_type().0, body_row.to_vec())?;
         let class = amanat_identity::policy::builtin(tier_of(row.tier)).retention;
         self.queue(id, row, Outgoing { body, message: Some(message_row), class, announce: true }, Batch::default())?;

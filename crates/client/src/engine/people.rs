@@ -3,10 +3,10 @@
 //! Nothing that the relay says about a person is believed: a chain becomes a [`VerifiedDevice`] or it is left out.
 //! A second certificate for a grant that was seen before is refused, and so is the first from then on. [ID-18]
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use amanat_identity::{Address, Authority, DeviceChain, SafetyNumber, VerifiedDevice};
-use amanat_primitives::{DeviceId, Timestamp};
+use amanat_primitives::{DeviceId, StatementId, Timestamp};
 use amanat_wire::{
     Bytes, Decode as _, List, Text,
     client::{People as Query, Request},
@@ -22,7 +22,7 @@ use crate::{
     Event, Failure, FailureCode, Reply,
     api::{Notice, Person, Verification},
     failure,
-    rows::{ChainRow, GrantRow},
+    rows::{ChainRow, ConfirmedRow, GrantRow},
     session::{CallError, Calls},
     vault::{Batch, Scope},
 };
@@ -30,10 +30,32 @@ use crate::{
 /// Pages of the directory that one query fetches.
 const PAGES: usize = 64;
 
-/// Devices verified since the engine started.
+/// Who is known.
 #[derive(Default)]
 pub(crate) struct People {
+    /// Devices verified since the engine started.
     known: HashMap<DeviceId, VerifiedDevice>,
+    /// Devices in the vault by their address; made when it is first needed.
+    of: Option<HashMap<Address, BTreeSet<DeviceId>>>,
+}
+
+/// A page of new chains, before it is durable.
+#[derive(Default)]
+struct Draft {
+    batch: Batch,
+    grants: HashMap<StatementId, GrantRow>,
+    devices: Vec<VerifiedDevice>,
+}
+
+impl Draft {
+    fn add(&mut self, grant: Option<GrantRow>, device: &VerifiedDevice, chain: ChainRow) {
+        if let Some(row) = grant {
+            self.batch.put(Scope::Grants, row.grant.as_bytes(), &row);
+            self.grants.insert(row.grant, row);
+        }
+        self.batch.put(Scope::Chains, device.id().as_bytes(), &chain);
+        self.devices.push(device.clone());
+    }
 }
 
 /// A directory query's outcome, on its way to the engine.
@@ -77,7 +99,8 @@ pub(crate) async fn look_up(
     now: Timestamp,
     query: &str,
 ) -> Result<Vec<VerifiedChain>, Failure> {
-    let query = Text::new(query).map_err(|_| failure::too_large("query", "128 bytes"))?;
+    let query =
+        Text::new(query).map_err(|_| failure::too_large("query", "128 bytes", "search for less of the name"))?;
     let mut after = Text::default();
     let mut all = Vec::new();
     for _ in 0..PAGES {
@@ -126,39 +149,80 @@ impl Core {
     pub(crate) fn remember(&mut self, found: Vec<VerifiedChain>) -> Result<Vec<VerifiedDevice>, Failure> {
         let verified_at = self.now();
         let mut believed: Vec<VerifiedDevice> = Vec::new();
+        let mut draft = Draft::default();
         for VerifiedChain { device, chain } in found {
             let (grant, certificate) = (device.grant(), device.certificate());
-            let known = self.vault.read::<GrantRow>(Scope::Grants, grant.as_bytes())?;
+            let known = match draft.grants.get(&grant) {
+                Some(row) => Some(row.clone()),
+                None => self.vault.read::<GrantRow>(Scope::Grants, grant.as_bytes())?,
+            };
             match known {
                 Some(row) if row.reused => continue,
                 Some(row) if row.certificate != certificate => {
+                    // What stands before it on this page is written first, so that it is found and refused as well.
+                    self.keep(std::mem::take(&mut draft))?;
                     believed.retain(|other| other.grant() != grant);
                     self.refuse_grant(row, device.address())?;
                     continue;
                 }
-                Some(_) if self.people.known.contains_key(&device.id()) => {}
+                Some(_) if self.people.known.get(&device.id()) == Some(&device) => {}
+                Some(_) if draft.devices.contains(&device) => {}
                 known => {
-                    let mut batch = Batch::default();
-                    if known.is_none() {
-                        let row = GrantRow { grant, certificate, reused: false };
-                        batch.put(Scope::Grants, grant.as_bytes(), &row);
-                    }
-                    // A safety number that was compared does not speak for a device that came later.
-                    if self.vault.read_bytes(Scope::Chains, device.id().as_bytes())?.is_none() {
-                        batch.delete(Scope::Confirmed, device.address().to_string().as_bytes());
-                        if self.recall_all()?.iter().any(|other| other.address() == device.address()) {
-                            let (address, id) = (device.address().clone(), device.id());
-                            self.emit(Event::Notice(Notice::NewDevice { address, device: id }));
-                        }
-                    }
-                    batch.put(Scope::Chains, device.id().as_bytes(), &ChainRow { chain, verified_at });
-                    self.vault.commit(batch)?;
-                    self.people.known.insert(device.id(), device.clone());
+                    let new = known.is_none().then_some(GrantRow { grant, certificate, reused: false });
+                    draft.add(new, &device, ChainRow { chain, verified_at });
                 }
             }
             believed.push(device);
         }
+        self.keep(draft)?;
         Ok(believed)
+    }
+
+    /// Writes a page of chains as one batch, and tells of people whom a device has joined.
+    fn keep(&mut self, draft: Draft) -> Result<(), Failure> {
+        if draft.devices.is_empty() {
+            return Ok(());
+        }
+        let mut of = self.by_address()?;
+        let outcome = self.vault.commit(draft.batch);
+        if outcome.is_ok() {
+            for device in draft.devices {
+                let theirs = of.entry(device.address().clone()).or_default();
+                let known_before = !theirs.is_empty();
+                if theirs.insert(device.id()) && known_before {
+                    let (address, id) = (device.address().clone(), device.id());
+                    self.emit(Event::Notice(Notice::NewDevice { address, device: id }));
+                }
+                self.people.known.insert(device.id(), device);
+            }
+        }
+        self.people.of = Some(of);
+        outcome
+    }
+
+    /// Takes out the devices in the vault by their address, after verifying them once. To be put back.
+    fn by_address(&mut self) -> Result<HashMap<Address, BTreeSet<DeviceId>>, Failure> {
+        if let Some(of) = self.people.of.take() {
+            return Ok(of);
+        }
+        let mut of: HashMap<Address, BTreeSet<DeviceId>> = HashMap::new();
+        for device in self.recall_all()? {
+            of.entry(device.address().clone()).or_default().insert(device.id());
+        }
+        Ok(of)
+    }
+
+    /// Someone's devices, as far as they are known here and their certificates hold now, whoever lists them.
+    fn devices_of(&mut self, address: &Address) -> Result<Vec<VerifiedDevice>, Failure> {
+        let of = self.by_address()?;
+        let ids: Vec<DeviceId> = of.get(address).into_iter().flatten().copied().collect();
+        self.people.of = Some(of);
+        let now = self.now();
+        let mut devices = Vec::new();
+        for id in ids {
+            devices.extend(self.known_device(id)?.filter(|device| device.valid_until() > now));
+        }
+        Ok(devices)
     }
 
     /// A second certificate for a grant: both devices go out of use here, for good. [ID-18]
@@ -172,6 +236,7 @@ impl Core {
         batch.delete(Scope::Confirmed, address.to_string().as_bytes());
         self.vault.commit(batch)?;
         self.people.known.retain(|_, known| known.grant() != row.grant);
+        self.people.of = None;
         self.emit(Event::Notice(Notice::GrantReused { address: address.clone() }));
         Ok(())
     }
@@ -219,7 +284,7 @@ impl Core {
     /// [`Command::People`](crate::Command::People).
     pub(crate) fn list_people(&mut self, query: String, reply: ReplyTo) -> Result<(), Failure> {
         match self.calls() {
-            Some(calls) => self.query(calls, query.clone(), Purpose::List { query }, reply),
+            Some(calls) => self.query(calls, vec![query.clone()], Purpose::List { query }, reply),
             None => {
                 let devices = self.recall_all()?;
                 let people = self.people_of(devices, &query)?;
@@ -231,21 +296,25 @@ impl Core {
 
     /// [`Command::Verify`](crate::Command::Verify).
     pub(crate) fn verify(&mut self, address: Address, confirm: bool, reply: ReplyTo) -> Result<(), Failure> {
-        let handle = address.handle.as_str().to_owned();
         match self.calls() {
-            Some(calls) => self.query(calls, handle, Purpose::Verify { address, confirm }, reply),
-            None => {
-                let devices = self.recall_all()?;
-                let _ = reply.send(self.verification(&address, confirm, devices));
+            Some(calls) => {
+                // One's own devices stand in the number as well.
+                let handles = [&address, self.own.address()].map(|person| person.handle.as_str().to_owned());
+                self.query(calls, handles.to_vec(), Purpose::Verify { address, confirm }, reply);
             }
+            None => drop(reply.send(self.verification(&address, confirm))),
         }
         Ok(())
     }
 
-    fn query(&self, calls: Calls, query: String, purpose: Purpose, reply: ReplyTo) {
+    fn query(&self, calls: Calls, queries: Vec<String>, purpose: Purpose, reply: ReplyTo) {
         let (authority, now) = (self.authority.clone(), self.now());
         self.spawn(async move {
-            let chains = look_up(&calls, &authority, now, &query).await;
+            let mut chains = Ok(Vec::new());
+            for query in queries {
+                let found = look_up(&calls, &authority, now, &query).await;
+                chains = chains.and_then(|all: Vec<_>| found.map(|found| [all, found].concat()));
+            }
             Input::Directory(Found { chains, purpose, reply })
         });
     }
@@ -263,7 +332,7 @@ impl Core {
             Purpose::List { query } => {
                 self.people_of(devices, &query).map(|people| Reply::People { people, from_cache: false })
             }
-            Purpose::Verify { address, confirm } => self.verification(&address, confirm, devices),
+            Purpose::Verify { address, confirm } => self.verification(&address, confirm),
         };
         let _ = found.reply.send(answer);
         Ok(())
@@ -272,44 +341,47 @@ impl Core {
     fn people_of(&self, devices: Vec<VerifiedDevice>, query: &str) -> Result<Vec<Person>, Failure> {
         let query = query.to_lowercase();
         let fits = |device: &VerifiedDevice| {
-            device.address().to_string().contains(&query) || device.name().as_str().to_lowercase().contains(&query)
+            let texts = [device.address().to_string(), device.name().to_string(), device.post().to_string()];
+            texts.iter().any(|text| text.to_lowercase().contains(&query))
         };
-        let mut people: BTreeMap<String, Person> = BTreeMap::new();
-        for device in devices.iter().filter(|device| fits(device)) {
-            match people.get_mut(&device.address().to_string()) {
-                Some(person) if person.devices.contains(&device.id()) => {}
-                Some(person) => person.devices.push(device.id()),
-                None => drop(people.insert(device.address().to_string(), self.person(device)?)),
+        let mut people: BTreeMap<String, Vec<VerifiedDevice>> = BTreeMap::new();
+        for device in devices.into_iter().filter(fits) {
+            let theirs = people.entry(device.address().to_string()).or_default();
+            if theirs.iter().all(|other| other.id() != device.id()) {
+                theirs.push(device);
             }
         }
-        Ok(people.into_values().collect())
+        people.values().filter_map(|theirs| self.person(theirs).transpose()).collect()
     }
 
-    fn person(&self, device: &VerifiedDevice) -> Result<Person, Failure> {
-        Ok(Person {
-            address: device.address().clone(),
-            name: device.name().as_str().to_owned(),
-            post: device.post().as_str().to_owned(),
-            clearance: device.clearance(),
-            devices: vec![device.id()],
-            verified: self.is_confirmed(device.address())?,
-        })
+    /// A person made of their devices; none where there are none.
+    fn person(&self, devices: &[VerifiedDevice]) -> Result<Option<Person>, Failure> {
+        let Some(first) = devices.first() else { return Ok(None) };
+        let confirmed = self.confirmed(first.address())?;
+        Ok(Some(Person {
+            address: first.address().clone(),
+            name: first.name().as_str().to_owned(),
+            post: first.post().as_str().to_owned(),
+            clearance: first.clearance(),
+            devices: devices.iter().map(VerifiedDevice::id).collect(),
+            verified: devices.iter().all(|device| confirmed.contains(&device.id())),
+        }))
     }
 
-    /// Whether the safety number with someone was compared, and nothing about their devices changed since.
-    pub(crate) fn is_confirmed(&self, address: &Address) -> Result<bool, Failure> {
-        Ok(self.vault.read_bytes(Scope::Confirmed, address.to_string().as_bytes())?.is_some())
+    /// The devices of someone for which the safety number that was compared speaks. [DELIV-130]
+    fn confirmed(&self, address: &Address) -> Result<BTreeSet<DeviceId>, Failure> {
+        let row = self.vault.read::<ConfirmedRow>(Scope::Confirmed, address.to_string().as_bytes())?;
+        Ok(row.into_iter().flat_map(|row| row.devices.into_vec()).collect())
     }
 
-    fn verification(
-        &mut self,
-        address: &Address,
-        confirm: bool,
-        devices: Vec<VerifiedDevice>,
-    ) -> Result<Reply, Failure> {
-        let mut seen = HashSet::new();
-        let theirs: Vec<VerifiedDevice> =
-            devices.into_iter().filter(|device| device.address() == address && seen.insert(device.id())).collect();
+    /// Whether a safety number was compared in which this device's key stood.
+    pub(crate) fn is_confirmed(&self, device: &VerifiedDevice) -> Result<bool, Failure> {
+        Ok(self.confirmed(device.address())?.contains(&device.id()))
+    }
+
+    /// The number is over all devices of both that were ever shown here, not only over those that the relay lists now.
+    fn verification(&mut self, address: &Address, confirm: bool) -> Result<Reply, Failure> {
+        let theirs = self.devices_of(address)?;
         let Some(first) = theirs.first() else {
             return Err(Failure::new(
                 FailureCode::NotFound,
@@ -318,20 +390,21 @@ impl Core {
             ));
         };
         let keys: Vec<_> = theirs.iter().map(|device| *device.signing_key()).collect();
-        let own_keys = [*self.own.signing_key()];
-        let number = SafetyNumber::between((self.own.address(), &own_keys), (address, &keys)).to_string();
-        let key = address.to_string();
-        // A number that was compared stands for these devices alone.
-        let before = self.vault.read_bytes(Scope::Confirmed, key.as_bytes())?;
-        let mut batch = Batch::default();
+        let mut own_keys = vec![*self.own.signing_key()];
+        let own_address = self.own.address().clone();
+        own_keys.extend(self.devices_of(&own_address)?.iter().map(|device| *device.signing_key()));
+        let number = SafetyNumber::between((&own_address, &own_keys), (address, &keys)).to_string();
         if confirm {
-            batch.put_bytes(Scope::Confirmed, key.as_bytes().to_vec(), number.clone().into_bytes());
-        } else if before.is_some_and(|before| before != number.as_bytes()) {
-            batch.delete(Scope::Confirmed, key.as_bytes());
+            let devices: Vec<DeviceId> = theirs.iter().map(VerifiedDevice::id).collect();
+            let row = ConfirmedRow {
+                number: Text::new(number.clone()).map_err(|_| failure::internal("a safety number is too long"))?,
+                devices: List::new(devices).map_err(|_| failure::internal("a person has too many devices"))?,
+            };
+            let mut batch = Batch::default();
+            batch.put(Scope::Confirmed, address.to_string().as_bytes(), &row);
+            self.vault.commit(batch)?;
         }
-        self.vault.commit(batch)?;
-        let mut person = self.person(first)?;
-        person.devices = theirs.iter().map(VerifiedDevice::id).collect();
+        let person = self.person(&theirs)?.ok_or_else(|| failure::internal("a person without devices"))?;
         let chain = vec![
             format!(
                 "{} ({}) certified the officer {}",

@@ -1,7 +1,7 @@
 //! Answers from the vault (protocol-spec/07-delivery, section 12): what faces show, made of rows. All of it works
 //! offline.
 
-use amanat_conversation::content::ContentType;
+use amanat_conversation::{SUITE_NAME, content::ContentType};
 use amanat_document::Manifest;
 use amanat_identity::{Address, Freshness};
 use amanat_primitives::{ConversationId, DocumentId};
@@ -94,7 +94,7 @@ impl Core {
             authority: format!("{} ({})", self.authority.name(), self.authority.domain()),
             link: self.link.as_ref().map(|up| up.view.clone()),
             status,
-            suite: "X-Wing, ChaCha20-Poly1305, SHA-256, Ed25519 (0x004D)",
+            suite: SUITE_NAME,
             conversations: self.conversations.len(),
             queued: self.conversations.values().map(queued_messages).sum(),
             unread: self.conversations.values().map(|open| open.row.unread).sum(),
@@ -244,7 +244,7 @@ impl Core {
                 name: device.name().as_str().to_owned(),
                 post: device.post().as_str().to_owned(),
                 clearance: device.clearance(),
-                verified: self.is_confirmed(device.address())?,
+                verified: self.is_confirmed(device)?,
                 own: device.id() == self.own.id(),
             });
         }

@@ -73,8 +73,8 @@ pub(crate) fn no_conversation() -> Failure {
     Failure::new(Code::NotFound, "there is no such conversation", "list them with `amanat conversations`")
 }
 
-pub(crate) fn too_large(what: &str, limit: &str) -> Failure {
-    Failure::new(Code::TooLarge, format!("the {what} is longer than {limit}"), "shorten it, or send it as a document")
+pub(crate) fn too_large(what: &str, limit: &str, advice: &str) -> Failure {
+    Failure::new(Code::TooLarge, format!("the {what} is longer than {limit}"), advice)
 }
 
 pub(crate) fn file(doing: &str, path: &Path, error: &std::io::Error) -> Failure {

@@ -202,10 +202,13 @@ fn a_one_time_key_package_opens_one_welcome_and_a_last_resort_one_more() {
         let made = made.unwrap();
         w.log.clear();
         w.append_commit(a.id(), UnitKind::Create, &made.commit);
+        a.conversation = Some(made.conversation);
+        a.restart();
+        w.catch_up(&mut a);
         // The second is a new group under the same id: it replaces the first, records and all.
         w.join(&mut b, &made.commit);
         assert_eq!(b.packages.0.len(), 1);
-        assert_eq!(b.conv().epoch_authenticator(), b.conv().epoch_authenticator());
+        assert_eq!(a.conv().epoch_authenticator(), b.conv().epoch_authenticator());
     }
     w.log.clear();
     let commit = w.found(Tier::Official, &mut a, &mut [&mut b]);

@@ -62,7 +62,7 @@ proptest! {
         let decoded = Manifest::from_bytes(&bytes).unwrap();
         prop_assert_eq!(decoded.to_bytes(), bytes.clone());
         prop_assert_eq!(decoded.layout, manifest.layout);
-        prop_assert!(decoded.file_key.secret().same_as(manifest.file_key.secret()));
+        prop_assert_eq!(decoded.file_key.secret().expose_secret(), manifest.file_key.secret().expose_secret());
         for cut in 0..bytes.len() {
             prop_assert!(Manifest::from_bytes(&bytes[..cut]).is_err());
         }

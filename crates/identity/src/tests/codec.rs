@@ -15,7 +15,6 @@ use crate::{
         AuditorBody, AuthorityBody, DeviceBody, GrantBody, OfficerBody, Powers, ReceiptBody, RegisterHead, RelayBody,
         StatusBody,
     },
-    ledger::GrantUse,
     statement::Version,
 };
 
@@ -183,11 +182,10 @@ proptest! {
     #[test]
     fn small_ones(
         domain in text("[a-z]{1,20}\\.[a-z]{1,20}"), name in text(".{1,30}"), key in key(), ids in (id(), id()),
-        number: u64, reused: bool, at: prop::sample::Index, mask: u8,
+        number: u64, at: prop::sample::Index, mask: u8,
     ) {
         one_encoding(&AuthorityBody { domain, name, key }, at, mask);
         one_encoding(&ReceiptBody { grant: ids.0, certificate: ids.1 }, at, mask);
-        one_encoding(&GrantUse { grant: ids.0, certificate: ids.1, reused }, at, mask);
         one_encoding(&StatusMark { number, id: ids.0 }, at, mask);
     }
 

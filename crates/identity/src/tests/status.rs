@@ -23,7 +23,7 @@ fn an_expired_status_warns_below_and_stops_from_confidential_upward() {
     assert!(view.may_send(Tier::Restricted, now()) && !view.may_send(Tier::Confidential, now()));
     view.accept(attest(&office, 1, now(), STATUS_VALIDITY)).unwrap();
     let end = now().after(STATUS_VALIDITY);
-    assert_eq!(view.expires(), Some(end));
+    assert_eq!(view.current().map(VerifiedStatus::next_update), Some(end));
     for at in [now(), end, end.after(TOLERANCE)] {
         assert_eq!(view.freshness(at), Freshness::Fresh);
         assert!(Tier::ALL.iter().all(|tier| view.may_send(*tier, at)));

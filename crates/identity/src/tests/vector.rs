@@ -83,7 +83,7 @@ fn made() -> String {
         ("grant", chain.grant.id().to_string()),
         ("certificate", chain.device_certificate.id().to_string()),
         ("empty_revocation_list", crate::body::empty_revocation_list().to_string()),
-        ("tls_key_digest_of_abc", crate::body::tls_key_digest(b"abc").to_string()),
+        ("tls_key_digest_of_abc", amanat_primitives::hash::tls_key_digest(b"abc").to_string()),
         ("safety_number_ayesha_device_and_bilal_officer_key", safety.to_string()),
         ("authority_certificate", hex(&certificate.to_bytes())),
         ("officer_card", hex(&officer.card("Security Officer".parse().unwrap()).to_bytes())),

@@ -63,6 +63,9 @@ listen = @LISTEN@
 # mib_per_second = 512
 # KeyPackages that one device may claim in a minute: how many people it can add to conversations.
 # claims_per_minute = 200
+# Conversations that one device may found in an hour, and devices that it may add to conversations.
+# conversations_per_hour = 500
+# additions_per_hour = 5000
 
 [quotas]
 # MiB of messages kept in one conversation.

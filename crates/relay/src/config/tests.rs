@@ -32,7 +32,7 @@ fn every_key_of_the_sample_is_known_and_shows_its_default() {
             _ => line,
         })
         .collect();
-    assert_eq!(on.iter().filter(|line| line.contains(" = ") && !line.starts_with('#')).count(), 18);
+    assert_eq!(on.iter().filter(|line| line.contains(" = ") && !line.starts_with('#')).count(), 20);
     let config = parse(&on.join("\n")).unwrap();
     let mut default = Config::new(domain(), listen());
     default.status_file = Some("status.prom".into());

@@ -1,6 +1,6 @@
 //! Appending (protocol-spec/07-delivery, section 3).
 
-use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Instant};
 
 use amanat_wire::{
     log::{Unit, UnitKind},
@@ -23,6 +23,11 @@ pub(crate) async fn append(asker: &Arc<Asker>, ticket: Ticket, unit: Unit) {
             Ok(None) => return ticket.refuse(Refusal::Unknown),
             Err(error) => return asker.settle(ticket, Err(error.into())),
         }
+    }
+    // [DELIV-133]
+    if !asker.meter.changes(unit.kind == UnitKind::Create, unit.roster_add.len(), Instant::now()) {
+        asker.shared.counters.too_fast();
+        return ticket.refuse(Refusal::TooFast);
     }
     // Fewer appends are let in than the store's queue has room for, so that none waits there and is overtaken.
     let Ok(permit) = Arc::clone(&asker.shared.appends).acquire_owned().await else {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use amanat_primitives::Digest;
+use amanat_primitives::{ConversationId, Digest};
 use amanat_store::relay::{Body, NewsPage};
 use amanat_wire::{
     List,
@@ -26,14 +26,7 @@ pub(crate) fn read(asker: &Asker, read: &Read) -> Result<Answer, NotDone> {
     let count = usize::from(read.max_entries).clamp(1, limits::ENTRIES);
     let store = &asker.shared.store;
     let roster = store.roster(read.conversation)?.ok_or(Refusal::Unknown)?;
-    let full_until = if roster.members.binary_search(&asker.id).is_ok() {
-        u64::MAX
-    } else if roster.readers.binary_search(&asker.id).is_ok() {
-        // Removed by the last commit, on which nothing builds yet: what came later is read without its messages.
-        roster.position
-    } else {
-        return Err(Refusal::NotAllowed.into());
-    };
+    let full_until = roster.reads_until(&asker.id).ok_or(Refusal::NotAllowed)?;
     let mut entries = store.read(read.conversation, read.after, count, READ_BYTES)?;
     for entry in &mut entries.entries {
         if entry.position > full_until && entry.kind == UnitKind::Message {
@@ -48,6 +41,16 @@ fn body_hash(body: &Body) -> Digest {
         Body::Kept(bytes) => ciphertext_hash(bytes),
         Body::Expired(hash) => *hash,
     }
+}
+
+/// Takes the asking device out of a conversation.
+// [DELIV-134]
+pub(crate) fn decline(asker: &Arc<Asker>, ticket: Ticket, conversation: ConversationId) {
+    let asker = Arc::clone(asker);
+    tokio::spawn(async move {
+        let outcome = asker.shared.store.decline(asker.id, conversation).await;
+        asker.settle(ticket, outcome.map(|()| Answer::Done(Nothing {})).map_err(NotDone::from));
+    });
 }
 
 /// What is new for a device.

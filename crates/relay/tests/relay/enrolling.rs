@@ -12,7 +12,7 @@ use rand_core::OsRng;
 
 use crate::harness::*;
 
-/// [DELIV-46] [DELIV-48]
+/// [DELIV-46] [DELIV-48] [ID-17]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_is_redeemed_once_and_the_same_device_gets_the_same_receipt() {
     let site = Site::new().await;

@@ -48,6 +48,31 @@ async fn claims_have_a_rate() {
     assert!(matches!(answers[..], [Answer::KeyPackages(_), Answer::KeyPackages(_), Answer::Refused(Refusal::TooFast)]));
 }
 
+/// [DELIV-133]
+#[tokio::test(flavor = "multi_thread")]
+async fn foundings_and_additions_have_a_rate_of_who_makes_them() {
+    let limits = Limits { conversations_per_hour: 10, additions_per_hour: 50, ..Limits::default() };
+    let site = Site::with(limits, small_quotas()).await;
+    let (a, mut ayesha) = site.enrol("ayesha").await;
+    let (b, mut bilal) = site.enrol("bilal").await;
+    for _ in 0..10 {
+        found(&mut ayesha, &[b.id()]).await;
+    }
+    let conversation = found(&mut bilal, &[a.id()]).await;
+    let create = amanat_wire::log::Unit {
+        conversation: amanat_primitives::ConversationId::from_bytes([9; 16]),
+        kind: amanat_wire::log::UnitKind::Create,
+        seen_commit: 0,
+        accepted_commit: 0,
+        ..message(conversation, 1)
+    };
+    assert_eq!(ayesha.ask(Request::Append(create)).await, Answer::Refused(Refusal::TooFast));
+    let adds = |n: u8| (0..n).map(|n| amanat_primitives::DeviceId::from_bytes([n; 32])).collect::<Vec<_>>();
+    let add = commit(conversation, 1, &adds(45), &[]);
+    assert_eq!(ayesha.ask(Request::Append(add.clone())).await, Answer::Refused(Refusal::TooFast));
+    assert!(matches!(bilal.ask(Request::Append(add)).await, Answer::Appended(_)));
+}
+
 /// [DELIV-59]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_has_a_quota() {

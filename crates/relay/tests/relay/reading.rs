@@ -76,10 +76,35 @@ async fn strangers_read_nothing_and_the_removed_only_commits() {
     // [WIRE-09] The running hash can be followed all the same.
     assert_eq!(read_by_removed.entries[2].ciphertext_hash(), ciphertext_hash(&after.body));
     assert_eq!(bilal.ask(Request::Append(message(conversation, 3))).await, Answer::Refused(Refusal::NotAllowed));
-    // Once a commit builds on it, nothing.
+    // Once a commit builds on it and it was read, nothing.
     ayesha.append(commit(conversation, 3, &[], &[])).await;
+    assert_eq!(bilal.read(conversation, 1).await.entries.len(), 4);
+    let cursors = List::new(vec![Cursor { conversation, position: 3 }]).unwrap();
+    bilal.ask(Request::Advance(Advance { cursors, direct: 0 })).await;
+    while bilal.ask(read(0)).await != Answer::Refused(Refusal::NotAllowed) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert_eq!(bilal.ask(read(0)).await, Answer::Refused(Refusal::NotAllowed));
     assert!(bilal.news().await.logs.is_empty());
+}
+
+/// [DELIV-134]
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_declines_a_conversation_has_no_part_in_it() {
+    let site = Site::new().await;
+    let (_a, mut ayesha) = site.enrol("ayesha").await;
+    let (b, mut bilal) = site.enrol("bilal").await;
+    let (_c, mut chand) = site.enrol("chand").await;
+    let conversation = found(&mut ayesha, &[b.id()]).await;
+    assert_eq!(bilal.news().await.logs.len(), 1);
+    assert_eq!(chand.ask(Request::Decline(conversation)).await, Answer::Refused(Refusal::NotAllowed));
+    assert!(matches!(bilal.ask(Request::Decline(conversation)).await, Answer::Done(_)));
+    ayesha.append(message(conversation, 1)).await;
+    assert!(bilal.news().await.logs.is_empty());
+    let read = Request::Read(Read { conversation, after: 0, max_entries: 10 });
+    assert_eq!(bilal.ask(read).await, Answer::Refused(Refusal::NotAllowed));
+    ayesha.append(commit(conversation, 1, &[b.id()], &[])).await;
+    assert_eq!(bilal.news().await.logs.len(), 1);
 }
 
 /// [WIRE-08] [WIRE-09] Retention: bodies go, their places and hashes stay while earlier entries are kept.

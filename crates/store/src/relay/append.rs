@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
+use amanat_primitives::{DeviceId, Digest, Timestamp};
 use amanat_wire::log::{RetentionClass, UnitKind, roster_change, running_hash};
 
 use super::{
@@ -10,8 +10,9 @@ use super::{
     bodies::INLINE,
     error::{Quota, StoreError},
     keys,
-    log::{Log, readers, roster},
-    record::{Chain, DirectRecord, EntryRecord, Link, Place, encode_devices},
+    log::{Log, roster},
+    record::{DirectRecord, EntryRecord, Link, Place},
+    rosters::count,
     types::{Appended, Body, DirectItem, DirectPart, Entry, Origin, Published, Unit},
     writer::{Outcome, Writer},
 };
@@ -76,6 +77,7 @@ impl Writer {
         }
         let members: BTreeSet<DeviceId> = unit.roster_add.iter().copied().chain([unit.author]).collect();
         let members: Arc<[DeviceId]> = members.into_iter().collect();
+        self.count_founded(tx, &unit.author, &unit.conversation)?;
         self.logs.insert(unit.conversation, Log::new());
         let link = Link { position: 1, accepted: 0, roster_at: 1 };
         self.change_roster(tx, &unit.conversation, link, members)?;
@@ -122,48 +124,6 @@ impl Writer {
             return Err(StoreError::StaleEpoch { last_commit }); // [DELIV-12]
         }
         self.write(tx, unit, hash)
-    }
-
-    /// Puts a commit into the chain, and its roster in force: cursors for who is new, none for who has gone for good.
-    fn change_roster(
-        &mut self,
-        tx: &mut Tx<'_>,
-        id: &ConversationId,
-        link: Link,
-        members: Arc<[DeviceId]>,
-    ) -> Result<(), StoreError> {
-        if members.len() > self.limits.roster {
-            return Err(StoreError::Full(Quota::Roster));
-        }
-        if link.roster_at == link.position {
-            tx.put(keys::roster(id, link.position), encode_devices(&members), Old::Whole);
-        }
-        let log = self.log(tx, id)?.ok_or(Fault::Damaged)?;
-        let before = log.readers.clone();
-        log.chain.0.push(link);
-        let readers = readers(tx, id, &log.chain, link, &members)?;
-        trim(tx, id, &mut log.chain);
-        log.members = members;
-        log.readers = readers.clone();
-        tx.put_guarded(keys::chain(id), log.chain.encode(), Old::Whole)?;
-        for device in readers.iter().filter(|device| before.binary_search(device).is_err()) {
-            // From just before this commit, whose receipt and running hash the newcomer needs.
-            tx.put(keys::cursor(device, id), (link.position - 1).to_be_bytes().to_vec(), Old::Whole);
-            let most = self.limits.conversations_per_device;
-            let state = self.device(tx, device)?;
-            if state.conversations >= most {
-                return Err(StoreError::Full(Quota::Conversations));
-            }
-            state.conversations += 1;
-            self.save_device(tx, device)?;
-        }
-        for device in before.iter().filter(|device| readers.binary_search(device).is_err()) {
-            tx.delete(keys::cursor(device, id), Old::Whole);
-            let state = self.device(tx, device)?;
-            state.conversations = state.conversations.saturating_sub(1);
-            self.save_device(tx, device)?;
-        }
-        Ok(())
     }
 
     /// Writes the entry and all that comes with it.
@@ -253,8 +213,11 @@ impl Writer {
                 return Err(StoreError::Invalid);
             }
             let most = self.limits.direct_items;
+            if let Some(origin) = origin {
+                self.count_waiting(tx, &part.device, &origin.author)?;
+            }
             let state = self.device(tx, &part.device)?;
-            if state.direct_next - state.direct_first >= most {
+            if origin.is_none() && state.direct_next - state.direct_first >= most {
                 return Err(StoreError::Full(Quota::DirectItems));
             }
             let number = state.direct_next;
@@ -299,10 +262,10 @@ impl Writer {
         self.save_device(tx, device)?;
         for number in first..end {
             let key = keys::direct(device, number);
-            let shared = match tx.get(&key).map(|stored| stored.map(|bytes| DirectRecord::decode(&bytes))) {
-                Ok(Some(Ok(record))) => record.shared,
+            let (shared, origin) = match tx.get(&key).map(|stored| stored.map(|bytes| DirectRecord::decode(&bytes))) {
+                Ok(Some(Ok(record))) => (record.shared, record.origin),
                 // A damaged item must not stand in the way of the queue; at worst its shared bytes stay.
-                Ok(Some(Err(_)) | None) | Err(Fault::Damaged) => None,
+                Ok(Some(Err(_)) | None) | Err(Fault::Damaged) => (None, None),
                 Err(fault) => return Err(fault),
             };
             if let Some((hash, _)) = shared
@@ -310,19 +273,16 @@ impl Writer {
             {
                 tracing::warn!("shared bytes of a direct item could not be released");
             }
+            if let Some(origin) = origin {
+                let key = keys::waiting(device, &origin.author);
+                match count(tx, &key)?.saturating_sub(1) {
+                    0 => tx.delete(key, Old::Whole),
+                    left => tx.put(key, left.to_be_bytes().to_vec(), Old::Whole),
+                }
+            }
             tx.delete(key, Old::Any);
         }
         Ok(end - first)
-    }
-}
-
-/// Forgets the oldest commits, and rosters that no remembered commit has.
-fn trim(tx: &mut Tx<'_>, id: &ConversationId, chain: &mut Chain) {
-    while chain.0.len() > Chain::LENGTH {
-        let oldest = chain.0.remove(0);
-        if !chain.0.iter().any(|link| link.roster_at == oldest.roster_at) {
-            tx.delete(keys::roster(id, oldest.roster_at), Old::Any);
-        }
     }
 }
 

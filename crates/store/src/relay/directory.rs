@@ -20,7 +20,7 @@ pub const HANDLE_LIMIT: usize = 128;
 pub const SEARCH_LIMIT: usize = 1024;
 
 impl Writer {
-    /// One certificate for each grant, the first. [DELIV-18]
+    /// One certificate for each grant, the first. [DELIV-18] [ID-17]
     pub(crate) fn redeem(&mut self, tx: &mut Tx<'_>, redemption: Redemption) -> Result<Redeemed, StoreError> {
         let Redemption { grant, device, certificate, chain, handle, search, now } = redemption;
         // A control character would break the index's order.

@@ -58,6 +58,21 @@ pub(crate) fn cursors(device: &DeviceId) -> Vec<u8> {
     of_device(b'd', device).finish()
 }
 
+/// Devices that left a conversation and have not read all up to their departure.
+pub(crate) fn leaving(conversation: &ConversationId) -> Vec<u8> {
+    of_conversation(b'w', conversation).finish()
+}
+
+/// Says that a device founded a conversation, in which it still is.
+pub(crate) fn founded(device: &DeviceId, conversation: &ConversationId) -> Vec<u8> {
+    of_device(b'f', device).raw(conversation.as_bytes()).finish()
+}
+
+/// How many direct items from one device wait for another.
+pub(crate) fn waiting(device: &DeviceId, from: &DeviceId) -> Vec<u8> {
+    of_device(b'a', device).raw(from.as_bytes()).finish()
+}
+
 /// A device's [`DeviceState`](super::record::DeviceState).
 pub(crate) fn device(device: &DeviceId) -> Vec<u8> {
     of_device(DEVICE, device).finish()

@@ -12,7 +12,7 @@ use amanat_wire::log::UnitKind;
 use super::{
     append::ENTRY_BYTES,
     keys,
-    record::{Chain, EntryRecord, Head, Link, Place, decode_devices},
+    record::{Chain, EntryRecord, Head, Leaving, Link, Place, decode_devices, decode_leaving},
 };
 use crate::{
     engine::tx::{Old, Tx},
@@ -30,8 +30,10 @@ pub(crate) struct Log {
     pub(crate) chain: Chain,
     /// Roster of the last commit, sorted.
     pub(crate) members: Arc<[DeviceId]>,
-    /// And of the commit that it builds on, sorted.
+    /// And of the commit that it builds on, and those who are leaving, sorted.
     pub(crate) readers: Arc<[DeviceId]>,
+    /// Who is in neither roster and has not read all that it may.
+    pub(crate) leaving: Vec<Leaving>,
     /// Where the unit of each id stands.
     ids: HashMap<UnitId, u64>,
     /// Ids of the chunk that is not full yet, in order.
@@ -48,6 +50,7 @@ impl Log {
             chain: Chain::default(),
             members: Arc::new([]),
             readers: Arc::new([]),
+            leaving: Vec::new(),
             ids: HashMap::new(),
             tail: Vec::new(),
             stored: 0,
@@ -61,9 +64,10 @@ impl Log {
         let chain = Chain::decode(&tx.get(&keys::chain(id))?.ok_or(Fault::Damaged)?)?;
         let last = chain.last()?;
         let members = roster(tx, id, last)?;
-        let readers = readers(tx, id, &chain, last, &members)?;
+        let leaving = tx.get(&keys::leaving(id))?.map_or_else(|| Ok(Vec::new()), |stored| decode_leaving(&stored))?;
+        let readers = with_leaving(&readers(tx, id, &chain, last, &members)?, &leaving);
         let stored = head.position;
-        let mut log = Self { head, chain, members, readers, ids: HashMap::new(), tail: Vec::new(), stored };
+        let mut log = Self { head, chain, members, readers, leaving, ids: HashMap::new(), tail: Vec::new(), stored };
         log.load_entries(tx, id)?;
         log.load_ids(tx, id)?;
         Ok(Some(log))
@@ -182,7 +186,14 @@ pub(crate) fn roster(tx: &Tx<'_>, conversation: &ConversationId, link: Link) -> 
     Ok(decode_devices(&stored)?.into())
 }
 
-/// Who may read: the members, and those in the roster that the last commit builds on. [DELIV-13]
+/// Readers, and those who are leaving.
+pub(crate) fn with_leaving(readers: &[DeviceId], leaving: &[Leaving]) -> Arc<[DeviceId]> {
+    let leaving: Vec<DeviceId> = leaving.iter().map(|left| left.device).collect();
+    union(readers, &leaving)
+}
+
+/// Who may read, beside those who are leaving: the members, and those in the roster that the last commit builds on.
+/// [DELIV-13]
 pub(crate) fn readers(
     tx: &Tx<'_>,
     conversation: &ConversationId,

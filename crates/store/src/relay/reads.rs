@@ -16,8 +16,10 @@ use super::{
     directory::read_status,
     error::StoreError,
     keys,
-    log::union,
-    record::{Chain, DeviceState, DirectRecord, EntryRecord, Head, ListedRecord, Place, decode_devices},
+    log::{union, with_leaving},
+    record::{
+        Chain, DeviceState, DirectRecord, EntryRecord, Head, ListedRecord, Place, decode_devices, decode_leaving,
+    },
     types::{
         Access, Body, DirectItem, Entries, Entry, KeyPackageCount, Listed, LogState, News, NewsPage, People, Roster,
     },
@@ -66,12 +68,16 @@ impl Store {
             // A roster that nobody refers to any more is removed: then the chain has changed too.
             let Some(members) = self.roster_at(&conversation, last.roster_at)? else { continue };
             let members: Arc<[DeviceId]> = members.into();
+            let leaving = self.engine.published(&keys::leaving(&conversation))?;
+            let leaving = leaving.map_or_else(|| Ok(Vec::new()), |stored| decode_leaving(&stored))?;
             let before = match chain.find(last.accepted).filter(|accepted| accepted.roster_at != last.roster_at) {
-                None => return Ok(Some(Roster { position: last.position, readers: members.clone(), members })),
+                None => Some(Vec::new()),
                 Some(accepted) => self.roster_at(&conversation, accepted.roster_at)?,
             };
             if let Some(before) = before {
-                return Ok(Some(Roster { position: last.position, readers: union(&members, &before), members }));
+                let readers = with_leaving(&union(&members, &before), &leaving);
+                let leaving = leaving.iter().map(|left| (left.device, left.until)).collect();
+                return Ok(Some(Roster { position: last.position, readers, members, leaving }));
             }
         }
         Err(StoreError::Damaged)

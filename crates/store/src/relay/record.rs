@@ -136,6 +136,28 @@ pub(crate) fn decode_devices(bytes: &[u8]) -> Result<Vec<DeviceId>, Fault> {
     Ok(devices)
 }
 
+/// A device that is in no roster any more, and what it may still read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Leaving {
+    pub(crate) device: DeviceId,
+    /// Position of the commit that ended its membership.
+    pub(crate) until: u64,
+}
+
+pub(crate) fn encode_leaving(leaving: &[Leaving]) -> Vec<u8> {
+    let w = Writer::with_capacity(leaving.len() * 40);
+    leaving.iter().fold(w, |w, left| w.raw(left.device.as_bytes()).u64(left.until)).finish()
+}
+
+pub(crate) fn decode_leaving(bytes: &[u8]) -> Result<Vec<Leaving>, Fault> {
+    let mut r = Reader::new(bytes);
+    let mut leaving = Vec::with_capacity(bytes.len() / 40);
+    while r.left() > 0 {
+        leaving.push(Leaving { device: device(&mut r)?, until: r.u64()? });
+    }
+    Ok(leaving)
+}
+
 /// Bytes beside a record, or in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
@@ -489,7 +511,9 @@ mod tests {
             });
             let item = DirectRecord { kind: DirectKind(kind), stamp, origin, shared, body };
             prop_assert_eq!(DirectRecord::decode(&item.encode()), Ok(item));
-            prop_assert_eq!(decode_devices(&encode_devices(&list)), Ok(list));
+            prop_assert_eq!(decode_devices(&encode_devices(&list)), Ok(list.clone()));
+            let leaving: Vec<_> = list.into_iter().map(|device| Leaving { device, until: numbers[0] }).collect();
+            prop_assert_eq!(decode_leaving(&encode_leaving(&leaving)), Ok(leaving));
         }
 
         #[test]
@@ -508,6 +532,7 @@ mod tests {
             let _ = (Head::decode(&garbage), Chain::decode(&garbage), EntryRecord::decode(&garbage));
             let _ = (DeviceState::decode(&garbage), DirectRecord::decode(&garbage), Counted::decode(&garbage));
             let _ = (GrantRecord::decode(&garbage), ListedRecord::decode(&garbage), decode_devices(&garbage));
+            let _ = decode_leaving(&garbage);
         }
     }
 }

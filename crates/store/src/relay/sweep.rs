@@ -169,6 +169,9 @@ impl Writer {
         if now >= head.next_expiry {
             self.sweep_middle(tx, id, &mut head, now, budget, swept)?;
         }
+        // Nothing is left for those who were leaving before what is kept.
+        let first_kept = head.first_kept;
+        self.end_leaving(tx, id, |left| left.until < first_kept)?;
         // Stored also where nothing was swept, so that the next round need not load the log.
         if let Some(log) = self.log(tx, id)?
             && (head != before || log.is_ahead())

@@ -154,9 +154,25 @@ pub struct Roster {
     pub position: u64,
     /// Its roster, sorted: who may append, and read everything.
     pub members: Arc<[DeviceId]>,
-    /// `members` and those who stand in the roster that the last commit builds on, sorted: who may read commits. A
-    /// device that the last commit removes is among them until a later commit builds on its removal.
+    /// `members`, those who stand in the roster that the last commit builds on, and those who are leaving, sorted: who
+    /// may read commits.
     pub readers: Arc<[DeviceId]>,
+    /// Who is in no roster any more and has not read up to the commit that ended its membership, which stands there.
+    pub leaving: Vec<(DeviceId, u64)>,
+}
+
+impl Roster {
+    /// Up to where a device may read everything, and beyond it commits alone; none if it may read nothing. [DELIV-13]
+    #[must_use]
+    pub fn reads_until(&self, device: &DeviceId) -> Option<u64> {
+        if self.members.binary_search(device).is_ok() {
+            return Some(u64::MAX);
+        }
+        // Removed by the last commit, on which nothing builds yet, or by an earlier one that it has not read.
+        self.readers.binary_search(device).ok()?;
+        let left = self.leaving.iter().find(|(left, _)| left == device);
+        Some(left.map_or(self.position, |(_, until)| *until))
+    }
 }
 
 /// What a device may do in a conversation.
@@ -164,7 +180,7 @@ pub struct Roster {
 pub enum Access {
     /// Append and read.
     Member,
-    /// Read commits alone: the last commit removes it, but nothing builds on that yet.
+    /// Read up to its removal, and after it commits alone: nothing builds on its removal yet, or it has not read it.
     Leaving,
     /// Nothing.
     None,

@@ -51,6 +51,7 @@ pub(crate) enum Job {
     Append(Box<Unit>, Digest, Answer<Appended>),
     PostDirect(Vec<DirectPart>, Option<Vec<u8>>, Timestamp, Answer<()>),
     Advance(DeviceId, Vec<(ConversationId, u64)>, u64),
+    Decline(DeviceId, ConversationId, Answer<()>),
     Sweep(Timestamp, usize, Answer<Swept>),
     PutKeyPackages(DeviceId, Vec<Vec<u8>>, Option<Vec<u8>>, u64, Answer<()>),
     ClaimKeyPackage(DeviceId, Answer<Option<Claimed>>),
@@ -218,6 +219,13 @@ impl Writer {
         }
     }
 
+    /// A device's cursor, also one that waits.
+    pub(crate) fn cursor(&self, tx: &Tx<'_>, device: &DeviceId, id: &ConversationId) -> Result<u64, Fault> {
+        let stored = tx.get(&keys::cursor(device, id))?;
+        let stored = stored.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
+        Ok(stored.max(self.cursors.get(&(*device, *id)).copied().unwrap_or_default()))
+    }
+
     /// Writes the cursors that wait. They only go forward. [DELIV-15]
     fn write_cursors(&mut self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         self.cursors_due = None;
@@ -228,6 +236,7 @@ impl Writer {
             if position > current {
                 tx.put(key, position.to_be_bytes().to_vec(), Old::Whole);
                 self.sweep.touch(conversation);
+                self.has_read(tx, &device, &conversation, position)?;
             }
         }
         for (device, up_to) in std::mem::take(&mut self.directs) {
@@ -265,6 +274,12 @@ impl Worker for Writer {
                 });
             }
             Job::Advance(device, cursors, direct) => self.put_cursors_off(tx, device, cursors, direct),
+            Job::Decline(device, conversation, reply) => {
+                let done = self.carry_out(tx, reply, |writer, tx| writer.decline(tx, &device, &conversation));
+                if !done {
+                    self.logs.remove(&conversation);
+                }
+            }
             Job::Sweep(now, budget, reply) => {
                 // Cursors first: what they release can go in the same call.
                 let written = self.write_cursors(tx);

@@ -149,6 +149,12 @@ impl Bench {
         self.store.append(unit).await
     }
 
+    /// A device has everything up to a position.
+    pub(crate) async fn pass(&self, who: u8, of: u8, position: u64) {
+        self.store.advance(device(who), vec![(conversation(of), position)], 0).await.unwrap();
+        self.store.flush().await.unwrap();
+    }
+
     pub(crate) fn members(&self, of: u8) -> Vec<u8> {
         numbers(&self.store.roster(conversation(of)).unwrap().unwrap().members)
     }

@@ -17,7 +17,7 @@ fn redemption(grant: u8, n: u8, certificate: u8, handle: &str) -> Redemption {
     }
 }
 
-// [DELIV-18]
+// [DELIV-18] [ID-17]
 pub(crate) async fn one_certificate_for_a_grant(open: Open) {
     let mut bench = Bench::new(open);
     let mut tasks = Vec::new();

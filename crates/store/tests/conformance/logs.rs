@@ -153,6 +153,8 @@ pub(crate) async fn the_roster_is_that_of_the_accepted_commit_plus_the_change(op
     // 2 has refused it and goes on from commit 2: the change of commit 3 falls away.
     bench.commit(1, 2, (3, 2), &[5], &[]).await.unwrap();
     assert_eq!(bench.members(1), [1, 2, 3, 4, 5]);
+    assert_eq!(bench.store.access(conversation(1), device(9)).unwrap(), Access::Leaving);
+    bench.pass(9, 1, 4).await;
     assert_eq!(bench.store.access(conversation(1), device(9)).unwrap(), Access::None);
     assert_eq!(bench.say(1, 9, 4, b"").await, Err(StoreError::NotMember));
     bench.say(1, 1, 4, b"back").await.unwrap();
@@ -180,10 +182,62 @@ pub(crate) async fn a_removed_device_reads_commits_until_one_builds_on_its_remov
     assert_eq!(access(&bench), Access::Leaving);
     bench.say(1, 1, 2, b"a message does not settle it").await.unwrap();
     assert_eq!(access(&bench), Access::Leaving);
+    bench.pass(3, 1, 3).await;
     bench.commit(1, 2, (2, 2), &[], &[]).await.unwrap();
     assert_eq!(access(&bench), Access::None);
     assert_eq!(bench.store.log_state(device(3), conversation(1)).unwrap(), None);
     assert_eq!(bench.commit(1, 3, (4, 1), &[], &[]).await, Err(StoreError::NotMember));
+}
+
+// [DELIV-132]: a member's commits, which are garbage to everyone else, cut nobody off from what came before them.
+pub(crate) async fn whoever_drops_out_reads_up_to_there_whatever_follows(open: Open) {
+    let mut bench = Bench::new(open);
+    bench.create(1, &[1, 2, 3]).await;
+    bench.say(1, 1, 1, b"not fetched yet").await.unwrap();
+    bench.commit(1, 3, (1, 1), &[], &[1, 2]).await.unwrap();
+    bench.commit(1, 3, (3, 3), &[], &[]).await.unwrap();
+    bench.commit(1, 3, (4, 4), &[], &[]).await.unwrap();
+    bench.reopen();
+    assert_eq!((bench.members(1), bench.readers(1)), (vec![3], vec![1, 2, 3]));
+    let roster = |bench: &Bench| bench.store.roster(conversation(1)).unwrap().unwrap();
+    assert_eq!(roster(&bench).reads_until(&device(2)), Some(3));
+    bench.store.advance(device(3), vec![(conversation(1), 5)], 0).await.unwrap();
+    bench.store.sweep(bench.now, 100).await.unwrap();
+    assert_eq!(bench.log(1).len(), 5, "kept for those who have not read it");
+    bench.pass(2, 1, 2).await;
+    assert_eq!(roster(&bench).reads_until(&device(2)), Some(3));
+    bench.pass(2, 1, 3).await;
+    assert_eq!((roster(&bench).reads_until(&device(2)), bench.readers(1)), (None, vec![1, 3]));
+    assert_eq!(bench.store.log_state(device(2), conversation(1)).unwrap(), None);
+    // Added again, it is an ordinary member and goes on from where it was.
+    bench.commit(1, 3, (5, 5), &[1], &[]).await.unwrap();
+    assert_eq!(roster(&bench).reads_until(&device(1)), Some(u64::MAX));
+    assert!(roster(&bench).leaving.is_empty());
+    // What nobody has any more is waited for by nobody.
+    bench.commit(1, 3, (6, 6), &[], &[1]).await.unwrap();
+    bench.commit(1, 3, (7, 7), &[], &[]).await.unwrap();
+    assert_eq!(roster(&bench).leaving, [(device(1), 7)]);
+    bench.now = bench.now.after(std::time::Duration::from_millis(40 * crate::bench::DAY));
+    bench.store.sweep(bench.now, 100).await.unwrap();
+    assert!(roster(&bench).leaving.is_empty());
+}
+
+// [DELIV-134]
+pub(crate) async fn a_device_that_declines_is_in_no_roster(open: Open) {
+    let mut bench = Bench::new(open);
+    bench.create(1, &[1, 2, 3]).await;
+    bench.commit(1, 1, (1, 1), &[4], &[]).await.unwrap();
+    assert_eq!(bench.store.decline(device(5), conversation(1)).await, Err(StoreError::NotMember));
+    assert_eq!(bench.store.decline(device(2), conversation(9)).await, Err(StoreError::UnknownConversation));
+    bench.store.decline(device(2), conversation(1)).await.unwrap();
+    assert_eq!((bench.members(1), bench.readers(1)), (vec![1, 3, 4], vec![1, 3, 4]));
+    assert_eq!(bench.store.log_state(device(2), conversation(1)).unwrap(), None);
+    // No earlier roster brings it back; being added does.
+    bench.commit(1, 1, (2, 1), &[], &[]).await.unwrap();
+    assert_eq!(bench.members(1), [1, 3]);
+    bench.reopen();
+    bench.commit(1, 1, (3, 3), &[2], &[]).await.unwrap();
+    assert_eq!(bench.members(1), [1, 2, 3]);
 }
 
 pub(crate) async fn refusals_change_nothing(open: Open) {

@@ -159,7 +159,14 @@ pub(crate) async fn key_packages_are_handed_out_once(open: Open) {
 pub(crate) async fn quotas(open: Open) {
     let mut bench = Bench::with(
         open,
-        Limits { conversation_bytes: 10_000, conversations_per_device: 3, direct_items: 2, roster: 4, ..limits() },
+        Limits {
+            conversation_bytes: 10_000,
+            conversations_per_device: 3,
+            direct_items: 2,
+            direct_items_of_one: 2,
+            roster: 4,
+            ..limits()
+        },
     );
     bench.create(1, &[1, 2]).await;
     for _ in 0..7 {
@@ -175,17 +182,33 @@ pub(crate) async fn quotas(open: Open) {
 
     bench.create(2, &[1, 3]).await;
     bench.create(3, &[1]).await;
-    let fourth = bench.create_unit(4, &[2, 1]);
+    bench.create(8, &[2, 1]).await; // [DELIV-133] that 1 has used its share up is nothing to 2
+    let fourth = bench.create_unit(4, &[1, 2]);
     assert_eq!(bench.store.append(fourth).await, Err(StoreError::Full(Quota::Conversations)));
     assert_eq!(bench.store.roster(conversation(4)).unwrap(), None);
     assert_eq!(bench.commit(3, 1, (1, 1), &[2, 3, 4, 5], &[]).await, Err(StoreError::Full(Quota::Roster)));
-    // 2 has room for two more: the refused ones took none of it.
+    // 2 has room for two more: what others founded took none of it.
     bench.create(5, &[2]).await;
     bench.create(6, &[2]).await;
     // Leaving makes room.
     bench.commit(2, 3, (1, 1), &[], &[1]).await.unwrap();
+    bench.pass(1, 2, 2).await;
     bench.commit(2, 3, (2, 2), &[], &[]).await.unwrap();
     bench.create(7, &[1]).await;
+
+    // [DELIV-133] Welcomes that wait count against who sent them.
+    let mut welcomes = bench.create_unit(9, &[3, 7]);
+    welcomes.direct = vec![part(7, b"", false), part(7, b"", false)];
+    bench.store.append(welcomes.clone()).await.unwrap();
+    (welcomes.id, welcomes.conversation) = (amanat_primitives::UnitId::from_bytes([0xee; 16]), conversation(10));
+    assert_eq!(bench.store.append(welcomes.clone()).await, Err(StoreError::Full(Quota::DirectItems)));
+    welcomes.author = device(4);
+    bench.store.append(welcomes.clone()).await.unwrap();
+    bench.store.advance(device(7), Vec::new(), 2).await.unwrap();
+    bench.store.flush().await.unwrap();
+    (welcomes.id, welcomes.conversation) = (amanat_primitives::UnitId::from_bytes([0xef; 16]), conversation(11));
+    welcomes.author = device(3);
+    bench.store.append(welcomes).await.unwrap();
 
     let notice = |n| vec![part(n, b"", false)];
     bench.store.post_direct(notice(9), None, bench.now).await.unwrap();

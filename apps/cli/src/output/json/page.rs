@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use amanat_client::{
-    Event, Failure, FailureCode,
+    Event, Failure, FailureCode, SUITE_NAME,
     api::{
         Alarm, ConversationState, ConversationView, Direction, DocumentView, LinkState, LinkView, Member, MessageBody,
         MessageState, MessageView, Notice, Overview, Person, Progress, StatusSummary, Verification,
@@ -109,7 +109,7 @@ fn overview(link: Option<LinkView>) -> Overview {
         authority: "Cabinet Division (cabinet.example)".into(),
         status: link.is_some().then_some(StatusSummary { number: 1_935_652_087_250, next_update: AT, expired: false }),
         link,
-        suite: "MLS_256_XWING_CHACHA20POLY1305_SHA256_Ed25519",
+        suite: SUITE_NAME,
         conversations: 2,
         queued: 0,
         unread: 1,
@@ -226,7 +226,12 @@ fn staff_objects(samples: &mut Samples) {
         "verify",
         &Verified::from(&Verification {
             person: person(),
-            chain: vec!["Cabinet Division (cabinet.example)".into(), "Security officer".into()],
+            chain: vec![
+                "Cabinet Division (cabinet.example) certified the officer 0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f".into(),
+                "the officer granted A. Khan as Secretary, cleared to secret".into(),
+                format!("the grant was redeemed once, by device {DEVICE}"),
+                "the relay 4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e signed the receipt".into(),
+            ],
             safety_number: ["12345"; 12].join(" "),
         }),
     );
