@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use amanat_identity::{Address, Tier};
+use amanat_identity::{Address, Reason, Tier};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 
 pub use crate::failure::{Failure, FailureCode};
@@ -541,6 +541,15 @@ pub enum Notice {
     GrantReused {
         /// Whose.
         address: Address,
+    },
+    /// A device is revoked now.
+    Revoked {
+        /// Whose.
+        address: Address,
+        /// Which.
+        device: DeviceId,
+        /// Why.
+        reason: Reason,
     },
     /// This device's last-resort KeyPackage was used; new ones are being published.
     LastResortUsed,

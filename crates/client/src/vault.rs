@@ -47,6 +47,8 @@ pub(crate) enum Scope {
     Grants,
     /// Addresses whose safety number was compared.
     Confirmed,
+    /// The list of revocations, by how many stand before.
+    Revocations,
 }
 
 impl Scope {
@@ -65,6 +67,7 @@ impl Scope {
             Self::Grants => (11, None),
             Self::Confirmed => (12, None),
             Self::Segments => (13, None),
+            Self::Revocations => (20, None),
         };
         let mut bytes = vec![number];
         bytes.extend_from_slice(id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));

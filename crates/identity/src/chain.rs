@@ -10,8 +10,8 @@ use amanat_primitives::Timestamp;
 use amanat_wire::record;
 
 use crate::{
-    Address, Authority, ChainError, Enrolment, Statement, VerifiedDevice, VerifiedRelay,
-    body::ReceiptBody,
+    Address, Authority, ChainError, Enrolment, Statement, Subject, VerifiedDevice, VerifiedRelay,
+    body::{DeviceBody, GrantBody, ReceiptBody},
     enrolment::{check_device, in_time},
     keys::device_id,
     statement::{Body as _, Moment},
@@ -71,11 +71,30 @@ impl DeviceChain {
             certificate: checked.certificate,
             officer: checked.officer.id(),
             relay: relay.id(),
+            granted_at: self.grant.signed.not_before,
             enrolled_at,
             valid_until: ends.into_iter().min().unwrap_or_default(),
             grant: checked.grant,
             device: checked.device,
         }))
+    }
+
+    /// What revocations are judged by, without believing it: for a chain that was verified before it was stored.
+    ///
+    /// # Errors
+    /// [`ChainError`] where a body does not decode.
+    pub fn peek_subject(&self) -> Result<Subject, ChainError> {
+        let grant: GrantBody = self.grant.peek()?;
+        let device: DeviceBody = self.device_certificate.peek()?;
+        let granted_at = self.grant.signed.not_before;
+        Ok(Subject {
+            device: device_id(&device.signing, &device.noise, &device.sealing),
+            handle: grant.handle,
+            grant: self.grant.id(),
+            granted_at,
+            cleared_at: granted_at,
+            clearance: grant.clearance,
+        })
     }
 
     /// The chain without its receipt, to present the same certificate again.

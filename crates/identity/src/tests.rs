@@ -5,6 +5,7 @@ mod codec;
 mod enrolment;
 mod invitation;
 mod issuing;
+mod revocation;
 mod status;
 mod vector;
 

@@ -36,7 +36,10 @@ use std::{
 use amanat_primitives::{ConversationId, DeviceId, Digest, Incarnation, Timestamp};
 use amanat_wire::log::ciphertext_hash;
 
-use self::writer::{Answer, Job, Unpublished, Writer};
+use self::{
+    directory::StatusWrite,
+    writer::{Answer, Job, Unpublished, Writer},
+};
 pub use self::{
     directory::{HANDLE_LIMIT, SEARCH_LIMIT},
     error::{Quota, StoreError},
@@ -287,12 +290,19 @@ impl Store {
         self.ask(|answer| Job::PutStatement(kind, key, bytes, expected, answer)).await
     }
 
-    /// Stores a status statement. Numbers never go down.
+    /// Stores a status statement and the revocations that its list has behind the first `first`, together. Numbers
+    /// never go down.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] for one that is too long; our own faults.
-    pub async fn status_statement(&self, number: u64, bytes: Vec<u8>) -> Result<StatusPut, StoreError> {
-        self.ask(|answer| Job::PutStatus(number, bytes, answer)).await
+    pub async fn status_statement(
+        &self,
+        number: u64,
+        bytes: Vec<u8>,
+        first: u32,
+        revocations: Vec<Vec<u8>>,
+    ) -> Result<StatusPut, StoreError> {
+        self.ask(|answer| Job::PutStatus(StatusWrite { number, bytes, first, revocations }, answer)).await
     }
 
     /// Returns when everything that was queued before is durable, waiting cursors included.

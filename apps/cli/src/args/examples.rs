@@ -77,6 +77,15 @@ Examples:
 
 Run it daily from a timer. What no relay could be given waits in authority/outbox for the next run.";
 
+pub(crate) const REVOKE: &str = "\
+Examples:
+  amanat revoke secretary --authority authority --reason lost
+  amanat revoke secretary@cabinet.example --authority A --reason left --note \"Posted abroad.\"
+  amanat revoke grant:9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a --authority A --reason other
+
+A person can be invited again afterwards. The relay refuses what is revoked from the moment it has the statement; what
+no relay could be given waits in authority/outbox, and the next attest or revoke brings it along.";
+
 pub(crate) const PEOPLE: &str = "\
 Examples:
   amanat people

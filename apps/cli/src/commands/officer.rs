@@ -1,12 +1,15 @@
-//! `amanat invite` and `amanat attest`: an officer's work.
+//! `amanat invite`, `amanat attest` and `amanat revoke`: an officer's work.
 
 use std::path::Path;
 
-use amanat_identity::{Address, Invitee};
+use amanat_identity::{Address, Invitee, body::RevocationBody};
 
 use crate::{
-    args::Invite,
-    authority::{invite::ClosedDesk, not_text},
+    args::{Invite, Revoke},
+    authority::{
+        invite::{ClosedDesk, Desk},
+        not_text, revoke,
+    },
     context::Context,
     files,
     output::{
@@ -35,6 +38,7 @@ pub(super) fn invite(context: &Context, words: &Invite) -> Outcome {
             name: words.name.clone(),
             post: words.post.clone(),
             clearance: words.tier.name(),
+            grant: written.grant.to_string(),
             redeem_by: utc(written.redeem_by),
             out: words.out.display().to_string(),
             code: code.map(|code| code.to_string()),
@@ -44,6 +48,7 @@ pub(super) fn invite(context: &Context, words: &Invite) -> Outcome {
     pairs.push("for", format!("{}, {}", words.name, words.post));
     pairs.push("address", address.to_string());
     pairs.push("clearance", say::tier_cell(words.tier));
+    pairs.push("grant", written.grant.to_string());
     pairs.push("redeem by", local(written.redeem_by));
     pairs.push("invitation", words.out.display().to_string());
     if let Some(code) = code {
@@ -105,16 +110,54 @@ pub(super) async fn attest(context: &Context, authority: &Path) -> Outcome {
         }
         context.screen.line(pairs.render())?;
     }
-    match attested.waiting.into_iter().next() {
+    delivered("The statement", attested.waiting, &desk)
+}
+
+/// Fails where a relay does not have what was signed.
+fn delivered(what: &str, waiting: Vec<(String, Problem)>, desk: &Desk) -> Outcome {
+    match waiting.into_iter().next() {
         None => Ok(()),
         Some((address, problem)) => Err(Problem::new(
             problem.code(),
             format!(
-                "The statement is signed and waits in {}, but the relay at {address} does not have it. {}",
+                "{what} is signed and waits in {}, but the relay at {address} does not have it. {}",
                 desk.folder.outbox().display(),
                 problem.failed()
             ),
             problem.advice(),
         )),
     }
+}
+
+pub(super) async fn revoke(context: &Context, words: &Revoke) -> Outcome {
+    let now = time::now();
+    let desk = ClosedDesk::read(&words.authority, now)?;
+    let named = revoke::target(&words.target, desk.folder(), desk.authority().domain())?;
+    let note = words.note.as_deref().map(str::parse).transpose().map_err(|error| not_text("--note", error))?;
+    desk.require_relay("The revocation has nobody to be published to")?;
+    let passphrase = secrets::passphrase(Purpose::Officer)?;
+    context.interrupt.check()?;
+    let desk = desk.open(&passphrase)?;
+    let body = RevocationBody { target: named.target.clone(), ceiling: None, reason: words.reason, note };
+    let attested = desk.publish(&[body], &mut context.interrupt.clone(), now).await?;
+    if context.screen.is_json() {
+        context.screen.object(&json::Revoked {
+            target: named.to_string(),
+            kind: named.kind(),
+            reason: words.reason.name(),
+            number: attested.status.number(),
+            published: attested.published.clone(),
+            waiting: attested.waiting.iter().map(|(address, _)| address.clone()).collect(),
+        })?;
+    } else {
+        let mut pairs = Pairs::default();
+        pairs.push("revoked", table::Cell::styled(format!("{} {named}", named.kind()), table::STRONG));
+        pairs.push("reason", words.reason.name().to_owned());
+        pairs.push("statement", attested.status.number().to_string());
+        if !attested.published.is_empty() {
+            pairs.push("published to", table::Cell::styled(attested.published.join(", "), table::GOOD));
+        }
+        context.screen.line(pairs.render())?;
+    }
+    delivered("The revocation", attested.waiting, &desk)
 }

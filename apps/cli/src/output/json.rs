@@ -77,6 +77,7 @@ pub(crate) struct Invited {
     pub(crate) name: String,
     pub(crate) post: String,
     pub(crate) clearance: &'static str,
+    pub(crate) grant: String,
     pub(crate) redeem_by: String,
     pub(crate) out: String,
     pub(crate) code: Option<String>,
@@ -98,6 +99,17 @@ pub(crate) struct Joined {
 pub(crate) struct Attested {
     pub(crate) number: u64,
     pub(crate) next_update: String,
+    pub(crate) published: Vec<String>,
+    pub(crate) waiting: Vec<String>,
+}
+
+/// `revoke`.
+#[derive(Serialize)]
+pub(crate) struct Revoked {
+    pub(crate) target: String,
+    pub(crate) kind: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) number: u64,
     pub(crate) published: Vec<String>,
     pub(crate) waiting: Vec<String>,
 }

@@ -158,6 +158,11 @@ pub(crate) fn notice(notice: &Notice) -> String {
             "Two devices hold a certificate for one invitation of {address}: neither is believed. Tell your security \
              officer."
         ),
+        Notice::Revoked { address, device, reason } => format!(
+            "A device of {address} is revoked ({}): {}. Nothing new is opened with it.",
+            reason.name(),
+            short(&device.to_string())
+        ),
         Notice::LastResortUsed => "This device's last KeyPackage was used; new ones are being published.".into(),
         Notice::InvitationReused { at } => format!(
             "Someone tried to use this device's invitation again at {}. Tell your security officer.",

@@ -93,6 +93,8 @@ pub(crate) struct Core {
     pub(crate) chain: Bytes<{ limits::CHAIN }>,
     pub(crate) own: VerifiedDevice,
     pub(crate) status: StatusView,
+    /// Lists of revocations that are being fetched.
+    pub(crate) status_fetches: usize,
     pub(crate) relay_row: Option<RelayRow>,
     pub(crate) conversations: HashMap<ConversationId, Open>,
     pub(crate) next_outbox: u64,
@@ -147,6 +149,7 @@ impl Core {
             chain: profile.chain,
             own: profile.own,
             status: profile.status,
+            status_fetches: 0,
             relay_row: profile.relay,
             conversations: profile.conversations,
             next_outbox: profile.next_outbox,

@@ -6,7 +6,7 @@
 use amanat_conversation::{
     CheckedKeyPackage, Conversation, Kind, NewConversation, OutgoingCommit, check_key_package, content::Body,
 };
-use amanat_identity::{Address, Authority, Tier, VerifiedDevice};
+use amanat_identity::{Address, Authority, RevocationList, Tier, VerifiedDevice};
 use amanat_primitives::{ConversationId, Digest, Timestamp, UnitId};
 use amanat_wire::{
     Bytes, Encode as _, List, Text,
@@ -109,16 +109,21 @@ impl Core {
         if let Some(by) = self.link.as_ref().and_then(|up| up.clocks_differ) {
             return respond(reply, Err(failure::clocks_differ(by)));
         }
-        let (authority, now) = (self.authority.clone(), self.now());
+        let known = Known {
+            authority: self.authority.clone(),
+            now: self.now(),
+            revocations: self.revocations().clone(),
+            revoked: self.known_revoked(&opening.members)?,
+        };
         self.spawn(async move {
-            let found = gather(&calls, &authority, now, &opening).await;
+            let found = gather(&calls, &known, &opening).await;
             Input::Gathered(Gathered { opening, then, reply, found })
         });
         Ok(())
     }
 
     fn may_open(&self, opening: &Opening) -> Result<(), Failure> {
-        self.own.require_clearance(opening.tier).map_err(failure::from_chain)?;
+        self.standing(&self.own).require(opening.tier).map_err(failure::from_chain)?;
         if opening.members.iter().any(|address| address == self.own.address()) {
             let advice = "name the others only; you are a member anyway";
             return Err(Failure::new(FailureCode::NotFound, "that is your own address", advice));
@@ -308,26 +313,43 @@ fn again(opening: Opening, then: Then) -> Option<Command> {
     }
 }
 
-/// Looks everyone up, checks clearances, claims and checks a KeyPackage of each device.
-async fn gather(calls: &Calls, authority: &Authority, now: Timestamp, opening: &Opening) -> Result<Found, Failure> {
+/// What the engine knows when it looks people up.
+struct Known {
+    authority: Authority,
+    now: Timestamp,
+    revocations: RevocationList,
+    /// Members of whom the vault knows revoked devices: the relay does not list these any more.
+    revoked: Vec<Address>,
+}
+
+/// Looks everyone up, checks standing and clearances, claims and checks a KeyPackage of each device.
+async fn gather(calls: &Calls, known: &Known, opening: &Opening) -> Result<Found, Failure> {
+    let Known { authority, now, revocations, revoked } = known;
     let mut chains: Vec<VerifiedChain> = Vec::new();
     let mut asked = HashSet::new();
     for address in opening.members.iter().filter(|address| asked.insert(address.to_string())) {
-        let found = look_up(calls, authority, now, address.handle.as_str()).await?;
+        let mut found = look_up(calls, authority, *now, address.handle.as_str()).await?;
+        found.retain(|found| found.device.address() == address);
+        let listed = found.len();
+        // [DELIV-95]
+        found.retain(|found| !revocations.standing(&found.device, u64::MAX).is_revoked());
+        if found.is_empty() && (listed > 0 || revoked.contains(address)) {
+            return Err(failure::all_revoked(address));
+        }
         let before = chains.len();
-        chains.extend(found.into_iter().filter(|found| found.device.address() == address));
+        chains.extend(found);
         if chains.len() == before {
             let failed = format!("there is nobody with the address {address}");
             return Err(Failure::new(FailureCode::NotFound, failed, "list people with `amanat people`"));
         }
     }
     for VerifiedChain { device, .. } in &chains {
-        if let Err(error) = device.require_clearance(opening.tier) {
+        if let Err(error) = revocations.standing(device, u64::MAX).require(opening.tier) {
             let failed = format!("{} ({}) is {error}", device.name(), device.address());
             return Err(Failure::new(FailureCode::Clearance, failed, "choose a lower tier, or leave this person out"));
         }
     }
-    let packages = claim(calls, now, &chains).await?;
+    let packages = claim(calls, *now, &chains).await?;
     Ok(Found { chains, packages })
 }
 

@@ -275,7 +275,7 @@ impl Core {
             device.address().to_string().contains(&query) || device.name().as_str().to_lowercase().contains(&query)
         };
         let mut people: BTreeMap<String, Person> = BTreeMap::new();
-        for device in devices.iter().filter(|device| fits(device)) {
+        for device in devices.iter().filter(|device| fits(device) && !self.standing(device).is_revoked()) {
             match people.get_mut(&device.address().to_string()) {
                 Some(person) if person.devices.contains(&device.id()) => {}
                 Some(person) => person.devices.push(device.id()),

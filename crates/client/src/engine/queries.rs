@@ -24,6 +24,11 @@ const MESSAGES: u32 = 100_000;
 impl Core {
     /// Carries out a command, or starts to.
     pub(crate) fn command(&mut self, command: Command, reply: ReplyTo) -> Result<(), Failure> {
+        // [DELIV-94]
+        let sends = matches!(command, Command::SendText { .. } | Command::SendDocument { .. } | Command::New { .. });
+        if (sends || matches!(command, Command::Sync | Command::Save { .. })) && self.standing(&self.own).is_revoked() {
+            return respond(reply, Err(failure::revoked()));
+        }
         let answer = match command {
             Command::Status => self.overview(),
             Command::Conversations => self.list_conversations(),

@@ -19,6 +19,15 @@ pub const HANDLE_LIMIT: usize = 128;
 /// Longest text that searches look into, in bytes.
 pub const SEARCH_LIMIT: usize = 1024;
 
+/// A status statement to be stored with the revocations that are new in its list.
+pub(crate) struct StatusWrite {
+    pub(crate) number: u64,
+    pub(crate) bytes: Vec<u8>,
+    /// So many are stored before these.
+    pub(crate) first: u32,
+    pub(crate) revocations: Vec<Vec<u8>>,
+}
+
 impl Writer {
     /// One certificate for each grant, the first. [DELIV-18]
     pub(crate) fn redeem(&mut self, tx: &mut Tx<'_>, redemption: Redemption) -> Result<Redeemed, StoreError> {
@@ -80,8 +89,9 @@ impl Writer {
     }
 
     /// Numbers never go down. [DELIV-19]
-    pub(crate) fn put_status(&mut self, tx: &mut Tx<'_>, number: u64, bytes: Vec<u8>) -> Result<StatusPut, StoreError> {
-        if bytes.len() > self.limits.statement {
+    pub(crate) fn put_status(&mut self, tx: &mut Tx<'_>, status: StatusWrite) -> Result<StatusPut, StoreError> {
+        let StatusWrite { number, bytes, first, revocations } = status;
+        if revocations.iter().chain([&bytes]).any(|bytes| bytes.len() > self.limits.statement) {
             return Err(StoreError::Invalid);
         }
         if let Some(stored) = tx.get(keys::STATUS)? {
@@ -95,6 +105,9 @@ impl Writer {
         }
         let value = Layout::with_capacity(bytes.len() + 8).u64(number).raw(&bytes).finish();
         tx.put_guarded(keys::STATUS.to_vec(), value, Old::Any)?;
+        for (place, revocation) in (first..).zip(revocations) {
+            tx.put_guarded(keys::revocation(place), revocation, Old::Any)?;
+        }
         Ok(StatusPut::New)
     }
 }

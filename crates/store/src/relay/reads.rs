@@ -221,6 +221,21 @@ impl Store {
         Ok(statements)
     }
 
+    /// At most `limit` entries of the list of revocations, those behind the first `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn revocations(&self, after: u32, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut revocations = Vec::new();
+        for place in (after..).take(limit) {
+            match self.engine.published(&keys::revocation(place))? {
+                Some(revocation) => revocations.push(revocation),
+                None => break,
+            }
+        }
+        Ok(revocations)
+    }
+
     /// The latest status statement and its number.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
 use super::{
     Limits, OnPublished, SignReceipt,
     bodies::Bodies,
+    directory::StatusWrite,
     error::StoreError,
     keys,
     log::Log,
@@ -57,7 +58,7 @@ pub(crate) enum Job {
     DropKeyPackages(DeviceId, Answer<()>),
     Redeem(Box<Redemption>, Answer<Redeemed>),
     PutStatement(u8, Vec<u8>, Vec<u8>, Expected, Answer<Put>),
-    PutStatus(u64, Vec<u8>, Answer<StatusPut>),
+    PutStatus(StatusWrite, Answer<StatusPut>),
     Flush(Answer<()>),
 }
 
@@ -301,10 +302,10 @@ impl Worker for Writer {
                     writer.put_statement(tx, kind, &key, bytes, expected)
                 });
             }
-            Job::PutStatus(number, bytes, reply) => {
+            Job::PutStatus(status, reply) => {
                 self.carry_out(tx, reply, |writer, tx| {
                     room?;
-                    writer.put_status(tx, number, bytes)
+                    writer.put_status(tx, status)
                 });
             }
             Job::Flush(reply) => {

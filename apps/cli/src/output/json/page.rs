@@ -10,7 +10,7 @@ use amanat_client::{
         MessageState, MessageView, Notice, Overview, Person, Progress, StatusSummary, Verification,
     },
 };
-use amanat_identity::Tier;
+use amanat_identity::{Reason, Tier};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 use serde::Serialize;
 
@@ -165,6 +165,7 @@ fn authority_objects(samples: &mut Samples) {
                 name: "A. Khan".into(),
                 post: "Secretary".into(),
                 clearance: "secret",
+                grant: "9a".repeat(32),
                 redeem_by: utc(AT),
                 out: "secretary.invitation".into(),
                 code,
@@ -180,6 +181,16 @@ fn authority_objects(samples: &mut Samples) {
             waiting: vec![],
         },
     );
+}
+
+fn revocation_objects(samples: &mut Samples) {
+    let relay = || vec!["10.0.0.5:7443".to_owned()];
+    let number = 1_935_652_087_250;
+    for (target, kind, published, waiting) in
+        [(person().address.to_string(), "person", relay(), vec![]), (DEVICE.to_string(), "device", vec![], relay())]
+    {
+        samples.add("revoke", &Revoked { target, kind, reason: "lost", number, published, waiting });
+    }
 }
 
 fn staff_objects(samples: &mut Samples) {
@@ -307,6 +318,7 @@ fn events(samples: &mut Samples) {
         Event::Notice(Notice::RelayRestored),
         Event::Notice(Notice::GrantReused { address: person().address }),
         Event::Notice(Notice::NewDevice { address: person().address, device: DEVICE }),
+        Event::Notice(Notice::Revoked { address: person().address, device: DEVICE, reason: Reason::Lost }),
         Event::Notice(Notice::LastResortUsed),
         Event::Notice(Notice::InvitationReused { at: AT }),
         Event::Notice(Notice::JoinRefused { conversation: CONVERSATION, failure: offline() }),
@@ -342,6 +354,7 @@ fn examples(page: &str) -> BTreeMap<&str, Vec<String>> {
 fn the_page_lists_every_object_as_it_is_printed() {
     let mut samples = Samples::default();
     authority_objects(&mut samples);
+    revocation_objects(&mut samples);
     staff_objects(&mut samples);
     measured_objects(&mut samples);
     events(&mut samples);
@@ -400,6 +413,7 @@ fn the_page_lists_every_code_of_an_error() {
 fn print_examples() {
     let mut samples = Samples::default();
     authority_objects(&mut samples);
+    revocation_objects(&mut samples);
     staff_objects(&mut samples);
     measured_objects(&mut samples);
     events(&mut samples);
