@@ -278,7 +278,7 @@ pub(crate) struct Invite {
     /// Close the invitation with a code, to be told to the person apart from the file
     #[arg(long)]
     pub(crate) code: bool,
-    /// The new device takes the place of the person's others
+    /// Revoke the person's earlier devices and invitations: the new device takes their place
     #[arg(long)]
     pub(crate) replaces: bool,
 }

@@ -37,7 +37,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         Command::Relay(RelayCommand::Certify { card, root, out, allow_public }) => {
             authority::certify_relay(&context, &card, &root, &out, allow_public)
         }
-        Command::Invite(invite) => officer::invite(&context, &invite),
+        Command::Invite(invite) => officer::invite(&context, &invite).await,
         Command::Attest { authority } => officer::attest(&context, &authority).await,
         Command::Revoke(revoke) => officer::revoke(&context, &revoke).await,
         Command::Join { invitation } => join::run(&context, &invitation).await,

@@ -76,3 +76,19 @@ fn a_revocation_waits_for_a_relay_that_is_away_and_officers_continue_one_list() 
     assert!(office.folder.path("second/revocations/000001.entry").exists());
     office.say("secretary", &["sync"]);
 }
+
+#[test]
+fn a_new_device_takes_the_place_of_the_others() {
+    let office = Office::new();
+    office.enrol("secretary", "secret");
+    office.enrol("director", "secret");
+    let invite =
+        ["--person", "director", "--name", "B. Bano", "--post", "Director", "--tier", "secret", "--out", "again"];
+    let replaces = ["--json", "invite", "--authority", "authority", "--replaces"];
+    shaped("invite", &office.folder.amanat(&[&replaces[..], &invite].concat()).ok().one());
+    office.by("director", &["sync"]).run().refused("revoked");
+    office.by("new", &["join", "again"]).run().ok();
+    let people = office.say("secretary", &["people", "director"]);
+    assert_eq!((people.len(), people[0]["devices"].as_array().unwrap().len()), (1, 1));
+    office.say("secretary", &["send", "director", "after", "--tier", "secret"]);
+}

@@ -61,6 +61,7 @@ pub(crate) const INVITE: &str = "\
 Examples:
   amanat invite --authority A --person secretary --name \"A. Khan\" --post Secretary --tier secret --out s.inv
   amanat invite --authority A --person clerk --name \"B. Bano\" --post Clerk --tier official --out c.inv --code
+  amanat invite --authority A --person clerk --name \"B. Bano\" --post Clerk --tier official --out d.inv --replaces
 
 Hand the file over in person. It works once, for seven days. With --code the code is told apart from the file.";
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use amanat_identity::{Address, Invitee, body::RevocationBody};
+use amanat_identity::{Address, Invitee, Reason, Target, body::RevocationBody, revocation::Note};
 
 use crate::{
     args::{Invite, Revoke},
@@ -21,7 +21,7 @@ use crate::{
     secrets::{self, Purpose},
 };
 
-pub(super) fn invite(context: &Context, words: &Invite) -> Outcome {
+pub(super) async fn invite(context: &Context, words: &Invite) -> Outcome {
     let now = time::now();
     let desk = ClosedDesk::read(&words.authority, now)?;
     let invitee = invitee(words, &desk)?;
@@ -30,10 +30,19 @@ pub(super) fn invite(context: &Context, words: &Invite) -> Outcome {
     files::must_be_new(&words.out)?;
     let passphrase = secrets::passphrase(Purpose::Officer)?;
     context.interrupt.check()?;
-    let written = desk.open(&passphrase)?.invite(invitee, words.code, &words.out, now)?;
+    let desk = desk.open(&passphrase)?;
+    let mut waiting = Vec::new();
+    if words.replaces {
+        // What a person's revocation meets are grants issued up to then: the new one comes after it.
+        let target = Target::Person(invitee.handle.clone());
+        let body = RevocationBody { target, ceiling: None, reason: Reason::Other, note: Some(replaced()?) };
+        waiting = desk.publish(&[body], &mut context.interrupt.clone(), now).await?.waiting;
+    }
+    let granted_at = time::now().max(now.after(std::time::Duration::from_millis(1)));
+    let written = desk.invite(invitee, words.code, &words.out, granted_at)?;
     let code = written.code.as_ref().map(|code| code.expose());
     if context.screen.is_json() {
-        return context.screen.object(&json::Invited {
+        context.screen.object(&json::Invited {
             address: address.to_string(),
             name: words.name.clone(),
             post: words.post.clone(),
@@ -42,7 +51,8 @@ pub(super) fn invite(context: &Context, words: &Invite) -> Outcome {
             redeem_by: utc(written.redeem_by),
             out: words.out.display().to_string(),
             code: code.map(|code| code.to_string()),
-        });
+        })?;
+        return delivered(REPLACED, waiting, &desk);
     }
     let mut pairs = Pairs::default();
     pairs.push("for", format!("{}, {}", words.name, words.post));
@@ -65,7 +75,13 @@ pub(super) fn invite(context: &Context, words: &Invite) -> Outcome {
             .screen
             .note(format!("{} the status statement has lapsed; run amanat attest.", paint("Note:", table::CAUTION)));
     }
-    Ok(())
+    delivered(REPLACED, waiting, &desk)
+}
+
+const REPLACED: &str = "The invitation is written; the revocation of the person's other devices";
+
+fn replaced() -> Outcome<Note> {
+    "Replaced by a new invitation.".parse().map_err(|error| not_text("The note", error))
 }
 
 fn invitee(words: &Invite, desk: &ClosedDesk) -> Outcome<Invitee> {

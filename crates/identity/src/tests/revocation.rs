@@ -172,7 +172,7 @@ fn numbers_fit_the_place_in_the_list() {
     // Signed after it.
     let officer = office.officer(now());
     let ahead = office.officer_keys.revoke(&officer, 25, &unknown(), now().after(TOLERANCE + HOUR)).unwrap();
-    assert_eq!(take(&mut view, &office, &[ahead.clone()], &[ahead], 30), order);
+    assert_eq!(take(&mut view, &office, std::slice::from_ref(&ahead), std::slice::from_ref(&ahead), 30), order);
 }
 
 // [ID-35]
@@ -193,7 +193,7 @@ fn a_revocation_is_an_officers_with_the_power_and_stays_when_the_certificate_end
     let good = entry(&office, &unknown(), 20, now());
     let judge = |bad: RevocationEntry| {
         let mut view = StatusView::new();
-        take(&mut view, &office, &[bad.clone()], &[bad], 20)
+        take(&mut view, &office, std::slice::from_ref(&bad), std::slice::from_ref(&bad), 20)
     };
     let refused = |error| Err(NotAccepted::List(ListError::Chain(error)));
     let what = StatementKind::Revocation;
