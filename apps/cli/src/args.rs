@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// Revoke a person, a device or a grant
     #[command(after_help = examples::REVOKE)]
     Revoke(Revoke),
+    /// Renew a person's devices for another year, at another clearance if need be
+    #[command(after_help = examples::RENEW)]
+    Renew(Renew),
     /// Look people up in the directory
     #[command(after_help = examples::PEOPLE)]
     People {
@@ -300,6 +303,18 @@ pub(crate) struct Revoke {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Renew {
+    /// Whose devices
+    pub(crate) address: String,
+    /// The authority's folder
+    #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
+    pub(crate) authority: PathBuf,
+    /// A new clearance [default: the one they have]
+    #[arg(long, value_name = "T", value_parser = tier_parser())]
+    pub(crate) tier: Option<Tier>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Send {
     /// A conversation's id (or 8 or more characters of it), or someone's address or handle
     #[arg(value_name = "CONVERSATION|ADDRESS")]
@@ -468,6 +483,8 @@ mod tests {
             "join invitation --profile d",
             "attest --authority a",
             "revoke h@d --authority a --reason lost",
+            "renew h --authority a",
+            "renew h@d --authority a --tier official",
             "revoke h --authority a --reason other --note n",
             "people",
             "people query --json",

@@ -12,6 +12,7 @@ pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod keys;
 pub(crate) mod publish;
+pub(crate) mod renew;
 pub(crate) mod revoke;
 
 use amanat_identity::{ChainError, IssueError, NotText, armour::ArmourError};

@@ -40,6 +40,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         Command::Invite(invite) => officer::invite(&context, &invite).await,
         Command::Attest { authority } => officer::attest(&context, &authority).await,
         Command::Revoke(revoke) => officer::revoke(&context, &revoke).await,
+        Command::Renew(renew) => officer::renew(&context, &renew).await,
         Command::Join { invitation } => join::run(&context, &invitation).await,
         Command::People { query } => people::list(&context, query.unwrap_or_default()).await,
         Command::Verify { address, confirm } => people::verify(&context, &address, confirm).await,

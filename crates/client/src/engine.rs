@@ -84,6 +84,8 @@ pub(crate) enum Input {
     Transfer(documents::TransferEvent),
     /// Revocations have been fetched.
     Revocations(status::FetchedRevocations),
+    /// This device's own chain has been fetched.
+    OwnChain(Vec<people::VerifiedChain>),
 }
 
 impl Engine {

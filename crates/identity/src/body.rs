@@ -207,6 +207,22 @@ record!(
     }
 );
 
+record!(
+    /// A renewal: in the place of what the grant says.
+    pub struct RenewalBody {
+        /// Which grant.
+        grant: StatementId,
+        /// The person's name.
+        name: PersonName,
+        /// The person's post.
+        post: Post,
+        /// The highest tier the person may see.
+        clearance: Tier,
+        /// None are defined for people yet.
+        powers: Powers,
+    }
+);
+
 macro_rules! bodies {
     ($($body:ty => $kind:ident),*) => { $(
         impl Body for $body {
@@ -223,7 +239,8 @@ bodies!(
     DeviceBody => DeviceCertificate,
     ReceiptBody => EnrolmentReceipt,
     StatusBody => Status,
-    RevocationBody => Revocation
+    RevocationBody => Revocation,
+    RenewalBody => Renewal
 );
 
 /// `H("revocation list")`: the list without entries.

@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod officer;
 pub mod person;
 pub mod policy;
+pub mod renewal;
 pub mod revocation;
 pub mod safety;
 pub mod statement;
@@ -51,6 +52,7 @@ pub use keys::{AuditorKeys, AuthorityKeys, DeviceKeys, KeyBytesError, OfficerKey
 pub use ledger::{GrantLedger, Redemption};
 pub use officer::{Invitee, OfficerChain, VerifiedOfficer};
 pub use person::{OfficeName, PersonName, Post};
+pub use renewal::Renewal;
 pub use revocation::{ListError, ListSummary, Reason, RevocationEntry, RevocationList, Standing, Subject, Target};
 pub use safety::SafetyNumber;
 pub use statement::{KeyId, Statement, StatementKind};

@@ -313,7 +313,7 @@ impl RevocationList {
                 None if of_before => {
                     return Standing::Revoked { reason: entry.reason, number: entry.number, at: entry.at };
                 }
-                // A clearance that was stated later holds.
+                // [ID-38] A clearance that was stated later holds.
                 Some(ceiling) if of_before && subject.cleared_at <= entry.at => clearance = clearance.min(ceiling),
                 _ => {}
             }

@@ -129,6 +129,8 @@ kinds! {
     8 => Status, "status statement";
     /// A device, person or grant is revoked, or cleared less far; signed by an officer.
     9 => Revocation, "revocation";
+    /// A grant's person and window, said anew for the same keys; signed by an officer.
+    10 => Renewal, "renewal";
 }
 
 /// The envelope's version; any other is refused.

@@ -5,6 +5,7 @@ mod codec;
 mod enrolment;
 mod invitation;
 mod issuing;
+mod renewal;
 mod revocation;
 mod status;
 mod vector;

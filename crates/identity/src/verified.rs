@@ -30,6 +30,7 @@ pub(crate) struct Device {
     pub(crate) officer: KeyId,
     pub(crate) relay: KeyId,
     pub(crate) granted_at: Timestamp,
+    pub(crate) cleared_at: Timestamp,
     pub(crate) enrolled_at: Timestamp,
     pub(crate) valid_until: Timestamp,
 }
@@ -149,7 +150,7 @@ impl VerifiedDevice {
             handle: self.address().handle.clone(),
             grant: self.grant(),
             granted_at: self.granted_at(),
-            cleared_at: self.granted_at(),
+            cleared_at: self.0.cleared_at,
             clearance: self.clearance(),
         }
     }

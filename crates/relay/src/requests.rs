@@ -120,6 +120,7 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::ClaimKeyPackages(devices) => packages::claim(asker, ticket, devices),
         Request::PutStatement(update) => statements::put(asker, ticket, update),
         Request::Revocations(after) => spawn(asker, ticket, move |asker| statements::revocations(asker, after)),
+        Request::PutRenewal(bytes) => statements::renew(asker, ticket, bytes),
         Request::GetSegment(get) => spawn(asker, ticket, move |asker| documents::get(asker, &get)),
         Request::OpenDocument(_) | Request::PutSegment(_) | Request::SealDocument(_) => {
             lane.get_or_insert_with(|| Lane::start(asker)).send(ticket, request).await;

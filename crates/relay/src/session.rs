@@ -76,7 +76,12 @@ impl Session {
     fn allow(self, number: u32, request: Request) -> Step {
         let officers_too = matches!(
             request,
-            Request::Ping(_) | Request::PutStatement(_) | Request::Status(_) | Request::Revocations(_)
+            Request::Ping(_)
+                | Request::PutStatement(_)
+                | Request::Status(_)
+                | Request::Revocations(_)
+                | Request::PutRenewal(_)
+                | Request::People(_)
         );
         if self == Self::Device || officers_too {
             Step::Serve(number, request)

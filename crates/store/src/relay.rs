@@ -276,6 +276,14 @@ impl Store {
         self.ask(|answer| Job::Redeem(Box::new(redemption), answer)).await
     }
 
+    /// Puts a newer chain in the place of an enrolled device's; a device that is not enrolled is left as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for one that is too long; our own faults.
+    pub async fn replace_chain(&self, device: DeviceId, chain: Vec<u8>, search: String) -> Result<(), StoreError> {
+        self.ask(|answer| Job::ReplaceChain(device, chain, search, answer)).await
+    }
+
     /// Stores a statement of some kind (the caller's numbers) under a key of at most 198 bytes, if `expected` holds.
     ///
     /// # Errors

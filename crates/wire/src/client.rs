@@ -190,5 +190,7 @@ choice!(
         15 => GetSegment(GetSegment),
         /// The list of revocations after so many entries. `Revocations`.
         20 => Revocations(u32),
+        /// A `Renewal` (chapter 03) for the chain of its grant. `Done`.
+        21 => PutRenewal(Bytes<{ limits::CHAIN }>),
     }
 );

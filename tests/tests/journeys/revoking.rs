@@ -77,6 +77,30 @@ fn a_revocation_waits_for_a_relay_that_is_away_and_officers_continue_one_list() 
     office.say("secretary", &["sync"]);
 }
 
+// [DELIV-96] [DELIV-97]
+#[test]
+fn a_renewal_gives_another_year_and_another_clearance() {
+    let office = Office::new();
+    office.enrol("secretary", "secret");
+    office.enrol("director", "secret");
+    let renew = |more: &[&str]| {
+        let words = [&["--json", "renew", "director", "--authority", "authority"][..], more].concat();
+        office.folder.amanat(&words)
+    };
+    let before = office.say("director", &["status"]).remove(0);
+    shaped("renew", &renew(&[]).ok().one());
+    office.say("director", &["sync"]);
+    let after = office.say("director", &["status"]).remove(0);
+    assert!(after["valid_until"].as_str() > before["valid_until"].as_str(), "{before} {after}");
+    // A lower clearance is told to everyone with the list.
+    assert_eq!(renew(&["--tier", "restricted"]).ok().one()["clearance"], "restricted");
+    office.say("secretary", &["sync"]);
+    office.by("secretary", &["send", "director", "x", "--tier", "secret"]).run().refused("clearance");
+    office.say("secretary", &["send", "director", "x", "--tier", "restricted"]);
+    let words = ["--json", "renew", "nobody", "--authority", "authority"];
+    office.folder.amanat(&words).refused("not-found");
+}
+
 #[test]
 fn a_new_device_takes_the_place_of_the_others() {
     let office = Office::new();

@@ -87,6 +87,14 @@ Examples:
 A person can be invited again afterwards. The relay refuses what is revoked from the moment it has the statement; what
 no relay could be given waits in authority/outbox, and the next attest or revoke brings it along.";
 
+pub(crate) const RENEW: &str = "\
+Examples:
+  amanat renew secretary --authority authority
+  amanat renew secretary@cabinet.example --authority A --tier confidential
+
+Needs a relay. The devices take their new certificates with their next connection. A lower clearance counts from the
+status statement that is published with it.";
+
 pub(crate) const PEOPLE: &str = "\
 Examples:
   amanat people

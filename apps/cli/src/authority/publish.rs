@@ -1,14 +1,14 @@
 //! An officer's link (protocol-spec/02-wire, section 2): what a relay has of status and revocations, and what it lacks.
 
 use amanat_identity::{
-    Authority, ListSummary, OfficerChain, OfficerKeys, RevocationEntry, SignedStatus, StatusView, VerifiedOfficer,
-    VerifiedRelay,
+    Authority, DeviceChain, Handle, ListSummary, OfficerChain, OfficerKeys, Renewal, RevocationEntry, SignedStatus,
+    StatusView, VerifiedOfficer, VerifiedRelay,
 };
 use amanat_net::{DialError, Link, LinkError, RelayTarget};
 use amanat_primitives::Timestamp;
 use amanat_wire::{
-    Bytes, Decode, Encode, List,
-    client::{Hello, Identity, Nothing, NumberedRequest, Request, StatusUpdate, ToRelay},
+    Bytes, Decode, Encode, List, Text,
+    client::{Hello, Identity, Nothing, NumberedRequest, People, Request, StatusUpdate, ToRelay},
     limits,
     relay::{Answer, FromRelay, Refusal},
 };
@@ -17,6 +17,9 @@ use crate::problem::{Outcome, Problem};
 
 /// Messages beside the answer that a relay may send in the meantime.
 const OTHERS: usize = 64;
+
+/// Pages of the directory that one look-up fetches.
+const PAGES: usize = 64;
 
 /// A link to a relay as an officer.
 pub(crate) struct OfficerLink {
@@ -128,6 +131,39 @@ impl OfficerLink {
         let first = u32::try_from(first).map_err(|_| misunderstood())?;
         let update = StatusUpdate { status: bytes(status)?, first, revocations };
         match self.ask(Request::PutStatement(update)).await? {
+            Answer::Done(_) => Ok(()),
+            _ => Err(misunderstood()),
+        }
+    }
+
+    /// The chains of a person, not believed yet: what the relay has of them.
+    pub(crate) async fn chains_of(&mut self, handle: &Handle) -> Outcome<Vec<DeviceChain>> {
+        let query = Text::new(handle.as_str()).map_err(|_| misunderstood())?;
+        let mut after = Text::default();
+        let mut found = Vec::new();
+        for _ in 0..PAGES {
+            let request = Request::People(People { query: query.clone(), after: after.clone() });
+            let Answer::Chains(page) = self.ask(request).await? else { return Err(misunderstood()) };
+            let mut last = None;
+            for bytes in page.chains {
+                let chain = DeviceChain::from_bytes(&bytes).map_err(|_| misunderstood())?;
+                let of = chain.peek_subject().map_err(|_| misunderstood())?.handle;
+                if of == *handle {
+                    found.push(chain);
+                }
+                last = Some(of);
+            }
+            match last.and_then(|last| Text::new(last.as_str()).ok()) {
+                Some(last) if page.more && last != after => after = last,
+                _ => break,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Gives the relay a renewal; done once it has it durably.
+    pub(crate) async fn renew(&mut self, renewal: &Renewal) -> Outcome {
+        match self.ask(Request::PutRenewal(bytes(renewal)?)).await? {
             Answer::Done(_) => Ok(()),
             _ => Err(misunderstood()),
         }

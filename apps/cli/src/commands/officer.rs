@@ -1,11 +1,11 @@
-//! `amanat invite`, `amanat attest` and `amanat revoke`: an officer's work.
+//! `amanat invite`, `amanat attest`, `amanat revoke` and `amanat renew`: an officer's work.
 
 use std::path::Path;
 
 use amanat_identity::{Address, Invitee, Reason, Target, body::RevocationBody, revocation::Note};
 
 use crate::{
-    args::{Invite, Revoke},
+    args::{Invite, Renew, Revoke},
     authority::{
         invite::{ClosedDesk, Desk},
         not_text, revoke,
@@ -143,6 +143,41 @@ fn delivered(what: &str, waiting: Vec<(String, Problem)>, desk: &Desk) -> Outcom
             problem.advice(),
         )),
     }
+}
+
+pub(super) async fn renew(context: &Context, words: &Renew) -> Outcome {
+    let now = time::now();
+    let desk = ClosedDesk::read(&words.authority, now)?;
+    let own = desk.authority().domain().clone();
+    let address = Address::parse_in(&words.address, &own).map_err(|error| not_text("ADDRESS", error))?;
+    if address.domain != own {
+        return Err(Problem::usage(
+            format!("{address} belongs to another authority than this one, {own}."),
+            "Ask that authority's security officer to renew it.",
+        ));
+    }
+    desk.require_relay("The renewal has nobody to be given to")?;
+    let passphrase = secrets::passphrase(Purpose::Officer)?;
+    context.interrupt.check()?;
+    let desk = desk.open(&passphrase)?;
+    let renewed = desk.renew(&address.handle, words.tier, &mut context.interrupt.clone(), now).await?;
+    let devices: Vec<String> = renewed.devices.iter().map(|device| device.id().to_string()).collect();
+    if context.screen.is_json() {
+        context.screen.object(&json::Renewed {
+            address: address.to_string(),
+            clearance: renewed.clearance.name(),
+            devices,
+            valid_until: utc(renewed.valid_until),
+        })?;
+    } else {
+        let mut pairs = Pairs::default();
+        pairs.push("renewed", table::Cell::styled(address.to_string(), table::STRONG));
+        pairs.push("clearance", say::tier_cell(renewed.clearance));
+        pairs.push("devices", devices.join(", "));
+        pairs.push("valid until", local(renewed.valid_until));
+        context.screen.line(pairs.render())?;
+    }
+    delivered("The lowered clearance", renewed.lowered.map(|lowered| lowered.waiting).unwrap_or_default(), &desk)
 }
 
 pub(super) async fn revoke(context: &Context, words: &Revoke) -> Outcome {

@@ -114,6 +114,15 @@ pub(crate) struct Revoked {
     pub(crate) waiting: Vec<String>,
 }
 
+/// `renew`.
+#[derive(Serialize)]
+pub(crate) struct Renewed {
+    pub(crate) address: String,
+    pub(crate) clearance: &'static str,
+    pub(crate) devices: Vec<String>,
+    pub(crate) valid_until: String,
+}
+
 /// A line of `people`.
 #[derive(Serialize)]
 pub(crate) struct PersonLine {

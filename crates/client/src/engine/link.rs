@@ -66,6 +66,7 @@ impl Core {
             Input::Chains(fetched) => self.chains_fetched(fetched),
             Input::Directory(found) => self.directory_found(found),
             Input::Transfer(event) => self.transfer(event),
+            Input::OwnChain(found) => self.own_chain_fetched(found),
             Input::Revocations(fetched) => self.revocations_fetched(fetched),
         }
     }
@@ -90,6 +91,7 @@ impl Core {
                 self.link = Some(up);
                 self.last_failure = None;
                 self.greeted(&ready)?;
+                self.fetch_own_chain();
                 self.ask_news();
                 for (command, reply) in std::mem::take(&mut self.wait_for_link) {
                     self.command(command, reply)?;

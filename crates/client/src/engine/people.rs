@@ -128,6 +128,13 @@ impl Core {
         let mut believed: Vec<VerifiedDevice> = Vec::new();
         for VerifiedChain { device, chain } in found {
             let (grant, certificate) = (device.grant(), device.certificate());
+            // A chain from before a renewal takes nothing back. [DELIV-96]
+            let cleared_at = |device: &VerifiedDevice| device.subject().cleared_at;
+            let before = self.known_device(device.id())?;
+            if let Some(newer) = before.filter(|before| cleared_at(before) > cleared_at(&device)) {
+                believed.push(newer);
+                continue;
+            }
             let known = self.vault.read::<GrantRow>(Scope::Grants, grant.as_bytes())?;
             match known {
                 Some(row) if row.reused => continue,
@@ -136,7 +143,8 @@ impl Core {
                     self.refuse_grant(row, device.address())?;
                     continue;
                 }
-                Some(_) if self.people.known.contains_key(&device.id()) => {}
+                Some(_)
+                    if self.people.known.get(&device.id()).is_some_and(|k| cleared_at(k) == cleared_at(&device)) => {}
                 known => {
                     let mut batch = Batch::default();
                     if known.is_none() {

@@ -7,12 +7,16 @@ use amanat_identity::{
 };
 use amanat_wire::{Decode as _, Encode as _, client::Request, relay::Answer};
 
-use super::{Input, core::Core};
+use super::{
+    Input,
+    core::Core,
+    people::{VerifiedChain, fetch_chains},
+};
 use crate::{
     Event, Failure,
     api::{LinkState, Notice},
     failure,
-    rows::{ChainRow, meta},
+    rows::{ChainRow, ProfileRow, meta},
     session::Calls,
     vault::{Batch, Scope},
 };
@@ -143,6 +147,32 @@ impl Core {
     fn notice_of(&self, subject: Subject, reason: Reason) -> Notice {
         let address = Address { handle: subject.handle, domain: self.authority.domain().clone() };
         Notice::Revoked { address, device: subject.device, reason }
+    }
+
+    /// Asks for this device's own chain: an officer may have renewed it.
+    pub(crate) fn fetch_own_chain(&self) {
+        let Some(calls) = self.calls() else { return };
+        let (authority, now, own) = (self.authority.clone(), self.now(), self.own.id());
+        self.spawn(async move {
+            // What cannot be had now is asked for over the next link.
+            Input::OwnChain(fetch_chains(&calls, &authority, now, &[own]).await.unwrap_or_default())
+        });
+    }
+
+    /// Takes a renewed chain of this device, durably. [DELIV-97]
+    pub(crate) fn own_chain_fetched(&mut self, found: Vec<VerifiedChain>) -> Result<(), Failure> {
+        let renewed = |found: &VerifiedChain| {
+            found.device.certificate() == self.own.certificate()
+                && found.device.subject().cleared_at > self.own.subject().cleared_at
+        };
+        let Some(VerifiedChain { device, chain }) = found.into_iter().find(renewed) else { return Ok(()) };
+        let Some(row) = self.vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)? else { return Ok(()) };
+        let mut batch = Batch::default();
+        batch.put(Scope::Meta, meta::PROFILE, &ProfileRow { chain: chain.clone(), enrolled_at: self.now(), ..row });
+        self.vault.commit(batch)?;
+        tracing::info!("this device's certificate was renewed");
+        (self.own, self.chain) = (device, chain);
+        Ok(())
     }
 
     /// At the start: a device that knows itself to be revoked dials nobody.

@@ -3,17 +3,18 @@
 
 use std::sync::Arc;
 
-use amanat_identity::{ListError, NotAccepted};
+use amanat_identity::{DeviceChain, ListError, NotAccepted, Renewal};
+use amanat_primitives::Timestamp;
 use amanat_store::relay::StatusPut;
 use amanat_wire::{
-    Bytes, List,
+    Bytes, Decode as _, Encode as _, List,
     client::{Nothing, StatusUpdate},
     limits,
     relay::{Answer, Refusal, RevocationPage},
 };
 
 use super::{Asker, NotDone};
-use crate::{board::NotPutUp, hello::NotVerified, outbox::Ticket};
+use crate::{board::NotPutUp, directory, hello::NotVerified, outbox::Ticket};
 
 /// Takes a status statement and its new revocations, durably, tells every live link, and ends those that it revokes.
 pub(crate) fn put(asker: &Arc<Asker>, ticket: Ticket, update: StatusUpdate) {
@@ -44,6 +45,39 @@ async fn put_status(asker: &Asker, update: StatusUpdate) -> Result<Answer, NotDo
     if some_revoked {
         shared.end_revoked();
     }
+    Ok(Answer::Done(Nothing {}))
+}
+
+/// Takes a renewal into the chain of its grant's device, durably.
+pub(crate) fn renew(asker: &Arc<Asker>, ticket: Ticket, bytes: Bytes<{ limits::CHAIN }>) {
+    let asker = Arc::clone(asker);
+    tokio::spawn(async move {
+        let outcome = put_renewal(&asker, &bytes).await;
+        asker.settle(ticket, outcome);
+    });
+}
+
+// [DELIV-96] Judged by its signatures, whoever brings it; an older one takes nothing back.
+async fn put_renewal(asker: &Asker, bytes: &[u8]) -> Result<Answer, NotDone> {
+    let shared = &asker.shared;
+    let renewal = Renewal::from_bytes(bytes).map_err(|_| Refusal::Malformed)?;
+    let grant = renewal.grant().map_err(|_| Refusal::Malformed)?;
+    let id = shared.store.redeemed_by(&grant)?.ok_or(Refusal::Unknown)?;
+    let stored = shared.store.chain(id)?.ok_or(Refusal::Unknown)?;
+    let mut chain = DeviceChain::from_bytes(&stored).map_err(|_| Refusal::Failed)?;
+    match &chain.renewal {
+        Some(held) if *held == renewal => return Ok(Answer::Done(Nothing {})),
+        Some(held) if held.at() >= renewal.at() => return Err(Refusal::OldStatement.into()),
+        _ => chain.renewal = Some(renewal),
+    }
+    let device = chain
+        .verify(&shared.authority, shared.now(), Timestamp::CLOCK_TOLERANCE)
+        .map_err(|error| NotVerified::from(error).refusal())?;
+    if shared.status.is_revoked(&device.subject()) {
+        return Err(Refusal::Revoked.into());
+    }
+    shared.store.replace_chain(id, chain.to_bytes(), directory::search_text(&device)).await?;
+    tracing::debug!(device = %id, "a device was renewed");
     Ok(Answer::Done(Nothing {}))
 }
 

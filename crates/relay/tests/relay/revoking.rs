@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use amanat_identity::{RevocationEntry, SignedStatus, Target};
+use amanat_identity::{
+    DeviceChain, OfficerChain, Powers, Renewal, RevocationEntry, SignedStatus, Target, Tier, body::RenewalBody,
+};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List, Text,
     client::{Nothing, People, PutKeyPackages, Request},
@@ -132,4 +134,50 @@ async fn a_status_statement_without_its_list_is_refused() {
         Answer::Refused(Refusal::OldStatement)
     );
     assert_eq!(link.end().await, End::Goodbye(Refusal::Revoked));
+}
+
+fn renewal(site: &Site, device: &Device, clearance: Tier, later: Duration) -> Renewal {
+    let at = now().after(later);
+    let verified = device.chain.verify(site.office.authority(), now(), Duration::from_secs(600)).unwrap();
+    let (name, post) = (verified.name().clone(), "Another Post".parse().unwrap());
+    let body = RenewalBody { grant: verified.grant(), name, post, clearance, powers: verified.powers() };
+    // By an officer whose new certificate outlasts the one that granted.
+    let (office, two_years) = (&site.office, Duration::from_secs(730 * 24 * 3600));
+    let card = office.officer_keys.card("Test Officer".parse().unwrap());
+    let root = &office.authority_keys;
+    let certificate = root.certify_officer(office.authority(), &card, Powers::OFFICER, now(), two_years).unwrap();
+    let officer = OfficerChain { certificate }.verify(office.authority(), now()).unwrap();
+    office.officer_keys.renew(&officer, &body, at, two_years).unwrap()
+}
+
+/// [DELIV-96] [DELIV-97] A renewal goes into the chain; the device is served with the one that it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_device_is_served_and_listed_anew() {
+    let mut site = Site::new().await;
+    let (device, mut link) = site.enrol("ayesha").await;
+    let mut officer = officer(&site).await;
+    let put = |renewal: &Renewal| Request::PutRenewal(Bytes::new(renewal.to_bytes()).unwrap());
+    let (older, newer) = (renewal(&site, &device, Tier::Official, Duration::ZERO), {
+        renewal(&site, &device, Tier::Confidential, Duration::from_secs(60))
+    });
+    assert_eq!(officer.ask(put(&newer)).await, Answer::Done(Nothing {}));
+    assert_eq!(officer.ask(put(&newer)).await, Answer::Done(Nothing {}));
+    assert_eq!(officer.ask(put(&older)).await, Answer::Refused(Refusal::OldStatement));
+    assert_eq!(
+        officer.ask(Request::PutRenewal(Bytes::new(vec![1]).unwrap())).await,
+        Answer::Refused(Refusal::Malformed)
+    );
+    let mut forged = newer.clone();
+    forged.statement.signed.not_before = now().after(Duration::from_secs(120));
+    assert_eq!(officer.ask(put(&forged)).await, Answer::Refused(Refusal::Identity));
+    let request = Request::People(People { query: Text::new("another post").unwrap(), after: Text::default() });
+    let Answer::Chains(found) = link.ask(request).await else { panic!() };
+    assert_eq!(DeviceChain::from_bytes(&found.chains[0]).unwrap().renewal, Some(newer));
+    // The device has its old chain still, and that has ended.
+    drop((link, officer));
+    site.stop().await;
+    site.start().await;
+    drop(site.connect(&device).await);
+    site.ahead.store(400 * 24 * 3600 * 1000, std::sync::atomic::Ordering::SeqCst);
+    drop(site.connect(&device).await);
 }

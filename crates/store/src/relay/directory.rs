@@ -1,5 +1,7 @@
 //! The directory (protocol-spec/07-delivery, section 10): grants, chains, statements.
 
+use amanat_primitives::DeviceId;
+
 use super::{
     error::StoreError,
     keys,
@@ -58,6 +60,24 @@ impl Writer {
         tx.put(keys::index(&handle, &device), search.into_bytes(), Old::Whole);
         tx.put_guarded(keys::listed(&device), ListedRecord { handle, chain }.encode(), Old::Any)?;
         Ok(Redeemed::New)
+    }
+
+    /// A renewed device's chain, under the handle that it has.
+    pub(crate) fn replace_chain(
+        &mut self,
+        tx: &mut Tx<'_>,
+        device: &DeviceId,
+        chain: Vec<u8>,
+        search: String,
+    ) -> Result<(), StoreError> {
+        if search.len() > SEARCH_LIMIT || chain.len() > self.limits.chain {
+            return Err(StoreError::Invalid);
+        }
+        let Some(stored) = tx.get(&keys::listed(device))? else { return Ok(()) };
+        let ListedRecord { handle, .. } = ListedRecord::decode(&stored)?;
+        tx.put(keys::index(&handle, device), search.into_bytes(), Old::Whole);
+        tx.put_guarded(keys::listed(device), ListedRecord { handle, chain }.encode(), Old::Any)?;
+        Ok(())
     }
 
     pub(crate) fn put_statement(

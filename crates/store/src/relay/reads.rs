@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use amanat_primitives::{ConversationId, DeviceId, Digest};
+use amanat_primitives::{ConversationId, DeviceId, Digest, StatementId};
 
 use super::{
     Store, bodies,
@@ -17,7 +17,7 @@ use super::{
     error::StoreError,
     keys,
     log::union,
-    record::{Chain, DeviceState, DirectRecord, EntryRecord, Head, ListedRecord, Place, decode_devices},
+    record::{Chain, DeviceState, DirectRecord, EntryRecord, GrantRecord, Head, ListedRecord, Place, decode_devices},
     types::{
         Access, Body, DirectItem, Entries, Entry, KeyPackageCount, Listed, LogState, News, NewsPage, People, Roster,
     },
@@ -191,6 +191,15 @@ impl Store {
             }
         }
         Ok(People { devices, more })
+    }
+
+    /// The device that redeemed a grant.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn redeemed_by(&self, grant: &StatementId) -> Result<Option<DeviceId>, StoreError> {
+        let Some(stored) = self.engine.published(&keys::grant(grant))? else { return Ok(None) };
+        Ok(Some(GrantRecord::decode(&stored)?.device))
     }
 
     /// A statement, if there is one.

@@ -57,6 +57,7 @@ pub(crate) enum Job {
     ClaimKeyPackage(DeviceId, Answer<Option<Claimed>>),
     DropKeyPackages(DeviceId, Answer<()>),
     Redeem(Box<Redemption>, Answer<Redeemed>),
+    ReplaceChain(DeviceId, Vec<u8>, String, Answer<()>),
     PutStatement(u8, Vec<u8>, Vec<u8>, Expected, Answer<Put>),
     PutStatus(StatusWrite, Answer<StatusPut>),
     Flush(Answer<()>),
@@ -294,6 +295,12 @@ impl Worker for Writer {
                 self.carry_out(tx, reply, |writer, tx| {
                     room?;
                     writer.redeem(tx, *redemption)
+                });
+            }
+            Job::ReplaceChain(device, chain, search, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.replace_chain(tx, &device, chain, search)
                 });
             }
             Job::PutStatement(kind, key, bytes, expected, reply) => {

@@ -193,6 +193,12 @@ fn revocation_objects(samples: &mut Samples) {
     }
 }
 
+fn renewal_objects(samples: &mut Samples) {
+    let devices = vec![DEVICE.to_string()];
+    let address = person().address.to_string();
+    samples.add("renew", &Renewed { address, clearance: "secret", devices, valid_until: utc(AT) });
+}
+
 fn staff_objects(samples: &mut Samples) {
     samples.add(
         "join",
@@ -355,6 +361,7 @@ fn the_page_lists_every_object_as_it_is_printed() {
     let mut samples = Samples::default();
     authority_objects(&mut samples);
     revocation_objects(&mut samples);
+    renewal_objects(&mut samples);
     staff_objects(&mut samples);
     measured_objects(&mut samples);
     events(&mut samples);
@@ -414,6 +421,7 @@ fn print_examples() {
     let mut samples = Samples::default();
     authority_objects(&mut samples);
     revocation_objects(&mut samples);
+    renewal_objects(&mut samples);
     staff_objects(&mut samples);
     measured_objects(&mut samples);
     events(&mut samples);
