@@ -11,6 +11,8 @@ mod clock;
 mod it;
 #[path = "journeys/officer.rs"]
 mod officer;
+#[path = "journeys/revoking.rs"]
+mod revoking;
 #[path = "journeys/shapes.rs"]
 mod shapes;
 #[path = "journeys/staff.rs"]

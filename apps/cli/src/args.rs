@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use amanat_identity::Tier;
+use amanat_identity::{Reason, Tier};
 use clap::{
     Args, Parser, Subcommand, ValueHint,
     builder::{PossibleValuesParser, Styles, TypedValueParser},
@@ -77,6 +77,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
         authority: PathBuf,
     },
+    /// Revoke a person, a device or a grant
+    #[command(after_help = examples::REVOKE)]
+    Revoke(Revoke),
+    /// Renew a person's devices for another year, at another clearance if need be
+    #[command(after_help = examples::RENEW)]
+    Renew(Renew),
     /// Look people up in the directory
     #[command(after_help = examples::PEOPLE)]
     People {
@@ -307,9 +313,37 @@ pub(crate) struct Invite {
     /// Close the invitation with a code, to be told to the person apart from the file
     #[arg(long)]
     pub(crate) code: bool,
-    /// The new device takes the place of the person's others
+    /// Revoke the person's earlier devices and invitations: the new device takes their place
     #[arg(long)]
     pub(crate) replaces: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Revoke {
+    /// Someone's address or handle (all their devices), a device's id, or a grant's
+    #[arg(value_name = "ADDRESS|DEVICE|GRANT")]
+    pub(crate) target: String,
+    /// The authority's folder
+    #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
+    pub(crate) authority: PathBuf,
+    /// Why
+    #[arg(long, value_name = "REASON", value_parser = reason_parser())]
+    pub(crate) reason: Reason,
+    /// A note for whoever reads the list, at most 256 bytes
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Renew {
+    /// Whose devices
+    pub(crate) address: String,
+    /// The authority's folder
+    #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
+    pub(crate) authority: PathBuf,
+    /// A new clearance [default: the one they have]
+    #[arg(long, value_name = "T", value_parser = tier_parser())]
+    pub(crate) tier: Option<Tier>,
 }
 
 #[derive(Args, Debug)]
@@ -373,6 +407,11 @@ pub(crate) enum BenchCommand {
 fn tier_parser() -> impl TypedValueParser<Value = Tier> {
     let names = ["official", "restricted", "confidential", "secret", "top-secret"];
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Tier>())
+}
+
+fn reason_parser() -> impl TypedValueParser<Value = Reason> {
+    PossibleValuesParser::new(Reason::ALL.iter().map(|reason| reason.name()))
+        .map(|name| Reason::ALL.iter().copied().find(|reason| reason.name() == name).unwrap_or(Reason::Other))
 }
 
 /// `1GiB`, `256 MiB`, `100MB`, `4096`.
@@ -475,6 +514,10 @@ mod tests {
             "invite --authority a --person h --name n --post p --tier secret --out f --code --replaces",
             "join invitation --profile d",
             "attest --authority a",
+            "revoke h@d --authority a --reason lost",
+            "renew h --authority a",
+            "renew h@d --authority a --tier official",
+            "revoke h --authority a --reason other --note n",
             "people",
             "people query --json",
             "conversations",
@@ -514,6 +557,8 @@ mod tests {
             "new t --tier ultra --member a",
             "new t --tier secret",
             "join",
+            "revoke h --authority a",
+            "revoke h --authority a --reason because",
             "sync --wait -1",
             "sync --wait x",
             "status --unknown",

@@ -1,7 +1,7 @@
 //! An authority's side (protocol-spec/03-identity, sections 5, 6, 8 and 11): what officers and the holder of the root
 //! key do, in the folder that `authority init` makes.
 //!
-//! Each file here is one act: [`init`], [`certify`], [`invite`], [`attest`]; [`folder`] knows where things lie and
+//! Each file here is one act: [`init`], [`certify`], [`invite`], [`attest`], [`revoke`]; [`folder`] knows where things lie and
 //! [`keys`] how secret ones are kept. Commands and the demonstration call the same functions.
 
 pub(crate) mod attest;
@@ -12,6 +12,8 @@ pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod keys;
 pub(crate) mod publish;
+pub(crate) mod renew;
+pub(crate) mod revoke;
 
 use amanat_identity::{ChainError, IssueError, NotText, armour::ArmourError};
 

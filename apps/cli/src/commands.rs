@@ -38,8 +38,10 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         Command::Relay(RelayCommand::Certify { card, root, out, allow_public }) => {
             authority::certify_relay(&context, &card, &root, &out, allow_public)
         }
-        Command::Invite(invite) => officer::invite(&context, &invite),
+        Command::Invite(invite) => officer::invite(&context, &invite).await,
         Command::Attest { authority } => officer::attest(&context, &authority).await,
+        Command::Revoke(revoke) => officer::revoke(&context, &revoke).await,
+        Command::Renew(renew) => officer::renew(&context, &renew).await,
         Command::Join { invitation } => join::run(&context, &invitation).await,
         Command::People { query } => people::list(&context, query.unwrap_or_default()).await,
         Command::Verify { address, confirm } => people::verify(&context, &address, confirm).await,

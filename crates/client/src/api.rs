@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use amanat_identity::{Address, Tier};
+use amanat_identity::{Address, Reason, Tier};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 
 pub use crate::failure::{Failure, FailureCode};
@@ -367,6 +367,8 @@ pub enum ConversationState {
     Left,
     /// This device missed a change of members that it cannot catch up with: a member has to add it again.
     FellOut,
+    /// A member is revoked, or no longer cleared for the tier: what is queued waits until it is removed.
+    Removing,
     /// A new member's certificate cannot be had: what comes after waits for it.
     Waiting,
 }
@@ -593,6 +595,15 @@ pub enum Notice {
     GrantReused {
         /// Whose.
         address: Address,
+    },
+    /// A device is revoked now.
+    Revoked {
+        /// Whose.
+        address: Address,
+        /// Which.
+        device: DeviceId,
+        /// Why.
+        reason: Reason,
     },
     /// This device's last-resort KeyPackage was used; new ones are being published.
     LastResortUsed,

@@ -4,8 +4,8 @@
 //! transfers run on the face's runtime and talk to it through one bounded queue of [`Input`]s. Data flows one way:
 //! an input is handled, what it changes is committed as one batch, and only then do its effects (requests, events,
 //! replies) go out. The parts: `core` holds the state, `link` follows the session, `apply` takes log entries in,
-//! `outgoing` sends, `create` and `join` open conversations, `membership` and `commits` change who is in them, `receipts` tells senders, `queries` answers from the
-//! vault, `documents` moves files.
+//! `outgoing` sends, `create` and `join` open conversations, `membership` and `commits` change who is in them,
+//! `receipts` tells senders, `queries` answers from the vault, `status` knows who is revoked, `documents` moves files.
 
 mod apply;
 mod commits;
@@ -20,6 +20,7 @@ mod outgoing;
 mod people;
 mod queries;
 mod receipts;
+mod status;
 
 use std::{sync::Arc, time::Duration};
 
@@ -86,6 +87,10 @@ pub(crate) enum Input {
     Directory(people::Found),
     /// A transfer has come further.
     Transfer(documents::TransferEvent),
+    /// Revocations have been fetched.
+    Revocations(status::FetchedRevocations),
+    /// This device's own chain has been fetched.
+    OwnChain(Vec<people::VerifiedChain>),
 }
 
 impl Engine {
@@ -97,8 +102,10 @@ impl Engine {
         let (stop, stopping) = watch::channel(false);
         let (ended, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Handle::current();
-        let core = Core::new(profile, &options, events, inputs.downgrade(), runtime.clone());
-        if let (true, Some(plan)) = (options.connect, core.session_plan()) {
+        let mut core = Core::new(profile, &options, events, inputs.downgrade(), runtime.clone());
+        if core.require_own_standing().is_err() {
+            core.say_revoked();
+        } else if let (true, Some(plan)) = (options.connect, core.session_plan()) {
             let (sessions, mut said) = mpsc::channel(INPUTS);
             runtime.spawn(session::run(plan, sessions, stopping.clone()));
             let weak = inputs.downgrade();

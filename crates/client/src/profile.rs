@@ -18,7 +18,7 @@ use std::{
 
 use amanat_identity::{
     Address, Authority, AuthorityCertificate, ChainError, DeviceChain, DeviceKeys, Enrolment, Invitation,
-    InvitationError, OpenedInvitation, SignedStatus, Statement, StatusMark, StatusView, Tier, VerifiedDevice,
+    InvitationError, OpenedInvitation, RevocationEntry, SignedStatus, Statement, StatusView, Tier, VerifiedDevice,
     VerifiedRelay,
     armour::{self, FileKind},
 };
@@ -28,7 +28,7 @@ use amanat_primitives::{
 };
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
-    client::{Identity, Request},
+    client::{Identity, Request, StatusUpdate},
     limits,
     relay::Answer,
 };
@@ -181,7 +181,8 @@ fn begin(request: &JoinRequest, opened: OpenedInvitation, now: Timestamp) -> Res
     let mut batch = Batch::default();
     batch.put(Scope::Meta, meta::PROFILE, &row);
     batch.put_bytes(Scope::Meta, meta::KEYS.to_vec(), keys.to_secret_bytes().to_vec());
-    if let Some(status) = opened.status() {
+    // One that names revocations comes with them, from the relay.
+    if let Some(status) = opened.status().filter(|status| names_none(status, opened.authority(), now)) {
         batch.put_bytes(Scope::Meta, meta::STATUS.to_vec(), status.to_bytes());
     }
     vault.commit(batch)?;
@@ -247,11 +248,16 @@ async fn enrol(begun: Begun, now: Timestamp, mut on_stage: impl FnMut(JoinStage)
     Err(last.unwrap_or_else(failure::silent_relay))
 }
 
+fn names_none(status: &SignedStatus, authority: &Authority, now: Timestamp) -> bool {
+    status.verify(authority, now).is_ok_and(|status| status.revocations().count == 0)
+}
+
 /// Hands the invitation's status statement to a relay that has none yet: the first device of an office brings it.
 async fn deliver_status(connected: &mut session::Connected, opened: &OpenedInvitation) -> Result<(), Failure> {
     let Some(status) = opened.status().filter(|_| connected.ready.status.is_empty()) else { return Ok(()) };
     let status = Bytes::new(status.to_bytes()).map_err(|_| too_long())?;
-    match connected.ask(Request::PutStatement(status)).await? {
+    let update = StatusUpdate { status, first: 0, revocations: List::default() };
+    match connected.ask(Request::PutStatement(update)).await? {
         // Another device may have brought it in the meantime, or an officer a newer one.
         Answer::Done(_) | Answer::Refused(_) => Ok(()),
         _ => Err(failure::protocol()),
@@ -336,20 +342,14 @@ fn verified_relays(
 }
 
 fn load_status(vault: &Vault, authority: &Authority, now: Timestamp) -> Result<StatusView, Failure> {
-    let mut view = StatusView::new();
-    if let Some(bytes) = vault.read_bytes(Scope::Meta, meta::STATUS)? {
-        let signed = SignedStatus::from_bytes(&bytes).map_err(|_| failure::damaged())?;
-        // It was verified before it was stored; an officer's certificate may have lapsed since.
-        match signed.verify(authority, now) {
-            Ok(status) => drop(view.accept(status)),
-            // Its number stands all the same: nothing older is ever taken. [ID-23]
-            Err(_) => {
-                let (number, id) = (signed.statement.signed.number, signed.statement.id());
-                view = StatusView::resume(StatusMark { number, id });
-            }
-        }
-    }
-    Ok(view)
+    let Some(bytes) = vault.read_bytes(Scope::Meta, meta::STATUS)? else { return Ok(StatusView::new()) };
+    let signed = SignedStatus::from_bytes(&bytes).map_err(|_| failure::damaged())?;
+    let mut rows = vault.scan_bytes(Scope::Revocations)?;
+    rows.sort();
+    let entries = rows.iter().map(|(_, entry)| RevocationEntry::from_bytes(entry));
+    let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|_| failure::damaged())?;
+    // It was verified before it was stored; an officer's certificate may have lapsed since. [ID-23]
+    StatusView::restore(&signed, &entries, authority, now).map_err(|_| failure::damaged())
 }
 
 fn load_conversations(vault: &Vault) -> Result<HashMap<ConversationId, Open>, Failure> {

@@ -31,7 +31,7 @@ record!(
         enrolment: Bytes<{ limits::CHAIN }>,
         /// This device's chain; empty until it is enrolled.
         chain: Bytes<{ limits::CHAIN }>,
-        /// When that was.
+        /// When that was verified: at the enrolment, or at a renewal since.
         enrolled_at: Timestamp,
     }
 );

@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{Failure, failure};
+use crate::{Failure, FailureCode, failure};
 
 /// A link that has been silent this long is asked whether it is still there.
 const PING_AFTER: Duration = Duration::from_secs(30);
@@ -163,6 +163,12 @@ pub(crate) async fn run(plan: SessionPlan, events: mpsc::Sender<SessionEvent>, m
         // A relay that greets and closes is not dialled four times a second.
         if begun.elapsed() > STABLE {
             backoff.reset();
+        }
+        // [DELIV-94] A revoked device is not let in again.
+        if failure.code == FailureCode::Revoked {
+            // Nobody is left to tell where the engine is gone.
+            let _ = events.send(SessionEvent::Down { failure, retry_in: Duration::MAX }).await;
+            return;
         }
         let retry_in = backoff.next_wait(&mut OsRng);
         if events.send(SessionEvent::Down { failure, retry_in }).await.is_err() {

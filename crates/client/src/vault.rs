@@ -49,6 +49,8 @@ pub(crate) enum Scope {
     Confirmed,
     /// Commits on their way, by conversation.
     Commits,
+    /// The list of revocations, by how many stand before.
+    Revocations,
 }
 
 impl Scope {
@@ -67,7 +69,8 @@ impl Scope {
             Self::Grants => (11, None),
             Self::Confirmed => (12, None),
             Self::Segments => (13, None),
-            Self::Commits => (20, None),
+            Self::Commits => (14, None),
+            Self::Revocations => (20, None),
         };
         let mut bytes = vec![number];
         bytes.extend_from_slice(id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));

@@ -37,6 +37,10 @@ pub enum FileKind {
     Invitation,
     /// A [`SignedStatus`](crate::SignedStatus).
     Status,
+    /// A [`RevocationEntry`](crate::RevocationEntry).
+    Revocation,
+    /// A grant, a [`Statement`](crate::Statement): what an officer's machine keeps of an invitation.
+    Grant,
     /// Secret keys in a passphrase box.
     ProtectedKey,
     /// Secret keys as they are: a relay's.
@@ -55,6 +59,8 @@ impl FileKind {
         Self::RelayCard,
         Self::Invitation,
         Self::Status,
+        Self::Revocation,
+        Self::Grant,
         Self::ProtectedKey,
         Self::Key,
     ];
@@ -72,6 +78,8 @@ impl FileKind {
             Self::RelayCard => "AMANAT RELAY CARD",
             Self::Invitation => "AMANAT INVITATION",
             Self::Status => "AMANAT STATUS STATEMENT",
+            Self::Revocation => "AMANAT REVOCATION",
+            Self::Grant => "AMANAT GRANT",
             Self::ProtectedKey => "AMANAT PROTECTED KEY",
             Self::Key => "AMANAT KEY",
         }
@@ -82,7 +90,7 @@ impl FileKind {
     pub const fn limit(self) -> usize {
         match self {
             Self::Invitation => INVITATION_MAX,
-            Self::Status | Self::RelayCertificate => 2 * limits::STATEMENT,
+            Self::Status | Self::Revocation | Self::RelayCertificate => 2 * limits::STATEMENT,
             _ => limits::STATEMENT,
         }
     }

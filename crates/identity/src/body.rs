@@ -5,7 +5,11 @@ use amanat_primitives::{
 };
 use amanat_wire::{Decode, DecodeError, Encode, List, Reader, Writer, record};
 
-use crate::{Domain, Handle, OfficeName, PersonName, Post, RelayAddress, StatementKind, Tier, statement::Body};
+use crate::{
+    Domain, Handle, OfficeName, PersonName, Post, RelayAddress, StatementKind, Tier,
+    revocation::{Note, Reason, Target},
+    statement::Body,
+};
 
 /// Addresses of one relay.
 pub const RELAY_ADDRESSES: usize = 8;
@@ -23,7 +27,7 @@ impl Powers {
     pub const ENROL: Powers = Powers(1);
     /// An officer may sign status statements.
     pub const ATTEST: Powers = Powers(2);
-    /// An officer may revoke and renew (later versions).
+    /// An officer may revoke.
     pub const REVOKE: Powers = Powers(4);
     /// What a first officer gets.
     pub const OFFICER: Powers = Powers(7);
@@ -178,7 +182,7 @@ record!(
 record!(
     /// A status statement. Its window runs from this update to the next.
     pub struct StatusBody {
-        /// [`empty_revocation_list`], until there are revocations.
+        /// L of the list's last entry; [`empty_revocation_list`] without entries.
         revocation_list: Digest,
         /// Entries of that list.
         revocation_count: u32,
@@ -186,6 +190,36 @@ record!(
         policy_version: u32,
         /// Reserved.
         register: Option<RegisterHead>,
+    }
+);
+
+record!(
+    /// A revocation. Its number is that of the status statement that first lists it.
+    pub struct RevocationBody {
+        /// What it is about.
+        target: Target,
+        /// None: revoked. A tier: from then on cleared so far at most.
+        ceiling: Option<Tier>,
+        /// Why.
+        reason: Reason,
+        /// In the officer's words.
+        note: Option<Note>,
+    }
+);
+
+record!(
+    /// A renewal: in the place of what the grant says.
+    pub struct RenewalBody {
+        /// Which grant.
+        grant: StatementId,
+        /// The person's name.
+        name: PersonName,
+        /// The person's post.
+        post: Post,
+        /// The highest tier the person may see.
+        clearance: Tier,
+        /// None are defined for people yet.
+        powers: Powers,
     }
 );
 
@@ -204,7 +238,9 @@ bodies!(
     GrantBody => Grant,
     DeviceBody => DeviceCertificate,
     ReceiptBody => EnrolmentReceipt,
-    StatusBody => Status
+    StatusBody => Status,
+    RevocationBody => Revocation,
+    RenewalBody => Renewal
 );
 
 /// `H("revocation list")`: the list without entries.

@@ -1,7 +1,8 @@
 //! Chains (protocol-spec/03-identity, section 7): from the pinned authority to one device, checked in one call.
 //!
 //! ```text
-//! struct { Statement officer_certificate, grant, device_certificate, relay_certificate, receipt; } DeviceChain;
+//! struct { Statement officer_certificate, grant, device_certificate, relay_certificate, receipt;
+//!          optional<Renewal> renewal; } DeviceChain;
 //! ```
 
 use std::time::Duration;
@@ -10,8 +11,8 @@ use amanat_primitives::Timestamp;
 use amanat_wire::record;
 
 use crate::{
-    Address, Authority, ChainError, Enrolment, Statement, VerifiedDevice, VerifiedRelay,
-    body::ReceiptBody,
+    Address, Authority, ChainError, Enrolment, Renewal, Statement, Subject, VerifiedDevice, VerifiedRelay,
+    body::{DeviceBody, GrantBody, ReceiptBody, RenewalBody},
     enrolment::{check_device, in_time},
     keys::device_id,
     statement::{Body as _, Moment},
@@ -33,12 +34,14 @@ record!(
         relay_certificate: Statement,
         /// That relay's receipt.
         receipt: Statement,
+        /// The latest renewal.
+        renewal: Option<Renewal>,
     }
 );
 
 impl DeviceChain {
     /// Checks the whole chain for the moment `now`. `tolerance` is usually [`Timestamp::CLOCK_TOLERANCE`]; a longer
-    /// one lets certificates that have lapsed pass for so long (see [`LAPSE_GRACE`](crate::policy::LAPSE_GRACE)), but
+    /// one lets certificates that have lapsed pass for so long, so that they can be renewed, but
     /// never one whose window has not begun.
     ///
     /// # Errors
@@ -50,7 +53,10 @@ impl DeviceChain {
         tolerance: Duration,
     ) -> Result<VerifiedDevice, ChainError> {
         let moment = Moment { now, early: tolerance.min(Timestamp::CLOCK_TOLERANCE), late: tolerance };
-        let checker = authority.checker(moment)?;
+        // [ID-37] What stands before a renewal was settled when the relay took the device.
+        let taken_at = self.receipt.signed.not_before;
+        let then = if self.renewal.is_some() { Moment::at(taken_at) } else { moment };
+        let checker = authority.checker(then)?;
         let enrolment = self.enrolment();
         let checked = check_device(&enrolment, authority, &checker)?;
         let relay = VerifiedRelay::open(&self.relay_certificate, &checker, authority)?;
@@ -64,18 +70,51 @@ impl DeviceChain {
 
         let device = &checked.device;
         let ends = [checked.valid_until, relay.valid_until(), self.receipt.signed.not_after];
+        let mut valid_until = ends.into_iter().min().unwrap_or_default();
+        let mut grant = checked.grant;
+        let mut cleared_at = self.grant.signed.not_before;
+        if let Some(renewal) = &self.renewal {
+            let (said, end) = renewal.open(&self.grant, &authority.checker(moment)?, authority)?;
+            let RenewalBody { name, post, clearance, powers, .. } = said;
+            (valid_until, cleared_at) = (end, renewal.at());
+            grant = GrantBody { name, post, clearance, powers, ..grant };
+        }
         Ok(VerifiedDevice::new(Device {
             id: device_id(&device.signing, &device.noise, &device.sealing),
             authority: authority.id(),
-            address: Address { handle: checked.grant.handle.clone(), domain: authority.domain().clone() },
+            address: Address { handle: grant.handle.clone(), domain: authority.domain().clone() },
             certificate: checked.certificate,
             officer: checked.officer.id(),
             relay: relay.id(),
+            granted_at: self.grant.signed.not_before,
             enrolled_at,
-            valid_until: ends.into_iter().min().unwrap_or_default(),
-            grant: checked.grant,
+            cleared_at,
+            valid_until,
+            grant,
             device: checked.device,
         }))
+    }
+
+    /// What revocations are judged by, without believing it: for a chain that was verified before it was stored.
+    ///
+    /// # Errors
+    /// [`ChainError`] where a body does not decode.
+    pub fn peek_subject(&self) -> Result<Subject, ChainError> {
+        let grant: GrantBody = self.grant.peek()?;
+        let device: DeviceBody = self.device_certificate.peek()?;
+        let granted_at = self.grant.signed.not_before;
+        let (cleared_at, clearance) = match &self.renewal {
+            Some(renewal) => (renewal.at(), renewal.said()?.clearance),
+            None => (granted_at, grant.clearance),
+        };
+        Ok(Subject {
+            device: device_id(&device.signing, &device.noise, &device.sealing),
+            handle: grant.handle,
+            grant: self.grant.id(),
+            granted_at,
+            cleared_at,
+            clearance,
+        })
     }
 
     /// The chain without its receipt, to present the same certificate again.

@@ -7,7 +7,7 @@ use amanat_wire::record;
 
 use crate::{
     Address, Authority, ChainError, DeviceChain, IssueError, KeyId, RelayKeys, SUITE_XWING, Statement, StatusView,
-    Tier, VerifiedOfficer,
+    Subject, Tier, VerifiedOfficer,
     body::{DeviceBody, GrantBody, Powers, ReceiptBody},
     keys::device_id,
     statement::{Body as _, Checker, Frame, Moment},
@@ -98,8 +98,12 @@ impl Enrolment {
         let checker = authority.checker(Moment::at(now))?;
         let checked = check_device(self, authority, &checker)?;
         in_time(&checked.grant, now)?;
-        status.require_not_revoked(&checked.device.grant)?;
-        Ok(VerifiedEnrolment { authority: authority.clone(), checked, statements: self.clone() })
+        let verified = VerifiedEnrolment { authority: authority.clone(), checked, statements: self.clone() };
+        // [ID-34]
+        if status.revocations().standing_of(&verified.subject(), u64::MAX).is_revoked() {
+            return Err(ChainError::Revoked);
+        }
+        Ok(verified)
     }
 
     /// Id of the grant, unchecked.
@@ -112,7 +116,7 @@ impl Enrolment {
     #[must_use]
     pub fn into_chain(self, relay_certificate: Statement, receipt: Statement) -> DeviceChain {
         let Self { officer_certificate, grant, device_certificate } = self;
-        DeviceChain { officer_certificate, grant, device_certificate, relay_certificate, receipt }
+        DeviceChain { officer_certificate, grant, device_certificate, relay_certificate, receipt, renewal: None }
     }
 }
 
@@ -159,6 +163,20 @@ impl VerifiedEnrolment {
     #[must_use]
     pub fn replaces(&self) -> bool {
         self.checked.grant.replaces
+    }
+
+    /// What revocations are judged by.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        let granted_at = self.statements.grant.signed.not_before;
+        Subject {
+            device: self.device(),
+            handle: self.checked.grant.handle.clone(),
+            grant: self.grant(),
+            granted_at,
+            cleared_at: granted_at,
+            clearance: self.clearance(),
+        }
     }
 
     /// The officer who granted.

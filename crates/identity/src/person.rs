@@ -34,7 +34,7 @@ ruled_text!(
 
 /// Urdu needs the zero-width joiners (U+200C, U+200D) and may use the plain direction marks; nothing needs the
 /// embeddings, overrides and isolates with which a name can be made to read as another.
-fn is_display_text(text: &str) -> bool {
+pub(crate) fn is_display_text(text: &str) -> bool {
     text.trim() == text && !text.chars().any(deceptive::is_hostile)
 }
 

@@ -28,8 +28,8 @@ pub const REDEEM_WITHIN: Duration = days(7);
 pub const STATUS_VALIDITY: Duration = days(1);
 /// The longest that a status statement may claim to hold.
 pub const STATUS_VALIDITY_MAX: Duration = days(31);
-/// How long after its end a lapsed certificate is still kept in conversations, with a warning.
-pub const LAPSE_GRACE: Duration = days(7);
+/// From when on before its end a certificate's renewal is asked for.
+pub const RENEWAL_DUE: Duration = days(30);
 
 /// What a tier asks of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

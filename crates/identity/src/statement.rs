@@ -70,8 +70,8 @@ impl Decode for KeyId {
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $number:literal => $name:ident, $text:literal;)*) => {
-        /// What a statement says. Numbers 9 (revocation), 10 (renewal), 11 (policy) and 12 (federation agreement) are
-        /// reserved, and refused as unknown by this version.
+        /// What a statement says. Numbers 11 (policy) and 12 (federation agreement) are reserved, and refused as unknown
+        /// by this version.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum StatementKind { $($(#[$doc])* $name,)* }
 
@@ -127,6 +127,10 @@ kinds! {
     7 => EnrolmentReceipt, "enrolment receipt";
     /// What is revoked, and until when that is known; signed by an officer.
     8 => Status, "status statement";
+    /// A device, person or grant is revoked, or cleared less far; signed by an officer.
+    9 => Revocation, "revocation";
+    /// A grant's person and window, said anew for the same keys; signed by an officer.
+    10 => Renewal, "renewal";
 }
 
 /// The envelope's version; any other is refused.

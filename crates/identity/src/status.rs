@@ -8,9 +8,11 @@ use amanat_primitives::{StatementId, Timestamp};
 use amanat_wire::record;
 
 use crate::{
-    Authority, ChainError, IssueError, KeyId, OfficerKeys, Powers, Statement, Tier, VerifiedOfficer,
-    body::{StatusBody, empty_revocation_list},
+    Authority, ChainError, IssueError, KeyId, ListError, ListSummary, OfficerKeys, Powers, RevocationEntry,
+    RevocationList, Statement, Tier, VerifiedOfficer,
+    body::StatusBody,
     policy::{self, POLICY_VERSION, STATUS_VALIDITY_MAX},
+    revocation::Extension,
     statement::{Body as _, Checker, Frame, Moment},
 };
 
@@ -28,8 +30,7 @@ impl SignedStatus {
     /// Checks it. An expired one passes, so that it can be shown as such; ask [`VerifiedStatus::freshness`].
     ///
     /// # Errors
-    /// [`ChainError`]; [`ChainError::NeedsNewer`] where it names revocations, which this version cannot judge: its
-    /// knowledge then runs out as if nothing had been published.
+    /// [`ChainError`].
     pub fn verify(&self, authority: &Authority, now: Timestamp) -> Result<VerifiedStatus, ChainError> {
         let what = StatusBody::KIND;
         let checker = authority.checker(Moment::at(now))?;
@@ -40,13 +41,6 @@ impl SignedStatus {
         let signed = &self.statement.signed;
         // [ID-24]
         if signed.not_after > signed.not_before.after(STATUS_VALIDITY_MAX) {
-            return Err(ChainError::Mismatch { what });
-        }
-        // [ID-25]
-        if body.revocation_count != 0 {
-            return Err(ChainError::NeedsNewer { what });
-        }
-        if body.revocation_list != empty_revocation_list() {
             return Err(ChainError::Mismatch { what });
         }
         Ok(VerifiedStatus { published: self.clone(), id: self.statement.id(), officer: officer.id(), body })
@@ -61,7 +55,7 @@ impl SignedStatus {
 }
 
 impl OfficerKeys {
-    /// Signs a status statement without revocations that holds for `validity`
+    /// Signs a status statement about the list of that summary, which holds for `validity`
     /// ([`STATUS_VALIDITY`](crate::policy::STATUS_VALIDITY) unless there is a reason).
     ///
     /// # Errors
@@ -70,6 +64,7 @@ impl OfficerKeys {
         &self,
         officer: &VerifiedOfficer,
         number: u64,
+        revocations: ListSummary,
         now: Timestamp,
         validity: Duration,
     ) -> Result<SignedStatus, IssueError> {
@@ -78,8 +73,8 @@ impl OfficerKeys {
             return Err(IssueError::TooLasting);
         }
         let body = StatusBody {
-            revocation_list: empty_revocation_list(),
-            revocation_count: 0,
+            revocation_list: revocations.hash,
+            revocation_count: revocations.count,
             policy_version: POLICY_VERSION,
             register: None,
         };
@@ -136,6 +131,12 @@ impl VerifiedStatus {
     #[must_use]
     pub fn next_update(&self) -> Timestamp {
         self.published.statement.signed.not_after
+    }
+
+    /// The list that it names.
+    #[must_use]
+    pub fn revocations(&self) -> ListSummary {
+        ListSummary { count: self.body.revocation_count, hash: self.body.revocation_list }
     }
 
     /// The policy in force.
@@ -199,21 +200,44 @@ pub enum OldStatus {
     },
 }
 
-record!(
-    /// The highest status statement that was ever accepted: what must survive a restart.
-    pub struct StatusMark {
-        /// Its number.
-        number: u64,
-        /// Its id.
-        id: StatementId,
-    }
-);
+/// The highest status statement that was ever accepted.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    number: u64,
+    id: StatementId,
+}
 
-/// What is known about revocations: the latest status statement. Numbers never go down.
+/// Why a checked status statement is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAccepted {
+    /// It does not replace the one that is held.
+    #[error(transparent)]
+    Old(#[from] OldStatus),
+    /// The list that it names is not here, or may not follow the one that is held.
+    #[error(transparent)]
+    List(#[from] ListError),
+}
+
+/// A status statement that may be accepted, with the list that it names: to be stored first.
+pub struct Acceptable {
+    status: VerifiedStatus,
+    extension: Extension,
+}
+
+impl Acceptable {
+    /// The statement.
+    #[must_use]
+    pub fn status(&self) -> &VerifiedStatus {
+        &self.status
+    }
+}
+
+/// What is known about revocations: the latest status statement and the list that it names. Numbers never go down.
 #[derive(Clone, Debug, Default)]
 pub struct StatusView {
-    mark: Option<StatusMark>,
+    mark: Option<Mark>,
     current: Option<VerifiedStatus>,
+    revocations: RevocationList,
 }
 
 impl StatusView {
@@ -223,20 +247,51 @@ impl StatusView {
         Self::default()
     }
 
-    /// After a restart: accepts nothing below `mark`. The statement itself, if it was kept, is verified and accepted
-    /// like any other.
-    #[must_use]
-    pub fn resume(mark: StatusMark) -> Self {
-        Self { mark: Some(mark), current: None }
-    }
-
-    /// Takes a statement that is newer than what is held, or the same. `[ID-23]`
+    /// After a restart: what was accepted and stored, verified again as of when it was signed. Nothing below it is
+    /// accepted, and its list stands, also where the officer's certificate has ended since; the statement itself is
+    /// then not shown as current.
     ///
     /// # Errors
-    /// [`OldStatus`]; nothing has changed.
-    pub fn accept(&mut self, status: VerifiedStatus) -> Result<(), OldStatus> {
+    /// [`NotAccepted`], [`ChainError`] in it: what is stored is not what was accepted.
+    pub fn restore(
+        stored: &SignedStatus,
+        entries: &[RevocationEntry],
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<Self, NotAccepted> {
+        let then = stored.verify(authority, stored.statement.signed.not_before).map_err(ListError::Chain)?;
+        let mut view = Self::new();
+        let acceptable = view.judge(then, entries, authority)?;
+        view.accept(acceptable);
+        if stored.verify(authority, now).is_err() {
+            view.current = None;
+        }
+        Ok(view)
+    }
+
+    /// Judges a statement: newer than what is held, or the same, and `entries` are those of its list that are not held
+    /// yet. Nothing changes.
+    ///
+    /// # Errors
+    /// [`NotAccepted`].
+    pub fn judge(
+        &self,
+        status: VerifiedStatus,
+        entries: &[RevocationEntry],
+        authority: &Authority,
+    ) -> Result<Acceptable, NotAccepted> {
+        self.require_newer(&status)?;
+        let extension = self.revocations.check(&status, entries, authority)?;
+        Ok(Acceptable { status, extension })
+    }
+
+    /// Refuses a statement that does not replace the one that is held. `[ID-23]`
+    ///
+    /// # Errors
+    /// [`OldStatus`].
+    pub fn require_newer(&self, status: &VerifiedStatus) -> Result<(), OldStatus> {
         let offered = status.number();
-        if let Some(StatusMark { number: held, id }) = self.mark {
+        if let Some(Mark { number: held, id }) = self.mark {
             if offered < held {
                 return Err(OldStatus::Older { held, offered });
             }
@@ -244,15 +299,24 @@ impl StatusView {
                 return Err(OldStatus::Conflict { number: held });
             }
         }
-        self.mark = Some(StatusMark { number: offered, id: status.id() });
-        self.current = Some(status);
         Ok(())
     }
 
-    /// What must be stored before anything rests on the statement that was accepted.
+    /// Takes what was judged here and has been stored since. Says whether it still fitted.
+    pub fn accept(&mut self, acceptable: Acceptable) -> bool {
+        let Acceptable { status, extension } = acceptable;
+        if self.require_newer(&status).is_err() || !self.revocations.extend(extension) {
+            return false;
+        }
+        self.mark = Some(Mark { number: status.number(), id: status.id() });
+        self.current = Some(status);
+        true
+    }
+
+    /// The revocations that the latest statement names.
     #[must_use]
-    pub fn mark(&self) -> Option<&StatusMark> {
-        self.mark.as_ref()
+    pub fn revocations(&self) -> &RevocationList {
+        &self.revocations
     }
 
     /// The highest number known.
@@ -283,14 +347,5 @@ impl StatusView {
     #[must_use]
     pub fn may_send(&self, tier: Tier, now: Timestamp) -> bool {
         !policy::builtin(tier).stops_sending_when_expired || self.freshness_at(tier, now) == Freshness::Fresh
-    }
-
-    /// Refuses a revoked grant. This version accepts no statement that names revocations (`[ID-25]`), so that there
-    /// is none to be found; the place where it will be is here.
-    ///
-    /// # Errors
-    /// [`ChainError::Revoked`].
-    pub fn require_not_revoked(&self, _grant: &StatementId) -> Result<(), ChainError> {
-        Ok(())
     }
 }

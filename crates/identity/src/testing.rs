@@ -6,8 +6,10 @@ use amanat_primitives::{CryptoRngCore, Digest, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::{
-    Authority, AuthorityKeys, CertifiedRelay, DeviceChain, DeviceKeys, Invitation, Invitee, OfficerChain, OfficerKeys,
-    Powers, RelayKeys, SignedStatus, Statement, StatusView, Tier, VerifiedDevice, VerifiedOfficer, VerifiedRelay,
+    Authority, AuthorityKeys, CertifiedRelay, DeviceChain, DeviceKeys, Invitation, Invitee, ListSummary, OfficerChain,
+    OfficerKeys, Powers, Reason, RelayKeys, RevocationEntry, SignedStatus, Statement, StatusView, Target, Tier,
+    VerifiedDevice, VerifiedOfficer, VerifiedRelay,
+    body::RevocationBody,
     invitation::Protection,
     policy::{OFFICER_VALIDITY, RELAY_VALIDITY, STATUS_VALIDITY},
 };
@@ -119,10 +121,29 @@ impl Office {
         (keys, chain, device)
     }
 
+    /// Revokes `targets` at `now`: the list that goes on behind `before`, and the status statement that names it.
+    #[must_use]
+    pub fn revoke(
+        &self,
+        before: &[RevocationEntry],
+        targets: &[Target],
+        now: Timestamp,
+    ) -> (SignedStatus, Vec<RevocationEntry>) {
+        let officer = self.officer(now);
+        let number = SignedStatus::next_number(None, now);
+        let mut entries = before.to_vec();
+        for target in targets {
+            let body = RevocationBody { target: target.clone(), ceiling: None, reason: Reason::Lost, note: None };
+            entries.push(self.officer_keys.revoke(&officer, number, &body, now).unwrap());
+        }
+        let summary = entries.iter().fold(ListSummary::default(), ListSummary::with);
+        (self.officer_keys.attest(&officer, number, summary, now, STATUS_VALIDITY).unwrap(), entries)
+    }
+
     /// A status statement of `now`, good for a day.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> SignedStatus {
         let number = SignedStatus::next_number(None, now);
-        self.officer_keys.attest(&self.officer(now), number, now, STATUS_VALIDITY).unwrap()
+        self.officer_keys.attest(&self.officer(now), number, ListSummary::default(), now, STATUS_VALIDITY).unwrap()
     }
 }

@@ -5,6 +5,8 @@ mod codec;
 mod enrolment;
 mod invitation;
 mod issuing;
+mod renewal;
+mod revocation;
 mod status;
 mod vector;
 

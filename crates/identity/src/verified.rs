@@ -10,7 +10,7 @@ use amanat_primitives::{
 
 use crate::{
     Address, Authority, ChainError, IssueError, KeyId, PersonName, Post, Powers, RelayAddress, RelayKeys, Statement,
-    Tier,
+    Subject, Tier,
     body::{DeviceBody, GrantBody, RelayBody},
     statement::{Checker, Moment},
 };
@@ -29,6 +29,8 @@ pub(crate) struct Device {
     pub(crate) certificate: StatementId,
     pub(crate) officer: KeyId,
     pub(crate) relay: KeyId,
+    pub(crate) granted_at: Timestamp,
+    pub(crate) cleared_at: Timestamp,
     pub(crate) enrolled_at: Timestamp,
     pub(crate) valid_until: Timestamp,
 }
@@ -132,6 +134,25 @@ impl VerifiedDevice {
     #[must_use]
     pub fn relay(&self) -> KeyId {
         self.0.relay
+    }
+
+    /// When the grant was issued.
+    #[must_use]
+    pub fn granted_at(&self) -> Timestamp {
+        self.0.granted_at
+    }
+
+    /// What revocations are judged by.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject {
+            device: self.id(),
+            handle: self.address().handle.clone(),
+            grant: self.grant(),
+            granted_at: self.granted_at(),
+            cleared_at: self.0.cleared_at,
+            clearance: self.clearance(),
+        }
     }
 
     /// When the relay enrolled it.

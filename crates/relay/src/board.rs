@@ -1,18 +1,24 @@
-//! The status board (protocol-spec/07-delivery, section 7): the latest status statement, in memory as it is in the store.
+//! The status board (protocol-spec/07-delivery, section 7): the latest status statement and the revocations that it
+//! names, in memory as they are in the store.
 
 use std::sync::{PoisonError, RwLock};
 
-use amanat_identity::{Authority, ChainError, Enrolment, OldStatus, SignedStatus, StatusView, VerifiedEnrolment};
-use amanat_primitives::{StatementId, Timestamp};
-use amanat_wire::{Bytes, Decode as _, limits};
+use amanat_identity::{
+    Acceptable, Authority, ChainError, DeviceChain, Enrolment, NotAccepted, RevocationEntry, SignedStatus, StatusView,
+    Subject, VerifiedEnrolment,
+};
+use amanat_primitives::Timestamp;
+use amanat_wire::{Bytes, Decode as _, Encode as _, client::StatusUpdate, limits};
 
 /// Bytes of a published statement, as [`SignedStatus`].
 pub(crate) type Published = Bytes<{ limits::CHAIN }>;
 
-/// The latest status statement.
+/// The latest status statement and its list.
 #[derive(Default)]
 pub(crate) struct Board {
     state: RwLock<State>,
+    /// Held from judging a statement until it is up: statements go up one after the other.
+    pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -24,38 +30,83 @@ struct State {
 /// Why a statement is not put up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotPutUp {
-    /// Its bytes are no statement.
+    /// Its bytes are no statement, or its entries no revocations.
     #[error("the statement cannot be decoded")]
     Bytes,
     /// It does not verify.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// A newer one is up, or another of the same number.
+    /// A newer one is up, or another of the same number, or its list does not follow the one that is held.
     #[error(transparent)]
-    Old(#[from] OldStatus),
+    NotAccepted(#[from] NotAccepted),
+    /// It begins behind what is held.
+    #[error("revocations are missing between those that are held and those that were brought")]
+    Gap,
+}
+
+/// A statement that may go up: to be stored first.
+pub(crate) struct Judged {
+    acceptable: Acceptable,
+    pub(crate) number: u64,
+    /// So many entries are held.
+    pub(crate) first: u32,
+    /// Encodings of those that are new.
+    pub(crate) revocations: Vec<Vec<u8>>,
 }
 
 impl Board {
-    /// Checks that `bytes` are a statement that may go up, and gives its number. Nothing changes.
-    // [DELIV-57]
-    pub(crate) fn judge(&self, bytes: &[u8], authority: &Authority, now: Timestamp) -> Result<u64, NotPutUp> {
-        let signed = SignedStatus::from_bytes(bytes).map_err(|_| NotPutUp::Bytes)?;
-        let status = signed.verify(authority, now)?;
-        let number = status.number();
-        let mut view = self.state.read().unwrap_or_else(PoisonError::into_inner).view.clone();
-        view.accept(status)?;
-        Ok(number)
+    /// After a restart: what is stored, verified again.
+    pub(crate) fn restore(
+        bytes: Vec<u8>,
+        revocations: &[Vec<u8>],
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<Self, NotPutUp> {
+        let signed = SignedStatus::from_bytes(&bytes).map_err(|_| NotPutUp::Bytes)?;
+        let entries = revocations.iter().map(|bytes| RevocationEntry::from_bytes(bytes));
+        let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|_| NotPutUp::Bytes)?;
+        let view = StatusView::restore(&signed, &entries, authority, now)?;
+        // One of an officer whose certificate has ended is not shown; its list stands.
+        let shown = view.current().is_some();
+        let published = Bytes::new(bytes).map_err(|_| NotPutUp::Bytes)?;
+        let state = State { view, published: if shown { published } else { Published::default() } };
+        Ok(Self { state: RwLock::new(state), ..Self::default() })
     }
 
-    /// Puts a statement up. Says whether it is another than before.
-    pub(crate) fn put(&self, bytes: Published, authority: &Authority, now: Timestamp) -> Result<bool, NotPutUp> {
-        let signed = SignedStatus::from_bytes(&bytes).map_err(|_| NotPutUp::Bytes)?;
+    /// Checks that a statement may go up. Nothing changes.
+    // [DELIV-57]
+    pub(crate) fn judge(
+        &self,
+        update: &StatusUpdate,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<Judged, NotPutUp> {
+        let signed = SignedStatus::from_bytes(&update.status).map_err(|_| NotPutUp::Bytes)?;
         let status = signed.verify(authority, now)?;
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let first = state.view.revocations().summary().count;
+        let known = first.checked_sub(update.first).ok_or(NotPutUp::Gap)?;
+        let known = usize::try_from(known).unwrap_or(usize::MAX);
+        let entries = update.revocations.iter().skip(known).map(|bytes| RevocationEntry::from_bytes(bytes));
+        let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(|_| NotPutUp::Bytes)?;
+        let number = status.number();
+        let named = status.revocations().count.saturating_sub(first);
+        entries.truncate(usize::try_from(named).unwrap_or(usize::MAX));
+        let acceptable = state.view.judge(status, &entries, authority)?;
+        let revocations = entries.iter().map(amanat_wire::Encode::to_bytes).collect();
+        Ok(Judged { acceptable, number, first, revocations })
+    }
+
+    /// Puts up what was judged and has been stored. Says whether it is another statement than before.
+    pub(crate) fn put(&self, judged: Judged) -> bool {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.view.accept(status)?;
-        let changed = *state.published != *bytes;
-        state.published = bytes;
-        Ok(changed)
+        let published = Bytes::new(judged.acceptable.status().published().to_bytes()).unwrap_or_default();
+        let changed = state.published != published;
+        if state.view.accept(judged.acceptable) {
+            state.published = published;
+            return changed;
+        }
+        false
     }
 
     /// As published; empty where there has been none.
@@ -63,9 +114,21 @@ impl Board {
         self.state.read().unwrap_or_else(PoisonError::into_inner).published.clone()
     }
 
-    /// Refuses a revoked grant.
-    pub(crate) fn require_not_revoked(&self, grant: &StatementId) -> Result<(), ChainError> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).view.require_not_revoked(grant)
+    /// Whether something is revoked, by all that is known.
+    pub(crate) fn is_revoked(&self, subject: &Subject) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.view.revocations().standing_of(subject, u64::MAX).is_revoked()
+    }
+
+    /// Whether a stored chain's device is revoked. One that cannot be read is left to whoever verifies it.
+    pub(crate) fn is_chain_revoked(&self, chain: &[u8]) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let list = state.view.revocations();
+        if list.summary().count == 0 {
+            return false;
+        }
+        let subject = DeviceChain::from_bytes(chain).ok().and_then(|chain| chain.peek_subject().ok());
+        subject.is_some_and(|subject| list.standing_of(&subject, u64::MAX).is_revoked())
     }
 
     /// Verifies an enrolment against what is known to be revoked.
@@ -82,14 +145,14 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
-    use amanat_identity::testing::Office;
-    use amanat_wire::Encode as _;
+    use amanat_identity::{OldStatus, testing::Office};
+    use amanat_wire::List;
     use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
     use super::*;
 
-    fn bytes(status: &SignedStatus) -> Published {
-        Bytes::new(status.to_bytes()).unwrap()
+    fn bytes(status: &SignedStatus) -> StatusUpdate {
+        StatusUpdate { status: Bytes::new(status.to_bytes()).unwrap(), first: 0, revocations: List::default() }
     }
 
     #[test]
@@ -102,17 +165,19 @@ mod tests {
         let (first, second) = (bytes(&office.status(now)), bytes(&office.status(later)));
         let board = Board::default();
         let authority = office.authority();
-        assert_eq!(board.put(first.clone(), authority, now), Ok(true));
-        assert_eq!(board.put(first.clone(), authority, now), Ok(false));
-        assert!(board.judge(&second, authority, later).is_ok());
-        assert_eq!(board.latest(), first);
-        assert_eq!(board.put(second.clone(), authority, later), Ok(true));
-        assert!(matches!(board.put(first.clone(), authority, later), Err(NotPutUp::Old(OldStatus::Older { .. }))));
-        assert!(matches!(board.judge(&first, authority, later), Err(NotPutUp::Old(_))));
-        assert_eq!(board.latest(), second);
+        let refusal = |update: &StatusUpdate| board.judge(update, authority, later).map(|_| ()).unwrap_err();
+        assert!(board.put(board.judge(&first, authority, now).unwrap()));
+        assert!(!board.put(board.judge(&first, authority, now).unwrap()));
+        let judged = board.judge(&second, authority, later).unwrap();
+        assert_eq!(board.latest(), first.status);
+        assert!(board.put(judged));
+        assert!(matches!(refusal(&first), NotPutUp::NotAccepted(NotAccepted::Old(OldStatus::Older { .. }))));
+        assert_eq!(board.latest(), second.status);
         let other = Office::new(&mut rng, now);
         let foreign = bytes(&other.status(later.after(std::time::Duration::from_secs(60))));
-        assert!(matches!(board.judge(&foreign, authority, later), Err(NotPutUp::Chain(_))));
-        assert_eq!(board.judge(&[1, 2, 3], authority, later), Err(NotPutUp::Bytes));
+        assert!(matches!(refusal(&foreign), NotPutUp::Chain(_)));
+        let nonsense = StatusUpdate { status: Bytes::new(vec![1, 2, 3]).unwrap(), ..first.clone() };
+        assert_eq!(refusal(&nonsense), NotPutUp::Bytes);
+        assert_eq!(refusal(&StatusUpdate { first: 1, ..second }), NotPutUp::Gap);
     }
 }

@@ -111,11 +111,15 @@ fn start(shared: &Arc<Shared>, link: Link, greeted: Greeted, complete: Complete,
     let status = shared.status.latest();
     let (now, incarnation) = (shared.now(), shared.store.incarnation());
     outbox.send(&FromRelay::Ready(Ready { now, incarnation, status: status.clone() }));
-    if greeted.session == Session::Device {
+    if let Some(subject) = greeted.subject {
         tracing::debug!(device = %greeted.id, peer = %link.peer, "a device is connected");
         // [DELIV-52] Only now, with its hello verified, does it displace the device's older link.
-        if let Some(older) = shared.live.insert(greeted.id, Arc::clone(&outbox)) {
+        if let Some(older) = shared.live.insert(subject.clone(), Arc::clone(&outbox)) {
             older.close(Refusal::Displaced, false);
+        }
+        // [DELIV-90] It may have been revoked between its hello and here.
+        if shared.status.is_revoked(&subject) {
+            outbox.close(Refusal::Revoked, false);
         }
     } else {
         tracing::debug!(officer = %greeted.id, peer = %link.peer, "an officer's machine is connected");

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use amanat_identity::{DeviceChain, Statement, VerifiedDevice, VerifiedEnrolment};
+use amanat_identity::{DeviceChain, Statement, Subject, VerifiedDevice, VerifiedEnrolment};
 use amanat_primitives::{DeviceId, Digest, StatementId, Timestamp, agree::NoisePublic};
 use amanat_store::relay::{DirectPart, Redeemed, Redemption, StoreError};
 use amanat_wire::{
@@ -27,6 +27,8 @@ pub(crate) struct Greeted {
     pub(crate) session: Session,
     /// The device's id; an officer's key id stands in its place.
     pub(crate) id: DeviceId,
+    /// What a revocation of the device is judged by; none for an officer.
+    pub(crate) subject: Option<Subject>,
     /// The link ends then.
     pub(crate) valid_until: Timestamp,
     /// The receipt of an enrolment.
@@ -44,6 +46,7 @@ pub(crate) async fn greet(shared: &Shared, identity: Identity, remote: &NoisePub
         Claim::Officer(officer) => Ok(Greeted {
             session: Session::Officer,
             id: DeviceId::from_bytes(*officer.id().as_bytes()),
+            subject: None,
             valid_until: officer.valid_until(),
             receipt: None,
         }),
@@ -56,7 +59,8 @@ pub(crate) async fn greet(shared: &Shared, identity: Identity, remote: &NoisePub
 }
 
 fn device_greeted(device: &VerifiedDevice, receipt: Option<Bytes<{ limits::STATEMENT }>>) -> Greeted {
-    Greeted { session: Session::Device, id: device.id(), valid_until: device.valid_until(), receipt }
+    let (id, subject, valid_until) = (device.id(), Some(device.subject()), device.valid_until());
+    Greeted { session: Session::Device, id, subject, valid_until, receipt }
 }
 
 /// The chain must be the one that was redeemed here. A store that was restored from a copy may not know it: then this

@@ -30,9 +30,16 @@ pub(crate) fn verify(
     match identity {
         Identity::Device(bytes) => {
             let chain = DeviceChain::from_bytes(&bytes).map_err(|_| NotVerified::Bytes)?;
-            let device = chain.verify(authority, now, Timestamp::CLOCK_TOLERANCE)?;
+            let (device, bytes) = match chain.verify(authority, now, Timestamp::CLOCK_TOLERANCE) {
+                Ok(device) => (device, bytes),
+                // [DELIV-97] It may have been renewed while it was away.
+                Err(error) => renewed(shared, &chain, now).ok_or(error)?,
+            };
             device.require_link_key(remote)?;
-            shared.status.require_not_revoked(&device.grant())?;
+            // [DELIV-90] By everything on the list, whatever the number.
+            if shared.status.is_revoked(&device.subject()) {
+                return Err(ChainError::Revoked.into());
+            }
             Ok(Claim::Device(device, bytes))
         }
         Identity::Enrolling(bytes) => {
@@ -48,6 +55,17 @@ pub(crate) fn verify(
             Ok(Claim::Officer(Box::new(officer)))
         }
     }
+}
+
+/// The stored chain of the same device certificate, where it has been renewed since and verifies.
+fn renewed(shared: &Shared, chain: &DeviceChain, now: Timestamp) -> Option<(VerifiedDevice, Bytes<{ limits::CHAIN }>)> {
+    let stored = shared.store.chain(chain.peek_subject().ok()?.device).ok()??;
+    let newer = DeviceChain::from_bytes(&stored).ok()?;
+    if newer.renewal.is_none() || newer.device_certificate != chain.device_certificate {
+        return None;
+    }
+    let device = newer.verify(&shared.authority, now, Timestamp::CLOCK_TOLERANCE).ok()?;
+    Some((device, Bytes::new(stored).ok()?))
 }
 
 /// What is wrong with a hello's identity.

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use amanat_identity::Subject;
 use amanat_primitives::DeviceId;
 
 use crate::outbox::Outbox;
@@ -14,9 +15,15 @@ const SHARDS: usize = 64;
 
 /// The table of live links.
 pub(crate) struct Live {
-    shards: Vec<Mutex<HashMap<DeviceId, Arc<Outbox>>>>,
+    shards: Vec<Mutex<HashMap<DeviceId, Linked>>>,
     /// Links of officers' machines: nothing is pushed to them, and none displaces another.
     officers: Mutex<Vec<Arc<Outbox>>>,
+}
+
+/// A device's live link, and what a revocation of it is judged by.
+struct Linked {
+    link: Arc<Outbox>,
+    subject: Subject,
 }
 
 impl Live {
@@ -25,7 +32,7 @@ impl Live {
         Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), officers: Mutex::default() }
     }
 
-    fn shard<R>(&self, device: &DeviceId, f: impl FnOnce(&mut HashMap<DeviceId, Arc<Outbox>>) -> R) -> Option<R> {
+    fn shard<R>(&self, device: &DeviceId, f: impl FnOnce(&mut HashMap<DeviceId, Linked>) -> R) -> Option<R> {
         let [first, ..] = *device.as_bytes();
         let shard = self.shards.get(usize::from(first) % SHARDS)?;
         Some(f(&mut shard.lock().unwrap_or_else(PoisonError::into_inner)))
@@ -33,14 +40,15 @@ impl Live {
 
     /// Makes `link` the device's live link and gives back the one it displaces.
     #[must_use]
-    pub(crate) fn insert(&self, device: DeviceId, link: Arc<Outbox>) -> Option<Arc<Outbox>> {
-        self.shard(&device, |shard| shard.insert(device, link)).flatten()
+    pub(crate) fn insert(&self, subject: Subject, link: Arc<Outbox>) -> Option<Arc<Outbox>> {
+        let device = subject.device;
+        self.shard(&device, |shard| shard.insert(device, Linked { link, subject })).flatten().map(|linked| linked.link)
     }
 
     /// Forgets `link`, unless a newer one has taken its place.
     pub(crate) fn remove(&self, device: &DeviceId, link: &Arc<Outbox>) {
         self.shard(device, |shard| {
-            if shard.get(device).is_some_and(|current| Arc::ptr_eq(current, link)) {
+            if shard.get(device).is_some_and(|current| Arc::ptr_eq(&current.link, link)) {
                 shard.remove(device);
             }
         });
@@ -48,7 +56,18 @@ impl Live {
 
     /// The device's live link.
     pub(crate) fn find(&self, device: &DeviceId) -> Option<Arc<Outbox>> {
-        self.shard(device, |shard| shard.get(device).cloned()).flatten()
+        self.shard(device, |shard| shard.get(device).map(|linked| Arc::clone(&linked.link))).flatten()
+    }
+
+    /// The links of devices that `revoked` holds of.
+    pub(crate) fn links_of(&self, revoked: impl Fn(&Subject) -> bool) -> Vec<Arc<Outbox>> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let links = shard.values().filter(|linked| revoked(&linked.subject));
+            found.extend(links.map(|linked| Arc::clone(&linked.link)));
+        }
+        found
     }
 
     /// Adds an officer's link.
@@ -66,7 +85,10 @@ impl Live {
     pub(crate) fn for_each(&self, mut f: impl FnMut(&Arc<Outbox>)) {
         for shard in &self.shards {
             // Copied out first: `f` may take its time.
-            let links: Vec<_> = shard.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+            let links: Vec<_> = {
+                let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+                shard.values().map(|linked| Arc::clone(&linked.link)).collect()
+            };
             links.iter().for_each(&mut f);
         }
         let officers = self.officers.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -76,6 +98,9 @@ impl Live {
 
 #[cfg(test)]
 mod tests {
+    use amanat_identity::Tier;
+    use amanat_primitives::{StatementId, Timestamp};
+
     use super::*;
 
     #[test]
@@ -83,9 +108,17 @@ mod tests {
         // [DELIV-52]
         let live = Live::new();
         let device = DeviceId::from_bytes([7; 32]);
+        let subject = Subject {
+            device,
+            handle: "someone".parse().unwrap(),
+            grant: StatementId::from_bytes([8; 32]),
+            granted_at: Timestamp::from_secs(1),
+            cleared_at: Timestamp::from_secs(1),
+            clearance: Tier::Secret,
+        };
         let (older, newer) = (Outbox::new(), Outbox::new());
-        assert!(live.insert(device, Arc::clone(&older)).is_none());
-        let displaced = live.insert(device, Arc::clone(&newer)).unwrap();
+        assert!(live.insert(subject.clone(), Arc::clone(&older)).is_none());
+        let displaced = live.insert(subject, Arc::clone(&newer)).unwrap();
         assert!(Arc::ptr_eq(&displaced, &older));
         live.remove(&device, &older);
         assert!(Arc::ptr_eq(&live.find(&device).unwrap(), &newer));

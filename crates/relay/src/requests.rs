@@ -99,7 +99,7 @@ impl Asker {
 pub(crate) fn room(request: &Request) -> usize {
     match request {
         Request::Read(_) | Request::News(_) | Request::ClaimKeyPackages(_) => limits::MESSAGE,
-        Request::People(_) | Request::Chains(_) | Request::GetSegment(_) => limits::MESSAGE,
+        Request::People(_) | Request::Chains(_) | Request::GetSegment(_) | Request::Revocations(_) => limits::MESSAGE,
         Request::Status(_) => limits::CHAIN,
         _ => 1024,
     }
@@ -119,7 +119,9 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::People(query) => spawn(asker, ticket, move |asker| people::people(asker, &query)),
         Request::PutKeyPackages(put) => packages::put(asker, ticket, put),
         Request::ClaimKeyPackages(devices) => packages::claim(asker, ticket, devices),
-        Request::PutStatement(bytes) => statements::put(asker, ticket, bytes),
+        Request::PutStatement(update) => statements::put(asker, ticket, update),
+        Request::Revocations(after) => spawn(asker, ticket, move |asker| statements::revocations(asker, after)),
+        Request::PutRenewal(bytes) => statements::renew(asker, ticket, bytes),
         Request::GetSegment(get) => spawn(asker, ticket, move |asker| documents::get(asker, &get)),
         Request::OpenDocument(_) | Request::PutSegment(_) | Request::SealDocument(_) => {
             lane.get_or_insert_with(|| Lane::start(asker)).send(ticket, request).await;

@@ -76,6 +76,9 @@ pub enum StartError {
     /// A thread could not be started.
     #[error("a thread could not be started")]
     Thread,
+    /// The stored status statement or its revocations.
+    #[error("the stored status statement and its revocations cannot be used")]
+    Revocations,
 }
 
 impl StartError {
@@ -116,6 +119,7 @@ impl StartError {
                 "check `listen` in relay.toml: the address must be this machine's, and the port free (ss -ltn)".into()
             }
             Self::Bind(BindError::TlsKey) | Self::Thread => String::new(),
+            Self::Revocations => "restore the folder from a copy; whoever is revoked must not be served".into(),
         }
     }
 }
@@ -176,7 +180,7 @@ impl Relay {
             .collect::<Result<Vec<_>, _>>()?;
         let addresses: Vec<SocketAddr> = servers.iter().filter_map(|server| server.local_addr().ok()).collect();
         let shared = Arc::new(Shared {
-            status: storage::restore_status(&store, &authority, clock()),
+            status: storage::restore_status(&store, &authority, clock())?,
             authority,
             keys,
             certificate,

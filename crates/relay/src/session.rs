@@ -74,7 +74,15 @@ impl Session {
 
     // [DELIV-45]
     fn allow(self, number: u32, request: Request) -> Step {
-        let officers_too = matches!(request, Request::Ping(_) | Request::PutStatement(_) | Request::Status(_));
+        let officers_too = matches!(
+            request,
+            Request::Ping(_)
+                | Request::PutStatement(_)
+                | Request::Status(_)
+                | Request::Revocations(_)
+                | Request::PutRenewal(_)
+                | Request::People(_)
+        );
         if self == Self::Device || officers_too {
             Step::Serve(number, request)
         } else {
@@ -99,8 +107,8 @@ fn foreign_version(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use amanat_wire::{
-        Bytes, Encode as _,
-        client::{Hello, Nothing, WhatIsNew},
+        Bytes, Encode as _, List,
+        client::{Hello, Nothing, StatusUpdate, WhatIsNew},
     };
 
     use super::*;
@@ -150,7 +158,11 @@ mod tests {
     #[test]
     fn an_officer_may_carry_statements_and_nothing_else() {
         // [DELIV-45]
-        let statement = Request::PutStatement(Bytes::new(vec![1]).unwrap());
+        let statement = Request::PutStatement(StatusUpdate {
+            status: Bytes::new(vec![1]).unwrap(),
+            first: 0,
+            revocations: List::default(),
+        });
         assert_eq!(Session::Officer.receive(&request(statement.clone())), Step::Serve(7, statement));
         let news = request(Request::News(WhatIsNew { after: None }));
         assert_eq!(Session::Officer.receive(&news), Step::Refuse(7, Refusal::NotAllowed));

@@ -149,6 +149,14 @@ impl Shared {
         self.live.for_each(|link| link.send(&message));
     }
 
+    /// Ends the links of devices that are revoked, and says so.
+    // [DELIV-90]
+    pub(crate) fn end_revoked(&self) {
+        for link in self.live.links_of(|subject| self.status.is_revoked(subject)) {
+            link.close(Refusal::Revoked, false);
+        }
+    }
+
     /// Ends every live link.
     pub(crate) fn close_links(&self, refusal: Refusal, drain: bool) {
         self.live.for_each(|link: &Arc<Outbox>| link.close(refusal, drain));

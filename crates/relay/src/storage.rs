@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use amanat_identity::{Authority, RelayKeys};
+use amanat_identity::{Authority, RelayKeys, revocation::ENTRIES_MAX};
 use amanat_primitives::{Timestamp, sign::SigningKey};
 use amanat_store::{
     OpenError,
@@ -10,7 +10,7 @@ use amanat_store::{
     relay::{Limits, OnPublished, Receipt, ReceiptInput, SignReceipt, Store},
 };
 use amanat_wire::{
-    Bytes, Encode as _,
+    Encode as _,
     log::{CommitReceipt, ReceiptBody},
 };
 
@@ -77,25 +77,22 @@ fn receipt(input: &ReceiptInput, key: &SigningKey) -> Receipt {
     Receipt { bytes: receipt.to_bytes(), hash: receipt.id() }
 }
 
-/// The latest status statement, if it still verifies: one of an officer whose certificate has ended does not, and the
-/// next one will have a higher number than it all the same, since the store remembers it.
-pub(crate) fn restore_status(store: &Store, authority: &Authority, now: Timestamp) -> Board {
-    let board = Board::default();
-    match store.latest_status() {
-        Ok(None) => {}
-        Ok(Some((_, bytes))) => {
-            let put = Bytes::new(bytes).map_err(|_| ()).and_then(|bytes| {
-                board.put(bytes, authority, now).map_err(|error| {
-                    tracing::warn!(%error, "the stored status statement is not shown");
-                })
-            });
-            if put.is_err() {
-                tracing::warn!("there is no status statement until an officer publishes one");
-            }
-        }
-        Err(error) => tracing::error!(%error, "the stored status statement cannot be read"),
+/// The latest status statement and its revocations, verified again. Without them whoever is revoked would be served:
+/// a relay that cannot read them does not start.
+// [DELIV-92]
+pub(crate) fn restore_status(store: &Store, authority: &Authority, now: Timestamp) -> Result<Board, StartError> {
+    let stored = store.latest_status().map_err(|_| StartError::Revocations)?;
+    let Some((_, bytes)) = stored else { return Ok(Board::default()) };
+    let most = usize::try_from(ENTRIES_MAX).unwrap_or(usize::MAX);
+    let revocations = store.revocations(0, most).map_err(|_| StartError::Revocations)?;
+    let board = Board::restore(bytes, &revocations, authority, now).map_err(|error| {
+        tracing::error!(%error, "the stored status statement and its revocations do not verify");
+        StartError::Revocations
+    })?;
+    if board.latest().is_empty() {
+        tracing::warn!("the stored status statement has no valid officer: there is none until one is published");
     }
-    board
+    Ok(board)
 }
 
 /// Removes what no retention class keeps any more, in steps that leave the writer time for others.

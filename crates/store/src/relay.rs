@@ -37,7 +37,10 @@ use std::{
 use amanat_primitives::{ConversationId, DeviceId, Digest, Incarnation, Timestamp};
 use amanat_wire::log::ciphertext_hash;
 
-use self::writer::{Answer, Job, Unpublished, Writer};
+use self::{
+    directory::StatusWrite,
+    writer::{Answer, Job, Unpublished, Writer},
+};
 pub use self::{
     directory::{HANDLE_LIMIT, SEARCH_LIMIT},
     error::{Quota, StoreError},
@@ -287,6 +290,14 @@ impl Store {
         self.ask(|answer| Job::Redeem(Box::new(redemption), answer)).await
     }
 
+    /// Puts a newer chain in the place of an enrolled device's; a device that is not enrolled is left as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for one that is too long; our own faults.
+    pub async fn replace_chain(&self, device: DeviceId, chain: Vec<u8>, search: String) -> Result<(), StoreError> {
+        self.ask(|answer| Job::ReplaceChain(device, chain, search, answer)).await
+    }
+
     /// Stores a statement of some kind (the caller's numbers) under a key of at most 198 bytes, if `expected` holds.
     ///
     /// # Errors
@@ -301,12 +312,19 @@ impl Store {
         self.ask(|answer| Job::PutStatement(kind, key, bytes, expected, answer)).await
     }
 
-    /// Stores a status statement. Numbers never go down.
+    /// Stores a status statement and the revocations that its list has behind the first `first`, together. Numbers
+    /// never go down.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] for one that is too long; our own faults.
-    pub async fn status_statement(&self, number: u64, bytes: Vec<u8>) -> Result<StatusPut, StoreError> {
-        self.ask(|answer| Job::PutStatus(number, bytes, answer)).await
+    pub async fn status_statement(
+        &self,
+        number: u64,
+        bytes: Vec<u8>,
+        first: u32,
+        revocations: Vec<Vec<u8>>,
+    ) -> Result<StatusPut, StoreError> {
+        self.ask(|answer| Job::PutStatus(StatusWrite { number, bytes, first, revocations }, answer)).await
     }
 
     /// Returns when everything that was queued before is durable, waiting cursors included.

@@ -34,7 +34,8 @@ choice!(
         /// A new device redeeming an invitation: an `Enrolment` (chapter 03). The answer is `Enrolled`, and the link
         /// goes on as the device's.
         2 => Enrolling(Bytes<{ limits::CHAIN }>),
-        /// An officer's machine: an `OfficerChain` (chapter 03). It may publish and read statements, nothing else.
+        /// An officer's machine: an `OfficerChain` (chapter 03). It may publish and read statements and
+        /// revocations, nothing else.
         3 => Officer(Bytes<{ limits::CHAIN }>),
     }
 );
@@ -115,6 +116,18 @@ record!(
 );
 
 record!(
+    /// A status statement with those entries of its list that the relay lacks.
+    pub struct StatusUpdate {
+        /// The `SignedStatus` (chapter 03).
+        status: Bytes<{ limits::CHAIN }>,
+        /// So many entries stand before the first of these.
+        first: u32,
+        /// `RevocationEntry`s (chapter 03), in the order of the list.
+        revocations: List<Bytes<{ limits::REVOCATION }>, { limits::REVOCATIONS }>,
+    }
+);
+
+record!(
     /// Announces a document before its segments.
     pub struct OpenDocument {
         /// Chosen by the sender.
@@ -171,8 +184,8 @@ choice!(
         8 => People(People),
         /// Chains of devices. `Chains`; unknown devices are left out.
         9 => Chains(List<DeviceId, { limits::DEVICES }>),
-        /// Publish a statement (officers). `Done`.
-        10 => PutStatement(Bytes<{ limits::CHAIN }>),
+        /// Publish a status statement. `Done`.
+        10 => PutStatement(StatusUpdate),
         /// The latest status statement. `Status`.
         11 => Status(Nothing),
         /// Begin or resume an upload. `Document`.
@@ -185,5 +198,9 @@ choice!(
         15 => GetSegment(GetSegment),
         /// Take this device out of a conversation's roster. `Done`.
         16 => Decline(ConversationId),
+        /// The list of revocations after so many entries. `Revocations`.
+        20 => Revocations(u32),
+        /// A `Renewal` (chapter 03) for the chain of its grant. `Done`.
+        21 => PutRenewal(Bytes<{ limits::CHAIN }>),
     }
 );

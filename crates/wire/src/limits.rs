@@ -15,6 +15,10 @@ pub const ADDS: usize = 50;
 pub const REMOVES: usize = 1024;
 /// Bytes of one statement.
 pub const STATEMENT: usize = 16 * 1024;
+/// Bytes of one revocation with its officer's certificate.
+pub const REVOCATION: usize = 2 * STATEMENT;
+/// Revocations in one request or answer.
+pub const REVOCATIONS: usize = 256;
 /// Bytes of one device's chain.
 pub const CHAIN: usize = 64 * 1024;
 /// Bytes of one KeyPackage.

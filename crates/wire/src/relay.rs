@@ -84,6 +84,8 @@ choice!(
         11 => Document(DocumentState),
         /// Answers `GetSegment`.
         12 => Segment(Bytes<{ limits::BODY }>),
+        /// Answers `Revocations`.
+        20 => Revocations(RevocationPage),
     }
 );
 
@@ -104,6 +106,7 @@ impl Answer {
             Self::Status(_) => "status",
             Self::Document(_) => "document",
             Self::Segment(_) => "segment",
+            Self::Revocations(_) => "revocations",
         }
     }
 }
@@ -285,6 +288,16 @@ record!(
     pub struct Chains {
         /// `DeviceChain`s (chapter 03).
         chains: List<Bytes<{ limits::CHAIN }>, { limits::CHAINS }>,
+        /// There are more after the last.
+        more: bool,
+    }
+);
+
+record!(
+    /// A page of the list of revocations.
+    pub struct RevocationPage {
+        /// `RevocationEntry`s (chapter 03), in the order of the list.
+        revocations: List<Bytes<{ limits::REVOCATION }>, { limits::REVOCATIONS }>,
         /// There are more after the last.
         more: bool,
     }

@@ -61,6 +61,7 @@ pub(crate) const INVITE: &str = "\
 Examples:
   amanat invite --authority A --person secretary --name \"A. Khan\" --post Secretary --tier secret --out s.inv
   amanat invite --authority A --person clerk --name \"B. Bano\" --post Clerk --tier official --out c.inv --code
+  amanat invite --authority A --person clerk --name \"B. Bano\" --post Clerk --tier official --out d.inv --replaces
 
 Hand the file over in person. It works once, for seven days. With --code the code is told apart from the file.";
 
@@ -76,6 +77,23 @@ Examples:
   amanat attest --authority authority
 
 Run it daily from a timer. What no relay could be given waits in authority/outbox for the next run.";
+
+pub(crate) const REVOKE: &str = "\
+Examples:
+  amanat revoke secretary --authority authority --reason lost
+  amanat revoke secretary@cabinet.example --authority A --reason left --note \"Posted abroad.\"
+  amanat revoke grant:9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a --authority A --reason other
+
+A person can be invited again afterwards. The relay refuses what is revoked from the moment it has the statement; what
+no relay could be given waits in authority/outbox, and the next attest or revoke brings it along.";
+
+pub(crate) const RENEW: &str = "\
+Examples:
+  amanat renew secretary --authority authority
+  amanat renew secretary@cabinet.example --authority A --tier confidential
+
+Needs a relay. The devices take their new certificates with their next connection. A lower clearance counts from the
+status statement that is published with it.";
 
 pub(crate) const PEOPLE: &str = "\
 Examples:

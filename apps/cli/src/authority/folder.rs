@@ -5,6 +5,8 @@
 //! A/authority.cert        public
 //! A/officer/keys          the officer's keys        A/officer/card, A/officer/certificate
 //! A/status                the latest status statement
+//! A/revocations/N.entry   the list of revocations, in the order of N
+//! A/grants/ID.grant       grants that were issued here
 //! A/relays/ID.cert        the relays that were certified
 //! A/outbox/ID.status      what a relay has not been given yet
 //! ```
@@ -16,11 +18,11 @@ use std::{
 };
 
 use amanat_identity::{
-    Authority, AuthorityCertificate, CertifiedRelay, KeyId, OfficerChain, SignedStatus, Statement, VerifiedOfficer,
-    VerifiedRelay,
+    Authority, AuthorityCertificate, CertifiedRelay, KeyId, OfficerChain, RevocationEntry, SignedStatus, Statement,
+    VerifiedOfficer, VerifiedRelay,
     armour::{self, FileKind},
 };
-use amanat_primitives::Timestamp;
+use amanat_primitives::{StatementId, Timestamp};
 use amanat_wire::{Decode, Encode};
 
 use crate::{
@@ -77,6 +79,14 @@ impl AuthorityFolder {
 
     fn status_path(&self) -> PathBuf {
         self.0.join("status")
+    }
+
+    fn revocation_path(&self, place: usize) -> PathBuf {
+        self.0.join("revocations").join(format!("{place:06}.entry"))
+    }
+
+    fn grant_path(&self, grant: &str) -> PathBuf {
+        self.0.join("grants").join(format!("{grant}.grant"))
     }
 
     fn relays_dir(&self) -> PathBuf {
@@ -161,6 +171,42 @@ impl AuthorityFolder {
     /// Keeps the latest status statement.
     pub(crate) fn keep_status(&self, status: &SignedStatus) -> Outcome {
         files::replace(&self.status_path(), armoured(FileKind::Status, status)?.as_bytes(), Mode::Public)
+    }
+
+    /// The list of revocations, as far as it is known here.
+    pub(crate) fn revocations(&self) -> Outcome<Vec<RevocationEntry>> {
+        let mut entries = Vec::new();
+        loop {
+            let path = self.revocation_path(entries.len());
+            if !path.exists() {
+                return Ok(entries);
+            }
+            entries.push(read(&path, FileKind::Revocation, "a revocation")?);
+        }
+    }
+
+    /// Keeps the list, of which the first `known` entries lie here already.
+    pub(crate) fn keep_revocations(&self, entries: &[RevocationEntry], known: usize) -> Outcome {
+        if entries.len() > known {
+            files::folder(&self.0.join("revocations"))?;
+        }
+        for (place, entry) in entries.iter().enumerate().skip(known) {
+            let text = armoured(FileKind::Revocation, entry)?;
+            files::replace(&self.revocation_path(place), text.as_bytes(), Mode::Public)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a grant, to know later what its id names.
+    pub(crate) fn keep_grant(&self, grant: &Statement) -> Outcome {
+        files::folder(&self.0.join("grants"))?;
+        let text = armoured(FileKind::Grant, grant)?;
+        files::replace(&self.grant_path(&grant.id().to_string()), text.as_bytes(), Mode::Public)
+    }
+
+    /// Whether a grant of that id was issued here.
+    pub(crate) fn has_grant(&self, id: StatementId) -> bool {
+        self.grant_path(&id.to_string()).exists()
     }
 
     /// Notes that a relay is still to be given a statement; a newer one takes an older one's place.

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use amanat_identity::{
-    Authority, AuthorityKeys, Domain, OfficeName, OfficerChain, OfficerKeys, PersonName, Powers, SignedStatus,
-    VerifiedOfficer, VerifiedStatus,
+    Authority, AuthorityKeys, Domain, ListSummary, OfficeName, OfficerChain, OfficerKeys, PersonName, Powers,
+    SignedStatus, VerifiedOfficer, VerifiedStatus,
     armour::FileKind,
     policy::{OFFICER_VALIDITY, STATUS_VALIDITY},
 };
@@ -82,7 +82,7 @@ fn fill(
     let chain = OfficerChain { certificate: officer_certificate };
     let officer = chain.verify(&authority, now).map_err(unproven)?;
     let number = SignedStatus::next_number(None, now);
-    let signed = officer_keys.attest(&officer, number, now, STATUS_VALIDITY).map_err(failed)?;
+    let signed = officer_keys.attest(&officer, number, ListSummary::default(), now, STATUS_VALIDITY).map_err(failed)?;
     let status = signed.verify(&authority, now).map_err(unproven)?;
 
     files::folder(&folder.officer())?;

@@ -8,7 +8,7 @@ use amanat_identity::{
     invitation::{Protection, RELAYS},
     policy::REDEEM_WITHIN,
 };
-use amanat_primitives::{Timestamp, passphrase::WorkPolicy};
+use amanat_primitives::{StatementId, Timestamp, passphrase::WorkPolicy};
 use rand_core::OsRng;
 
 use super::{
@@ -54,6 +54,11 @@ impl ClosedDesk {
         if self.relays.is_empty() { Err(super::issue(subject, IssueError::NoRelay)) } else { Ok(()) }
     }
 
+    /// The folder.
+    pub(crate) fn folder(&self) -> &AuthorityFolder {
+        &self.folder
+    }
+
     /// The authority.
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
@@ -72,6 +77,7 @@ impl ClosedDesk {
 
 /// An invitation that was written.
 pub(crate) struct Written {
+    pub(crate) grant: StatementId,
     pub(crate) redeem_by: Timestamp,
     pub(crate) code: Option<InvitationCode>,
     /// The status statement in it has lapsed, or there is none.
@@ -94,8 +100,10 @@ impl Desk {
             .map_err(|error| super::issue(REFUSED, error))?;
         let text = armour::write(FileKind::Invitation, &invitation.to_secret_bytes())
             .map_err(|error| super::armour(out, error))?;
+        self.folder.keep_grant(invitation.grant())?;
         files::create(out, text.as_bytes(), Mode::Secret)?;
-        Ok(Written { redeem_by: now.after(REDEEM_WITHIN), code, stale_status })
+        let grant = invitation.grant().id();
+        Ok(Written { grant, redeem_by: now.after(REDEEM_WITHIN), code, stale_status })
     }
 
     /// The status statement that is kept here, unless it is not believed any more.

@@ -1,62 +1,178 @@
-//! An officer's link (protocol-spec/02-wire, section 2): one statement given to one relay, and its answer.
+//! An officer's link (protocol-spec/02-wire, section 2): what a relay has of status and revocations, and what it lacks.
 
-use amanat_identity::{OfficerChain, OfficerKeys, SignedStatus, VerifiedOfficer, VerifiedRelay};
+use amanat_identity::{
+    Authority, DeviceChain, Handle, ListSummary, OfficerChain, OfficerKeys, Renewal, RevocationEntry, SignedStatus,
+    StatusView, VerifiedOfficer, VerifiedRelay,
+};
 use amanat_net::{DialError, Link, LinkError, RelayTarget};
+use amanat_primitives::Timestamp;
 use amanat_wire::{
-    Bytes, Decode, Encode,
-    client::{Hello, Identity, NumberedRequest, Request, ToRelay},
+    Bytes, Decode, Encode, List, Text,
+    client::{Hello, Identity, Nothing, NumberedRequest, People, Request, StatusUpdate, ToRelay},
     limits,
     relay::{Answer, FromRelay, Refusal},
 };
 
 use crate::problem::{Outcome, Problem};
 
-/// The number of the only request.
-const NUMBER: u32 = 1;
 /// Messages beside the answer that a relay may send in the meantime.
 const OTHERS: usize = 64;
 
-/// Connects as the officer and publishes the statement; done once the relay has it durably.
-pub(crate) async fn give(
-    relay: &VerifiedRelay,
-    keys: &OfficerKeys,
-    officer: &VerifiedOfficer,
-    status: &SignedStatus,
-) -> Outcome {
-    let target = RelayTarget {
-        addresses: relay.addresses().iter().map(ToString::to_string).collect(),
-        tls_key: relay.tls_key(),
-        noise_key: *relay.noise_key(),
-        allow_public: relay.allow_public(),
-    };
-    let mut link = amanat_net::dial(&target, keys.noise()).await.map_err(not_dialled)?;
-    let chain = OfficerChain { certificate: officer.statement().clone() };
-    let hello = Hello { version: limits::PROTOCOL_VERSION, identity: Identity::Officer(bytes(&chain)?) };
-    let request = NumberedRequest { number: NUMBER, request: Request::PutStatement(bytes(status)?) };
-    let messages = [ToRelay::Hello(hello).to_bytes(), ToRelay::Request(request).to_bytes()];
-    link.sender.send_all(messages).await.map_err(lost)?;
-    let answer = answer(&mut link).await;
-    // The statement's fate is known; how the link ends no longer matters.
-    let _ = link.sender.shutdown().await;
-    answer
+/// Pages of the directory that one look-up fetches.
+const PAGES: usize = 64;
+
+/// A link to a relay as an officer.
+pub(crate) struct OfficerLink {
+    link: Link,
+    number: u32,
 }
 
-async fn answer(link: &mut Link) -> Outcome {
-    for _ in 0..OTHERS {
-        let Some(message) = link.receiver.recv().await.map_err(lost)? else { break };
-        match FromRelay::from_bytes(&message).map_err(|_| misunderstood())? {
-            FromRelay::Goodbye(refusal) => return Err(refused(refusal)),
-            FromRelay::Answer(numbered) if numbered.number == NUMBER => {
-                return match numbered.answer {
-                    Answer::Done(_) => Ok(()),
-                    Answer::Refused(refusal) => Err(refused(refusal)),
-                    _ => Err(misunderstood()),
-                };
+/// What a relay has.
+pub(crate) struct Held {
+    /// Number of its status statement; 0 where there is none.
+    pub(crate) number: u64,
+    /// The list that the statement names.
+    pub(crate) entries: Vec<RevocationEntry>,
+}
+
+impl OfficerLink {
+    /// Connects as the officer.
+    pub(crate) async fn open(relay: &VerifiedRelay, keys: &OfficerKeys, officer: &VerifiedOfficer) -> Outcome<Self> {
+        let target = RelayTarget {
+            addresses: relay.addresses().iter().map(ToString::to_string).collect(),
+            tls_key: relay.tls_key(),
+            noise_key: *relay.noise_key(),
+            allow_public: relay.allow_public(),
+        };
+        let mut link = amanat_net::dial(&target, keys.noise()).await.map_err(not_dialled)?;
+        let chain = OfficerChain { certificate: officer.statement().clone() };
+        let hello = Hello { version: limits::PROTOCOL_VERSION, identity: Identity::Officer(bytes(&chain)?) };
+        link.sender.send_all([ToRelay::Hello(hello).to_bytes()]).await.map_err(lost)?;
+        Ok(Self { link, number: 0 })
+    }
+
+    async fn ask(&mut self, request: Request) -> Outcome<Answer> {
+        self.number = self.number.wrapping_add(1);
+        let request = ToRelay::Request(NumberedRequest { number: self.number, request });
+        self.link.sender.send_all([request.to_bytes()]).await.map_err(lost)?;
+        for _ in 0..OTHERS {
+            let Some(message) = self.link.receiver.recv().await.map_err(lost)? else { break };
+            match FromRelay::from_bytes(&message).map_err(|_| misunderstood())? {
+                FromRelay::Goodbye(refusal) => return Err(refused(refusal)),
+                FromRelay::Answer(numbered) if numbered.number == self.number => {
+                    return match numbered.answer {
+                        Answer::Refused(refusal) => Err(refused(refusal)),
+                        answer => Ok(answer),
+                    };
+                }
+                _ => (),
             }
-            _ => (),
+        }
+        Err(lost(LinkError::Closed))
+    }
+
+    /// What the relay has, verified. Of a list that begins with entries of `known`, these are not fetched again.
+    pub(crate) async fn held(
+        &mut self,
+        authority: &Authority,
+        known: &[RevocationEntry],
+        now: Timestamp,
+    ) -> Outcome<Held> {
+        let Answer::Status(published) = self.ask(Request::Status(Nothing {})).await? else {
+            return Err(misunderstood());
+        };
+        if published.is_empty() {
+            return Ok(Held { number: 0, entries: Vec::new() });
+        }
+        let signed = SignedStatus::from_bytes(&published).map_err(|_| misunderstood())?;
+        let unproven = |error| super::chain("The relay's status statement is not believed", error);
+        let status = signed.verify(authority, now).map_err(unproven)?;
+        let named = status.revocations();
+        let count = usize::try_from(named.count).unwrap_or(usize::MAX);
+        let mut entries: Vec<RevocationEntry> = known.iter().take(count).cloned().collect();
+        self.fetch(&mut entries, count).await?;
+        if entries.iter().fold(ListSummary::default(), ListSummary::with) != named {
+            entries.clear();
+            self.fetch(&mut entries, count).await?;
+        }
+        let number = status.number();
+        StatusView::new().judge(status, &entries, authority).map_err(|error| {
+            let failed = format!("The relay's list of revocations is not believed: {error}.");
+            Problem::new("certificate", failed, "Tell the relay's operator, and restore its store from a copy.")
+        })?;
+        Ok(Held { number, entries })
+    }
+
+    /// Fetches what is missing of a list of `count` entries.
+    async fn fetch(&mut self, entries: &mut Vec<RevocationEntry>, count: usize) -> Outcome {
+        while entries.len() < count {
+            let after = u32::try_from(entries.len()).map_err(|_| misunderstood())?;
+            let Answer::Revocations(page) = self.ask(Request::Revocations(after)).await? else {
+                return Err(misunderstood());
+            };
+            if page.revocations.is_empty() {
+                return Err(misunderstood());
+            }
+            for entry in page.revocations.into_iter().take(count - entries.len()) {
+                entries.push(RevocationEntry::from_bytes(&entry).map_err(|_| misunderstood())?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes a status statement with the entries of its list behind the first `first`; done once the relay has it
+    /// durably.
+    pub(crate) async fn give(&mut self, status: &SignedStatus, entries: &[RevocationEntry], first: usize) -> Outcome {
+        let lacking = entries.iter().skip(first).map(bytes).collect::<Outcome<Vec<_>>>()?;
+        let revocations = List::new(lacking).map_err(|_| {
+            let failed = format!("The relay lacks more than {} revocations.", limits::REVOCATIONS);
+            Problem::new("refused", failed, "Restore the relay's store from its latest copy, then run amanat attest.")
+        })?;
+        let first = u32::try_from(first).map_err(|_| misunderstood())?;
+        let update = StatusUpdate { status: bytes(status)?, first, revocations };
+        match self.ask(Request::PutStatement(update)).await? {
+            Answer::Done(_) => Ok(()),
+            _ => Err(misunderstood()),
         }
     }
-    Err(lost(LinkError::Closed))
+
+    /// The chains of a person, not believed yet: what the relay has of them.
+    pub(crate) async fn chains_of(&mut self, handle: &Handle) -> Outcome<Vec<DeviceChain>> {
+        let query = Text::new(handle.as_str()).map_err(|_| misunderstood())?;
+        let mut after = Text::default();
+        let mut found = Vec::new();
+        for _ in 0..PAGES {
+            let request = Request::People(People { query: query.clone(), after: after.clone() });
+            let Answer::Chains(page) = self.ask(request).await? else { return Err(misunderstood()) };
+            let mut last = None;
+            for bytes in page.chains {
+                let chain = DeviceChain::from_bytes(&bytes).map_err(|_| misunderstood())?;
+                let of = chain.peek_subject().map_err(|_| misunderstood())?.handle;
+                if of == *handle {
+                    found.push(chain);
+                }
+                last = Some(of);
+            }
+            match last.and_then(|last| Text::new(last.as_str()).ok()) {
+                Some(last) if page.more && last != after => after = last,
+                _ => break,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Gives the relay a renewal; done once it has it durably.
+    pub(crate) async fn renew(&mut self, renewal: &Renewal) -> Outcome {
+        match self.ask(Request::PutRenewal(bytes(renewal)?)).await? {
+            Answer::Done(_) => Ok(()),
+            _ => Err(misunderstood()),
+        }
+    }
+
+    /// Ends the link; what it was for is settled, however it ends.
+    pub(crate) async fn close(self) {
+        let _ = self.link.sender.shutdown().await;
+    }
 }
 
 fn bytes<const MAX: usize>(value: &impl Encode) -> Outcome<Bytes<MAX>> {
@@ -104,9 +220,10 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::Expired => {
             ("The relay finds the certificate or the statement out of date.", "Compare both machines' clocks.")
         }
-        Refusal::OldStatement => {
-            ("The relay has a newer status statement already.", "Nothing is to be done, unless it happens again.")
-        }
+        Refusal::OldStatement => (
+            "The relay has a newer status statement already, or revocations that are not in this one.",
+            "Run the command again: it fetches what the relay has first.",
+        ),
         Refusal::Version => ("The relay speaks another version of the protocol.", "Update the older of the two."),
         Refusal::Full => ("The relay's disk is full.", "Tell the relay's operator."),
         Refusal::ShuttingDown => ("The relay is shutting down.", "Run the command again when it is back."),

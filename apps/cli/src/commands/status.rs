@@ -7,6 +7,9 @@ use amanat_client::{
     api::{LinkState, Overview},
 };
 
+use amanat_identity::policy::RENEWAL_DUE;
+use amanat_primitives::Timestamp;
+
 use crate::{
     context::Context,
     output::{
@@ -46,7 +49,10 @@ pub(crate) fn pairs(view: &Overview) -> Pairs {
     pairs.push("clearance", say::tier_cell(view.clearance));
     pairs.push("authority", &view.authority);
     pairs.push("device", view.device.to_string());
-    pairs.push("valid until", local(view.valid_until));
+    let due = Timestamp::from(std::time::SystemTime::now()).after(RENEWAL_DUE) > view.valid_until;
+    let until = local(view.valid_until);
+    let words = if due { format!("{until}: ask the security officer for amanat renew") } else { until };
+    pairs.push("valid until", if due { Cell::styled(words, table::CAUTION) } else { words.into() });
     match &view.link {
         Some(link) => {
             pairs.push("relay", Cell::styled(format!("connected to {}", link.address), table::GOOD));

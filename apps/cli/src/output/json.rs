@@ -77,6 +77,7 @@ pub(crate) struct Invited {
     pub(crate) name: String,
     pub(crate) post: String,
     pub(crate) clearance: &'static str,
+    pub(crate) grant: String,
     pub(crate) redeem_by: String,
     pub(crate) out: String,
     pub(crate) code: Option<String>,
@@ -100,6 +101,26 @@ pub(crate) struct Attested {
     pub(crate) next_update: String,
     pub(crate) published: Vec<String>,
     pub(crate) waiting: Vec<String>,
+}
+
+/// `revoke`.
+#[derive(Serialize)]
+pub(crate) struct Revoked {
+    pub(crate) target: String,
+    pub(crate) kind: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) number: u64,
+    pub(crate) published: Vec<String>,
+    pub(crate) waiting: Vec<String>,
+}
+
+/// `renew`.
+#[derive(Serialize)]
+pub(crate) struct Renewed {
+    pub(crate) address: String,
+    pub(crate) clearance: &'static str,
+    pub(crate) devices: Vec<String>,
+    pub(crate) valid_until: String,
 }
 
 /// A line of `people`.
@@ -164,6 +185,7 @@ fn state_name(state: ConversationState) -> &'static str {
         ConversationState::StatusExpired => "status-expired",
         ConversationState::Frozen => "frozen",
         ConversationState::Removed => "removed",
+        ConversationState::Removing => "removing",
         ConversationState::Left => "left",
         ConversationState::FellOut => "fell-out",
         ConversationState::Waiting => "waiting",

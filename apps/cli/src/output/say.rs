@@ -79,6 +79,7 @@ pub(crate) fn conversation_state(state: ConversationState) -> Cell {
         ConversationState::StatusExpired => Cell::styled("status statement lapsed", table::CAUTION),
         ConversationState::Frozen => Cell::styled("FROZEN", table::BAD),
         ConversationState::Removed => Cell::styled("removed", table::CAUTION),
+        ConversationState::Removing => Cell::styled("removing a revoked member", table::CAUTION),
         ConversationState::Left => Cell::styled("left", table::QUIET),
         ConversationState::FellOut => Cell::styled("must be added again", table::BAD),
         ConversationState::Waiting => Cell::styled("waiting for a certificate", table::CAUTION),
@@ -169,6 +170,11 @@ pub(crate) fn notice(notice: &Notice) -> String {
         Notice::GrantReused { address } => format!(
             "Two devices hold a certificate for one invitation of {address}: neither is believed. Tell your security \
              officer."
+        ),
+        Notice::Revoked { address, device, reason } => format!(
+            "A device of {address} is revoked ({}): {}. Nothing new is opened with it.",
+            reason.name(),
+            short(&device.to_string())
         ),
         Notice::LastResortUsed => "This device's last KeyPackage was used; new ones are being published.".into(),
         Notice::InvitationReused { at } => format!(

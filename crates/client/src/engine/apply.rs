@@ -398,6 +398,9 @@ impl Core {
         open.excluded = draft.excluded;
         self.received += messages.len() as u64;
         self.show(id, &messages, sent, alarms)?;
+        if draft.changed {
+            self.judge_members(id)?;
+        }
         if draft.told {
             let before = super::core::Open { tracks: before_tracks, ..super::core::Open::of(before_row) };
             self.emit_states(id, &before)?;

@@ -44,6 +44,8 @@ pub(crate) struct Open {
     pub(crate) wants: VecDeque<Want>,
     /// When to see whether something has to be committed that nobody asked for.
     pub(crate) look_at: Option<Timestamp>,
+    /// A member is revoked, or cleared for less than the tier: nothing is sent until it is removed.
+    pub(crate) unfit: bool,
     /// A commit was refused or void since the last one that was accepted: the relay's roster may be wrong.
     pub(crate) heal: bool,
     /// Messages that wait to be appended, by their number.
@@ -182,6 +184,8 @@ pub(crate) struct Core {
     pub(crate) chain: Bytes<{ limits::CHAIN }>,
     pub(crate) own: VerifiedDevice,
     pub(crate) status: StatusView,
+    /// Lists of revocations that are being fetched.
+    pub(crate) status_fetches: usize,
     pub(crate) relay_row: Option<RelayRow>,
     pub(crate) conversations: HashMap<ConversationId, Open>,
     pub(crate) next_outbox: u64,
@@ -238,6 +242,7 @@ impl Core {
             chain: profile.chain,
             own: profile.own,
             status: profile.status,
+            status_fetches: 0,
             relay_row: profile.relay,
             conversations: profile.conversations,
             next_outbox: profile.next_outbox,
@@ -360,6 +365,7 @@ impl Core {
             Stage::Left => ConversationState::Left,
             Stage::FellOut => ConversationState::FellOut,
             Stage::Active if self.conversation(row.id).is_ok_and(|open| open.stuck) => ConversationState::Waiting,
+            Stage::Active if self.conversation(row.id).is_ok_and(|open| open.unfit) => ConversationState::Removing,
             Stage::Active if self.may_send(tier_of(row.tier)) => ConversationState::Active,
             Stage::Active => ConversationState::StatusExpired,
         }
@@ -433,6 +439,9 @@ impl Core {
                 self.look_soon(id);
             }
             self.look_for_renewal(id);
+        }
+        if let Err(failure) = self.judge_all_members() {
+            tracing::error!(%failure, "members cannot be judged");
         }
     }
 

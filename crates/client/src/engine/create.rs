@@ -7,7 +7,7 @@ use amanat_conversation::{
     CheckedKeyPackage, Conversation, Kind, NewConversation, check_key_package,
     content::{Body, TITLE},
 };
-use amanat_identity::{Address, Authority, Tier, VerifiedDevice};
+use amanat_identity::{Address, Authority, RevocationList, Tier, VerifiedDevice};
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
 use amanat_wire::{
     List, Text,
@@ -117,17 +117,27 @@ impl Core {
         if let Some(by) = self.link.as_ref().and_then(|up| up.clocks_differ) {
             return respond(reply, Err(failure::clocks_differ(by)));
         }
-        let (authority, now) = (self.authority.clone(), self.now());
+        let known = self.known(&opening.members)?;
         self.spawn(async move {
             let everyone = (opening.tier, opening.members.as_slice());
-            let found = gather(&calls, &authority, now, everyone, &HashSet::new()).await;
+            let found = gather(&calls, &known, everyone, &HashSet::new()).await;
             Input::Gathered(Gathered { opening, then, reply, found })
         });
         Ok(())
     }
 
+    /// What a task needs to look people up.
+    pub(crate) fn known(&self, members: &[Address]) -> Result<Known, Failure> {
+        Ok(Known {
+            authority: self.authority.clone(),
+            now: self.now(),
+            revocations: self.revocations().clone(),
+            revoked: self.known_revoked(members)?,
+        })
+    }
+
     fn may_open(&self, opening: &Opening) -> Result<(), Failure> {
-        self.own.require_clearance(opening.tier).map_err(failure::from_chain)?;
+        self.standing(&self.own).require(opening.tier).map_err(failure::from_chain)?;
         // [ID-22] Who is let in is judged by what is known of revocations.
         if self.link.is_some() && !self.may_send(opening.tier) {
             return Err(failure::status_expired());
@@ -307,27 +317,44 @@ fn again(opening: Opening, then: Then) -> Option<Command> {
     }
 }
 
-/// Looks everyone up, checks clearances, claims and checks a KeyPackage of each device that is not in `except`.
+/// What the engine knows when it looks people up.
+pub(crate) struct Known {
+    authority: Authority,
+    now: Timestamp,
+    revocations: RevocationList,
+    /// Members of whom the vault knows revoked devices: the relay does not list these any more.
+    revoked: Vec<Address>,
+}
+
+/// Looks everyone up, checks standing and clearances, claims and checks a KeyPackage of each device that is not in
+/// `except`.
 pub(crate) async fn gather(
     calls: &Calls,
-    authority: &Authority,
-    now: Timestamp,
+    known: &Known,
     (tier, members): (Tier, &[Address]),
     except: &HashSet<DeviceId>,
 ) -> Result<Found, Failure> {
+    let Known { authority, now, revocations, revoked } = known;
     let mut chains: Vec<VerifiedChain> = Vec::new();
     let mut asked = HashSet::new();
     for address in members.iter().filter(|address| asked.insert(address.to_string())) {
-        let found = look_up(calls, authority, now, address.handle.as_str()).await?;
+        let mut found = look_up(calls, authority, *now, address.handle.as_str()).await?;
+        found.retain(|found| found.device.address() == address);
+        let listed = found.len();
+        // [DELIV-95]
+        found.retain(|found| !revocations.standing(&found.device, u64::MAX).is_revoked());
+        if found.is_empty() && (listed > 0 || revoked.contains(address)) {
+            return Err(failure::all_revoked(address));
+        }
         let before = chains.len();
-        chains.extend(found.into_iter().filter(|found| found.device.address() == address));
+        chains.extend(found);
         if chains.len() == before {
             let failed = format!("there is nobody with the address {address}");
             return Err(Failure::new(FailureCode::NotFound, failed, "list people with `amanat people`"));
         }
     }
     for VerifiedChain { device, .. } in &chains {
-        if let Err(error) = device.require_clearance(tier) {
+        if let Err(error) = revocations.standing(device, u64::MAX).require(tier) {
             let failed = format!("{} ({}) is {error}", device.name(), device.address());
             return Err(Failure::new(FailureCode::Clearance, failed, "choose a lower tier, or leave this person out"));
         }
@@ -335,7 +362,7 @@ pub(crate) async fn gather(
     chains.retain(|found| !except.contains(&found.device.id()));
     let mut packages = Vec::new();
     for part in chains.chunks(limits::ADDS) {
-        packages.extend(claim(calls, now, part).await?);
+        packages.extend(claim(calls, *now, part).await?);
     }
     Ok(Found { chains, packages })
 }

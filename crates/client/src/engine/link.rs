@@ -23,10 +23,8 @@ use crate::{
     session::{CallError, Pending, SessionEvent},
     vault::{Batch, Scope},
 };
-use amanat_identity::{Freshness, SignedStatus};
 use amanat_net::LinkFacts;
 use amanat_primitives::Timestamp;
-use amanat_wire::Decode as _;
 use std::{net::SocketAddr, time::Duration};
 
 /// How long cursors are gathered before the relay is told.
@@ -70,6 +68,8 @@ impl Core {
             Input::Chains(fetched) => self.chains_fetched(fetched),
             Input::Directory(found) => self.directory_found(found),
             Input::Transfer(event) => self.transfer(event),
+            Input::OwnChain(found) => self.own_chain_fetched(found),
+            Input::Revocations(fetched) => self.revocations_fetched(fetched),
         }
     }
 
@@ -96,6 +96,7 @@ impl Core {
                 self.link = Some(up);
                 self.last_failure = None;
                 self.greeted(&ready)?;
+                self.fetch_own_chain();
                 self.ask_news();
                 for (command, reply) in std::mem::take(&mut self.wait_for_link) {
                     self.command(command, reply)?;
@@ -172,31 +173,6 @@ impl Core {
             }
         }
         if ready.status.is_empty() { Ok(()) } else { self.take_status(&ready.status) }
-    }
-
-    /// Takes a status statement that is the authority's and newer than the one we have; anything else is ignored and
-    /// logged, because a relay cannot make the one we have worse. [ID-23]
-    fn take_status(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let now = self.now();
-        let verified = SignedStatus::from_bytes(bytes)
-            .map_err(|_| ())
-            .and_then(|signed| signed.verify(&self.authority, now).map_err(|_| ()));
-        let Ok(verified) = verified else {
-            tracing::warn!("the relay sent a status statement that does not verify");
-            return Ok(());
-        };
-        let mut view = self.status.clone();
-        if view.accept(verified).is_err() {
-            return Ok(());
-        }
-        let mut batch = Batch::default();
-        batch.put_bytes(Scope::Meta, meta::STATUS.to_vec(), bytes.to_vec());
-        self.vault.commit(batch)?;
-        self.status = view;
-        if let Freshness::Expired { since } = self.status.freshness(now) {
-            self.emit(Event::Notice(Notice::StatusExpired { since }));
-        }
-        self.pump_outbox()
     }
 
     /// Asks the relay, and hands its answer back as an input. `false` when the link is gone or too much waits.
@@ -469,7 +445,7 @@ impl Core {
         }
         let Some(up) = &self.link else { return Ok(()) };
         let reading = self.conversations.values().any(|open| open.reading || open.waiting);
-        let fetched = !up.asking_news && !reading && !self.direct.busy();
+        let fetched = !up.asking_news && !reading && !self.direct.busy() && self.status_fetches == 0;
         if let (true, Some(before)) = (fetched, up.more_direct) {
             return self.fetch_more(before);
         }
@@ -565,6 +541,7 @@ impl Open {
             doing: None,
             wants: Default::default(),
             look_at: None,
+            unfit: false,
             heal: false,
             queue: Default::default(),
             held: Default::default(),

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use amanat_conversation::{CheckedKeyPackage, Kind, content::Body};
-use amanat_identity::{Address, Authority, Tier};
+use amanat_identity::{Address, VerifiedDevice};
 use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::{limits, log::RetentionClass};
 use rand_core::{OsRng, RngCore as _};
@@ -22,9 +22,8 @@ use super::{
     outgoing::Outgoing,
 };
 use crate::{
-    Failure, FailureCode, Reply, failure,
+    Event, Failure, FailureCode, Reply, failure,
     rows::{Change, Stage},
-    session::Calls,
     vault::Batch,
 };
 
@@ -96,9 +95,12 @@ impl Core {
         };
         let Some(calls) = self.calls() else { return respond(reply, Err(failure::link_closed())) };
         let tier = tier_of(self.conversation(id)?.row.tier);
-        let gather = Gather { calls, authority: self.authority.clone(), now: self.now(), tier, except };
+        let known = match self.known(&members) {
+            Ok(known) => known,
+            Err(failure) => return answer_with(reply, Err(failure)),
+        };
         self.spawn(async move {
-            let found = gather.newcomers(&members).await;
+            let found = gather(&calls, &known, (tier, &members), &except).await;
             Input::Newcomers(Newcomers { conversation: id, reply: Some(reply), found })
         });
         Ok(())
@@ -259,6 +261,41 @@ impl Core {
         }
     }
 
+    /// Members who are revoked, or whose clearance no longer reaches the tier, by what is known now.
+    fn unfit_members(&mut self, id: ConversationId) -> Result<Vec<DeviceId>, Failure> {
+        let tier = tier_of(self.conversation(id)?.row.tier);
+        let members: Vec<DeviceId> = self.group(id)?.members().iter().map(|member| member.device).collect();
+        let (known, _) = self.known_devices(members)?;
+        let own = self.own.id();
+        let unfit = known.values().filter(|device| device.id() != own);
+        Ok(unfit.filter(|device| self.standing(device).require(tier).is_err()).map(VerifiedDevice::id).collect())
+    }
+
+    /// After the list of revocations or the members have changed: sees whether anybody has to go. [CONV-45]
+    pub(crate) fn judge_members(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let stage = self.conversation(id)?.row.stage;
+        let unfit = stage == Stage::Active && !self.unfit_members(id)?.is_empty();
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let changed = std::mem::replace(&mut open.unfit, unfit) != unfit;
+        if unfit {
+            self.look_soon(id);
+        }
+        if changed {
+            let view = self.conversation_view(id)?;
+            self.emit(Event::Conversation(view));
+        }
+        Ok(())
+    }
+
+    /// The same for all conversations.
+    pub(crate) fn judge_all_members(&mut self) -> Result<(), Failure> {
+        if self.revocations().summary().count == 0 {
+            return Ok(());
+        }
+        let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+        ids.into_iter().try_for_each(|id| self.judge_members(id))
+    }
+
     /// Something may have to be committed that every member may see to.
     pub(crate) fn look_soon(&mut self, id: ConversationId) {
         let due = self.now().after(random_below(JITTER));
@@ -312,10 +349,15 @@ impl Core {
         if open.row.stage != Stage::Active || open.commit.is_some() || !open.wants.is_empty() {
             return Ok(None);
         }
+        let unfit = open.unfit;
         let leaving: HashSet<DeviceId> =
             open.tracks.values().filter(|track| track.leaving).map(|track| track.device).collect();
         let row = &open.row;
         let renew = open.heal || row.sent >= RENEW_AFTER || (row.used && row.renew_at <= now);
+        if unfit {
+            let devices: Vec<DeviceId> = self.unfit_members(id)?.into_iter().take(limits::REMOVES).collect();
+            return Ok((!devices.is_empty()).then_some(Plan::Remove(devices)));
+        }
         if !leaving.is_empty() {
             let members = self.group(id)?.members();
             let people: HashSet<String> = members
@@ -346,19 +388,4 @@ fn in_commits(packages: Vec<CheckedKeyPackage>) -> Vec<Want> {
 fn everyone_is_in() -> Failure {
     let advice = "list members with `amanat members CONVERSATION`";
     Failure::new(FailureCode::NotFound, "all of them are members already", advice)
-}
-
-/// What a task needs to find newcomers.
-struct Gather {
-    calls: Calls,
-    authority: Authority,
-    now: Timestamp,
-    tier: Tier,
-    except: HashSet<DeviceId>,
-}
-
-impl Gather {
-    async fn newcomers(&self, members: &[Address]) -> Result<Found, Failure> {
-        gather(&self.calls, &self.authority, self.now, (self.tier, members), &self.except).await
-    }
 }

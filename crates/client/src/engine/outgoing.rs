@@ -216,7 +216,8 @@ impl Core {
         let Ok(open) = self.conversation(id) else { return false };
         let tier = tier_of(open.row.tier);
         // What is being fetched may hold commits: encrypting before it is applied would only be refused as stale.
-        self.is_current(id) && open.commit.is_none() && self.may_send(tier) // [CONV-41]
+        let free = open.commit.is_none() && !open.unfit; // [CONV-41] [CONV-45]
+        free && self.is_current(id) && self.may_send(tier)
     }
 
     /// Encrypts a queued frame under the current epoch; the MLS changes join `batch`.
@@ -285,7 +286,7 @@ impl Core {
                 continue;
             }
             // What was encrypted before a commit of one's own still goes out.
-            if !self.may_send(tier_of(open.row.tier)) || open.row.stage != Stage::Active {
+            if !self.may_send(tier_of(open.row.tier)) || open.row.stage != Stage::Active || open.unfit {
                 return Ok(());
             }
             // [DELIV-80] As it was encrypted, under the same id, until it is answered.

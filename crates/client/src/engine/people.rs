@@ -152,6 +152,13 @@ impl Core {
         let mut draft = Draft::default();
         for VerifiedChain { device, chain } in found {
             let (grant, certificate) = (device.grant(), device.certificate());
+            // A chain from before a renewal takes nothing back. [DELIV-96]
+            let cleared_at = |device: &VerifiedDevice| device.subject().cleared_at;
+            let before = self.known_device(device.id())?;
+            if let Some(newer) = before.filter(|before| cleared_at(before) > cleared_at(&device)) {
+                believed.push(newer);
+                continue;
+            }
             let known = match draft.grants.get(&grant) {
                 Some(row) => Some(row.clone()),
                 None => self.vault.read::<GrantRow>(Scope::Grants, grant.as_bytes())?,
@@ -345,7 +352,7 @@ impl Core {
             texts.iter().any(|text| text.to_lowercase().contains(&query))
         };
         let mut people: BTreeMap<String, Vec<VerifiedDevice>> = BTreeMap::new();
-        for device in devices.into_iter().filter(fits) {
+        for device in devices.into_iter().filter(|device| fits(device) && !self.standing(device).is_revoked()) {
             let theirs = people.entry(device.address().to_string()).or_default();
             if theirs.iter().all(|other| other.id() != device.id()) {
                 theirs.push(device);

@@ -7,7 +7,7 @@ use amanat_identity::{Address, Freshness};
 use amanat_primitives::{ConversationId, DocumentId};
 use amanat_wire::Decode as _;
 
-use super::core::{Core, Open, ReplyTo, answer_with, tier_of};
+use super::core::{Core, Open, ReplyTo, answer_with, respond, tier_of};
 use crate::{
     Command, Failure, FailureCode, Reply,
     api::{ConversationView, DocumentView, Member, MessageBody, MessageState, MessageView, Overview, StatusSummary},
@@ -24,6 +24,9 @@ const MESSAGES: u32 = 100_000;
 impl Core {
     /// Carries out a command, or starts to.
     pub(crate) fn command(&mut self, command: Command, reply: ReplyTo) -> Result<(), Failure> {
+        if needs_standing(&command) && self.standing(&self.own).is_revoked() {
+            return respond(reply, Err(failure::revoked()));
+        }
         let Some((command, reply)) = self.when_linked(command, reply) else { return Ok(()) };
         let answer = match command {
             Command::Status => self.overview(),
@@ -274,6 +277,30 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
 }
 
 /// Messages of a conversation that the relay has not accepted.
+/// What a device that is revoked does no more. [DELIV-94]
+fn needs_standing(command: &Command) -> bool {
+    match command {
+        Command::SendText { .. }
+        | Command::SendDocument { .. }
+        | Command::New { .. }
+        | Command::Add { .. }
+        | Command::Remove { .. }
+        | Command::Leave { .. }
+        | Command::Retitle { .. }
+        | Command::Save { .. }
+        | Command::Sync => true,
+        Command::Status
+        | Command::Conversations
+        | Command::Find { .. }
+        | Command::FindDocument { .. }
+        | Command::Read { .. }
+        | Command::Documents { .. }
+        | Command::Members { .. }
+        | Command::People { .. }
+        | Command::Verify { .. } => false,
+    }
+}
+
 fn queued_messages(open: &Open) -> usize {
     open.queue.values().filter(|row| row.message.is_some()).count()
 }

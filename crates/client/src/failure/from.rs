@@ -69,6 +69,17 @@ pub(crate) fn status_expired() -> Failure {
     Failure::new(Code::StatusExpired, failed, "ask the security officer to run `amanat attest`")
 }
 
+/// This device is on the list of revocations.
+pub(crate) fn revoked() -> Failure {
+    from_refusal(Refusal::Revoked)
+}
+
+/// Somebody whose devices are all revoked.
+pub(crate) fn all_revoked(address: &amanat_identity::Address) -> Failure {
+    let failed = format!("{address} has only revoked devices");
+    Failure::new(Code::NotFound, failed, "leave them out, or ask the security officer whether they are enrolled again")
+}
+
 pub(crate) fn no_conversation() -> Failure {
     Failure::new(Code::NotFound, "there is no such conversation", "list them with `amanat conversations`")
 }
@@ -245,7 +256,11 @@ pub(crate) fn from_refusal(refusal: Refusal) -> Failure {
             "the invitation was used before, by another device",
             "if that was not you, tell the security officer at once; ask for a new invitation",
         ),
-        Refusal::Revoked => (Code::Revoked, "this device is revoked", "ask the security officer for a new invitation"),
+        Refusal::Revoked => (
+            Code::Revoked,
+            "this device is revoked: nothing is sent or fetched any more",
+            "see the security officer, who knows why and can give you a new invitation",
+        ),
         Refusal::NotAllowed => (Code::Refused, "the relay does not allow this", "you may no longer be a member"),
         Refusal::Unknown => {
             (Code::Gone, "the relay does not have it", "it may have expired; ask the sender to send it again")

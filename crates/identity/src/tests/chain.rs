@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     AuditorKeys, IssueError, OfficerKeys, Powers, RelayKeys, VerifiedRelay,
     body::{DeviceBody, GrantBody, OfficerBody, ReceiptBody, RelayBody},
-    policy::{AUTHORITY_VALIDITY, LAPSE_GRACE, OFFICER_VALIDITY, RELAY_VALIDITY},
+    policy::{AUTHORITY_VALIDITY, OFFICER_VALIDITY, RELAY_VALIDITY},
     statement::Body as _,
 };
 
@@ -97,7 +97,7 @@ fn each_statement_begins_by_itself() {
 fn a_longer_tolerance_forgives_lapses_and_nothing_else() {
     let world = World::new();
     let end = now().after(OFFICER_VALIDITY);
-    let verify = |at: Timestamp| world.chain.verify(world.office.authority(), at, LAPSE_GRACE);
+    let verify = |at: Timestamp| world.chain.verify(world.office.authority(), at, 7 * DAY);
     assert!(world.verify_at(&world.chain, end.after(6 * DAY)).is_err());
     assert_eq!(verify(end.after(6 * DAY)).unwrap().valid_until(), end);
     let what = StatementKind::OfficerCertificate;

@@ -9,11 +9,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     AuditorCard, AuthorityCertificate, AuthorityKeys, Enrolment, Invitation, OfficerCard, OfficerChain, OfficerKeys,
-    RelayCard, RelayKeys, SignedStatus, StatusMark,
+    Reason, RelayCard, RelayKeys, RevocationEntry, SignedStatus, Target,
     armour::{self, ArmourError, FileKind},
     body::{
         AuditorBody, AuthorityBody, DeviceBody, GrantBody, OfficerBody, Powers, ReceiptBody, RegisterHead, RelayBody,
-        StatusBody,
+        RevocationBody, StatusBody,
     },
     statement::Version,
 };
@@ -138,6 +138,7 @@ proptest! {
         one_encoding(&value, at, mask);
         one_encoding(&OfficerChain { certificate: value.clone() }, at, mask);
         let more = value.clone();
+        one_encoding(&RevocationEntry { officer_certificate: more.clone(), statement: more.clone() }, at, mask);
         one_encoding(&SignedStatus { officer_certificate: more, statement: value }, at, mask);
     }
 
@@ -186,7 +187,14 @@ proptest! {
     ) {
         one_encoding(&AuthorityBody { domain, name, key }, at, mask);
         one_encoding(&ReceiptBody { grant: ids.0, certificate: ids.1 }, at, mask);
-        one_encoding(&StatusMark { number, id: ids.0 }, at, mask);
+        let target = match number % 3 {
+            0 => Target::Device(amanat_primitives::DeviceId::from_bytes(*ids.0.as_bytes())),
+            1 => Target::Person("ayesha".parse().unwrap()),
+            _ => Target::Grant(ids.0),
+        };
+        let reason = Reason::ALL[usize::from(mask) % Reason::ALL.len()];
+        let (ceiling, note) = ((mask > 99).then_some(Tier::Secret), (mask > 99).then(|| "a note".parse().unwrap()));
+        one_encoding(&RevocationBody { target, ceiling, reason, note }, at, mask);
     }
 
     // Every parser of outside bytes, on bytes that are anything.
@@ -234,13 +242,16 @@ proptest! {
 // [ID-03]
 #[test]
 fn reserved_and_unknown_kinds_are_refused() {
-    for number in [0, 9, 10, 11, 12, 13, 0xffff] {
+    for number in [0, 11, 12, 13, 0xffff] {
         assert_eq!(StatementKind::from_bytes(&u16::to_be_bytes(number)), Err(DecodeError::UnknownKind(number)));
     }
     for kind in StatementKind::ALL {
         assert_eq!(StatementKind::from_bytes(&kind.number().to_be_bytes()), Ok(*kind));
     }
-    assert_eq!(StatementKind::ALL.iter().map(|kind| kind.number()).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(
+        StatementKind::ALL.iter().map(|kind| kind.number()).collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    );
     assert_eq!(Version::from_bytes(&[2]), Err(DecodeError::Invalid("version")));
 }
 

@@ -7,7 +7,8 @@ use amanat_wire::{Decode as _, DecodeError, Encode as _};
 
 use super::*;
 use crate::{
-    AuthorityKeys, CertifiedRelay, IssueError, OfficerCard, OfficerKeys, Powers, RelayCard, RelayKeys, SignedStatus,
+    AuthorityKeys, CertifiedRelay, IssueError, ListSummary, OfficerCard, OfficerKeys, Powers, RelayCard, RelayKeys,
+    SignedStatus,
     policy::{OFFICER_VALIDITY, RELAY_VALIDITY, STATUS_VALIDITY, STATUS_VALIDITY_MAX},
 };
 
@@ -59,7 +60,7 @@ fn keys_sign_for_their_own_certificate_only() {
     let made = stranger.certify_officer(office.authority(), &card, Powers::OFFICER, now(), OFFICER_VALIDITY);
     assert_eq!(made, Err(IssueError::OtherKeys));
     let other = OfficerKeys::create(&mut rng(3));
-    let made = other.attest(&office.officer(now()), 1, now(), STATUS_VALIDITY);
+    let made = other.attest(&office.officer(now()), 1, ListSummary::default(), now(), STATUS_VALIDITY);
     assert_eq!(made, Err(IssueError::OtherKeys));
 }
 
@@ -74,7 +75,7 @@ fn an_officer_signs_within_powers_and_window_only() {
         let certificate = root.certify_officer(office.authority(), &card, powers, now(), OFFICER_VALIDITY).unwrap();
         crate::OfficerChain { certificate }.verify(office.authority(), now()).unwrap()
     };
-    let attest = |powers, at| keys.attest(&officer(powers), 1, at, STATUS_VALIDITY).map(|_| ());
+    let attest = |powers, at| keys.attest(&officer(powers), 1, ListSummary::default(), at, STATUS_VALIDITY).map(|_| ());
     assert_eq!(attest(Powers::ATTEST, now()), Ok(()));
     let what = StatementKind::Status;
     assert_eq!(attest(Powers::ENROL, now()), Err(IssueError::Chain(ChainError::NotEmpowered { what })));
@@ -84,7 +85,7 @@ fn an_officer_signs_within_powers_and_window_only() {
     assert_eq!(attest(Powers::ATTEST, end.after(HOUR)), lapsed);
     // [ID-24]
     let too_long = STATUS_VALIDITY_MAX + Duration::from_secs(1);
-    let made = keys.attest(&officer(Powers::ATTEST), 1, now(), too_long);
+    let made = keys.attest(&officer(Powers::ATTEST), 1, ListSummary::default(), now(), too_long);
     assert_eq!(made, Err(IssueError::TooLasting));
     assert_eq!(SignedStatus::next_number(None, now()), now().as_millis());
     assert_eq!(SignedStatus::next_number(Some(u64::MAX - 1), now()), u64::MAX);

@@ -8,8 +8,8 @@ use data_encoding::HEXLOWER;
 
 use super::*;
 use crate::{
-    AuthorityCertificate, AuthorityKeys, DeviceChain, Enrolment, OfficerKeys, Powers, RelayKeys, SUITE_XWING,
-    SafetyNumber, SignedStatus,
+    AuthorityCertificate, AuthorityKeys, DeviceChain, Enrolment, ListSummary, OfficerKeys, Powers, RelayKeys,
+    SUITE_XWING, SafetyNumber, SignedStatus,
     body::{DeviceBody, GrantBody},
     policy::{DEVICE_VALIDITY, OFFICER_VALIDITY, REDEEM_WITHIN, RELAY_VALIDITY, STATUS_VALIDITY},
     statement::Frame,
@@ -65,7 +65,7 @@ fn made() -> String {
     let device_certificate = issued.possessed_by(device.signing()).unwrap();
     let status_officer =
         crate::OfficerChain { certificate: officer_certificate.clone() }.verify(&authority, now).unwrap();
-    let status = officer.attest(&status_officer, 1, now, STATUS_VALIDITY).unwrap();
+    let status = officer.attest(&status_officer, 1, ListSummary::default(), now, STATUS_VALIDITY).unwrap();
     let enrolment = Enrolment { officer_certificate, grant, device_certificate };
     let verified = enrolment.verify(&authority, now, &StatusView::new()).unwrap();
     let receipt = relay.receipt(&verified, now).unwrap();

@@ -50,7 +50,12 @@ async fn claim_all(asker: &Asker, devices: &[DeviceId]) -> Result<Answer, NotDon
     let shared = &asker.shared;
     let mut packages = Vec::with_capacity(devices.len());
     for device in devices {
-        let claimed = shared.store.claim_key_package(*device).await?;
+        // [DELIV-91]
+        let chain = shared.store.chain(*device)?;
+        let claimed = match chain.is_some_and(|chain| shared.status.is_chain_revoked(&chain)) {
+            true => None,
+            false => shared.store.claim_key_package(*device).await?,
+        };
         let (bytes, last_resort) = claimed.map_or((Vec::new(), false), |claimed| (claimed.bytes, claimed.last_resort));
         if last_resort {
             tell_owner(asker, *device).await;

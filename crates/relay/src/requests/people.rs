@@ -2,10 +2,9 @@
 //! them; clients verify each.
 
 use amanat_primitives::DeviceId;
+use amanat_store::relay::People;
 use amanat_wire::{
-    Bytes, List,
-    client::People,
-    limits,
+    Bytes, List, client, limits,
     relay::{Answer, Chains},
 };
 
@@ -41,7 +40,7 @@ impl Page {
     }
 }
 
-/// Chains of devices; those that are not known are left out.
+/// Chains of devices, revoked ones too: what they wrote must still be verified. Those that are not known are left out.
 pub(crate) fn chains(asker: &Asker, devices: &[DeviceId]) -> Result<Answer, NotDone> {
     let mut page = Page::new();
     for device in devices {
@@ -55,9 +54,18 @@ pub(crate) fn chains(asker: &Asker, devices: &[DeviceId]) -> Result<Answer, NotD
 }
 
 /// A page of the directory. All devices of a person stand on one page, so that `after` may name a handle.
-pub(crate) fn people(asker: &Asker, query: &People) -> Result<Answer, NotDone> {
+pub(crate) fn people(asker: &Asker, query: &client::People) -> Result<Answer, NotDone> {
     let search = directory::fold(&query.query);
-    let found = asker.shared.store.people(&search, &query.after, limits::CHAINS)?;
+    let mut after = query.after.to_string();
+    // [DELIV-91] Revoked devices are left out; a page of nobody else leads to the next.
+    let found = loop {
+        let mut found = asker.shared.store.people(&search, &after, limits::CHAINS)?;
+        found.devices.retain(|device| !asker.shared.status.is_chain_revoked(&device.chain));
+        match found.more.take() {
+            Some(next) if found.devices.is_empty() => after = next,
+            more => break People { more, ..found },
+        }
+    };
     let mut page = Page::new();
     let mut rest = found.devices.as_slice();
     // Person by person: one of whom not all devices fit comes on the next page.

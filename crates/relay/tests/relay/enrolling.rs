@@ -126,7 +126,7 @@ async fn officers_publish_statements_and_nothing_else() {
     ] {
         assert_eq!(officer.ask(request).await, Answer::Refused(Refusal::NotAllowed));
     }
-    let put = |status: &amanat_identity::SignedStatus| Request::PutStatement(Bytes::new(status.to_bytes()).unwrap());
+    let put = |status: &amanat_identity::SignedStatus| put_status(status, 0, &[]);
     let (older, newer) = (site.status(Duration::from_secs(60)), site.status(Duration::ZERO));
     assert_eq!(officer.ask(put(&older)).await, Answer::Done(Nothing {}));
     assert_eq!(officer.ask(put(&newer)).await, Answer::Done(Nothing {}));
@@ -159,8 +159,7 @@ async fn a_device_may_bring_a_status_statement() {
     let mut site = Site::new().await;
     let (device, mut client) = site.enrol("ayesha").await;
     let status = site.status(Duration::ZERO);
-    let put = Request::PutStatement(Bytes::new(status.to_bytes()).unwrap());
-    assert_eq!(client.ask(put).await, Answer::Done(Nothing {}));
+    assert_eq!(client.ask(put_status(&status, 0, &[])).await, Answer::Done(Nothing {}));
     drop(client);
     site.stop().await;
     site.start().await;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use amanat_identity::{
-    CertifiedRelay, DeviceChain, DeviceKeys, Enrolment, SignedStatus, Statement, Tier,
+    CertifiedRelay, DeviceChain, DeviceKeys, Enrolment, RevocationEntry, SignedStatus, Statement, Tier,
     armour::{self, FileKind},
     testing::Office,
 };
@@ -25,7 +25,7 @@ use amanat_relay_core::{
 };
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
-    client::{Hello, Identity, NumberedRequest, Read, Request, ToRelay, WhatIsNew},
+    client::{Hello, Identity, NumberedRequest, Read, Request, StatusUpdate, ToRelay, WhatIsNew},
     limits,
     log::{Entry, Joiner, RetentionClass, Unit, UnitKind},
     relay::{Answer, Appended, DirectItem, Entries, FromRelay, News, Ready, Refusal},
@@ -338,6 +338,16 @@ pub async fn next(receiver: &mut LinkReceiver) -> Result<FromRelay, End> {
         Ok(Some(bytes)) => Ok(FromRelay::from_bytes(&bytes).unwrap()),
         Ok(None) | Err(_) => Err(End::Silent),
     }
+}
+
+/// A status statement with the revocations of its list behind the first `first`.
+pub fn put_status(status: &SignedStatus, first: usize, entries: &[RevocationEntry]) -> Request {
+    let revocations: Vec<_> = entries.iter().skip(first).map(|entry| Bytes::new(entry.to_bytes()).unwrap()).collect();
+    Request::PutStatement(StatusUpdate {
+        status: Bytes::new(status.to_bytes()).unwrap(),
+        first: u32::try_from(first).unwrap(),
+        revocations: List::new(revocations).unwrap(),
+    })
 }
 
 /// A unit with a random body.

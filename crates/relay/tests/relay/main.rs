@@ -16,4 +16,5 @@ mod harness;
 mod limits;
 mod links;
 mod reading;
+mod revoking;
 mod stopping;

@@ -1,5 +1,7 @@
 //! The directory (protocol-spec/07-delivery, section 10): grants, chains, statements.
 
+use amanat_primitives::DeviceId;
+
 use super::{
     error::StoreError,
     keys,
@@ -18,6 +20,15 @@ use crate::{
 pub const HANDLE_LIMIT: usize = 128;
 /// Longest text that searches look into, in bytes.
 pub const SEARCH_LIMIT: usize = 1024;
+
+/// A status statement to be stored with the revocations that are new in its list.
+pub(crate) struct StatusWrite {
+    pub(crate) number: u64,
+    pub(crate) bytes: Vec<u8>,
+    /// So many are stored before these.
+    pub(crate) first: u32,
+    pub(crate) revocations: Vec<Vec<u8>>,
+}
 
 impl Writer {
     /// One certificate for each grant, the first. [DELIV-18] [ID-17]
@@ -51,6 +62,24 @@ impl Writer {
         Ok(Redeemed::New)
     }
 
+    /// A renewed device's chain, under the handle that it has.
+    pub(crate) fn replace_chain(
+        &mut self,
+        tx: &mut Tx<'_>,
+        device: &DeviceId,
+        chain: Vec<u8>,
+        search: String,
+    ) -> Result<(), StoreError> {
+        if search.len() > SEARCH_LIMIT || chain.len() > self.limits.chain {
+            return Err(StoreError::Invalid);
+        }
+        let Some(stored) = tx.get(&keys::listed(device))? else { return Ok(()) };
+        let ListedRecord { handle, .. } = ListedRecord::decode(&stored)?;
+        tx.put(keys::index(&handle, device), search.into_bytes(), Old::Whole);
+        tx.put_guarded(keys::listed(device), ListedRecord { handle, chain }.encode(), Old::Any)?;
+        Ok(())
+    }
+
     pub(crate) fn put_statement(
         &mut self,
         tx: &mut Tx<'_>,
@@ -80,8 +109,9 @@ impl Writer {
     }
 
     /// Numbers never go down. [DELIV-19]
-    pub(crate) fn put_status(&mut self, tx: &mut Tx<'_>, number: u64, bytes: Vec<u8>) -> Result<StatusPut, StoreError> {
-        if bytes.len() > self.limits.statement {
+    pub(crate) fn put_status(&mut self, tx: &mut Tx<'_>, status: StatusWrite) -> Result<StatusPut, StoreError> {
+        let StatusWrite { number, bytes, first, revocations } = status;
+        if revocations.iter().chain([&bytes]).any(|bytes| bytes.len() > self.limits.statement) {
             return Err(StoreError::Invalid);
         }
         if let Some(stored) = tx.get(keys::STATUS)? {
@@ -95,6 +125,9 @@ impl Writer {
         }
         let value = Layout::with_capacity(bytes.len() + 8).u64(number).raw(&bytes).finish();
         tx.put_guarded(keys::STATUS.to_vec(), value, Old::Any)?;
+        for (place, revocation) in (first..).zip(revocations) {
+            tx.put_guarded(keys::revocation(place), revocation, Old::Any)?;
+        }
         Ok(StatusPut::New)
     }
 }

@@ -133,6 +133,11 @@ pub(crate) fn read_index(key: &[u8]) -> Option<(&str, DeviceId)> {
     Some((std::str::from_utf8(handle).ok()?, DeviceId::from_bytes(device)))
 }
 
+/// An entry of the list of revocations, by how many stand before it.
+pub(crate) fn revocation(place: u32) -> Vec<u8> {
+    Writer::with_capacity(5).u8(b'v').raw(&place.to_be_bytes()).finish()
+}
+
 /// A statement of some kind.
 pub(crate) fn statement(kind: u8, key: &[u8]) -> Vec<u8> {
     Writer::with_capacity(key.len() + 2).u8(b's').u8(kind).raw(key).finish()

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use amanat_primitives::{ConversationId, DeviceId, Digest};
+use amanat_primitives::{ConversationId, DeviceId, Digest, StatementId};
 
 use super::{
     Store, bodies,
@@ -18,7 +18,8 @@ use super::{
     keys,
     log::{union, with_leaving},
     record::{
-        Chain, DeviceState, DirectRecord, EntryRecord, Head, ListedRecord, Place, decode_devices, decode_leaving,
+        Chain, DeviceState, DirectRecord, EntryRecord, GrantRecord, Head, ListedRecord, Place, decode_devices,
+        decode_leaving,
     },
     types::{
         Access, Body, DirectItem, Entries, Entry, KeyPackageCount, Listed, LogState, News, NewsPage, People, Roster,
@@ -199,6 +200,15 @@ impl Store {
         Ok(People { devices, more })
     }
 
+    /// The device that redeemed a grant.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn redeemed_by(&self, grant: &StatementId) -> Result<Option<DeviceId>, StoreError> {
+        let Some(stored) = self.engine.published(&keys::grant(grant))? else { return Ok(None) };
+        Ok(Some(GrantRecord::decode(&stored)?.device))
+    }
+
     /// A statement, if there is one.
     ///
     /// # Errors
@@ -225,6 +235,21 @@ impl Store {
             statements.extend(self.statement(kind, &name)?.map(|bytes| (name, bytes)));
         }
         Ok(statements)
+    }
+
+    /// At most `limit` entries of the list of revocations, those behind the first `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn revocations(&self, after: u32, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut revocations = Vec::new();
+        for place in (after..).take(limit) {
+            match self.engine.published(&keys::revocation(place))? {
+                Some(revocation) => revocations.push(revocation),
+                None => break,
+            }
+        }
+        Ok(revocations)
     }
 
     /// The latest status statement and its number.

@@ -15,6 +15,7 @@ use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
 use super::{
     Limits, OnPublished, SignReceipt,
     bodies::Bodies,
+    directory::StatusWrite,
     error::StoreError,
     keys,
     log::Log,
@@ -57,8 +58,9 @@ pub(crate) enum Job {
     ClaimKeyPackage(DeviceId, Answer<Option<Claimed>>),
     DropKeyPackages(DeviceId, Answer<()>),
     Redeem(Box<Redemption>, Answer<Redeemed>),
+    ReplaceChain(DeviceId, Vec<u8>, String, Answer<()>),
     PutStatement(u8, Vec<u8>, Vec<u8>, Expected, Answer<Put>),
-    PutStatus(u64, Vec<u8>, Answer<StatusPut>),
+    PutStatus(StatusWrite, Answer<StatusPut>),
     Flush(Answer<()>),
 }
 
@@ -310,16 +312,22 @@ impl Worker for Writer {
                     writer.redeem(tx, *redemption)
                 });
             }
+            Job::ReplaceChain(device, chain, search, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.replace_chain(tx, &device, chain, search)
+                });
+            }
             Job::PutStatement(kind, key, bytes, expected, reply) => {
                 self.carry_out(tx, reply, |writer, tx| {
                     room?;
                     writer.put_statement(tx, kind, &key, bytes, expected)
                 });
             }
-            Job::PutStatus(number, bytes, reply) => {
+            Job::PutStatus(status, reply) => {
                 self.carry_out(tx, reply, |writer, tx| {
                     room?;
-                    writer.put_status(tx, number, bytes)
+                    writer.put_status(tx, status)
                 });
             }
             Job::Flush(reply) => {

@@ -106,8 +106,11 @@ pub(crate) async fn statements_compare_and_set(open: Open) {
 pub(crate) async fn status_numbers_never_go_down(open: Open) {
     let mut bench = Bench::new(open);
     assert_eq!(bench.store.latest_status().unwrap(), None);
-    let put =
-        async |bench: &Bench, number, bytes: &[u8]| bench.store.status_statement(number, bytes.to_vec()).await.unwrap();
+    // Each brings a revocation, longer than a record is kept whole, behind as many as its number says over five.
+    let put = async |bench: &Bench, number: u64, bytes: &[u8]| {
+        let first = u32::try_from(number).unwrap().saturating_sub(5) / 4;
+        bench.store.status_statement(number, bytes.to_vec(), first, vec![bytes.repeat(1500)]).await.unwrap()
+    };
     assert_eq!(put(&bench, 5, b"five").await, StatusPut::New);
     assert_eq!(put(&bench, 5, b"five").await, StatusPut::Same);
     assert_eq!(put(&bench, 5, b"another five").await, StatusPut::Old { latest: 5 });
@@ -116,4 +119,9 @@ pub(crate) async fn status_numbers_never_go_down(open: Open) {
     bench.reopen();
     assert_eq!(put(&bench, 8, b"eight").await, StatusPut::Old { latest: 9 });
     assert_eq!(bench.store.latest_status().unwrap(), Some((9, b"nine".to_vec())));
+    // The revocations of what was refused are not there.
+    let revocations = bench.store.revocations(0, 10).unwrap();
+    assert_eq!(revocations, [b"five".repeat(1500), b"nine".repeat(1500)]);
+    assert_eq!(bench.store.revocations(1, 10).unwrap().len(), 1);
+    assert_eq!(bench.store.revocations(0, 1).unwrap().len(), 1);
 }

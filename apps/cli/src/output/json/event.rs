@@ -68,6 +68,8 @@ pub(crate) struct NoticeLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     conversation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by_s: Option<u64>,
@@ -161,6 +163,12 @@ fn notice(notice: &Notice) -> NoticeLine {
             NoticeLine { address: Some(address.to_string()), device: Some(device.to_string()), ..named("new-device") }
         }
         Notice::GrantReused { address } => NoticeLine { address: Some(address.to_string()), ..named("grant-reused") },
+        Notice::Revoked { address, device, reason } => NoticeLine {
+            address: Some(address.to_string()),
+            device: Some(device.to_string()),
+            reason: Some(reason.name()),
+            ..named("revoked")
+        },
         Notice::LastResortUsed => named("last-resort-used"),
         Notice::InvitationReused { at } => NoticeLine { at: Some(utc(*at)), ..named("invitation-reused") },
         Notice::JoinRefused { conversation, failure } => NoticeLine {

@@ -10,7 +10,7 @@ use amanat_client::{
         MessageState, MessageView, Notice, Overview, Person, Progress, StatusSummary, Verification,
     },
 };
-use amanat_identity::Tier;
+use amanat_identity::{Reason, Tier};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 use serde::Serialize;
 
@@ -166,6 +166,7 @@ fn authority_objects(samples: &mut Samples) {
                 name: "A. Khan".into(),
                 post: "Secretary".into(),
                 clearance: "secret",
+                grant: "9a".repeat(32),
                 redeem_by: utc(AT),
                 out: "secretary.invitation".into(),
                 code,
@@ -181,6 +182,22 @@ fn authority_objects(samples: &mut Samples) {
             waiting: vec![],
         },
     );
+}
+
+fn revocation_objects(samples: &mut Samples) {
+    let relay = || vec!["10.0.0.5:7443".to_owned()];
+    let number = 1_935_652_087_250;
+    for (target, kind, published, waiting) in
+        [(person().address.to_string(), "person", relay(), vec![]), (DEVICE.to_string(), "device", vec![], relay())]
+    {
+        samples.add("revoke", &Revoked { target, kind, reason: "lost", number, published, waiting });
+    }
+}
+
+fn renewal_objects(samples: &mut Samples) {
+    let devices = vec![DEVICE.to_string()];
+    let address = person().address.to_string();
+    samples.add("renew", &Renewed { address, clearance: "secret", devices, valid_until: utc(AT) });
 }
 
 fn staff_objects(samples: &mut Samples) {
@@ -316,6 +333,7 @@ fn events(samples: &mut Samples) {
         Event::Notice(Notice::RelayRestored),
         Event::Notice(Notice::GrantReused { address: person().address }),
         Event::Notice(Notice::NewDevice { address: person().address, device: DEVICE }),
+        Event::Notice(Notice::Revoked { address: person().address, device: DEVICE, reason: Reason::Lost }),
         Event::Notice(Notice::LastResortUsed),
         Event::Notice(Notice::InvitationReused { at: AT }),
         Event::Notice(Notice::JoinRefused { conversation: CONVERSATION, failure: offline() }),
@@ -351,6 +369,8 @@ fn examples(page: &str) -> BTreeMap<&str, Vec<String>> {
 fn the_page_lists_every_object_as_it_is_printed() {
     let mut samples = Samples::default();
     authority_objects(&mut samples);
+    revocation_objects(&mut samples);
+    renewal_objects(&mut samples);
     staff_objects(&mut samples);
     measured_objects(&mut samples);
     events(&mut samples);
@@ -409,6 +429,8 @@ fn the_page_lists_every_code_of_an_error() {
 fn print_examples() {
     let mut samples = Samples::default();
     authority_objects(&mut samples);
+    revocation_objects(&mut samples);
+    renewal_objects(&mut samples);
     staff_objects(&mut samples);
     measured_objects(&mut samples);
     events(&mut samples);

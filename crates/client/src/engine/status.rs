@@ -1,0 +1,229 @@
+//! Status statements and revocations (protocol-spec/03-identity, section 8): a statement that the relay shows is taken
+//! only together with the whole list that it names, and what the list makes of a device is asked here.
+
+use amanat_identity::{
+    Acceptable, Address, DeviceChain, Freshness, ListError, NotAccepted, Reason, RevocationEntry, RevocationList,
+    SignedStatus, Standing, Subject, VerifiedDevice,
+};
+use amanat_wire::{Decode as _, Encode as _, client::Request, relay::Answer};
+
+use super::{
+    Input,
+    core::Core,
+    people::{VerifiedChain, fetch_chains},
+};
+use crate::{
+    Event, Failure,
+    api::{LinkState, Notice},
+    failure,
+    rows::{ChainRow, ProfileRow, meta},
+    session::Calls,
+    vault::{Batch, Scope},
+};
+
+/// Revocations that were fetched for a status statement.
+pub(crate) struct FetchedRevocations {
+    status: SignedStatus,
+    /// So many were held.
+    first: u32,
+    entries: Result<Vec<RevocationEntry>, Failure>,
+}
+
+impl Core {
+    /// The revocations that the latest accepted status statement names.
+    pub(crate) fn revocations(&self) -> &RevocationList {
+        self.status.revocations()
+    }
+
+    /// What is known of a device by now.
+    pub(crate) fn standing(&self, device: &VerifiedDevice) -> Standing {
+        self.revocations().standing(device, u64::MAX)
+    }
+
+    /// Refuses to go on once this device is revoked.
+    pub(crate) fn require_own_standing(&self) -> Result<(), Failure> {
+        if self.standing(&self.own).is_revoked() { Err(failure::revoked()) } else { Ok(()) }
+    }
+
+    /// Takes a status statement that is the authority's and newer than the one we have, once its list is here; anything
+    /// else is ignored and logged, because a relay cannot make the one we have worse. [ID-23]
+    pub(crate) fn take_status(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let Ok(signed) = SignedStatus::from_bytes(bytes) else {
+            tracing::warn!("the relay sent a status statement that cannot be decoded");
+            return Ok(());
+        };
+        self.judge_status(signed, self.revocations().summary().count, Vec::new(), true)
+    }
+
+    fn judge_status(
+        &mut self,
+        signed: SignedStatus,
+        first: u32,
+        entries: Vec<RevocationEntry>,
+        may_fetch: bool,
+    ) -> Result<(), Failure> {
+        let Ok(verified) = signed.verify(&self.authority, self.now()) else {
+            tracing::warn!("the relay sent a status statement that does not verify");
+            return Ok(());
+        };
+        let held = self.revocations().summary().count;
+        // Another statement may have been taken meanwhile.
+        let known = usize::try_from(held.saturating_sub(first)).unwrap_or(usize::MAX);
+        let named = usize::try_from(verified.revocations().count.saturating_sub(held)).unwrap_or(usize::MAX);
+        let new: Vec<RevocationEntry> = entries.into_iter().skip(known).take(named).collect();
+        match self.status.judge(verified, &new, &self.authority) {
+            Ok(acceptable) => self.accept_status(acceptable, &new),
+            Err(NotAccepted::Old(_)) => Ok(()),
+            // [DELIV-93]
+            Err(NotAccepted::List(ListError::Missing { .. })) if may_fetch => {
+                self.fetch_revocations(signed);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a status statement is not taken");
+                Ok(())
+            }
+        }
+    }
+
+    fn fetch_revocations(&mut self, status: SignedStatus) {
+        let Some(calls) = self.calls() else { return };
+        let first = self.revocations().summary().count;
+        self.status_fetches += 1;
+        self.spawn(async move {
+            let entries = fetch(&calls, first).await;
+            Input::Revocations(FetchedRevocations { status, first, entries })
+        });
+    }
+
+    /// The list that a status statement names has been fetched, or not: then the next link asks again.
+    pub(crate) fn revocations_fetched(&mut self, fetched: FetchedRevocations) -> Result<(), Failure> {
+        self.status_fetches = self.status_fetches.saturating_sub(1);
+        match fetched.entries {
+            Ok(entries) => self.judge_status(fetched.status, fetched.first, entries, false),
+            Err(failure) => {
+                tracing::warn!(code = failure.code.name(), "revocations could not be fetched");
+                Ok(())
+            }
+        }
+    }
+
+    /// List and statement are one batch. [DELIV-93]
+    fn accept_status(&mut self, acceptable: Acceptable, new: &[RevocationEntry]) -> Result<(), Failure> {
+        let mut batch = Batch::default();
+        batch.put_bytes(Scope::Meta, meta::STATUS.to_vec(), acceptable.status().published().to_bytes());
+        let first = self.revocations().summary().count;
+        for (place, entry) in (first..).zip(new) {
+            batch.put(Scope::Revocations, &place.to_be_bytes(), entry);
+        }
+        let before = if new.is_empty() { Vec::new() } else { self.subjects_in_good_standing()? };
+        self.vault.commit(batch)?;
+        self.status.accept(acceptable);
+        self.tell_revoked(before);
+        if !new.is_empty() {
+            self.judge_all_members()?;
+        }
+        if let Freshness::Expired { since } = self.status.freshness(self.now()) {
+            self.emit(Event::Notice(Notice::StatusExpired { since }));
+        }
+        self.pump_outbox()
+    }
+
+    /// Everyone whom this vault knows and who is not revoked, this device included.
+    fn subjects_in_good_standing(&self) -> Result<Vec<Subject>, Failure> {
+        let mut subjects = vec![self.own.subject()];
+        for row in self.vault.scan::<ChainRow>(Scope::Chains)? {
+            subjects.extend(peek(&row).filter(|subject| subject.device != self.own.id()));
+        }
+        subjects.retain(|subject| !self.revocations().standing_of(subject, u64::MAX).is_revoked());
+        Ok(subjects)
+    }
+
+    fn tell_revoked(&mut self, before: Vec<Subject>) {
+        for subject in before {
+            if let Standing::Revoked { reason, .. } = self.revocations().standing_of(&subject, u64::MAX) {
+                self.emit(Event::Notice(self.notice_of(subject, reason)));
+            }
+        }
+    }
+
+    fn notice_of(&self, subject: Subject, reason: Reason) -> Notice {
+        let address = Address { handle: subject.handle, domain: self.authority.domain().clone() };
+        Notice::Revoked { address, device: subject.device, reason }
+    }
+
+    /// Asks for this device's own chain: an officer may have renewed it.
+    pub(crate) fn fetch_own_chain(&self) {
+        let Some(calls) = self.calls() else { return };
+        let (authority, now, own) = (self.authority.clone(), self.now(), self.own.id());
+        self.spawn(async move {
+            // What cannot be had now is asked for over the next link.
+            Input::OwnChain(fetch_chains(&calls, &authority, now, &[own]).await.unwrap_or_default())
+        });
+    }
+
+    /// Takes a renewed chain of this device, durably. [DELIV-97]
+    pub(crate) fn own_chain_fetched(&mut self, found: Vec<VerifiedChain>) -> Result<(), Failure> {
+        let renewed = |found: &VerifiedChain| {
+            found.device.certificate() == self.own.certificate()
+                && found.device.subject().cleared_at > self.own.subject().cleared_at
+        };
+        let Some(VerifiedChain { device, chain }) = found.into_iter().find(renewed) else { return Ok(()) };
+        let Some(row) = self.vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)? else { return Ok(()) };
+        let mut batch = Batch::default();
+        batch.put(Scope::Meta, meta::PROFILE, &ProfileRow { chain: chain.clone(), enrolled_at: self.now(), ..row });
+        self.vault.commit(batch)?;
+        tracing::info!("this device's certificate was renewed");
+        (self.own, self.chain) = (device, chain);
+        Ok(())
+    }
+
+    /// At the start: a device that knows itself to be revoked dials nobody.
+    pub(crate) fn say_revoked(&mut self) {
+        let failure = failure::revoked();
+        self.last_failure = Some(failure.clone());
+        self.emit(Event::Link(LinkState::Down { failure, retry_in: std::time::Duration::MAX }));
+    }
+
+    /// Of these addresses, those of which this vault knows a revoked device.
+    pub(crate) fn known_revoked(&self, addresses: &[Address]) -> Result<Vec<Address>, Failure> {
+        if self.revocations().summary().count == 0 {
+            return Ok(Vec::new());
+        }
+        let rows = self.vault.scan::<ChainRow>(Scope::Chains)?;
+        let revoked: Vec<Subject> = rows
+            .iter()
+            .filter_map(peek)
+            .filter(|subject| self.revocations().standing_of(subject, u64::MAX).is_revoked())
+            .collect();
+        let is_revoked = |address: &&Address| revoked.iter().any(|subject| subject.handle == address.handle);
+        Ok(addresses.iter().filter(is_revoked).cloned().collect())
+    }
+}
+
+/// Whom a stored chain is about: it was verified before it was stored.
+fn peek(row: &ChainRow) -> Option<Subject> {
+    DeviceChain::from_bytes(&row.chain).ok()?.peek_subject().ok()
+}
+
+/// The list behind its first `first` entries, as the relay has it.
+async fn fetch(calls: &Calls, first: u32) -> Result<Vec<RevocationEntry>, Failure> {
+    let mut entries: Vec<RevocationEntry> = Vec::new();
+    loop {
+        let after = u32::try_from(entries.len()).ok().and_then(|got| first.checked_add(got));
+        let after = after.filter(|after| *after <= amanat_identity::revocation::ENTRIES_MAX);
+        let page = match calls.call(Request::Revocations(after.ok_or_else(failure::protocol)?)).await {
+            Ok(Answer::Revocations(page)) => page,
+            Ok(Answer::Refused(refusal)) => return Err(failure::from_refusal(refusal)),
+            Ok(_) => return Err(failure::protocol()),
+            Err(_) => return Err(failure::link_closed()),
+        };
+        let empty = page.revocations.is_empty();
+        for bytes in page.revocations {
+            entries.push(RevocationEntry::from_bytes(&bytes).map_err(|_| failure::protocol())?);
+        }
+        if !page.more || empty {
+            return Ok(entries);
+        }
+    }
+}

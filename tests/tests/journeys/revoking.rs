@@ -1,0 +1,118 @@
+//! A security officer revokes (protocol-spec/03-identity, section 8): a lost laptop, a relay that is away, two officers.
+
+use std::fs;
+
+use amanat_tests::programs::{DOMAIN, Office};
+
+use crate::shapes::shaped;
+
+const AUTHORITY: [&str; 2] = ["--authority", "authority"];
+
+fn revoke(office: &Office, target: &str, more: &[&str]) -> amanat_tests::programs::Ended {
+    let words = [&["--json", "revoke", target, "--reason", "lost"][..], &AUTHORITY, more].concat();
+    office.folder.amanat(&words)
+}
+
+// [DELIV-90] [DELIV-94]
+#[test]
+fn a_lost_laptop_is_refused_and_told() {
+    let office = Office::new();
+    office.enrol("secretary", "secret");
+    office.enrol("director", "secret");
+    office.say("secretary", &["send", "director", "before", "--tier", "restricted"]);
+    let device = office.say("director", &["status"])[0]["device"].as_str().unwrap().to_owned();
+    let revoked = revoke(&office, &device, &["--note", "Left in a car."]).ok().one();
+    shaped("revoke", &revoked);
+    assert_eq!((&revoked["kind"], &revoked["reason"]), (&"device".into(), &"lost".into()));
+    for words in [&["sync"][..], &["send", "secretary", "x"]] {
+        office.by("director", words).run().refused("revoked").says("security officer");
+    }
+    let told = office.by("secretary", &["sync"]).run().ok();
+    assert!(told.err.contains("\"notice\":\"revoked\"") && told.err.contains(&device), "{told}");
+    office.by("secretary", &["send", "director", "x", "--tier", "secret"]).run().refused("not-found").says("revoked");
+    // Enrolled again, he can be reached again.
+    let invite =
+        ["--person", "director", "--name", "B. Bano", "--post", "Director", "--tier", "secret", "--out", "again"];
+    office.folder.amanat(&[&["invite"][..], &AUTHORITY, &invite].concat()).ok();
+    office.by("new", &["join", "again"]).run().ok();
+    office.say("secretary", &["send", "director", "after", "--tier", "secret"]);
+    // The next statement names it still.
+    office.folder.amanat(&["--json", "attest", "--authority", "authority"]).ok();
+    office.by("director", &["sync"]).run().refused("revoked");
+}
+
+#[test]
+fn a_revocation_waits_for_a_relay_that_is_away_and_officers_continue_one_list() {
+    let mut office = Office::new();
+    office.enrol("secretary", "secret");
+    office.enrol("director", "secret");
+    // A second officer's folder, from before.
+    let copied = std::process::Command::new("cp")
+        .args(["-a", "authority", "second"])
+        .current_dir(office.folder.path(""))
+        .status();
+    assert!(copied.unwrap().success());
+    office.stop_relay();
+    let waiting = revoke(&office, "director", &[]).refused("offline");
+    let line = &waiting.json()[0];
+    shaped("revoke", line);
+    assert_eq!((&line["kind"], line["waiting"].as_array().unwrap().len()), (&"person".into(), 1));
+    assert_eq!(line["target"], format!("director@{DOMAIN}"));
+    assert!(office.folder.path("authority/revocations/000000.entry").exists());
+    office.start_relay();
+    // The relay does not know it yet; meanwhile the other officer revokes a grant that nobody redeemed.
+    office.say("director", &["sync"]);
+    let grant = office.invite("clerk", "official", &[]).ok().one()["grant"].as_str().unwrap().to_owned();
+    let other = ["--json", "revoke", &format!("grant:{grant}"), "--reason", "other", "--authority", "second"];
+    assert_eq!(office.folder.amanat(&other).ok().one()["kind"], "grant");
+    office.by("clerk", &["join", "clerk.invitation"]).run().refused("revoked");
+    // The next statement of the first brings both.
+    office.folder.amanat(&["--json", "attest", "--authority", "authority"]).ok();
+    office.by("director", &["sync"]).run().refused("revoked");
+    office.by("clerk", &["join", "clerk.invitation"]).run().refused("revoked");
+    // And the second officer, who lost the list, gets it back.
+    fs::remove_dir_all(office.folder.path("second/revocations")).unwrap();
+    office.folder.amanat(&["--json", "attest", "--authority", "second"]).ok();
+    assert!(office.folder.path("second/revocations/000001.entry").exists());
+    office.say("secretary", &["sync"]);
+}
+
+// [DELIV-96] [DELIV-97]
+#[test]
+fn a_renewal_gives_another_year_and_another_clearance() {
+    let office = Office::new();
+    office.enrol("secretary", "secret");
+    office.enrol("director", "secret");
+    let renew = |more: &[&str]| {
+        let words = [&["--json", "renew", "director", "--authority", "authority"][..], more].concat();
+        office.folder.amanat(&words)
+    };
+    let before = office.say("director", &["status"]).remove(0);
+    shaped("renew", &renew(&[]).ok().one());
+    office.say("director", &["sync"]);
+    let after = office.say("director", &["status"]).remove(0);
+    assert!(after["valid_until"].as_str() > before["valid_until"].as_str(), "{before} {after}");
+    // A lower clearance is told to everyone with the list.
+    assert_eq!(renew(&["--tier", "restricted"]).ok().one()["clearance"], "restricted");
+    office.say("secretary", &["sync"]);
+    office.by("secretary", &["send", "director", "x", "--tier", "secret"]).run().refused("clearance");
+    office.say("secretary", &["send", "director", "x", "--tier", "restricted"]);
+    let words = ["--json", "renew", "nobody", "--authority", "authority"];
+    office.folder.amanat(&words).refused("not-found");
+}
+
+#[test]
+fn a_new_device_takes_the_place_of_the_others() {
+    let office = Office::new();
+    office.enrol("secretary", "secret");
+    office.enrol("director", "secret");
+    let invite =
+        ["--person", "director", "--name", "B. Bano", "--post", "Director", "--tier", "secret", "--out", "again"];
+    let replaces = ["--json", "invite", "--authority", "authority", "--replaces"];
+    shaped("invite", &office.folder.amanat(&[&replaces[..], &invite].concat()).ok().one());
+    office.by("director", &["sync"]).run().refused("revoked");
+    office.by("new", &["join", "again"]).run().ok();
+    let people = office.say("secretary", &["people", "director"]);
+    assert_eq!((people.len(), people[0]["devices"].as_array().unwrap().len()), (1, 1));
+    office.say("secretary", &["send", "director", "after", "--tier", "secret"]);
+}

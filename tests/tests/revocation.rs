@@ -1,0 +1,180 @@
+//! Revocation as people meet it (protocol-spec/03-identity, section 8): engines and a relay in one process, and an officer
+//! whose words are spoken by hand.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // what fails, fails the test
+
+use amanat_client::{
+    Command, Event, FailureCode, Reply,
+    api::{LinkState, MessageState, Notice, Target},
+};
+use amanat_identity::{Reason, RevocationEntry, Target as Of, Tier};
+use amanat_net::RelayTarget;
+use amanat_primitives::DeviceId;
+use amanat_tests::{Person, Rig};
+use amanat_wire::{
+    Bytes, Decode as _, Encode as _, List,
+    client::{Hello, Identity, NumberedRequest, Request, StatusUpdate, ToRelay},
+    limits,
+    relay::{Answer, FromRelay},
+};
+
+/// Publishes revocations behind those before.
+async fn revoke(rig: &Rig, before: &[RevocationEntry], targets: &[Of]) -> Vec<RevocationEntry> {
+    let (status, entries) = rig.office.revoke(before, targets, rig.clock.now());
+    let relay = rig.office.relay(rig.clock.now());
+    let target = RelayTarget {
+        addresses: relay.addresses().iter().map(ToString::to_string).collect(),
+        tls_key: relay.tls_key(),
+        noise_key: *relay.noise_key(),
+        allow_public: false,
+    };
+    let mut link = amanat_net::dial(&target, rig.office.officer_keys.noise()).await.unwrap();
+    let identity = Identity::Officer(Bytes::new(rig.office.officer_chain().to_bytes()).unwrap());
+    let hello = ToRelay::Hello(Hello { version: limits::PROTOCOL_VERSION, identity });
+    let new: Vec<_> = entries.iter().skip(before.len()).map(|entry| Bytes::new(entry.to_bytes()).unwrap()).collect();
+    let update = StatusUpdate {
+        status: Bytes::new(status.to_bytes()).unwrap(),
+        first: u32::try_from(before.len()).unwrap(),
+        revocations: List::new(new).unwrap(),
+    };
+    let request = ToRelay::Request(NumberedRequest { number: 1, request: Request::PutStatement(update) });
+    link.sender.send_all([hello.to_bytes(), request.to_bytes()]).await.unwrap();
+    loop {
+        let message = link.receiver.recv().await.unwrap().unwrap();
+        if let FromRelay::Answer(answer) = FromRelay::from_bytes(&message).unwrap() {
+            assert!(matches!(answer.answer, Answer::Done(_)), "{answer:?}");
+            return entries;
+        }
+    }
+}
+
+async fn device(person: &Person) -> DeviceId {
+    match person.ask(Command::Status).await {
+        Reply::Status(overview) => overview.device,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn told_of(person: &mut Person) -> (String, DeviceId, Reason) {
+    person
+        .until("notice of a revocation", |event| match event {
+            Event::Notice(Notice::Revoked { address, device, reason }) => Some((address.to_string(), *device, *reason)),
+            _ => None,
+        })
+        .await
+}
+
+// [DELIV-93] [DELIV-94] [DELIV-95]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_device_stops_and_the_others_know_it() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let to = rig.to("director", Tier::Restricted);
+    secretary.say(&to, "before").await;
+    director.next_message().await;
+    let lost = device(&director).await;
+    let entries = revoke(&rig, &[], &[Of::Device(lost)]).await;
+    assert_eq!(told_of(&mut secretary).await, ("director@interior.gov.pk".into(), lost, Reason::Lost));
+
+    // The lost device is told, and does not dial again.
+    let ended = director
+        .until("end of the link", |event| match event {
+            Event::Link(LinkState::Down { failure, retry_in }) => Some((failure.code, *retry_in)),
+            _ => None,
+        })
+        .await;
+    assert_eq!(ended, (FailureCode::Revoked, std::time::Duration::MAX));
+    assert_eq!(director.engine.ask(Command::Sync).await.unwrap_err().code, FailureCode::Revoked);
+
+    // Nothing new is opened with it, and it is refused by name.
+    let refused = secretary.engine.ask(Command::SendText { to: rig.to("director", Tier::Secret), text: "x".into() });
+    let failure = refused.await.unwrap_err();
+    assert_eq!(failure.code, FailureCode::NotFound);
+    assert!(failure.failed.contains("director@interior.gov.pk") && failure.failed.contains("revoked"), "{failure}");
+    let Reply::People { people, .. } = secretary.ask(Command::People { query: String::new() }).await else { panic!() };
+    assert_eq!(people.len(), 1);
+
+    // What is known stays known without the relay.
+    secretary.engine.stop().await;
+    let secretary = rig.start_with("secretary", false).await;
+    let Reply::People { people, from_cache } = secretary.ask(Command::People { query: String::new() }).await else {
+        panic!()
+    };
+    assert!(from_cache && people.iter().all(|person| person.address.handle.as_str() != "director"));
+    secretary.engine.stop().await;
+
+    // And the list goes on: whoever was away gets all of it at once.
+    let secretary = rig.start("secretary").await;
+    let mut clerk = rig.person("clerk", Tier::Official).await;
+    let (_, _) = (clerk.sync().await, secretary.sync().await);
+    let clerks = device(&clerk).await;
+    let grantless = Of::Person("nobody".parse().unwrap());
+    revoke(&rig, &entries, &[grantless, Of::Person("clerk".parse().unwrap())]).await;
+    // The secretary has never met the clerk, and so is not told.
+    clerk
+        .until("end of the link", |event| match event {
+            Event::Link(LinkState::Down { failure, .. }) if failure.code == FailureCode::Revoked => Some(()),
+            _ => None,
+        })
+        .await;
+    secretary.sync().await;
+    let refused = secretary.engine.ask(Command::SendText { to: rig.to("clerk", Tier::Official), text: "x".into() });
+    assert_eq!(refused.await.unwrap_err().code, FailureCode::NotFound);
+    assert_ne!(clerks, lost);
+}
+
+// [DELIV-93] A device that was away gets them all, over several pages.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_was_away_fetches_the_whole_list() {
+    let rig = Rig::new().await;
+    rig.enrol("secretary", Tier::Secret).await;
+    let mut entries = Vec::new();
+    for part in 0..3u8 {
+        // More than one page in all.
+        let targets: Vec<_> = (0..100u8).map(|i| Of::Device(DeviceId::from_bytes([part; 32].map(|b| b ^ i)))).collect();
+        entries = revoke(&rig, &entries, &targets).await;
+    }
+    let secretary = rig.start("secretary").await;
+    secretary.sync().await;
+    let Reply::Status(overview) = secretary.ask(Command::Status).await else { panic!() };
+    assert_eq!(overview.status.unwrap().number, entries.last().unwrap().number());
+    secretary.engine.stop().await;
+    // Read back from the vault.
+    let secretary = rig.start_with("secretary", false).await;
+    let Reply::Status(overview) = secretary.ask(Command::Status).await else { panic!() };
+    assert_eq!(overview.status.unwrap().number, entries.last().unwrap().number());
+}
+
+// [CONV-45] Whoever is revoked is removed by those who stay; what was queued meanwhile goes out after that.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_revoked_disappears_from_the_conversations() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let director = rig.person("director", Tier::Secret).await;
+    let mut clerk = rig.person("clerk", Tier::Secret).await;
+    let members = ["director", "clerk"].map(|handle| format!("{handle}@interior.gov.pk").parse().unwrap()).to_vec();
+    let new = Command::New { title: "Budget".into(), tier: Tier::Secret, members };
+    let Reply::Sent { conversation, .. } = secretary.ask(new).await else { panic!() };
+    let to = Target::Conversation(conversation);
+    secretary.say(&to, "before").await;
+    clerk.next_message().await;
+
+    let lost = device(&director).await;
+    let begun = std::time::Instant::now();
+    revoke(&rig, &[], &[Of::Device(lost)]).await;
+    told_of(&mut secretary).await;
+    let (_, message) = secretary.say(&to, "after").await;
+    secretary
+        .until("two members", |event| match event {
+            Event::Conversation(view) => (view.id == conversation && view.members == 2).then_some(()),
+            _ => None,
+        })
+        .await;
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+    secretary.until_state(message, MessageState::Accepted).await;
+    clerk.next_message().await;
+    let Reply::Members(members) = clerk.ask(Command::Members { conversation }).await else { panic!() };
+    assert!(members.len() == 2 && members.iter().all(|member| member.device != lost));
+    assert_eq!(director.texts(conversation).await, ["before"]);
+}
