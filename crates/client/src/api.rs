@@ -45,6 +45,64 @@ pub enum Command {
         /// At most 64 KiB of UTF-8.
         text: String,
     },
+    /// As [`SendText`](Self::SendText), with more to it.
+    SendWith {
+        /// Where to.
+        to: Target,
+        /// At most 64 KiB of UTF-8.
+        text: String,
+        /// What more.
+        options: SendOptions,
+    },
+    /// Answers a message with a text, in its conversation. Replies [`Reply::Sent`] as `SendText` does.
+    SendReply {
+        /// The message that it answers.
+        to: MessageRef,
+        /// At most 64 KiB of UTF-8.
+        text: String,
+        /// What more.
+        options: SendOptions,
+    },
+    /// Reacts to a message, in place of one's earlier reaction. Replies [`Reply::Changed`] once it is durable in the
+    /// outbox; so do the next three. [`Event::MessageChanged`] shows the message.
+    React {
+        /// Which.
+        message: MessageRef,
+        /// At most 32 bytes of UTF-8; empty takes the reaction back.
+        text: String,
+    },
+    /// Gives one's own message another text. Not a document's, and not what was deleted or has expired.
+    Edit {
+        /// Which.
+        message: MessageRef,
+        /// At most 64 KiB of UTF-8.
+        text: String,
+    },
+    /// Takes one's own message back: its content is removed from every vault that hears of it. That it was there stays.
+    Delete {
+        /// Which.
+        message: MessageRef,
+    },
+    /// Says "read and understood" to a message that asks for it, as it reads here now.
+    Acknowledge {
+        /// Which.
+        message: MessageRef,
+    },
+    /// Finds a message by its id or a unique prefix of 8 or more characters, over all conversations. Replies
+    /// [`Reply::FoundMessage`]. Works offline.
+    FindMessage {
+        /// Lower-case hexadecimal.
+        prefix: String,
+    },
+    /// Messages that hold all words of a query, in their text or their document's name, the newest first. Case, Urdu
+    /// and Arabic forms of a letter, digits of any script and diacritics make no difference. Replies [`Reply::Hits`].
+    /// Works offline.
+    Search {
+        /// Words, separated by white space.
+        query: String,
+        /// At most this many.
+        limit: u32,
+    },
     /// Queues a document. Replies [`Reply::Sent`] once it is durable in the outbox; [`Event::Progress`] and
     /// [`Event::MessageState`] tell the rest.
     SendDocument {
@@ -98,6 +156,24 @@ pub enum Command {
     Sync,
 }
 
+/// What a text is sent with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SendOptions {
+    /// Ask each recipient to acknowledge that it was read and understood.
+    pub ask_acknowledgement: bool,
+    /// Remove its content everywhere so long after it was sent, in whole seconds; the tier's own limit holds beside it.
+    pub expires_after: Option<std::time::Duration>,
+}
+
+/// A message in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MessageRef {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Which.
+    pub message: MessageId,
+}
+
 /// Where a message goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
@@ -125,7 +201,14 @@ pub enum Reply {
     Found(ConversationId),
     /// Answers [`Command::FindDocument`].
     FoundDocument(DocumentId),
-    /// Answers [`Command::New`], [`Command::SendText`], [`Command::SendDocument`].
+    /// Answers [`Command::FindMessage`].
+    FoundMessage(MessageRef),
+    /// Answers [`Command::Search`].
+    Hits(Vec<Hit>),
+    /// Answers [`Command::React`], [`Command::Edit`], [`Command::Delete`], [`Command::Acknowledge`].
+    Changed(MessageRef),
+    /// Answers [`Command::New`], [`Command::SendText`], [`Command::SendWith`], [`Command::SendReply`],
+    /// [`Command::SendDocument`].
     Sent {
         /// The conversation, opened if need be.
         conversation: ConversationId,
@@ -168,6 +251,14 @@ pub enum Event {
         /// Where.
         conversation: ConversationId,
         /// What.
+        message: MessageView,
+    },
+    /// A message that is in this vault already looks different: it was edited, deleted, reacted to, acknowledged, or
+    /// has expired.
+    MessageChanged {
+        /// Where.
+        conversation: ConversationId,
+        /// As it is now.
         message: MessageView,
     },
     /// One's own message has come further.
@@ -350,6 +441,47 @@ pub struct MessageView {
     pub state: MessageState,
     /// It is one's own.
     pub own: bool,
+    /// The message that it answers.
+    pub reply_to: Option<Quote>,
+    /// When it was last edited, by its author's clock.
+    pub edited: Option<Timestamp>,
+    /// Its author took it back.
+    pub deleted: bool,
+    /// One a person, in the order in which they first reacted.
+    pub reactions: Vec<(Address, String)>,
+    /// It asks to be acknowledged.
+    pub acknowledgement: Option<Acknowledgement>,
+    /// When its content is removed, or was.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a message answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// Its id.
+    pub message: MessageId,
+    /// Its author's name; `None` where the message is not in this vault.
+    pub name: Option<String>,
+    /// The beginning of what it says now, on one line; `None` where that is not here, or not any more.
+    pub text: Option<String>,
+}
+
+/// Who said "read and understood".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Those who did, of what the message says now.
+    pub by: Vec<Address>,
+    /// The other members who did not.
+    pub missing: Vec<Address>,
+}
+
+/// A message that a search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// Where.
+    pub conversation: ConversationId,
+    /// What.
+    pub message: MessageView,
 }
 
 /// What a message says.
@@ -359,6 +491,8 @@ pub enum MessageBody {
     Text(String),
     /// A document.
     Document(DocumentView),
+    /// It is no longer here: [`deleted`](MessageView::deleted), or [`Expired`](MessageState::Expired).
+    Gone,
     /// A content type that this version does not know.
     NeedsNewerVersion,
 }
@@ -376,7 +510,8 @@ pub enum MessageState {
     Read,
     /// Someone else's, not yet read here.
     Unread,
-    /// Gone under its retention before it was delivered.
+    /// Its time is over and its content is removed; or it is one's own, not everybody got it, and the relay's
+    /// retention is over.
     Expired,
 }
 
@@ -492,6 +627,13 @@ pub enum Alarm {
         /// Whose.
         sender: Address,
     },
+    /// Someone tried to edit or delete a message that another person wrote. Nothing was changed.
+    NotAuthor {
+        /// Who tried.
+        sender: Address,
+        /// Whose message it is.
+        message: MessageId,
+    },
     /// An entry of the log does not decrypt.
     Undecryptable {
         /// Where.
@@ -579,6 +721,7 @@ impl Alarm {
             Self::Fork { .. } => "fork",
             Self::Replay { .. } => "replay",
             Self::Broken { .. } => "broken",
+            Self::NotAuthor { .. } => "not-author",
             Self::Undecryptable { .. } => "undecryptable",
             Self::VoidCommit { .. } => "void-commit",
             Self::Receipt { .. } => "receipt",

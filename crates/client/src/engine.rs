@@ -4,19 +4,21 @@
 //! transfers run on the face's runtime and talk to it through one bounded queue of [`Input`]s. Data flows one way:
 //! an input is handled, what it changes is committed as one batch, and only then do its effects (requests, events,
 //! replies) go out. The parts: `core` holds the state, `link` follows the session, `apply` takes log entries in,
-//! `outgoing` sends, `create` and `join` open conversations, `receipts` tells senders, `queries` answers from the
-//! vault, `documents` moves files.
+//! `outgoing` sends, `create` and `join` open conversations, `receipts` tells senders, `life` is what happens to
+//! messages afterwards, `queries` and `search` answer from the vault, `documents` moves files.
 
 mod apply;
 mod core;
 mod create;
 mod documents;
 mod join;
+mod life;
 mod link;
 mod outgoing;
 mod people;
 mod queries;
 mod receipts;
+mod search;
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,6 +37,9 @@ use crate::{
 const INPUTS: usize = 1024;
 /// Events that may wait for a face before it misses the oldest.
 const EVENTS: usize = 4096;
+
+/// How long the engine sleeps at most: a machine that was suspended must not miss what is due by the clock.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Tells the time. The system's, but for tests.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -152,7 +157,7 @@ impl Events {
 async fn run(mut core: Core, mut inputs: mpsc::Receiver<Input>, mut stop: watch::Receiver<bool>) {
     core.begin();
     loop {
-        let wait = core.next_timer().unwrap_or(Duration::from_secs(3600));
+        let wait = core.next_timer().unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
         let handled = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => break,

@@ -47,6 +47,12 @@ pub(crate) enum Scope {
     Grants,
     /// Addresses whose safety number was compared.
     Confirmed,
+    /// What happened to messages after they were sent, by sequence.
+    Lives(ConversationId),
+    /// Changes of messages that are not here yet, by message id.
+    Waiting(ConversationId),
+    /// Messages whose content will be removed, by conversation and sequence.
+    Expiries,
 }
 
 impl Scope {
@@ -65,6 +71,9 @@ impl Scope {
             Self::Grants => (11, None),
             Self::Confirmed => (12, None),
             Self::Segments => (13, None),
+            Self::Lives(id) => (30, Some(id)),
+            Self::Waiting(id) => (31, Some(id)),
+            Self::Expiries => (32, None),
         };
         let mut bytes = vec![number];
         bytes.extend_from_slice(id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));

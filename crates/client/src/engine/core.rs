@@ -50,6 +50,8 @@ pub(crate) struct Open {
     pub(crate) stuck: bool,
     /// Others' messages came or were read since they were last told.
     pub(crate) receipt_due: Option<Timestamp>,
+    /// When they were last told.
+    pub(crate) receipt_sent: Option<Timestamp>,
     /// The relay does not know yet how far this vault is.
     pub(crate) advance_due: bool,
 }
@@ -120,6 +122,10 @@ pub(crate) struct Core {
     /// The relay asked to slow down until then.
     pub(crate) rest: Option<Timestamp>,
     pub(crate) received: u64,
+    /// When messages expire.
+    pub(crate) expiries: super::life::Expiries,
+    /// What searches have read.
+    pub(crate) search: super::search::Search,
     pub(crate) connect: bool,
     pub(crate) inputs: mpsc::WeakSender<Input>,
     pub(crate) runtime: Handle,
@@ -165,6 +171,8 @@ impl Core {
             news_at: None,
             rest: None,
             received: 0,
+            expiries: super::life::Expiries::default(),
+            search: super::search::Search::default(),
             connect: options.connect,
             inputs,
             runtime,
@@ -268,13 +276,14 @@ impl Core {
     pub(crate) fn next_timer(&self) -> Option<Duration> {
         let now = self.now();
         let receipts = self.conversations.values().filter_map(|open| open.receipt_due);
-        receipts.chain(self.advance_at).chain(self.rest).chain(self.news_at).min().map(|due| due.since(now))
+        receipts.chain(self.advance_at).chain(self.rest).chain(self.news_at).chain(self.expiries.next()).min().map(|due| due.since(now))
     }
 
     /// What is due now.
     pub(crate) fn timer(&mut self) -> Result<(), Failure> {
         self.send_due_receipts(false)?;
         self.send_due_advance();
+        self.expire_due()?;
         if self.news_at.is_some_and(|due| due <= self.now()) {
             self.news_at = None;
             self.ask_news();

@@ -302,8 +302,7 @@ fn again(opening: Opening, then: Then) -> Option<Command> {
     let to = opening.members.first().map(|address| Target::Person(address.clone(), Some(opening.tier)));
     match then {
         Then::Nothing => Some(Command::New { title: opening.title?, tier: opening.tier, members: opening.members }),
-        Then::Text(Body::Text(body)) => Some(Command::SendText { to: to?, text: body.into_string() }),
-        Then::Text(_) => None,
+        Then::Text(body) => super::life::command_of(to?, body),
         Then::Document(path) => Some(Command::SendDocument { to: to?, path }),
     }
 }

@@ -442,6 +442,7 @@ impl Core {
             if let Some(up) = &mut self.link {
                 up.caught_up = true;
             }
+            self.owed_receipts_later();
             self.emit(Event::Link(LinkState::CaughtUp));
         }
         if self.sync_waiters.is_empty() || !fetched {
@@ -518,6 +519,7 @@ impl Open {
             stuck: false,
             needs_commit: 0,
             receipt_due: None,
+            receipt_sent: None,
             advance_due: false,
         }
     }

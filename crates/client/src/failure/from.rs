@@ -45,6 +45,15 @@ pub(crate) fn false_expiry() -> Failure {
     Failure::new(Code::Conversation, failed, "tell the security officer; open a new conversation")
 }
 
+/// The document's message was deleted, or has expired.
+pub(crate) fn document_gone() -> Failure {
+    Failure::new(
+        Code::Gone,
+        "the document was deleted by its sender, or its time is over",
+        "ask the sender to send it again",
+    )
+}
+
 pub(crate) fn no_conversation() -> Failure {
     Failure::new(Code::NotFound, "there is no such conversation", "list them with `amanat conversations`")
 }
