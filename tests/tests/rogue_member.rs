@@ -5,16 +5,20 @@
 
 use std::collections::BTreeMap;
 
-use amanat_client::{Command, Event, Reply, api::ConversationState};
+use amanat_client::{
+    Command, Event, Reply,
+    api::{Alarm, ConversationState, MessageBody, MessageState, Target},
+};
 use amanat_conversation::{
-    Conversation, Incoming, Kind, NewConversation, OutgoingCommit, check_key_package, content::Body,
+    Conversation, Incoming, Kind, NewConversation, OutgoingCommit, check_key_package,
+    content::{Body, Edit},
 };
 use amanat_identity::{DeviceChain, DeviceKeys, Tier, VerifiedDevice};
 use amanat_net::{Link, RelayTarget};
 use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp, UnitId};
 use amanat_tests::{Person, Rig};
 use amanat_wire::{
-    Bytes, Decode as _, Encode as _, List,
+    Bytes, Decode as _, Encode as _, List, Text,
     client::{Hello, Identity, NumberedRequest, Request, ToRelay},
     limits,
     log::{Entry, RetentionClass, Unit, UnitKind},
@@ -102,6 +106,22 @@ fn unit(group: &Conversation, kind: UnitKind, commit: OutgoingCommit) -> Unit {
     }
 }
 
+fn message_unit(group: &Conversation, body: Bytes<{ limits::BODY }>) -> Unit {
+    Unit {
+        id: UnitId::random(&mut OsRng),
+        conversation: group.id(),
+        kind: UnitKind::Message,
+        class: RetentionClass::Month,
+        seen_commit: group.seen_commit(),
+        accepted_commit: group.accepted_commit(),
+        body,
+        roster_add: List::default(),
+        roster_remove: List::default(),
+        group_info: Bytes::default(),
+        joiners: List::default(),
+    }
+}
+
 async fn device_of(person: &Person) -> DeviceId {
     let Reply::Status(overview) = person.ask(Command::Status).await else { panic!() };
     overview.device
@@ -116,26 +136,11 @@ async fn being_removed_stops_one_conversation_and_nothing_else() {
     let now = rig.clock.now();
 
     let victim = device_of(&secretary).await;
-    let Answer::Chains(chains) = rogue.ask(Request::Chains(List::new(vec![victim]).unwrap())).await else { panic!() };
-    let chain = DeviceChain::from_bytes(&chains.chains[0]).unwrap();
-    let verified = chain.verify(rig.office.authority(), now, Timestamp::CLOCK_TOLERANCE).unwrap();
-    let claim = Request::ClaimKeyPackages(List::new(vec![victim]).unwrap());
-    let Answer::KeyPackages(claimed) = rogue.ask(claim).await else { panic!() };
-    let package = check_key_package(&claimed[0].key_package, &verified, now).unwrap();
-    let new = NewConversation {
-        conversation: ConversationId::random(&mut OsRng),
-        kind: Kind::Group,
-        tier: Tier::Official,
-        relay: rig.office.relay(now).id(),
-    };
-    let created =
-        Conversation::create(&new, &rogue.own, rogue.keys.signing(), vec![package], 0, now, &mut OsRng).unwrap();
-    let mut group = created.conversation;
-    let create = unit(&group, UnitKind::Create, created.commit);
-    rogue.append(&mut group, create).await;
+    let mut group = rogue.found(&rig, &secretary).await;
+    let id = group.id();
     secretary
         .until("conversation", |event| match event {
-            Event::Conversation(view) if view.id == new.conversation => Some(()),
+            Event::Conversation(view) if view.id == id => Some(()),
             _ => None,
         })
         .await;
@@ -146,25 +151,11 @@ async fn being_removed_stops_one_conversation_and_nothing_else() {
     rogue.append(&mut group, commit).await;
     let content = group.queue(MessageId::random(&mut OsRng), now, &Body::text("gone").unwrap()).unwrap();
     let sealed = group.encrypt(&content, rogue.keys.signing(), &mut OsRng).unwrap();
-    let message = Unit {
-        id: UnitId::random(&mut OsRng),
-        conversation: group.id(),
-        kind: UnitKind::Message,
-        class: RetentionClass::Month,
-        seen_commit: group.seen_commit(),
-        accepted_commit: group.accepted_commit(),
-        body: sealed.body,
-        roster_add: List::default(),
-        roster_remove: List::default(),
-        group_info: Bytes::default(),
-        joiners: List::default(),
-    };
+    let message = message_unit(&group, sealed.body);
     rogue.append(&mut group, message).await;
     secretary
         .until("frozen conversation", |event| match event {
-            Event::Conversation(view) if view.id == new.conversation => {
-                (view.state == ConversationState::Frozen).then_some(())
-            }
+            Event::Conversation(view) if view.id == id => (view.state == ConversationState::Frozen).then_some(()),
             _ => None,
         })
         .await;
@@ -177,4 +168,95 @@ async fn being_removed_stops_one_conversation_and_nothing_else() {
     secretary.sync().await;
     secretary.say(&rig.to("director", Tier::Official), "and again").await;
     director.next_message().await;
+}
+
+impl Rogue {
+    /// Opens a group with someone.
+    async fn found(&mut self, rig: &Rig, with: &Person) -> Conversation {
+        let now = rig.clock.now();
+        let device = device_of(with).await;
+        let wanted = Request::Chains(List::new(vec![device]).unwrap());
+        let Answer::Chains(chains) = self.ask(wanted).await else { panic!() };
+        let chain = DeviceChain::from_bytes(&chains.chains[0]).unwrap();
+        let verified = chain.verify(rig.office.authority(), now, Timestamp::CLOCK_TOLERANCE).unwrap();
+        let claim = Request::ClaimKeyPackages(List::new(vec![device]).unwrap());
+        let Answer::KeyPackages(claimed) = self.ask(claim).await else { panic!() };
+        let package = check_key_package(&claimed[0].key_package, &verified, now).unwrap();
+        let new = NewConversation {
+            conversation: ConversationId::random(&mut OsRng),
+            kind: Kind::Group,
+            tier: Tier::Official,
+            relay: rig.office.relay(now).id(),
+        };
+        let created =
+            Conversation::create(&new, &self.own, self.keys.signing(), vec![package], 0, now, &mut OsRng).unwrap();
+        let mut group = created.conversation;
+        let create = unit(&group, UnitKind::Create, created.commit);
+        self.append(&mut group, create).await;
+        group
+    }
+
+    /// Says something, whatever it is. The answer is not taken in: others may have written between.
+    async fn say(&mut self, group: &mut Conversation, id: MessageId, now: Timestamp, body: &Body) {
+        let content = group.queue(id, now, body).unwrap();
+        let sealed = group.encrypt(&content, self.keys.signing(), &mut OsRng).unwrap();
+        let message = message_unit(group, sealed.body);
+        let Answer::Appended(_) = self.ask(Request::Append(message)).await else { panic!() };
+    }
+}
+
+// [CONV-61]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_edits_or_deletes_anothers_message_changes_nothing_and_is_named() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let mut group = rogue.found(&rig, &secretary).await;
+    secretary.until("conversation", |event| matches!(event, Event::Conversation(_)).then_some(())).await;
+    let (conversation, message) = secretary.say(&Target::Conversation(group.id()), "as it was").await;
+    secretary.until_state(message, MessageState::Accepted).await;
+
+    let edit = Body::Edit(Edit { of: message, text: Text::new("as it was not").unwrap() });
+    for body in [edit, Body::Delete(message)] {
+        rogue.say(&mut group, MessageId::random(&mut OsRng), rig.clock.now(), &body).await;
+        let named = secretary
+            .until("alarm", |event| match event {
+                Event::Alarm { alarm: Alarm::NotAuthor { sender, message }, .. } => Some((sender.clone(), *message)),
+                _ => None,
+            })
+            .await;
+        assert_eq!(named, (rogue.own.address().clone(), message));
+    }
+    let views = secretary.messages(conversation).await;
+    assert_eq!(views[0].body, MessageBody::Text("as it was".into()));
+    assert!(views[0].edited.is_none() && !views[0].deleted);
+}
+
+// [CONV-63]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_before_its_message_waits_for_it_within_bounds() {
+    const CHANGES: u8 = 30;
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let mut group = rogue.found(&rig, &secretary).await;
+    let now = rig.clock.now();
+    let id = |n: u8| MessageId::from_bytes([n; 16]);
+    for n in 1..=CHANGES {
+        let edit = Body::Edit(Edit { of: id(n), text: Text::new("corrected").unwrap() });
+        rogue.say(&mut group, MessageId::random(&mut OsRng), now, &edit).await;
+    }
+    secretary.sync().await;
+    // Not only in memory.
+    secretary.engine.stop().await;
+    let secretary = rig.start("secretary").await;
+    for n in 1..=CHANGES {
+        rogue.say(&mut group, id(n), now, &Body::text("first words").unwrap()).await;
+    }
+    secretary.sync().await;
+    secretary.sync().await;
+    let texts = secretary.texts(group.id()).await;
+    assert_eq!(texts.len(), usize::from(CHANGES));
+    assert!(texts[..16].iter().all(|text| text == "corrected"), "{texts:?}");
+    assert!(texts[16..].iter().all(|text| text == "first words"), "{texts:?}");
 }

@@ -153,6 +153,23 @@ impl Vault {
         rows.iter().map(|(_, plain)| T::from_bytes(plain).map_err(|_| failure::damaged())).collect()
     }
 
+    /// Hands each row of a scope, decoded, to `take`, in no particular order; one at a time is in memory.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and what `take` fails with.
+    pub(crate) fn for_each<T: Decode>(
+        &self,
+        scope: Scope,
+        mut take: impl FnMut(T) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        for row in self.table.scan(&self.prefix(&scope.bytes())) {
+            let (name, sealed) = row.map_err(failure::from_table)?;
+            let (_, plain) = self.open_row(&name, &sealed)?;
+            take(T::from_bytes(&plain).map_err(|_| failure::damaged())?)?;
+        }
+        Ok(())
+    }
+
     /// Makes all changes of `batch` durable, or none. Returns when fsync has.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use amanat_client::api::{
-    ConversationState, ConversationView, DocumentView, Hit, LinkView, Member, MessageBody, MessageView, Overview, Person,
-    Verification,
+    ConversationState, ConversationView, DocumentView, Hit, LinkView, Member, MessageBody, MessageView, Overview,
+    Person, Verification,
 };
 use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
@@ -308,8 +308,7 @@ impl From<&MessageView> for MessageLine {
             MessageBody::Gone | MessageBody::NeedsNewerVersion => (None, None),
         };
         let addresses = |people: &[Address]| people.iter().map(ToString::to_string).collect();
-        let reaction =
-            |(from, text): &(Address, String)| ReactionLine { from: from.to_string(), text: text.clone() };
+        let reaction = |(from, text): &(Address, String)| ReactionLine { from: from.to_string(), text: text.clone() };
         Self {
             id: view.id.to_string(),
             sequence: view.sequence,

@@ -216,7 +216,9 @@ pub(crate) fn event(event: &Event) -> Option<String> {
             warning("notice:", table::CAUTION, "More happened than could be shown: read the conversations.")
         }
         Event::Stopped(failure) => warning("stopped:", table::BAD, &failure.failed),
-        Event::Message { .. } | Event::MessageChanged { .. } | Event::MessageState { .. } | Event::Progress(_) => return None,
+        Event::Message { .. } | Event::MessageChanged { .. } | Event::MessageState { .. } | Event::Progress(_) => {
+            return None;
+        }
     };
     Some(line)
 }

@@ -28,9 +28,7 @@ use crate::{
     Event, Failure, FailureCode,
     api::{Alarm, MessageState},
     failure,
-    rows::{
-        ConversationRow, DocumentRow, LifeRow, MessageRow, OutboxRow, Presence, Stage, TrackRow, WaitingChange,
-    },
+    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, OutboxRow, Presence, Stage, TrackRow, WaitingChange},
     vault::{Batch, Scope},
 };
 use std::{

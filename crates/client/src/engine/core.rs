@@ -276,7 +276,14 @@ impl Core {
     pub(crate) fn next_timer(&self) -> Option<Duration> {
         let now = self.now();
         let receipts = self.conversations.values().filter_map(|open| open.receipt_due);
-        receipts.chain(self.advance_at).chain(self.rest).chain(self.news_at).chain(self.expiries.next()).min().map(|due| due.since(now))
+        receipts
+            .chain(self.advance_at)
+            .chain(self.rest)
+            .chain(self.news_at)
+            .chain(self.expiries.next())
+            .chain(self.search.next())
+            .min()
+            .map(|due| due.since(now))
     }
 
     /// What is due now.
@@ -284,6 +291,7 @@ impl Core {
         self.send_due_receipts(false)?;
         self.send_due_advance();
         self.expire_due()?;
+        self.warm_search()?;
         if self.news_at.is_some_and(|due| due <= self.now()) {
             self.news_at = None;
             self.ask_news();

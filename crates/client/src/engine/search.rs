@@ -1,9 +1,10 @@
 //! Search (protocol-spec/07-delivery, section 12): messages that hold all words of a query, the newest first.
 //!
 //! The vault is sealed row by row, so nothing can be looked up in it by word. The first search reads all messages once and
-//! keeps their folded texts in memory; later ones read only what is new or has changed, and look through memory. Up to
-//! [`MEMORY`] bytes of text are kept: what is beyond is read again from the vault in each search, so that a large vault
-//! costs time, never results. Nothing of it is written anywhere.
+//! keeps their folded texts in memory; later ones read only what is new or has changed, and look through memory. A face
+//! that is about to search says so with an empty query: then what is missing is read in small steps between other work.
+//! Up to [`MEMORY`] bytes of text are kept: what is beyond is read again from the vault in each search, so that a large
+//! vault costs time, never results. Nothing of it is written anywhere.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,6 +22,8 @@ use crate::{
 
 /// Bytes of folded text that are kept.
 const MEMORY: usize = 64 << 20;
+/// Messages that one step reads.
+const STEP: usize = 256;
 /// Words of a query; more are left out.
 const WORDS: usize = 32;
 /// Results of one search at most.
@@ -31,6 +34,8 @@ const HITS: u32 = 10_000;
 pub(crate) struct Search {
     conversations: HashMap<ConversationId, BTreeMap<u64, Line>>,
     bytes: usize,
+    /// Someone is about to search.
+    warming: bool,
 }
 
 struct Line {
@@ -47,6 +52,11 @@ impl Search {
         }
     }
 
+    /// When the next step is due: at once while there is one.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.warming.then(Timestamp::default)
+    }
+
     fn keep(&mut self, id: ConversationId, sequence: u64, at: Timestamp, text: String) {
         self.forget(id, sequence);
         let text = (self.bytes + text.len() <= MEMORY).then(|| text.into_boxed_str());
@@ -61,9 +71,11 @@ impl Core {
         let folded = fold(query);
         let words: Vec<&str> = folded.split_whitespace().take(WORDS).collect();
         if words.is_empty() {
+            self.search.warming = true;
             return Ok(Reply::Hits(Vec::new()));
         }
-        self.read_for_search()?;
+        self.read_for_search(usize::MAX)?;
+        self.search.warming = false;
         let mut found: Vec<(Timestamp, ConversationId, u64)> = Vec::new();
         for (id, lines) in &self.search.conversations {
             for (sequence, line) in lines {
@@ -91,25 +103,46 @@ impl Core {
         Ok(Reply::Hits(hits))
     }
 
-    /// Reads what no search has read, or what has changed since, where there is room to keep it.
-    fn read_for_search(&mut self) -> Result<(), Failure> {
+    /// Reads a little of what a search will need.
+    pub(crate) fn warm_search(&mut self) -> Result<(), Failure> {
+        if self.search.warming {
+            self.search.warming = !self.read_for_search(STEP)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what no search has read, or what has changed since, where there is room to keep it; at most `limit`
+    /// messages. Whether that was all.
+    fn read_for_search(&mut self, mut limit: usize) -> Result<bool, Failure> {
         let mut search = std::mem::take(&mut self.search);
         search.conversations.retain(|id, _| self.conversations.contains_key(id));
         search.bytes = search.conversations.values().flat_map(BTreeMap::values).map(Line::bytes).sum();
+        let mut all = true;
         for (id, open) in &self.conversations {
+            let room = search.bytes < MEMORY;
             let lines = search.conversations.entry(*id).or_default();
             let last = lines.keys().next_back().copied().unwrap_or(0);
-            let room = search.bytes < MEMORY;
+            if last == 0 && limit == usize::MAX {
+                // In the order of the disk, which is faster than by sequence.
+                self.vault.for_each(Scope::Messages(*id), |row: MessageRow| {
+                    search.keep(*id, row.sequence, row.at, self.folded(&row)?);
+                    Ok(())
+                })?;
+                continue;
+            }
             let again = lines.iter().filter(|(_, line)| room && line.text.is_none()).map(|(sequence, _)| *sequence);
-            let wanted: Vec<u64> = again.chain(last + 1..=open.row.sequence).collect();
-            for sequence in wanted {
+            let mut wanted = again.chain(last + 1..=open.row.sequence);
+            let now: Vec<u64> = wanted.by_ref().take(limit).collect();
+            all &= wanted.next().is_none();
+            limit -= now.len();
+            for sequence in now {
                 if let Some(row) = self.message_row(*id, sequence)? {
                     search.keep(*id, sequence, row.at, self.folded(&row)?);
                 }
             }
         }
         self.search = search;
-        Ok(())
+        Ok(all)
     }
 
     /// A message's folded text, or its document's name; empty where it has neither, or not any more.
@@ -126,5 +159,32 @@ impl Core {
 impl Line {
     fn bytes(&self) -> usize {
         self.text.as_ref().map_or(0, |text| text.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: ConversationId = ConversationId::from_bytes([3; 16]);
+
+    #[test]
+    fn memory_is_bounded_and_counted() {
+        let mut search = Search::default();
+        let (large, at) = ("x".repeat(MEMORY - 10), Timestamp::default());
+        search.keep(ID, 1, at, large);
+        search.keep(ID, 2, at, "ten bytes.".into());
+        assert_eq!(search.bytes, MEMORY);
+        search.keep(ID, 3, at, "beyond".into());
+        assert_eq!(search.bytes, MEMORY);
+        let kept =
+            |search: &Search| search.conversations[&ID].values().map(|line| line.text.is_some()).collect::<Vec<_>>();
+        assert_eq!(kept(&search), [true, true, false]);
+        search.forget(ID, 1);
+        search.forget(ID, 1);
+        assert_eq!(search.bytes, 10);
+        search.keep(ID, 3, at, "fits".into());
+        assert_eq!(kept(&search), [false, true, true]);
+        search.forget(ConversationId::from_bytes([4; 16]), 1);
     }
 }

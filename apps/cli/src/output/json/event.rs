@@ -147,7 +147,9 @@ fn alarm(conversation: String, alarm: &Alarm) -> EventLine {
     let (sender, range, at) = match alarm {
         Alarm::Gap { sender, from, to } => (Some(sender.to_string()), Some((*from, *to)), None),
         Alarm::Fork { sender, position } => (Some(sender.to_string()), None, Some(*position)),
-        Alarm::Replay { sender } | Alarm::Broken { sender } | Alarm::NotAuthor { sender, .. } => (Some(sender.to_string()), None, None),
+        Alarm::Replay { sender } | Alarm::Broken { sender } | Alarm::NotAuthor { sender, .. } => {
+            (Some(sender.to_string()), None, None)
+        }
         Alarm::Undecryptable { position, sender } | Alarm::VoidCommit { position, sender } => {
             (Some(sender.to_string()), None, Some(*position))
         }

@@ -36,7 +36,11 @@ impl Expiries {
     pub(crate) fn note(&mut self, id: ConversationId, life: &LifeRow) {
         let Some(at) = life.expires_at else { return };
         let key = (at, id, life.sequence);
-        if life.presence == Presence::Here { self.due.insert(key) } else { self.due.remove(&key) };
+        if life.presence == Presence::Here {
+            self.due.insert(key)
+        } else {
+            self.due.remove(&key)
+        };
     }
 }
 
