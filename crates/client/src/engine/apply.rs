@@ -272,15 +272,15 @@ impl Core {
         match body {
             Body::Receipt(receipt) => {
                 draft.told |= Core::told_by(draft.track(message.sender), self.own.id(), &receipt);
-                return Ok(());
+                Ok(())
             }
             Body::Title(title) => {
                 if draft.row.peer.is_empty() && draft.row.title.is_empty() {
                     draft.row.title = Text::new(crate::show::one_line(&title)).unwrap_or_default();
                 }
-                return Ok(());
+                Ok(())
             }
-            change if target_of(&change).is_some() => return self.apply_change(draft, &message, &address, &change),
+            change if target_of(&change).is_some() => self.apply_change(draft, &message, &address, &change),
             message_body => self.apply_shown(draft, entry, &message, &device, (message_body, lifetime)),
         }
     }

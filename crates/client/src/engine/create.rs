@@ -255,7 +255,8 @@ impl Core {
     /// A conversation that the relay refused to create: nobody else knows of it, and here it is forgotten too.
     pub(crate) fn forget(&mut self, id: ConversationId, failure: Failure) -> Result<(), Failure> {
         let mut batch = Batch::default();
-        for scope in [Scope::GroupRecords(id), Scope::Tracks(id), Scope::Messages(id), Scope::MessageIds(id)] {
+        let messages = [Scope::Messages(id), Scope::MessageIds(id), Scope::Lives(id), Scope::Waiting(id)];
+        for scope in [Scope::GroupRecords(id), Scope::Tracks(id)].into_iter().chain(messages) {
             for (key, _) in self.vault.scan_bytes(scope)? {
                 batch.delete(scope, &key);
             }
