@@ -39,3 +39,13 @@ pub(crate) fn all_shaped(heading: &str, objects: &[Value], count: usize) {
     assert_eq!(objects.len(), count, "{objects:?}");
     objects.iter().for_each(|object| shaped(heading, object));
 }
+
+/// Each of its fields stands in an object that the page shows under `heading`: where fields are left out when there is
+/// nothing to say, not every combination is shown.
+pub(crate) fn known_fields(heading: &str, object: &Value) {
+    let examples = examples(heading);
+    for (key, value) in object.as_object().unwrap() {
+        let same = |example: &Value| std::mem::discriminant(&example[key]) == std::mem::discriminant(value);
+        assert!(examples.iter().any(same), "the page shows no {key} like this under {heading}: {object}");
+    }
+}
