@@ -255,12 +255,26 @@ async fn the_tier_bounds_how_long_a_message_stays() {
             assert_eq!(view.expires_at, Some(view.at.after(limit)), "{}", person.handle);
         }
     }
+    let path = rig.dir.path().join("annex.txt");
+    std::fs::write(&path, vec![7; 3000]).unwrap();
+    let send = Command::SendDocument { to: Target::Conversation(message.conversation), path };
+    let Reply::Sent { message: Some(annex), document: Some(document), .. } = secretary.ask(send).await else {
+        panic!()
+    };
+    let annex = MessageRef { message: annex, ..message };
+    secretary.sync().await;
+    director.sync().await;
     rig.clock.forward(limit + Duration::from_secs(60));
     for person in [&secretary, &director] {
-        for message in [message, wished] {
-            assert_eq!(view(person, message).await.state, MessageState::Expired, "{}", person.handle);
+        for message in [message, wished, annex] {
+            let view = view(person, message).await;
+            assert_eq!((view.state, view.body), (MessageState::Expired, MessageBody::Gone), "{}", person.handle);
         }
+        assert!(found(person, "annex").await.is_empty(), "{}", person.handle);
     }
+    // Nothing of it can be fetched any more.
+    let out = rig.dir.path().join("out");
+    assert_eq!(refused(&director, Command::Save { document, out }).await, FailureCode::Gone);
 }
 
 #[tokio::test(flavor = "multi_thread")]
