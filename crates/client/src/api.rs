@@ -63,7 +63,7 @@ pub enum Command {
         to: MessageRef,
         /// At most 64 KiB of UTF-8.
         text: String,
-        /// What more.
+        /// What more; a reply cannot ask to be acknowledged.
         options: SendOptions,
     },
     /// Reacts to a message, in place of one's earlier reaction. Replies [`Reply::Changed`] once it is durable in the
