@@ -46,6 +46,11 @@ impl Shift {
         self.0.fetch_add(by.as_millis() as u64, Ordering::Relaxed);
     }
 
+    /// Sets it back; not before the real time.
+    pub fn back(&self, by: Duration) {
+        self.0.fetch_sub(by.as_millis() as u64, Ordering::Relaxed);
+    }
+
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {

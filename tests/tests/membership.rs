@@ -45,7 +45,7 @@ async fn until_view(person: &mut Person, id: ConversationId, what: &str, wanted:
 
 async fn add(rig: &Rig, by: &Person, id: ConversationId, handle: &str) {
     let members = vec![address(rig, handle)];
-    assert!(matches!(by.ask(Command::Add { conversation: id, members }).await, Reply::Changed { .. }));
+    assert!(matches!(by.ask(Command::Add { conversation: id, members }).await, Reply::ConversationChanged { .. }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +72,7 @@ async fn people_come_go_and_come_back() {
     // A new title is everyone's.
     assert!(matches!(
         clerk.ask(Command::Retitle { conversation: id, title: "بجٹ ۲۰۳۲".into() }).await,
-        Reply::Changed { .. }
+        Reply::ConversationChanged { .. }
     ));
     for person in [&mut secretary, &mut director, &mut clerk] {
         until_view(person, id, "new title", |view| view.title == "بجٹ ۲۰۳۲").await;
@@ -146,7 +146,7 @@ async fn all_change_the_members_at_once() {
         })
     });
     for outcome in asked.collect::<Vec<_>>() {
-        assert!(matches!(outcome.await.unwrap(), Ok(Reply::Changed { .. })));
+        assert!(matches!(outcome.await.unwrap(), Ok(Reply::ConversationChanged { .. })));
     }
     for person in &mut people {
         until_view(person, id, "everyone", |view| view.members == 2 * handles.len()).await;

@@ -5,16 +5,20 @@
 
 use std::collections::BTreeMap;
 
-use amanat_client::{Command, Event, Reply, api::ConversationState};
+use amanat_client::{
+    Command, Event, Reply,
+    api::{Alarm, ConversationState, MessageBody, MessageState, Target},
+};
 use amanat_conversation::{
-    Conversation, Incoming, Kind, NewConversation, OutgoingCommit, check_key_package, content::Body,
+    Conversation, Incoming, Kind, NewConversation, OutgoingCommit, check_key_package,
+    content::{Body, Edit},
 };
 use amanat_identity::{DeviceChain, DeviceKeys, Tier, VerifiedDevice};
 use amanat_net::{Link, RelayTarget};
 use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp, UnitId};
 use amanat_tests::{Person, Rig};
 use amanat_wire::{
-    Bytes, Decode as _, Encode as _, List,
+    Bytes, Decode as _, Encode as _, List, Text,
     client::{Hello, Identity, NumberedRequest, Request, ToRelay},
     limits,
     log::{Entry, RetentionClass, Unit, UnitKind},
@@ -150,7 +154,12 @@ async fn until_alarm(person: &mut Person, kind: &str) {
 
 /// A text of the rogue's, encrypted for the conversation as it stands.
 fn text(rogue: &Rogue, group: &mut Conversation, now: Timestamp, text: &str) -> Unit {
-    let content = group.queue(MessageId::random(&mut OsRng), now, &Body::text(text).unwrap()).unwrap();
+    content(rogue, group, MessageId::random(&mut OsRng), now, &Body::text(text).unwrap())
+}
+
+/// The same with any content, under a chosen id.
+fn content(rogue: &Rogue, group: &mut Conversation, id: MessageId, now: Timestamp, body: &Body) -> Unit {
+    let content = group.queue(id, now, body).unwrap();
     let sealed = group.encrypt(&content, rogue.keys.signing(), &mut OsRng).unwrap();
     Unit {
         id: UnitId::random(&mut OsRng),
@@ -164,6 +173,14 @@ fn text(rogue: &Rogue, group: &mut Conversation, now: Timestamp, text: &str) -> 
         roster_remove: List::default(),
         group_info: Bytes::default(),
         joiners: List::default(),
+    }
+}
+
+impl Rogue {
+    /// Says something, whatever it is. The answer is not taken in: others may have written between.
+    async fn say(&mut self, group: &mut Conversation, id: MessageId, now: Timestamp, body: &Body) {
+        let message = content(self, group, id, now, body);
+        let Answer::Appended(_) = self.ask(Request::Append(message)).await else { panic!() };
     }
 }
 
@@ -236,8 +253,63 @@ async fn a_refused_commit_takes_nobody_out_of_the_log() {
     rogue.append(&mut group, garbage).await;
     let message = text(&rogue, &mut group, rig.clock.now(), "kept from her");
     rogue.append(&mut group, message).await;
-    assert_eq!(secretary.next_message().await.1.body, amanat_client::api::MessageBody::Text("kept from her".into()));
-    let to = amanat_client::api::Target::Conversation(group.id());
+    assert_eq!(secretary.next_message().await.1.body, MessageBody::Text("kept from her".into()));
+    let to = Target::Conversation(group.id());
     let (_, message) = secretary.say(&to, "still a member").await;
-    secretary.until_state(message, amanat_client::api::MessageState::Accepted).await;
+    secretary.until_state(message, MessageState::Accepted).await;
+}
+
+// [CONV-61]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_edits_or_deletes_anothers_message_changes_nothing_and_is_named() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let (mut group, _) = founded(&rig, &mut rogue, &mut secretary).await;
+    let (conversation, message) = secretary.say(&Target::Conversation(group.id()), "as it was").await;
+    secretary.until_state(message, MessageState::Accepted).await;
+
+    let edit = Body::Edit(Edit { of: message, text: Text::new("as it was not").unwrap() });
+    for body in [edit, Body::Delete(message)] {
+        rogue.say(&mut group, MessageId::random(&mut OsRng), rig.clock.now(), &body).await;
+        let named = secretary
+            .until("alarm", |event| match event {
+                Event::Alarm { alarm: Alarm::NotAuthor { sender, message }, .. } => Some((sender.clone(), *message)),
+                _ => None,
+            })
+            .await;
+        assert_eq!(named, (rogue.own.address().clone(), message));
+    }
+    let views = secretary.messages(conversation).await;
+    assert_eq!(views[0].body, MessageBody::Text("as it was".into()));
+    assert!(views[0].edited.is_none() && !views[0].deleted);
+}
+
+// [CONV-63]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_before_its_message_waits_for_it_within_bounds() {
+    const CHANGES: u8 = 30;
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let (mut group, _) = founded(&rig, &mut rogue, &mut secretary).await;
+    let now = rig.clock.now();
+    let id = |n: u8| MessageId::from_bytes([n; 16]);
+    for n in 1..=CHANGES {
+        let edit = Body::Edit(Edit { of: id(n), text: Text::new("corrected").unwrap() });
+        rogue.say(&mut group, MessageId::random(&mut OsRng), now, &edit).await;
+    }
+    secretary.sync().await;
+    // Not only in memory.
+    secretary.engine.stop().await;
+    let secretary = rig.start("secretary").await;
+    for n in 1..=CHANGES {
+        rogue.say(&mut group, id(n), now, &Body::text("first words").unwrap()).await;
+    }
+    secretary.sync().await;
+    secretary.sync().await;
+    let texts = secretary.texts(group.id()).await;
+    assert_eq!(texts.len(), usize::from(CHANGES));
+    assert!(texts[..16].iter().all(|text| text == "corrected"), "{texts:?}");
+    assert!(texts[16..].iter().all(|text| text == "first words"), "{texts:?}");
 }

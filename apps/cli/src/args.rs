@@ -1,6 +1,6 @@
 //! The command line (protocol-spec/json-output.md, section 1): every command, its arguments and its examples.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use amanat_identity::{Reason, Tier};
 use clap::{
@@ -142,6 +142,67 @@ pub(crate) enum Command {
     /// Send a text or a document
     #[command(after_help = examples::SEND)]
     Send(Send),
+    /// Answer a message, in its conversation
+    #[command(after_help = examples::REPLY)]
+    Reply {
+        /// Its id, or a unique beginning of 8 or more characters
+        message: String,
+        #[command(flatten)]
+        words: Words,
+        /// Remove it everywhere so long after it was sent, for example 30m, 12h or 7d
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        expires: Option<Duration>,
+    },
+    /// React to a message, in place of your earlier reaction
+    #[command(after_help = examples::REACT)]
+    React {
+        /// Its id, or a unique beginning of 8 or more characters
+        message: String,
+        /// A sign or a short word, at most 32 bytes
+        text: Option<String>,
+        /// Take your reaction back
+        #[arg(long)]
+        remove: bool,
+        /// Return as soon as it is safely queued
+        #[arg(long)]
+        queue: bool,
+    },
+    /// Give your own message another text
+    #[command(after_help = examples::EDIT)]
+    Edit {
+        /// Its id, or a unique beginning of 8 or more characters
+        message: String,
+        #[command(flatten)]
+        words: Words,
+    },
+    /// Take your own message or document back, for everyone
+    #[command(after_help = examples::DELETE)]
+    Delete {
+        /// Its id, or a unique beginning of 8 or more characters
+        message: String,
+        /// Return as soon as it is safely queued
+        #[arg(long)]
+        queue: bool,
+    },
+    /// Say "read and understood" to a message that asks for it
+    #[command(after_help = examples::ACK)]
+    Ack {
+        /// Its id, or a unique beginning of 8 or more characters
+        message: String,
+        /// Return as soon as it is safely queued
+        #[arg(long)]
+        queue: bool,
+    },
+    /// Find messages and documents by their words, the newest first
+    #[command(after_help = examples::SEARCH)]
+    Search {
+        /// All of these words must be in it; case and Arabic or Urdu keyboards make no difference
+        #[arg(required = true)]
+        query: Vec<String>,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u32,
+    },
     /// Fetch what is new and send what is queued
     #[command(after_help = examples::SYNC)]
     Sync {
@@ -357,9 +418,26 @@ pub(crate) struct Send {
     /// Send this file as a document
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
+    /// Ask everyone to acknowledge that they have read and understood it
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) ask_ack: bool,
+    /// Remove it everywhere so long after it was sent, for example 30m, 12h or 7d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "file")]
+    pub(crate) expires: Option<Duration>,
     /// With an address: the tier of the 1:1 conversation [default: the lowest]
     #[arg(long, value_name = "T", value_parser = tier_parser())]
     pub(crate) tier: Option<Tier>,
+    /// Return as soon as it is safely queued
+    #[arg(long)]
+    pub(crate) queue: bool,
+}
+
+/// A text and when it goes out.
+#[derive(Args, Debug)]
+pub(crate) struct Words {
+    /// The text; `-` reads it from standard input
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) text: String,
     /// Return as soon as it is safely queued
     #[arg(long)]
     pub(crate) queue: bool,
@@ -412,6 +490,23 @@ fn tier_parser() -> impl TypedValueParser<Value = Tier> {
 fn reason_parser() -> impl TypedValueParser<Value = Reason> {
     PossibleValuesParser::new(Reason::ALL.iter().map(|reason| reason.name()))
         .map(|name| Reason::ALL.iter().copied().find(|reason| reason.name() == name).unwrap_or(Reason::Other))
+}
+
+/// `90s`, `30m`, `12h`, `7d`, `2w`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let seconds: u64 = match unit.trim() {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        "d" => 24 * 3600,
+        "w" => 7 * 24 * 3600,
+        _ => return Err("use a number and s, m, h, d or w, for example 7d".into()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "begin with a number, for example 7d".to_owned())?;
+    let span = number.checked_mul(seconds).filter(|span| *span > 0 && u32::try_from(*span).is_ok());
+    span.map(Duration::from_secs).ok_or_else(|| "between 1 second and 136 years".to_owned())
 }
 
 /// `1GiB`, `256 MiB`, `100MB`, `4096`.
@@ -530,6 +625,14 @@ mod tests {
             "send abcdef01 text --queue",
             "send abcdef01 -",
             "send a@b --file path --tier official",
+            "send abcdef01 text --ask-ack --expires 7d",
+            "reply abcdef01 text --expires 12h --queue",
+            "react abcdef01 👍",
+            "react abcdef01 --remove",
+            "edit abcdef01 text",
+            "delete abcdef01",
+            "ack abcdef01 --queue",
+            "search budget summary --limit 5",
             "sync --wait 3",
             "sync",
             "read abcdef01 --since 4 --peek",
@@ -554,6 +657,12 @@ mod tests {
             "nonsense",
             "send",
             "send a b --file c",
+            "send a --file c --ask-ack",
+            "send a b --expires 0d",
+            "send a b --expires soon",
+            "reply abcdef01",
+            "edit abcdef01",
+            "search",
             "new t --tier ultra --member a",
             "new t --tier secret",
             "join",
@@ -568,6 +677,13 @@ mod tests {
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("90s").unwrap(), Duration::from_secs(90));
+        assert_eq!(parse_duration("2w").unwrap(), Duration::from_secs(14 * 24 * 3600));
+        assert!(parse_duration("7").is_err() && parse_duration("99999999999d").is_err());
     }
 
     #[test]

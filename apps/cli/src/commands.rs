@@ -1,6 +1,8 @@
 //! Commands (protocol-spec/json-output.md): each parses its words, asks the engine or the authority's folder, and
 //! hands the answer to `output`.
 
+use amanat_client::api::SendOptions;
+
 use crate::{
     args::{AuthorityCommand, CardCommand, Command, RelayCommand, Role},
     bench,
@@ -14,10 +16,12 @@ mod completions;
 mod conversations;
 mod documents;
 mod join;
+mod life;
 mod membership;
 mod officer;
 pub(crate) mod people;
 mod read;
+mod search;
 mod send;
 mod status;
 mod sync;
@@ -54,6 +58,17 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         Command::Members { conversation } => conversations::members(&context, &conversation).await,
         Command::Status => status::run(&context).await,
         Command::Send(words) => send::run(&context, words).await,
+        Command::Reply { message, words, expires } => {
+            let options = SendOptions { ask_acknowledgement: false, expires_after: expires };
+            life::reply(&context, &message, &words, options).await
+        }
+        Command::React { message, text, remove, queue } => {
+            life::change(&context, &message, life::reaction(text, remove)?, queue).await
+        }
+        Command::Edit { message, words } => life::edit(&context, &message, &words).await,
+        Command::Delete { message, queue } => life::change(&context, &message, life::Change::Delete, queue).await,
+        Command::Ack { message, queue } => life::change(&context, &message, life::Change::Acknowledge, queue).await,
+        Command::Search { query, limit } => search::run(&context, &query, limit).await,
         Command::Sync { wait } => sync::run(&context, wait).await,
         Command::Read { conversation, since, peek } => read::run(&context, &conversation, since, !peek).await,
         Command::Watch => watch::run(&context).await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use amanat_client::{
     Command, Engine, Event, Events, Failure, FailureCode, Options, Reply,
-    api::{LinkState, Overview},
+    api::{LinkState, MessageRef, Overview},
     profile,
 };
 use amanat_identity::Address;
@@ -183,6 +183,15 @@ impl Session {
         check_prefix(prefix, "conversation", "amanat conversations lists them")?;
         match self.ask(Command::Find { prefix: prefix.to_owned() }).await? {
             Reply::Found(id) => Ok(id),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// A message by its id or a beginning of it, over all conversations.
+    pub(crate) async fn message(&mut self, prefix: &str) -> Outcome<MessageRef> {
+        check_prefix(prefix, "message", "amanat read CONVERSATION lists them")?;
+        match self.ask(Command::FindMessage { prefix: prefix.to_owned() }).await? {
+            Reply::FoundMessage(message) => Ok(message),
             _ => Err(unexpected()),
         }
     }

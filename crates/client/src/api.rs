@@ -4,11 +4,16 @@
 //! [`ask`](crate::Engine::ask); each command has one [`Reply`] or [`Failure`]. What happens without being asked comes
 //! as [`Event`]s. Everything here is a plain value: no face ever touches the vault, the link or a key.
 
+mod alert;
+mod message;
+
 use std::path::PathBuf;
 
-use amanat_identity::{Address, Reason, Tier};
+use amanat_identity::{Address, Tier};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 
+pub use self::alert::{Alarm, Notice};
+pub use self::message::{Acknowledgement, Hit, MessageBody, MessageRef, MessageState, MessageView, Quote, SendOptions};
 pub use crate::failure::{Failure, FailureCode};
 
 /// What a face may ask.
@@ -44,6 +49,65 @@ pub enum Command {
         to: Target,
         /// At most 64 KiB of UTF-8.
         text: String,
+    },
+    /// As [`SendText`](Self::SendText), with more to it.
+    SendWith {
+        /// Where to.
+        to: Target,
+        /// At most 64 KiB of UTF-8.
+        text: String,
+        /// What more.
+        options: SendOptions,
+    },
+    /// Answers a message with a text, in its conversation. Replies [`Reply::Sent`] as `SendText` does.
+    SendReply {
+        /// The message that it answers.
+        to: MessageRef,
+        /// At most 64 KiB of UTF-8.
+        text: String,
+        /// What more; a reply cannot ask to be acknowledged.
+        options: SendOptions,
+    },
+    /// Reacts to a message, in place of one's earlier reaction. Replies [`Reply::Changed`] once it is durable in the
+    /// outbox; so do the next three. [`Event::MessageChanged`] shows the message.
+    React {
+        /// Which.
+        message: MessageRef,
+        /// At most 32 bytes of UTF-8; empty takes the reaction back.
+        text: String,
+    },
+    /// Gives one's own message another text. Not a document's, and not what was deleted or has expired.
+    Edit {
+        /// Which.
+        message: MessageRef,
+        /// At most 64 KiB of UTF-8.
+        text: String,
+    },
+    /// Takes one's own message back: its content is removed from every vault that hears of it. That it was there stays.
+    Delete {
+        /// Which.
+        message: MessageRef,
+    },
+    /// Says "read and understood" to a message that asks for it, as it reads here now.
+    Acknowledge {
+        /// Which.
+        message: MessageRef,
+    },
+    /// Finds a message by its id or a unique prefix of 8 or more characters, over all conversations. Replies
+    /// [`Reply::FoundMessage`]. Works offline.
+    FindMessage {
+        /// Lower-case hexadecimal.
+        prefix: String,
+    },
+    /// Messages that hold all words of a query, in their text or their document's name, the newest first. Case, Urdu
+    /// and Arabic forms of a letter or digit, and diacritics make no difference. Replies [`Reply::Hits`]. Works
+    /// offline. The first search reads the whole vault; an empty query finds nothing and begins to read it, in steps
+    /// between other work.
+    Search {
+        /// Words, separated by white space.
+        query: String,
+        /// At most this many.
+        limit: u32,
     },
     /// Queues a document. Replies [`Reply::Sent`] once it is durable in the outbox; [`Event::Progress`] and
     /// [`Event::MessageState`] tell the rest.
@@ -93,14 +157,14 @@ pub enum Command {
         /// Remember that the safety number was compared.
         confirm: bool,
     },
-    /// Adds people to a group. Needs the relay. Replies [`Reply::Changed`] once the change stands in the log.
+    /// Adds people to a group. Needs the relay. Replies [`Reply::ConversationChanged`] once the change stands in the log.
     Add {
         /// Which.
         conversation: ConversationId,
         /// Whom, with all their devices.
         members: Vec<Address>,
     },
-    /// Removes someone, with all their devices. Needs the relay. Replies [`Reply::Changed`] once the change stands in the
+    /// Removes someone, with all their devices. Needs the relay. Replies [`Reply::ConversationChanged`] once the change stands in the
     /// log.
     Remove {
         /// From which.
@@ -108,12 +172,12 @@ pub enum Command {
         /// Whom.
         member: Address,
     },
-    /// Asks the other members to remove this person. Replies [`Reply::Changed`] once that is durable in the outbox.
+    /// Asks the other members to remove this person. Replies [`Reply::ConversationChanged`] once that is durable in the outbox.
     Leave {
         /// Which.
         conversation: ConversationId,
     },
-    /// Gives a group another title. Replies [`Reply::Changed`] once that is durable in the outbox.
+    /// Gives a group another title. Replies [`Reply::ConversationChanged`] once that is durable in the outbox.
     Retitle {
         /// Which.
         conversation: ConversationId,
@@ -152,7 +216,14 @@ pub enum Reply {
     Found(ConversationId),
     /// Answers [`Command::FindDocument`].
     FoundDocument(DocumentId),
-    /// Answers [`Command::New`], [`Command::SendText`], [`Command::SendDocument`].
+    /// Answers [`Command::FindMessage`].
+    FoundMessage(MessageRef),
+    /// Answers [`Command::Search`].
+    Hits(Vec<Hit>),
+    /// Answers [`Command::React`], [`Command::Edit`], [`Command::Delete`], [`Command::Acknowledge`].
+    Changed(MessageRef),
+    /// Answers [`Command::New`], [`Command::SendText`], [`Command::SendWith`], [`Command::SendReply`],
+    /// [`Command::SendDocument`].
     Sent {
         /// The conversation, opened if need be.
         conversation: ConversationId,
@@ -162,7 +233,7 @@ pub enum Reply {
         document: Option<DocumentId>,
     },
     /// Answers [`Command::Add`], [`Command::Remove`], [`Command::Leave`], [`Command::Retitle`].
-    Changed {
+    ConversationChanged {
         /// Which conversation.
         conversation: ConversationId,
     },
@@ -200,6 +271,14 @@ pub enum Event {
         /// Where.
         conversation: ConversationId,
         /// What.
+        message: MessageView,
+    },
+    /// A message that is in this vault already looks different: it was edited, deleted, reacted to, acknowledged, or
+    /// has expired.
+    MessageChanged {
+        /// Where.
+        conversation: ConversationId,
+        /// As it is now.
         message: MessageView,
     },
     /// One's own message has come further.
@@ -373,72 +452,6 @@ pub enum ConversationState {
     Waiting,
 }
 
-/// A message, as a conversation shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageView {
-    /// Id.
-    pub id: MessageId,
-    /// This vault's own number in the conversation, from 1, never used twice.
-    pub sequence: u64,
-    /// Author's address.
-    pub from: Address,
-    /// Author's name, from the certificate.
-    pub name: String,
-    /// Author's device.
-    pub device: DeviceId,
-    /// When its author sent it, by his clock.
-    pub at: Timestamp,
-    /// What it says.
-    pub body: MessageBody,
-    /// How far it is.
-    pub state: MessageState,
-    /// It is one's own.
-    pub own: bool,
-}
-
-/// What a message says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MessageBody {
-    /// Text.
-    Text(String),
-    /// A document.
-    Document(DocumentView),
-    /// A content type that this version does not know.
-    NeedsNewerVersion,
-}
-
-/// How far a message is. Own: queued, accepted, delivered, read, expired; others': unread, read, expired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum MessageState {
-    /// Durable in this vault's outbox.
-    Queued,
-    /// Durable at the relay.
-    Accepted,
-    /// Durable in the vault of a device of every other member.
-    Delivered,
-    /// Read by every other member; of others' messages: read here.
-    Read,
-    /// Someone else's, not yet read here.
-    Unread,
-    /// Gone under its retention before it was delivered.
-    Expired,
-}
-
-impl MessageState {
-    /// As `--json` prints it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Accepted => "accepted",
-            Self::Delivered => "delivered",
-            Self::Read => "read",
-            Self::Unread => "unread",
-            Self::Expired => "expired",
-        }
-    }
-}
-
 /// A document, as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentView {
@@ -504,150 +517,4 @@ pub enum Direction {
     Sending,
     /// To this device.
     Fetching,
-}
-
-/// Something is wrong with a conversation's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Alarm {
-    /// Messages of a sender are missing: counters `from..=to`.
-    Gap {
-        /// Whose.
-        sender: Address,
-        /// First missing.
-        from: u64,
-        /// Last missing.
-        to: u64,
-    },
-    /// A member has seen another log than this device.
-    Fork {
-        /// Who.
-        sender: Address,
-        /// Where.
-        position: u64,
-    },
-    /// A message came a second time. It is not shown again.
-    Replay {
-        /// Whose.
-        sender: Address,
-    },
-    /// A message does not follow its sender's last one, though nothing is missing between: its sender told two stories, or
-    /// somebody has a copy of that device. It is shown.
-    Broken {
-        /// Whose.
-        sender: Address,
-    },
-    /// An entry of the log does not decrypt.
-    Undecryptable {
-        /// Where.
-        position: u64,
-        /// Who sent it, as the relay says.
-        sender: DeviceId,
-    },
-    /// A commit breaks the rules and was skipped.
-    VoidCommit {
-        /// Where.
-        position: u64,
-        /// Who sent it, as the relay says.
-        sender: DeviceId,
-    },
-    /// The relay's receipt for a commit is missing, wrong, or contradicts an earlier one.
-    Receipt {
-        /// Where.
-        position: u64,
-    },
-    /// A commit is followed by a certificate that the relay does not have, or that is refused: the log waits there.
-    Waiting {
-        /// Whose certificate.
-        device: DeviceId,
-    },
-    /// The relay keeps messages from this device although no valid commit has removed it.
-    Excluded {
-        /// From where on.
-        position: u64,
-    },
-    /// Entries have gone under the relay's retention before they were fetched.
-    ExpiredEntries {
-        /// First missing position.
-        from: u64,
-        /// Last missing position.
-        to: u64,
-    },
-}
-
-/// Something that needs a person's attention.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// The status statement has lapsed.
-    StatusExpired {
-        /// When it should have been renewed.
-        since: Timestamp,
-    },
-    /// The relay was restored from a copy.
-    RelayRestored,
-    /// Someone has a device that this vault had not seen; a compared safety number does not speak for it.
-    NewDevice {
-        /// Whose.
-        address: Address,
-        /// Which.
-        device: DeviceId,
-    },
-    /// Two devices hold a certificate for one grant: neither is believed, and the officer must be told.
-    GrantReused {
-        /// Whose.
-        address: Address,
-    },
-    /// A device is revoked now.
-    Revoked {
-        /// Whose.
-        address: Address,
-        /// Which.
-        device: DeviceId,
-        /// Why.
-        reason: Reason,
-    },
-    /// This device's last-resort KeyPackage was used; new ones are being published.
-    LastResortUsed,
-    /// Someone tried to use this device's invitation again.
-    InvitationReused {
-        /// When.
-        at: Timestamp,
-    },
-    /// A conversation to which this device was added was refused.
-    JoinRefused {
-        /// Which.
-        conversation: ConversationId,
-        /// Why.
-        failure: Failure,
-    },
-    /// The relay refused to create a conversation; it is forgotten here.
-    CreationRefused {
-        /// Which.
-        conversation: ConversationId,
-        /// Why.
-        failure: Failure,
-    },
-    /// The clocks of this machine and the relay differ by more than ten minutes.
-    ClockSkew {
-        /// By how much.
-        by: std::time::Duration,
-    },
-}
-
-impl Alarm {
-    /// A stable name, for logs and `--json`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Gap { .. } => "gap",
-            Self::Fork { .. } => "fork",
-            Self::Replay { .. } => "replay",
-            Self::Broken { .. } => "broken",
-            Self::Undecryptable { .. } => "undecryptable",
-            Self::VoidCommit { .. } => "void-commit",
-            Self::Receipt { .. } => "receipt",
-            Self::Waiting { .. } => "waiting",
-            Self::Excluded { .. } => "excluded",
-            Self::ExpiredEntries { .. } => "expired",
-        }
-    }
 }

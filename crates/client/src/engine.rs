@@ -5,7 +5,8 @@
 //! an input is handled, what it changes is committed as one batch, and only then do its effects (requests, events,
 //! replies) go out. The parts: `core` holds the state, `link` follows the session, `apply` takes log entries in,
 //! `outgoing` sends, `create` and `join` open conversations, `membership` and `commits` change who is in them,
-//! `receipts` tells senders, `queries` answers from the vault, `status` knows who is revoked, `documents` moves files.
+//! `receipts` tells senders, `life` is what happens to messages afterwards, `queries` and `search` answer from the vault,
+//! `status` knows who is revoked, `documents` moves files.
 
 mod apply;
 mod commits;
@@ -14,12 +15,14 @@ mod create;
 mod decline;
 mod documents;
 mod join;
+mod life;
 mod link;
 mod membership;
 mod outgoing;
 mod people;
 mod queries;
 mod receipts;
+mod search;
 mod status;
 
 use std::{sync::Arc, time::Duration};
@@ -39,6 +42,9 @@ use crate::{
 const INPUTS: usize = 1024;
 /// Events that may wait for a face before it misses the oldest.
 const EVENTS: usize = 4096;
+
+/// How long the engine sleeps at most: a machine that was suspended must not miss what is due by the clock.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Tells the time. The system's, but for tests.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -164,7 +170,7 @@ impl Events {
 async fn run(mut core: Core, mut inputs: mpsc::Receiver<Input>, mut stop: watch::Receiver<bool>) {
     core.begin();
     loop {
-        let wait = core.next_timer().unwrap_or(Duration::from_secs(3600));
+        let wait = core.next_timer().unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
         let handled = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => break,

@@ -58,6 +58,8 @@ pub enum FailureCode {
     TooLarge,
     /// The conversation cannot be used.
     Conversation,
+    /// It is not this person's to do, or not with this message.
+    NotAllowed,
     /// A quota of the relay is used up.
     Quota,
     /// A fault of this program.
@@ -93,6 +95,7 @@ impl FailureCode {
             Self::Gone => "gone",
             Self::TooLarge => "too-large",
             Self::Conversation => "conversation",
+            Self::NotAllowed => "not-allowed",
             Self::Quota => "quota",
             Self::Internal => "internal",
         }

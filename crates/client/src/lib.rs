@@ -7,6 +7,7 @@
 pub mod api;
 mod engine;
 mod failure;
+mod fold;
 mod key_packages;
 pub mod profile;
 mod rows;

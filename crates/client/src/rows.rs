@@ -1,5 +1,6 @@
 //! Rows of the vault (protocol-spec/07-delivery, section 12): what each scope holds, in the codec of chapter 02.
 
+use amanat_conversation::content::REACTION;
 use amanat_primitives::{
     ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, StatementId, Timestamp, UnitId,
 };
@@ -7,6 +8,10 @@ use amanat_wire::{Bytes, List, Text, choice, client::Nothing, code, limits, log:
 
 /// Bytes of a manifest.
 const MANIFEST: usize = 16 * 1024;
+/// People whose reactions and acknowledgements are kept for one message.
+pub(crate) const PEOPLE: usize = 2048;
+/// Changes that may wait for one message.
+pub(crate) const WAITING: usize = 16;
 
 /// Keys of the single rows in [`Scope::Meta`](crate::vault::Scope::Meta).
 pub(crate) mod meta {
@@ -165,6 +170,105 @@ record!(
         body: Bytes<{ limits::BODY }>,
         /// One's own.
         own: bool,
+    }
+);
+
+code!(
+    /// Whether a message's content is still in this vault.
+    pub(crate) enum Presence {
+        /// It is.
+        1 => Here,
+        /// Its author took it back.
+        2 => Deleted,
+        /// Its time is over.
+        3 => Expired,
+    }
+);
+
+record!(
+    /// One person's reaction.
+    pub(crate) struct ReactionRow {
+        /// Whose.
+        from: Text<256>,
+        /// Never empty.
+        text: Text<REACTION>,
+    }
+);
+
+record!(
+    /// What happened to a message after it was sent; there is none while nothing has.
+    pub(crate) struct LifeRow {
+        /// The message's sequence.
+        sequence: u64,
+        /// Whether its content is still here.
+        presence: Presence,
+        /// When its content is to be removed.
+        expires_at: Option<Timestamp>,
+        /// When it was last edited, by its author's clock.
+        edited: Option<Timestamp>,
+        /// The content that holds its last edit; none before the first.
+        version: Option<MessageId>,
+        /// In the order in which people first reacted.
+        reactions: List<ReactionRow, PEOPLE>,
+        /// Addresses of those who acknowledged what it says now.
+        acknowledged: List<Text<256>, PEOPLE>,
+    }
+);
+
+impl LifeRow {
+    /// Of a message to which nothing has happened.
+    pub(crate) fn new(sequence: u64) -> Self {
+        Self {
+            sequence,
+            presence: Presence::Here,
+            expires_at: None,
+            edited: None,
+            version: None,
+            reactions: List::default(),
+            acknowledged: List::default(),
+        }
+    }
+}
+
+record!(
+    /// A change of a message that is not here yet.
+    pub(crate) struct WaitingChange {
+        /// The change's own id.
+        id: MessageId,
+        /// Its author's device.
+        device: DeviceId,
+        /// Its author's address.
+        from: Text<256>,
+        /// Its author's clock.
+        at: Timestamp,
+        /// When it came.
+        came: Timestamp,
+        /// Content type (chapter 05).
+        content_type: u16,
+        /// Content.
+        body: Bytes<{ limits::BODY }>,
+    }
+);
+
+record!(
+    /// All changes that wait for one message.
+    pub(crate) struct WaitingRow {
+        /// For which.
+        message: MessageId,
+        /// In the order of the log.
+        changes: List<WaitingChange, WAITING>,
+    }
+);
+
+record!(
+    /// A message whose content will be removed.
+    pub(crate) struct ExpiryRow {
+        /// In which conversation.
+        conversation: ConversationId,
+        /// Its sequence.
+        sequence: u64,
+        /// When.
+        at: Timestamp,
     }
 );
 

@@ -51,6 +51,12 @@ pub(crate) enum Scope {
     Commits,
     /// The list of revocations, by how many stand before.
     Revocations,
+    /// What happened to messages after they were sent, by sequence.
+    Lives(ConversationId),
+    /// Changes of messages that are not here yet, by message id.
+    Waiting(ConversationId),
+    /// Messages whose content will be removed, by conversation and sequence.
+    Expiries,
 }
 
 impl Scope {
@@ -71,6 +77,9 @@ impl Scope {
             Self::Segments => (13, None),
             Self::Commits => (14, None),
             Self::Revocations => (20, None),
+            Self::Lives(id) => (30, Some(id)),
+            Self::Waiting(id) => (31, Some(id)),
+            Self::Expiries => (32, None),
         };
         let mut bytes = vec![number];
         bytes.extend_from_slice(id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));
@@ -148,6 +157,23 @@ impl Vault {
     pub(crate) fn scan<T: Decode>(&self, scope: Scope) -> Result<Vec<T>, Failure> {
         let rows = self.scan_bytes(scope)?;
         rows.iter().map(|(_, plain)| T::from_bytes(plain).map_err(|_| failure::damaged())).collect()
+    }
+
+    /// Hands each row of a scope, decoded, to `take`, in no particular order; one at a time is in memory.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and what `take` fails with.
+    pub(crate) fn for_each<T: Decode>(
+        &self,
+        scope: Scope,
+        mut take: impl FnMut(T) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        for row in self.table.scan(&self.prefix(&scope.bytes())) {
+            let (name, sealed) = row.map_err(failure::from_table)?;
+            let (_, plain) = self.open_row(&name, &sealed)?;
+            take(T::from_bytes(&plain).map_err(|_| failure::damaged())?)?;
+        }
+        Ok(())
     }
 
     /// Makes all changes of `batch` durable, or none. Returns when fsync has.

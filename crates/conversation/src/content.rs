@@ -3,8 +3,12 @@
 //! The part called `fixed` is made once, when a message is queued, and never changes, so that a message encrypted again
 //! is the same message. The sender's place in the log is added when it is encrypted.
 
+mod life;
+
 use amanat_primitives::{DeviceId, Digest, Label, MessageId, Timestamp, hash};
 use amanat_wire::{Bytes, Decode, DecodeError, Encode, List, Reader, Text, TooLong, Writer, record};
+
+pub use life::{Acknowledgement, Edit, Expiring, REACTION, Reaction, Reply};
 
 /// The only version of content frames so far.
 pub const VERSION: u8 = 1;
@@ -41,19 +45,19 @@ content_types! {
     RECEIPT = 3, "receipt";
     /// The conversation's title.
     TITLE = 4, "title";
-    /// Reserved: an answer to a message.
+    /// An answer to a message.
     REPLY = 5, "reply";
-    /// Reserved: a reaction to a message.
+    /// A reaction to a message.
     REACTION = 6, "reaction";
-    /// Reserved: a corrected message.
+    /// A message's new text.
     EDIT = 7, "edit";
-    /// Reserved: a message taken back.
+    /// A message taken back.
     DELETE = 8, "delete";
-    /// Reserved: how long messages stay.
-    EXPIRY = 9, "expiry";
-    /// Reserved: asks for an explicit acknowledgement.
+    /// A message with a lifetime around it.
+    EXPIRING = 9, "expiring";
+    /// A text that asks to be acknowledged.
     ACKNOWLEDGE = 10, "acknowledgement request";
-    /// Reserved: an explicit acknowledgement.
+    /// An explicit acknowledgement.
     ACKNOWLEDGED = 11, "acknowledgement";
     /// Reserved: between devices of one person.
     OWN_DEVICE = 12, "own-device note";
@@ -207,6 +211,20 @@ pub enum Body {
     Title(Text<TITLE>),
     /// Its sender asks to be removed.
     Leave,
+    /// A text that answers a message.
+    Reply(Reply),
+    /// A reaction to a message.
+    Reaction(Reaction),
+    /// A message's new text.
+    Edit(Edit),
+    /// Take this message back.
+    Delete(MessageId),
+    /// A text that asks to be acknowledged.
+    AskAcknowledgement(Text<TEXT>),
+    /// "Read and understood."
+    Acknowledgement(Acknowledgement),
+    /// One of the above that goes after a while.
+    Expiring(Expiring),
     /// Something this version does not know; kept as it came.
     Newer(ContentType, Bytes<BODY>),
 }
@@ -237,6 +255,13 @@ impl Body {
             Self::Receipt(_) => ContentType::RECEIPT,
             Self::Title(_) => ContentType::TITLE,
             Self::Leave => ContentType::LEAVE,
+            Self::Reply(_) => ContentType::REPLY,
+            Self::Reaction(_) => ContentType::REACTION,
+            Self::Edit(_) => ContentType::EDIT,
+            Self::Delete(_) => ContentType::DELETE,
+            Self::AskAcknowledgement(_) => ContentType::ACKNOWLEDGE,
+            Self::Acknowledgement(_) => ContentType::ACKNOWLEDGED,
+            Self::Expiring(_) => ContentType::EXPIRING,
             Self::Newer(content_type, _) => *content_type,
         }
     }
@@ -244,24 +269,43 @@ impl Body {
     /// Its bytes.
     ///
     /// # Errors
-    /// [`TooLong`] above [`BODY`]; none of the known types reaches it.
+    /// [`TooLong`] above [`BODY`]: of the known types, only where a lifetime is put around a document of that size.
     pub fn to_body(&self) -> Result<Bytes<BODY>, TooLong> {
         match self {
-            Self::Text(text) => Bytes::new(text.as_bytes()),
+            Self::Text(text) | Self::AskAcknowledgement(text) => Bytes::new(text.as_bytes()),
             Self::Title(title) => Bytes::new(title.as_bytes()),
             Self::Receipt(receipt) => Bytes::new(receipt.to_bytes()),
             Self::Leave => Ok(Bytes::default()),
+            Self::Reply(reply) => Bytes::new(reply.to_bytes()),
+            Self::Reaction(reaction) => Bytes::new(reaction.to_bytes()),
+            Self::Edit(edit) => Bytes::new(edit.to_bytes()),
+            Self::Delete(message) => Bytes::new(message.to_bytes()),
+            Self::Acknowledgement(acknowledgement) => Bytes::new(acknowledgement.to_bytes()),
+            Self::Expiring(expiring) => expiring.to_body(),
             Self::Document(bytes) | Self::Newer(_, bytes) => Ok(bytes.clone()),
         }
     }
 
-    fn read(content_type: ContentType, body: &[u8]) -> Result<Self, DecodeError> {
+    /// The body of a content of this type.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where a known type's body breaks its layout.
+    pub fn read(content_type: ContentType, body: &[u8]) -> Result<Self, DecodeError> {
         let text = |what| std::str::from_utf8(body).map_err(|_| DecodeError::Invalid(what));
         let too_long = |TooLong { limit }| DecodeError::TooLong { limit };
         match content_type {
             ContentType::TEXT => Self::text(text("text")?).map_err(too_long),
             ContentType::TITLE => Self::title(text("title")?).map_err(too_long),
             ContentType::RECEIPT => Ok(Self::Receipt(Receipt::from_bytes(body)?)),
+            ContentType::REPLY => Ok(Self::Reply(Reply::from_bytes(body)?)),
+            ContentType::REACTION => Ok(Self::Reaction(Reaction::from_bytes(body)?)),
+            ContentType::EDIT => Ok(Self::Edit(Edit::from_bytes(body)?)),
+            ContentType::DELETE => Ok(Self::Delete(<MessageId as Decode>::from_bytes(body)?)),
+            ContentType::ACKNOWLEDGE => {
+                Ok(Self::AskAcknowledgement(Text::new(text("acknowledgement request")?).map_err(too_long)?))
+            }
+            ContentType::ACKNOWLEDGED => Ok(Self::Acknowledgement(Acknowledgement::from_bytes(body)?)),
+            ContentType::EXPIRING => Ok(Self::Expiring(Expiring::read(body)?)),
             ContentType::DOCUMENT => Ok(Self::Document(Bytes::new(body).map_err(too_long)?)),
             ContentType::LEAVE if body.is_empty() => Ok(Self::Leave),
             ContentType::LEAVE => Err(DecodeError::LeftOver),
@@ -286,7 +330,7 @@ mod tests {
             ".{0,20}".prop_map(|title| Body::title(title).unwrap()),
             proptest::collection::vec(any::<u8>(), 0..300).prop_map(|bytes| Body::Document(Bytes::new(bytes).unwrap())),
             proptest::collection::vec(line, 0..6).prop_map(|lines| Body::Receipt(Receipt::new(lines).unwrap())),
-            (5u16.., proptest::collection::vec(any::<u8>(), 0..50))
+            (0xF000u16.., proptest::collection::vec(any::<u8>(), 0..50))
                 .prop_map(|(number, bytes)| Body::Newer(ContentType(number), Bytes::new(bytes).unwrap())),
         ]
     }

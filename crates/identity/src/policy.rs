@@ -42,18 +42,22 @@ pub struct TierRules {
     pub copy: bool,
     /// What the client asks the relay to keep by default.
     pub retention: RetentionClass,
+    /// The content of a message is removed from every vault so long after it was sent; `None`: it stays.
+    pub max_lifetime: Option<Duration>,
     /// A status statement counts as expired here once it is this old, even if it claims to hold longer.
     pub status_max_age: Duration,
     /// Nothing is sent here while the status statement is expired or missing; below, the user is warned.
     pub stops_sending_when_expired: bool,
 }
 
+// No lifetime is below the retention class, so that nobody who was away loses unread what the relay still has.
 // The retention class is the same for every tier: the relay reads it, and must not learn the tier from it.
 const fn rules(
     name: &'static str,
     idle_minutes: u64,
     copy: bool,
     status_days: u64,
+    max_lifetime: Option<Duration>,
     stops_sending_when_expired: bool,
 ) -> TierRules {
     TierRules {
@@ -61,16 +65,17 @@ const fn rules(
         idle_lock: Duration::from_secs(idle_minutes * 60),
         copy,
         retention: RetentionClass::Month,
+        max_lifetime,
         status_max_age: days(status_days),
         stops_sending_when_expired,
     }
 }
 
-const OFFICIAL: TierRules = rules("official", 15, true, 7, false);
-const RESTRICTED: TierRules = rules("restricted", 10, true, 7, false);
-const CONFIDENTIAL: TierRules = rules("confidential", 5, false, 2, true);
-const SECRET: TierRules = rules("secret", 3, false, 1, true);
-const TOP_SECRET: TierRules = rules("top-secret", 2, false, 1, true);
+const OFFICIAL: TierRules = rules("official", 15, true, 7, None, false);
+const RESTRICTED: TierRules = rules("restricted", 10, true, 7, None, false);
+const CONFIDENTIAL: TierRules = rules("confidential", 5, false, 2, None, true);
+const SECRET: TierRules = rules("secret", 3, false, 1, Some(days(90)), true);
+const TOP_SECRET: TierRules = rules("top-secret", 2, false, 1, Some(days(30)), true);
 
 /// The rules of `tier` in policy version 0.
 #[must_use]
@@ -97,6 +102,8 @@ mod tests {
             assert!(high.status_max_age <= low.status_max_age);
             assert!(high.stops_sending_when_expired >= low.stops_sending_when_expired);
             assert_eq!(high.retention, low.retention);
+            assert!(high.max_lifetime.unwrap_or(Duration::MAX) <= low.max_lifetime.unwrap_or(Duration::MAX));
+            assert!(high.max_lifetime.is_none_or(|lifetime| lifetime >= high.retention.span()));
         }
         assert!(builtin(Tier::Confidential).stops_sending_when_expired);
         assert!(!builtin(Tier::Restricted).stops_sending_when_expired);

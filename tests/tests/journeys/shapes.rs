@@ -54,3 +54,13 @@ pub(crate) fn worded(heading: &str, key: &str, object: &Value) {
         assert!(common >= 3, "the page shows {shown:?} and {printed:?} is printed");
     }
 }
+
+/// Each of its fields stands in an object that the page shows under `heading`: where fields are left out when there is
+/// nothing to say, not every combination is shown.
+pub(crate) fn known_fields(heading: &str, object: &Value) {
+    let examples = examples(heading);
+    for (key, value) in object.as_object().unwrap() {
+        let same = |example: &Value| std::mem::discriminant(&example[key]) == std::mem::discriminant(value);
+        assert!(examples.iter().any(same), "the page shows no {key} like this under {heading}: {object}");
+    }
+}

@@ -4,7 +4,7 @@
 use amanat_tests::programs::{Office, contents};
 use serde_json::Value;
 
-use crate::shapes::{all_shaped, shaped, worded};
+use crate::shapes::{all_shaped, known_fields, shaped, worded};
 
 const URDU: &str = "خلاصہ منسلک ہے۔ اجلاس کل صبح ۱۰ بجے ہوگا۔";
 const ENGLISH: &str = "Seen. The minister's copy goes out at noon; \"quoted\", tab\t, emoji 📎.";
@@ -143,4 +143,51 @@ fn what_cannot_be_understood_is_exit_status_2_and_needs_no_passphrase() {
     assert_eq!(folder.amanat_relay(&["run"]).code, Some(2));
     assert!(folder.amanat(&["--help"]).ok().out.contains("amanat join"));
     assert!(folder.amanat(&["completions", "bash"]).ok().out.contains("_amanat()"));
+}
+
+#[test]
+fn a_message_is_answered_corrected_acknowledged_found_and_taken_back() {
+    const CHANGED: &str = "reply, react, edit, delete, ack";
+    let office = office();
+    let ask = ["send", "director", "--ask-ack", "--expires", "7d", "Offices close at noon."];
+    let sent = office.say("secretary", &ask).remove(0);
+    let (conversation, message) = (id(&sent, "conversation"), id(&sent, "message"));
+    office.say("director", &["sync"]);
+    office.by("director", &["edit", &message, "never"]).run().refused("not-allowed");
+    office.by("director", &["ack", "0123456789abcdef"]).run().refused("not-found");
+    let reply = office.say("director", &["reply", &message[..8], "Understood. سمجھ گیا"]).remove(0);
+    let react = office.say("director", &["react", &message[..8], "👍"]).remove(0);
+    let acked = office.say("director", &["ack", &message]).remove(0);
+    for line in [&reply, &react, &acked] {
+        shaped(CHANGED, line);
+        assert_eq!(line["conversation"], conversation);
+    }
+    assert_eq!((&react["message"], &acked["message"]), (&sent["message"], &sent["message"]));
+    office.say("secretary", &["sync"]);
+    let read = office.say("secretary", &["read", &conversation]);
+    read.iter().for_each(|line| known_fields("read", line));
+    assert_eq!(read.len(), 2);
+    assert_eq!(read[0]["reactions"][0]["text"], "👍");
+    assert_eq!(read[0]["acknowledgement"]["by"][0], read[1]["from"]);
+    assert_eq!(read[0]["acknowledgement"]["missing"].as_array().unwrap().len(), 0);
+    assert!(read[0]["expires_at"].is_string());
+    assert_eq!((&read[1]["reply_to"], read[1]["id"].as_str()), (&sent["message"], reply["message"].as_str()));
+
+    // Corrected: it asks again, and is found by what it says now.
+    office.say("secretary", &["edit", &message, "Offices close at ONE."]);
+    office.say("director", &["sync"]);
+    let found = office.say("director", &["search", "close", "one"]);
+    shaped("search", &found[0]);
+    known_fields("read", &found[0]["message"]);
+    assert_eq!(found.len(), 1);
+    let found = &found[0]["message"];
+    assert!(found["edited"].is_string());
+    assert_eq!(found["acknowledgement"]["missing"].as_array().unwrap().len(), 1);
+    assert!(office.say("director", &["search", "noon"]).is_empty());
+
+    shaped(CHANGED, &office.say("secretary", &["delete", &message[..10]]).remove(0));
+    office.say("director", &["sync"]);
+    let read = office.say("director", &["read", &conversation]);
+    assert!(read[0]["text"].is_null() && read[0]["deleted"] == true && read[0]["reactions"].is_null(), "{}", read[0]);
+    assert!(office.say("director", &["search", "close"]).is_empty());
 }

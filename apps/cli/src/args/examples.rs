@@ -141,9 +141,46 @@ Examples:
   amanat send secretary --tier secret \"اجلاس کل صبح دس بجے ہوگا۔\"
   amanat send 3fa94c01 --file report.pdf
   amanat send 3fa94c01 - < note.txt
+  amanat send 3fa94c01 --ask-ack \"Offices close at noon.\"
+  amanat send 3fa94c01 --expires 7d \"The code is on my desk.\"
   amanat send 3fa94c01 --queue \"Sent when the relay can be reached.\"
 
 Waits up to 10 seconds for the relay's receipt, for a document until it is uploaded.";
+
+pub(crate) const REPLY: &str = "\
+Examples:
+  amanat reply 10aa94c0 \"Agreed.\"
+  amanat reply 10aa94c0 - < answer.txt
+
+`amanat read` and `amanat search` show the ids of messages.";
+
+pub(crate) const REACT: &str = "\
+Examples:
+  amanat react 10aa94c0 👍
+  amanat react 10aa94c0 --remove";
+
+pub(crate) const EDIT: &str = "\
+Examples:
+  amanat edit 10aa94c0 \"The meeting is at eleven.\"
+
+It is shown as edited. What was acknowledged before must be acknowledged again.";
+
+pub(crate) const DELETE: &str = "\
+Examples:
+  amanat delete 10aa94c0
+
+Its content is removed from every device that hears of it; that there was a message stays. Who has read it has read it.";
+
+pub(crate) const ACK: &str = "\
+Examples:
+  amanat ack 10aa94c0
+
+Acknowledges what the message says on this device now.";
+
+pub(crate) const SEARCH: &str = "\
+Examples:
+  amanat search budget summary
+  amanat search اجلاس --limit 10";
 
 pub(crate) const SYNC: &str = "\
 Examples:

@@ -62,6 +62,8 @@ fn last(view: &ConversationView) -> String {
     let words = match &message.body {
         MessageBody::Text(text) => text.lines().next().unwrap_or_default().to_owned(),
         MessageBody::Document(document) => document.name.clone(),
+        MessageBody::Gone if message.deleted => "(deleted)".into(),
+        MessageBody::Gone => "(expired)".into(),
         MessageBody::NeedsNewerVersion => "(needs a newer version)".into(),
     };
     format!("{} {}", time::local(message.at), crate::output::text::fit(&words, 40))

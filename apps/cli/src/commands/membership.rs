@@ -83,7 +83,7 @@ async fn tell(
 
 async fn change(session: &mut Session, command: Command) -> Outcome<ConversationId> {
     match session.ask(command).await? {
-        Reply::Changed { conversation } => Ok(conversation),
+        Reply::ConversationChanged { conversation } => Ok(conversation),
         _ => Err(unexpected()),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use amanat_client::{
     Command, Event, Failure, FailureCode, Reply,
-    api::{ConversationState, ConversationView, LinkState, MessageState, Notice, Target},
+    api::{ConversationState, ConversationView, LinkState, MessageState, Notice, SendOptions, Target},
 };
 use amanat_identity::Tier;
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
@@ -56,10 +56,20 @@ pub(super) async fn run(context: &Context, words: Send) -> Outcome {
             "Leave --tier out, or write handle@domain.",
         ));
     }
-    let link = if words.queue { Link::Stay } else { Link::Dial };
-    let mut session = Session::open(context, link).await?;
-    let outcome = send(&mut session, &words.to, words.tier, content, words.queue).await;
+    let options = SendOptions { ask_acknowledgement: words.ask_ack, expires_after: words.expires };
+    let mut session = Session::open(context, link(words.queue)).await?;
+    let outcome = send(&mut session, &words, content, options).await;
     let followed = session.close(outcome).await?;
+    show(context, &followed, words.queue)
+}
+
+/// A message that is only queued needs no relay.
+pub(super) fn link(only_queue: bool) -> Link {
+    if only_queue { Link::Stay } else { Link::Dial }
+}
+
+/// Says what became of a message.
+pub(super) fn show(context: &Context, followed: &Followed, only_queue: bool) -> Outcome {
     if context.screen.is_json() {
         return context.screen.object(&json::Sent::new(
             followed.conversation,
@@ -67,7 +77,7 @@ pub(super) async fn run(context: &Context, words: Send) -> Outcome {
             followed.document,
         ));
     }
-    context.screen.line(outcome_words(&followed, words.queue))
+    context.screen.line(outcome_words(followed, only_queue))
 }
 
 fn outcome_words(followed: &Followed, only_queue: bool) -> String {
@@ -87,13 +97,17 @@ fn outcome_words(followed: &Followed, only_queue: bool) -> String {
 async fn content(context: &Context, words: &Send) -> Outcome<Content> {
     match (&words.text, &words.file) {
         (_, Some(path)) => readable(path).map(Content::File),
-        (Some(text), None) if text == "-" => from_stdin(context.interrupt.clone()).await.map(Content::Text),
-        (Some(text), None) => Ok(Content::Text(text.clone())),
+        (Some(text), None) => self::text(context, text).await.map(Content::Text),
         (None, None) => Err(Problem::usage(
             "There is nothing to send.",
             format!("Write the text: amanat send {} \"...\", or --file PATH, or - to read it from a pipe.", words.to),
         )),
     }
+}
+
+/// A text as typed, or from standard input where it is `-`.
+pub(super) async fn text(context: &Context, typed: &str) -> Outcome<String> {
+    if typed == "-" { from_stdin(context.interrupt.clone()).await } else { Ok(typed.to_owned()) }
 }
 
 /// Refuses at once what the engine would find out after a passphrase.
@@ -131,18 +145,17 @@ async fn from_stdin(mut interrupt: Interrupt) -> Outcome<String> {
     Ok(text)
 }
 
-async fn send(
-    session: &mut Session,
-    to: &str,
-    tier: Option<Tier>,
-    content: Content,
-    only_queue: bool,
-) -> Outcome<Followed> {
-    let to = target(session, to, tier).await?;
+async fn send(session: &mut Session, words: &Send, content: Content, options: SendOptions) -> Outcome<Followed> {
+    let to = target(session, &words.to, words.tier).await?;
     let command = match content {
-        Content::Text(text) => Command::SendText { to, text },
+        Content::Text(text) => Command::SendWith { to, text, options },
         Content::File(path) => Command::SendDocument { to, path },
     };
+    post(session, command, words.queue).await
+}
+
+/// Queues a message, and follows it until the relay has it.
+pub(super) async fn post(session: &mut Session, command: Command, only_queue: bool) -> Outcome<Followed> {
     let mut accepted = HashSet::new();
     let reply = session.ask_with(command, &mut |event| note(event, &mut accepted)).await?;
     let Reply::Sent { conversation, message: Some(message), document } = reply else { return Err(unexpected()) };

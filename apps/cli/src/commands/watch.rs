@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use amanat_client::{Event, api::ConversationView};
+use amanat_client::Event;
 use amanat_primitives::ConversationId;
 use tokio::time::{Duration, Instant};
 
@@ -11,11 +11,10 @@ use crate::{
     context::Context,
     output::{
         json::event::EventLine,
-        messages::Scroll,
+        messages::{Scroll, title},
         progress::Bars,
         say,
         table::{self, paint},
-        text::plain,
     },
     problem::{Outcome, Problem},
     session::{Link, Session},
@@ -66,7 +65,7 @@ impl Shown {
                 self.titles.insert(view.id, title(view));
                 say::event(event)
             }
-            Event::Message { conversation, message } => {
+            Event::Message { conversation, message } | Event::MessageChanged { conversation, message } => {
                 let lines = self.scroll.message(message, columns);
                 if self.last == Some(*conversation) {
                     return Some(lines);
@@ -80,8 +79,4 @@ impl Shown {
             _ => say::event(event),
         }
     }
-}
-
-fn title(view: &ConversationView) -> String {
-    format!("{}  {} ({})", say::short(&view.id.to_string()), plain(&view.title), view.tier.name())
 }

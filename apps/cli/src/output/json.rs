@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use amanat_client::api::{
-    ConversationState, ConversationView, DocumentView, LinkView, Member, MessageBody, MessageView, Overview, Person,
-    Verification,
+    ConversationState, ConversationView, DocumentView, Hit, LinkView, Member, MessageBody, MessageView, Overview,
+    Person, Verification,
 };
+use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
 
 use super::time::utc;
@@ -263,7 +264,7 @@ impl From<&Overview> for StatusLine {
     }
 }
 
-/// `new` and `send`.
+/// `new`, `send`, and what is done to a message.
 #[derive(Serialize)]
 pub(crate) struct Sent {
     conversation: String,
@@ -311,6 +312,30 @@ pub(crate) struct MessageLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     document: Option<String>,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reactions: Vec<ReactionLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledgement: Option<AcknowledgementLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ReactionLine {
+    from: String,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct AcknowledgementLine {
+    by: Vec<String>,
+    missing: Vec<String>,
 }
 
 impl From<&MessageView> for MessageLine {
@@ -318,8 +343,10 @@ impl From<&MessageView> for MessageLine {
         let (text, document) = match &view.body {
             MessageBody::Text(text) => (Some(text.clone()), None),
             MessageBody::Document(document) => (None, Some(document.id.to_string())),
-            MessageBody::NeedsNewerVersion => (None, None),
+            MessageBody::Gone | MessageBody::NeedsNewerVersion => (None, None),
         };
+        let addresses = |people: &[Address]| people.iter().map(ToString::to_string).collect();
+        let reaction = |(from, text): &(Address, String)| ReactionLine { from: from.to_string(), text: text.clone() };
         Self {
             id: view.id.to_string(),
             sequence: view.sequence,
@@ -328,7 +355,29 @@ impl From<&MessageView> for MessageLine {
             text,
             document,
             state: view.state.name(),
+            reply_to: view.reply_to.as_ref().map(|quote| quote.message.to_string()),
+            edited: view.edited.map(utc),
+            deleted: view.deleted,
+            reactions: view.reactions.iter().map(reaction).collect(),
+            acknowledgement: view
+                .acknowledgement
+                .as_ref()
+                .map(|said| AcknowledgementLine { by: addresses(&said.by), missing: addresses(&said.missing) }),
+            expires_at: view.expires_at.map(utc),
         }
+    }
+}
+
+/// A line of `search`.
+#[derive(Serialize)]
+pub(crate) struct HitLine {
+    conversation: String,
+    message: MessageLine,
+}
+
+impl From<&Hit> for HitLine {
+    fn from(hit: &Hit) -> Self {
+        Self { conversation: hit.conversation.to_string(), message: (&hit.message).into() }
     }
 }
 

@@ -131,6 +131,11 @@ pub(crate) fn alarm(alarm: &Alarm) -> String {
             "A message of {sender} does not follow the one before it, though nothing is missing between. It is shown, but \
              somebody may have a copy of that device. Tell your security officer."
         ),
+        Alarm::NotAuthor { sender, message } => format!(
+            "{sender} tried to edit or delete message {}, which another person wrote. Nothing was changed. Tell your \
+             security officer.",
+            short(&message.to_string())
+        ),
         Alarm::Undecryptable { position, sender } => {
             format!("The entry at position {position}, from device {sender}, does not decrypt. It is not shown.")
         }
@@ -229,7 +234,9 @@ pub(crate) fn event(event: &Event) -> Option<String> {
             warning("notice:", table::CAUTION, "More happened than could be shown: read the conversations.")
         }
         Event::Stopped(failure) => warning("stopped:", table::BAD, &failure.failed),
-        Event::Message { .. } | Event::MessageState { .. } | Event::Progress(_) => return None,
+        Event::Message { .. } | Event::MessageChanged { .. } | Event::MessageState { .. } | Event::Progress(_) => {
+            return None;
+        }
     };
     Some(line)
 }

@@ -10,7 +10,7 @@ use amanat_conversation::{
     history::{Claim, Order},
     profile::MAX_EPOCH_AGE,
 };
-use amanat_identity::Address;
+use amanat_identity::{Address, VerifiedDevice};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId};
 use amanat_wire::{
     Decode as _, Text,
@@ -20,8 +20,9 @@ use amanat_wire::{
 
 use super::{
     Input,
-    core::{Core, put_conversation},
+    core::{Core, bounded, put_conversation},
     documents,
+    life::{Cause, Lives, Verdict, target_of},
     membership::RENEW_EVERY,
     outgoing::{put_message, text},
 };
@@ -29,10 +30,13 @@ use crate::{
     Event, Failure, FailureCode,
     api::{Alarm, MessageState},
     failure,
-    rows::{ConversationRow, DocumentRow, MessageRow, OutboxRow, Stage, TrackRow},
+    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, OutboxRow, Presence, Stage, TrackRow, WaitingChange},
     vault::{Batch, Scope},
 };
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 /// The highest position that is believed: far beyond any log, far from overflow.
 pub(crate) const MAX_POSITION: u64 = 1 << 48;
@@ -55,6 +59,8 @@ pub(crate) struct Draft {
     owes_receipt: bool,
     /// Receipts moved the state of own messages.
     told: bool,
+    /// Messages that are new or change, as the batch leaves them.
+    lives: Lives,
     /// Documents named by new messages.
     documents: HashSet<DocumentId>,
     /// The relay withholds the entry at this position; 0 for none.
@@ -169,7 +175,9 @@ impl Core {
         }
         match group.receive(entry).map_err(failure::from_conversation)? {
             Incoming::Own(_) => {
-                if let Some(queued) = self.queued(draft.id, entry) {
+                let queued = self.queued(draft.id, entry);
+                self.own_change(draft.id, &mut draft.lives, queued.as_ref())?;
+                if let Some(queued) = queued {
                     draft.own(queued)?;
                 }
             }
@@ -312,22 +320,74 @@ impl Core {
                 return Ok(());
             }
         };
+        let (body, lifetime) = match body {
+            Body::Expiring(expiring) => {
+                let lifetime = expiring.lifetime();
+                (expiring.into_inner(), Some(lifetime))
+            }
+            body => (body, None),
+        };
         match body {
             Body::Receipt(receipt) => {
                 draft.told |= Core::told_by(draft.track(message.sender), self.own.id(), &receipt);
-                return Ok(());
+                Ok(())
             }
             Body::Title(title) => {
                 draft.retitle(&title);
-                return Ok(());
+                Ok(())
             }
             Body::Leave => {
                 draft.leaver = true;
                 draft.track(message.sender).leaving = true;
-                return Ok(());
+                Ok(())
             }
-            Body::Text(_) | Body::Document(_) | Body::Newer(..) => {}
+            change if target_of(&change).is_some() => self.apply_change(draft, &message, &address, &change),
+            message_body => self.apply_shown(draft, entry, &message, &device, (message_body, lifetime)),
         }
+    }
+
+    /// A change of a message, or one that waits for it.
+    fn apply_change(
+        &self,
+        draft: &mut Draft,
+        message: &Message,
+        address: &Address,
+        body: &Body,
+    ) -> Result<(), Failure> {
+        let content = &message.frame.fixed;
+        let from = address.to_string();
+        let cause = Cause { from: &from, at: content.sent_at, content: content.id };
+        match self.change(draft.id, &mut draft.lives, cause, body)? {
+            Verdict::Done | Verdict::Nothing => {}
+            Verdict::NotAuthor(message) => {
+                draft.alarms.push(Alarm::NotAuthor { sender: address.clone(), message });
+            }
+            Verdict::Unknown(target) => {
+                let waiting = WaitingChange {
+                    id: content.id,
+                    device: message.sender,
+                    from: text(from)?,
+                    at: content.sent_at,
+                    came: self.now(),
+                    content_type: content.content_type,
+                    body: bounded(content.body.to_vec())?,
+                };
+                self.wait(draft.id, &mut draft.lives, target, waiting)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A message that people see, with its lifetime where its sender gave it one.
+    fn apply_shown(
+        &self,
+        draft: &mut Draft,
+        entry: &Entry,
+        message: &Message,
+        device: &VerifiedDevice,
+        (body, lifetime): (Body, Option<Duration>),
+    ) -> Result<(), Failure> {
+        let content = &message.frame.fixed;
         draft.row.used = true;
         draft.row.sequence += 1;
         draft.row.unread += 1;
@@ -336,11 +396,11 @@ impl Core {
             id: content.id,
             sequence: draft.row.sequence,
             device: message.sender,
-            from: text(address.to_string())?,
+            from: text(device.address().to_string())?,
             name: text(device.name().as_str().to_owned())?,
             counter: content.counter,
             at: content.sent_at,
-            content_type: content.content_type,
+            content_type: body.content_type().0,
             body: Default::default(),
             own: false,
         };
@@ -351,9 +411,11 @@ impl Core {
                 row.content_type = u16::MAX;
             } else {
                 draft.batch.put(Scope::Documents, document.id.as_bytes(), &document);
+                draft.lives.add_document(document);
             }
         }
         put_message(&mut draft.batch, draft.id, &row);
+        self.begin_received(draft, &row, lifetime)?;
         let track = draft.track(message.sender);
         track.shown = track.shown.max(content.counter);
         draft.owes_receipt = true;
@@ -361,9 +423,28 @@ impl Core {
         Ok(())
     }
 
+    /// A message's life begins, with what waited for it; where its time is over already, it ends.
+    fn begin_received(&self, draft: &mut Draft, row: &MessageRow, lifetime: Option<Duration>) -> Result<(), Failure> {
+        let life = self.new_life(draft.row.tier, row, lifetime).unwrap_or_else(|| LifeRow::new(row.sequence));
+        let over = life.expires_at.is_some_and(|at| at <= self.now());
+        draft.lives.add(row.clone(), life);
+        if over {
+            self.wipe(&mut draft.lives, row.sequence, Presence::Expired)?;
+        }
+        for change in self.apply_waiting(draft.id, &mut draft.lives, row.id)? {
+            let sender = change.from.parse().map_err(|_| failure::damaged())?;
+            draft.alarms.push(Alarm::NotAuthor { sender, message: row.id });
+        }
+        Ok(())
+    }
+
     /// Makes a draft durable, and then visible.
     fn finish(&mut self, draft: Draft, group: Conversation) -> Result<(), Failure> {
-        let Draft { id, row, tracks, changed_tracks, mut batch, messages, sent, alarms, .. } = draft;
+        let Draft { id, row, tracks, changed_tracks, mut batch, mut messages, lives, sent, alarms, .. } = draft;
+        for message in &mut messages {
+            *message = lives.message(message.sequence).unwrap_or(message).clone();
+        }
+        self.write_lives(id, &lives, &mut batch)?;
         put_conversation(&mut batch, &row);
         for track in changed_tracks.iter().filter_map(|device| tracks.get(device)) {
             batch.put(Scope::Tracks(id), track.device.as_bytes(), track);
@@ -401,6 +482,7 @@ impl Core {
         if draft.changed {
             self.judge_members(id)?;
         }
+        self.lives_changed(id, &lives)?;
         if draft.told {
             let before = super::core::Open { tracks: before_tracks, ..super::core::Open::of(before_row) };
             self.emit_states(id, &before)?;
@@ -543,6 +625,7 @@ impl Draft {
             alarms: Vec::new(),
             owes_receipt: false,
             told: false,
+            lives: Lives::default(),
             documents: HashSet::new(),
             excluded: 0,
             missing: Vec::new(),

@@ -100,7 +100,7 @@ impl Core {
                     return self.pump_commit(id);
                 }
                 // Somebody else has done it.
-                Ok(None) => end(want, Ok(Reply::Changed { conversation: id }))?,
+                Ok(None) => end(want, Ok(Reply::ConversationChanged { conversation: id }))?,
                 Err(failure) if failure.code == FailureCode::Conversation => {
                     tracing::warn!(%failure, "a change of members cannot be made");
                     end(want, Err(failure))?;

@@ -68,6 +68,8 @@ pub(crate) struct Open {
     pub(crate) rest: Option<Timestamp>,
     /// Others' messages came or were read since they were last told.
     pub(crate) receipt_due: Option<Timestamp>,
+    /// When they were last told.
+    pub(crate) receipt_sent: Option<Timestamp>,
     /// The relay does not know yet how far this vault is.
     pub(crate) advance_due: bool,
 }
@@ -215,6 +217,10 @@ pub(crate) struct Core {
     pub(crate) received: u64,
     /// Batches of entries and direct items taken in, to tell progress from a circle.
     pub(crate) taken: u64,
+    /// When messages expire.
+    pub(crate) expiries: super::life::Expiries,
+    /// What searches have read.
+    pub(crate) search: super::search::Search,
     pub(crate) connect: bool,
     pub(crate) inputs: mpsc::WeakSender<Input>,
     pub(crate) runtime: Handle,
@@ -262,6 +268,8 @@ impl Core {
             rest: None,
             received: 0,
             taken: 0,
+            expiries: super::life::Expiries::default(),
+            search: super::search::Search::default(),
             connect: options.connect,
             inputs,
             runtime,
@@ -383,6 +391,8 @@ impl Core {
             .chain(self.advance_at)
             .chain(self.rest)
             .chain(self.news_at)
+            .chain(self.expiries.next())
+            .chain(self.search.next())
             .min()
             .map(|due| due.since(now))
     }
@@ -392,6 +402,8 @@ impl Core {
         self.send_due_receipts(false)?;
         self.look_after_members()?;
         self.send_due_advance();
+        self.expire_due()?;
+        self.warm_search()?;
         if self.news_at.is_some_and(|due| due <= self.now()) {
             self.news_at = None;
             self.ask_news();

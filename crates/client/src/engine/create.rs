@@ -260,7 +260,8 @@ impl Core {
     /// A conversation that the relay refused to create: nobody else knows of it, and here it is forgotten too.
     pub(crate) fn forget(&mut self, id: ConversationId, failure: Failure) -> Result<(), Failure> {
         let mut batch = Batch::default();
-        for scope in [Scope::GroupRecords(id), Scope::Tracks(id), Scope::Messages(id), Scope::MessageIds(id)] {
+        let messages = [Scope::Messages(id), Scope::MessageIds(id), Scope::Lives(id), Scope::Waiting(id)];
+        for scope in [Scope::GroupRecords(id), Scope::Tracks(id)].into_iter().chain(messages) {
             for (key, _) in self.vault.scan_bytes(scope)? {
                 batch.delete(scope, &key);
             }
@@ -311,8 +312,7 @@ fn again(opening: Opening, then: Then) -> Option<Command> {
     let to = opening.members.first().map(|address| Target::Person(address.clone(), Some(opening.tier)));
     match then {
         Then::Nothing => Some(Command::New { title: opening.title?, tier: opening.tier, members: opening.members }),
-        Then::Text(Body::Text(body)) => Some(Command::SendText { to: to?, text: body.into_string() }),
-        Then::Text(_) => None,
+        Then::Text(body) => super::life::command_of(to?, body),
         Then::Document(path) => Some(Command::SendDocument { to: to?, path }),
     }
 }

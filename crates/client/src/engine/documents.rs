@@ -142,9 +142,11 @@ impl Core {
         };
         let mut batch = Batch::default();
         put_message(&mut batch, id, &message_row);
+        self.begin_life(&row, &message_row, None, &mut batch);
         batch.put(Scope::Documents, document.id.as_bytes(), &document);
         super::core::put_conversation(&mut batch, &row);
         self.vault.commit(batch)?;
+        self.note_expiry(id, message_row.sequence)?;
         if let Some(open) = self.conversations.get_mut(&id) {
             open.row = row;
         }
@@ -217,7 +219,7 @@ impl Core {
 
     /// [`Command::Save`](crate::Command::Save).
     pub(crate) fn save(&mut self, document: DocumentId, out: PathBuf, reply: ReplyTo) -> Result<(), Failure> {
-        match self.document_row(document) {
+        match self.document_row(document).and_then(|row| self.still_here(row)) {
             Ok(row) if row.manifest.is_empty() => {
                 let failed = "the document is still being sent";
                 let failure =
@@ -247,8 +249,47 @@ impl Core {
         Ok(())
     }
 
+    /// A document was taken back or has expired: nothing of it moves any more.
+    pub(crate) fn stop_transfers_of(&mut self, document: DocumentId) -> Result<(), Failure> {
+        let waiting = std::mem::take(&mut self.transfers.waiting);
+        let (mut ended, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|fetch| fetch.document == document);
+        self.transfers.waiting = rest;
+        let of_it = |running: &mut Running| running.document == document;
+        let running = [self.transfers.upload.take_if(of_it), self.transfers.download.take_if(of_it)];
+        for running in running.into_iter().flatten() {
+            // A task that has ended listens no more.
+            let _ = running.cancel.send(true);
+            ended.extend(running.fetch);
+        }
+        for fetch in ended {
+            let _ = fetch.reply.send(Err(failure::document_gone()));
+        }
+        self.resume_transfers()
+    }
+
+    /// A document whose message was neither deleted nor has expired.
+    fn still_here(&self, row: DocumentRow) -> Result<DocumentRow, Failure> {
+        let life = self.life(row.conversation, row.sequence)?;
+        let gone = life.is_some_and(|life| life.presence != crate::rows::Presence::Here);
+        if gone { Err(failure::document_gone()) } else { Ok(row) }
+    }
+
+    /// What a transfer says of an upload that was stopped meanwhile.
+    fn is_stale(&self, event: &TransferEvent) -> bool {
+        let upload = self.transfers.upload.as_ref().map(|running| running.document);
+        match event {
+            TransferEvent::Hashes { document, .. }
+            | TransferEvent::Uploaded { document, .. }
+            | TransferEvent::UploadFailed { document, .. } => upload != Some(*document),
+            _ => false,
+        }
+    }
+
     /// A transfer has come further.
     pub(crate) fn transfer(&mut self, event: TransferEvent) -> Result<(), Failure> {
+        if self.is_stale(&event) {
+            return Ok(());
+        }
         match event {
             TransferEvent::Hashes { document, first, hashes, durable } => {
                 let digests: Vec<_> = hashes.iter().map(|hash| hash.digest()).collect();
@@ -350,7 +391,7 @@ impl Core {
         self.pump(conversation)
     }
 
-    fn delete_segments(&self, document: DocumentId, batch: &mut Batch) -> Result<(), Failure> {
+    pub(crate) fn delete_segments(&self, document: DocumentId, batch: &mut Batch) -> Result<(), Failure> {
         let mut first = 0;
         while let Some(row) = self.vault.read::<SegmentsRow>(Scope::Segments, &segments_key(document, first))? {
             batch.delete(Scope::Segments, &segments_key(document, first));
@@ -423,9 +464,8 @@ pub(crate) fn received(
 ) -> Result<Option<DocumentRow>, Failure> {
     let Body::Document(bytes) = body else {
         message.body = match body {
-            Body::Text(text) => bounded(text.as_bytes().to_vec())?,
-            Body::Newer(_, bytes) => bounded(bytes.to_vec())?,
-            _ => Bytes::default(),
+            Body::Document(_) => Bytes::default(),
+            other => bounded(other.to_body().map_err(|_| failure::internal("a body is too long"))?.into_vec())?,
         };
         return Ok(None);
     };

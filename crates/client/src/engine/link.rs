@@ -453,6 +453,7 @@ impl Core {
             if let Some(up) = &mut self.link {
                 up.caught_up = true;
             }
+            self.owed_receipts_later();
             self.emit(Event::Link(LinkState::CaughtUp));
         }
         if self.sync_waiters.is_empty() || !fetched {
@@ -553,6 +554,7 @@ impl Open {
             excluded: 0,
             rest: None,
             receipt_due: None,
+            receipt_sent: None,
             advance_due: false,
         }
     }

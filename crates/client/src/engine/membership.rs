@@ -199,7 +199,7 @@ impl Core {
     /// Queues something that members' clients act on and nobody reads.
     fn tell_members(&mut self, id: ConversationId, body: Body, reply: ReplyTo) -> Result<(), Failure> {
         let told = self.check_can_post(id).and_then(|()| self.queue_unread(id, body));
-        answer_with(reply, told.map(|()| Reply::Changed { conversation: id }))?;
+        answer_with(reply, told.map(|()| Reply::ConversationChanged { conversation: id }))?;
         self.pump(id)
     }
 
@@ -222,7 +222,7 @@ impl Core {
         let (title, want) = (open.row.title.to_string(), open.doing.take());
         let Some(Want { plan, reply, .. }) = want else { return Ok(()) };
         if let Some(reply) = reply {
-            respond(reply, Ok(Reply::Changed { conversation: id }))?;
+            respond(reply, Ok(Reply::ConversationChanged { conversation: id }))?;
         }
         if matches!(plan, Plan::Add(_)) && !title.is_empty() {
             let title = Body::title(title).map_err(|_| failure::internal("a title is longer than its field"))?;

@@ -52,15 +52,14 @@ pub(crate) struct Outgoing {
 impl Core {
     /// [`Command::SendText`](crate::Command::SendText).
     pub(crate) fn send_text(&mut self, to: Target, text: String, reply: ReplyTo) -> Result<(), Failure> {
-        let body = match Body::text(text) {
-            Ok(body) => body,
-            Err(_) => {
-                return respond(
-                    reply,
-                    Err(failure::too_large("text", "64 KiB", "shorten it, or send it as a document")),
-                );
-            }
-        };
+        match Body::text(text) {
+            Ok(body) => self.send_body(to, body, reply),
+            Err(_) => respond(reply, Err(failure::too_large("text", "64 KiB", "shorten it, or send it as a document"))),
+        }
+    }
+
+    /// Queues a message for whom it is for.
+    pub(crate) fn send_body(&mut self, to: Target, body: Body, reply: ReplyTo) -> Result<(), Failure> {
         match self.existing(&to) {
             Ok(Some(id)) => self.post_text(id, body, reply),
             Ok(None) => self.open_direct(to, Then::Text(body), reply),
@@ -101,12 +100,11 @@ impl Core {
         let open = self.conversation(id)?;
         let mut row = open.row.clone();
         let message = MessageId::random(&mut OsRng);
-        let body_row = body
-            .to_body()
-            .map_err(|_| failure::too_large("message", "128 KiB", "shorten it, or send it as a document"))?;
-        let message_row = self.own_message(&mut row, message, body.content_type().0, body_row.to_vec())?;
+        let (message_row, batch) = self.own_body(&mut row, message, &body)?;
+        let sequence = message_row.sequence;
         let class = amanat_identity::policy::builtin(tier_of(row.tier)).retention;
-        self.queue(id, row, Outgoing { body, message: Some(message_row), class, announce: true }, Batch::default())?;
+        self.queue(id, row, Outgoing { body, message: Some(message_row), class, announce: true }, batch)?;
+        self.note_expiry(id, sequence)?;
         Ok(message)
     }
 

@@ -1,18 +1,27 @@
 //! Answers from the vault (protocol-spec/07-delivery, section 12): what faces show, made of rows. All of it works
 //! offline.
 
-use amanat_conversation::{SUITE_NAME, content::ContentType};
+use amanat_conversation::{
+    Conversation, Records, SUITE_NAME,
+    content::{ContentType, Reply as ReplyBody},
+};
 use amanat_document::Manifest;
 use amanat_identity::{Address, Freshness};
-use amanat_primitives::{ConversationId, DocumentId};
+use amanat_primitives::{ConversationId, DocumentId, MessageId};
 use amanat_wire::Decode as _;
 
-use super::core::{Core, Open, ReplyTo, answer_with, respond, tier_of};
+use super::{
+    core::{Core, Open, ReplyTo, answer_with, respond, tier_of},
+    life::text_of,
+};
 use crate::{
     Command, Failure, FailureCode, Reply,
-    api::{ConversationView, DocumentView, Member, MessageBody, MessageState, MessageView, Overview, StatusSummary},
+    api::{
+        Acknowledgement, ConversationView, DocumentView, Member, MessageBody, MessageRef, MessageState, MessageView,
+        Overview, Quote, StatusSummary,
+    },
     failure,
-    rows::{ConversationRow, DocumentRow, MessageRow, Upload},
+    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, Upload},
     vault::Scope,
 };
 
@@ -36,7 +45,15 @@ impl Core {
             Command::Read { conversation, since, limit, mark } => self.read_messages(conversation, since, limit, mark),
             Command::Documents { conversation } => self.list_documents(conversation),
             Command::Members { conversation } => self.list_members(conversation),
+            Command::FindMessage { prefix } => self.find_message(&prefix),
+            Command::Search { query, limit } => self.search(&query, limit),
             Command::SendText { to, text } => return self.send_text(to, text, reply),
+            Command::SendWith { to, text, options } => return self.send_with(to, text, options, reply),
+            Command::SendReply { to, text, options } => return self.send_reply(to, text, options, reply),
+            change @ (Command::React { .. }
+            | Command::Edit { .. }
+            | Command::Delete { .. }
+            | Command::Acknowledge { .. }) => return self.change_message(change, reply),
             Command::SendDocument { to, path } => return self.send_document(to, path, reply),
             Command::People { query } => return self.list_people(query, reply),
             Command::Verify { address, confirm } => return self.verify(address, confirm, reply),
@@ -73,6 +90,14 @@ impl Core {
             | Command::Read { .. }
             | Command::Documents { .. }
             | Command::Members { .. }
+            | Command::SendWith { .. }
+            | Command::SendReply { .. }
+            | Command::React { .. }
+            | Command::Edit { .. }
+            | Command::Delete { .. }
+            | Command::Acknowledge { .. }
+            | Command::FindMessage { .. }
+            | Command::Search { .. }
             | Command::Leave { .. }
             | Command::Retitle { .. }
             | Command::SendText { .. }
@@ -154,6 +179,25 @@ impl Core {
         unique(prefix, ids, "document", "amanat documents CONVERSATION").map(Reply::FoundDocument)
     }
 
+    /// A full id is looked up; a part of one is compared with every message's.
+    fn find_message(&self, prefix: &str) -> Result<Reply, Failure> {
+        let mut found = Vec::new();
+        let whole = prefix.to_lowercase().parse::<MessageId>().ok();
+        for id in self.conversations.keys().copied() {
+            let of = |message| (MessageRef { conversation: id, message }, message.to_string());
+            if let Some(message) = whole {
+                found.extend(self.sequence_of(id, message)?.map(|_| of(message)));
+                continue;
+            }
+            for (key, _) in self.vault.scan_bytes(Scope::MessageIds(id))? {
+                let message = <[u8; 16]>::try_from(&key[..]).map_err(|_| failure::damaged())?;
+                found.push(of(MessageId::from_bytes(message)));
+            }
+        }
+        unique(prefix, found.into_iter(), "message", "amanat read CONVERSATION").map(Reply::FoundMessage)
+    }
+
+    /// A message's row.
     pub(crate) fn message_row(&self, id: ConversationId, sequence: u64) -> Result<Option<MessageRow>, Failure> {
         self.vault.read(Scope::Messages(id), &sequence.to_be_bytes())
     }
@@ -177,6 +221,12 @@ impl Core {
     /// A message as a conversation shows it.
     pub(crate) fn message_view(&self, open: &Open, row: &MessageRow) -> Result<MessageView, Failure> {
         let from: Address = row.from.parse().map_err(|_| failure::damaged())?;
+        let id = open.row.id;
+        let mut life = self.life(id, row.sequence)?.unwrap_or_else(|| LifeRow::new(row.sequence));
+        if life.presence == Presence::Here && life.expires_at.is_some_and(|at| at <= self.now()) {
+            life.presence = Presence::Expired;
+        }
+        let gone = life.presence != Presence::Here;
         Ok(MessageView {
             id: row.id,
             sequence: row.sequence,
@@ -184,15 +234,83 @@ impl Core {
             name: row.name.to_string(),
             device: row.device,
             at: row.at,
-            body: self.message_body(row)?,
-            state: state_of(open, row),
+            body: if gone { MessageBody::Gone } else { self.message_body(row)? },
+            state: self.state_with(open, row, &life),
             own: row.own,
+            reply_to: if gone { None } else { self.quote(id, row)? },
+            edited: life.edited,
+            deleted: life.presence == Presence::Deleted,
+            reactions: life
+                .reactions
+                .iter()
+                .map(|reaction| Ok((address(&reaction.from)?, reaction.text.to_string())))
+                .collect::<Result<_, Failure>>()?,
+            acknowledgement: self.acknowledgement(open, row, &life)?,
+            expires_at: life.expires_at,
         })
+    }
+
+    /// How far a message is, its life considered. [CONV-66]
+    fn state_with(&self, open: &Open, row: &MessageRow, life: &LifeRow) -> MessageState {
+        let state = state_of(open, row);
+        let kept = amanat_identity::policy::builtin(tier_of(open.row.tier)).retention.span();
+        // Not everybody got it, and the relay no longer keeps it for them.
+        let missed = state == MessageState::Accepted && row.at.after(kept) < self.now();
+        if life.presence == Presence::Expired || missed { MessageState::Expired } else { state }
+    }
+
+    /// The beginning of what a message answers.
+    fn quote(&self, id: ConversationId, row: &MessageRow) -> Result<Option<Quote>, Failure> {
+        /// Characters of a quote.
+        const QUOTE: usize = 80;
+        if row.content_type != ContentType::REPLY.0 {
+            return Ok(None);
+        }
+        let reply = ReplyBody::from_bytes(&row.body).map_err(|_| failure::damaged())?;
+        let message = reply.to;
+        let quoted = match self.sequence_of(id, message)? {
+            Some(sequence) => self.message_row(id, sequence)?,
+            None => None,
+        };
+        let Some(quoted) = quoted else { return Ok(Some(Quote { message, name: None, text: None })) };
+        let words = match self.message_body(&quoted) {
+            Ok(MessageBody::Text(text)) => Some(text),
+            Ok(MessageBody::Document(document)) => Some(document.name),
+            _ => None,
+        };
+        let text = words.map(|words| crate::show::one_line(&words).chars().take(QUOTE).collect::<String>());
+        Ok(Some(Quote { message, name: Some(quoted.name.to_string()), text: text.filter(|text| !text.is_empty()) }))
+    }
+
+    /// Who acknowledged, and which present members did not; `None` where it does not ask. [CONV-65]
+    fn acknowledgement(
+        &self,
+        open: &Open,
+        row: &MessageRow,
+        life: &LifeRow,
+    ) -> Result<Option<Acknowledgement>, Failure> {
+        if row.content_type != ContentType::ACKNOWLEDGE.0 {
+            return Ok(None);
+        }
+        let by: Vec<Address> = life.acknowledged.iter().map(|from| address(from)).collect::<Result<_, _>>()?;
+        let author = address(&row.from)?;
+        let people = match &open.group {
+            Some(group) => people_of(group),
+            None => {
+                let records = Records::load(self.vault.scan_bytes(Scope::GroupRecords(open.row.id))?);
+                let group = Conversation::load(&open.row.id, records).map_err(failure::from_conversation)?;
+                group.as_ref().map(people_of).unwrap_or_default()
+            }
+        };
+        let missing = people.into_iter().filter(|person| *person != author && !by.contains(person)).collect();
+        Ok(Some(Acknowledgement { by, missing }))
     }
 
     fn message_body(&self, row: &MessageRow) -> Result<MessageBody, Failure> {
         match ContentType(row.content_type) {
-            ContentType::TEXT => Ok(MessageBody::Text(String::from_utf8_lossy(&row.body).into_owned())),
+            ContentType::TEXT | ContentType::ACKNOWLEDGE | ContentType::REPLY => {
+                text_of(row).map(MessageBody::Text).ok_or_else(failure::damaged)
+            }
             ContentType::DOCUMENT => {
                 let id = DocumentId::from_bytes(<[u8; 16]>::try_from(&row.body[..]).map_err(|_| failure::damaged())?);
                 let document = self.document_row(id)?;
@@ -219,7 +337,7 @@ impl Core {
     fn list_documents(&self, id: ConversationId) -> Result<Reply, Failure> {
         self.conversation(id)?;
         let mut rows = self.vault.scan::<DocumentRow>(Scope::Documents)?;
-        rows.retain(|row| row.conversation == id);
+        rows.retain(|row| row.conversation == id && !(row.manifest.is_empty() && row.upload == Upload::None));
         rows.sort_by_key(|row| row.sequence);
         Ok(Reply::Documents(rows.iter().map(view_of_document).collect()))
     }
@@ -282,6 +400,12 @@ fn needs_standing(command: &Command) -> bool {
     match command {
         Command::SendText { .. }
         | Command::SendDocument { .. }
+        | Command::SendWith { .. }
+        | Command::SendReply { .. }
+        | Command::React { .. }
+        | Command::Edit { .. }
+        | Command::Delete { .. }
+        | Command::Acknowledge { .. }
         | Command::New { .. }
         | Command::Add { .. }
         | Command::Remove { .. }
@@ -296,6 +420,8 @@ fn needs_standing(command: &Command) -> bool {
         | Command::Read { .. }
         | Command::Documents { .. }
         | Command::Members { .. }
+        | Command::FindMessage { .. }
+        | Command::Search { .. }
         | Command::People { .. }
         | Command::Verify { .. } => false,
     }
@@ -312,6 +438,23 @@ pub(crate) fn view_of_document(row: &DocumentRow) -> DocumentView {
         _ => Manifest::from_bytes(&row.manifest).map_or_else(|_| String::new(), |manifest| manifest.digest.to_string()),
     };
     DocumentView { id: row.id, name: row.name.to_string(), size: row.size, tier: tier_of(row.tier), digest }
+}
+
+/// An address in a row of our own.
+fn address(text: &str) -> Result<Address, Failure> {
+    text.parse().map_err(|_| failure::damaged())
+}
+
+/// The members of a group as people, in order.
+fn people_of(group: &Conversation) -> Vec<Address> {
+    let mut people: Vec<Address> = Vec::new();
+    for leaf in group.members() {
+        if !people.contains(&leaf.address) {
+            people.push(leaf.address);
+        }
+    }
+    people.sort_by_key(ToString::to_string);
+    people
 }
 
 fn unique<Id: Copy>(

@@ -2,12 +2,14 @@
 //!
 //! A receipt is a content frame like any other, so that the relay cannot forge or drop one unseen. It says for each
 //! other device up to which counter its frames are in this vault and read here. Receipts are not answered by receipts.
+//! As a content frame it goes to all members, so that in a large conversation there must be few of them.
 
 use std::time::Duration;
 
 use amanat_conversation::content::{Body, Receipt, ReceiptLine};
-use amanat_primitives::{ConversationId, DeviceId};
+use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::log::RetentionClass;
+use rand_core::{OsRng, RngCore as _};
 
 use super::{
     core::{Core, Open, put_conversation},
@@ -21,13 +23,20 @@ use crate::{
     vault::{Batch, Scope},
 };
 
-/// How long receipts are gathered before they are sent.
+/// How long receipts are gathered before the first is sent.
 const GATHER: Duration = Duration::from_millis(250);
+/// From one receipt to the next in a conversation.
+const SPACE: Duration = Duration::from_secs(5);
+/// Devices of a conversation above which receipts are spaced further.
+const LARGE: usize = 20;
+/// The same, in such a conversation.
+const LARGE_SPACE: Duration = Duration::from_secs(30);
+/// Devices of a conversation above which nobody is told what was read.
+const NO_READ: usize = 50;
 
 impl Core {
     /// Marks others' messages up to `last` as read; `rows` are those that a face has just shown.
     pub(crate) fn mark_read(&mut self, id: ConversationId, last: u64, rows: &[MessageRow]) -> Result<(), Failure> {
-        let due = self.now();
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
         if last <= open.row.read {
             return Ok(());
@@ -53,17 +62,25 @@ impl Core {
         open.row = row;
         open.tracks = tracks;
         if count > 0 {
-            open.receipt_due = open.receipt_due.or(Some(due.after(GATHER)));
+            self.receipt_later(id);
         }
         Ok(())
     }
 
     /// Something came that its sender should be told of.
     pub(crate) fn receipt_later(&mut self, id: ConversationId) {
-        let due = self.now().after(GATHER);
+        let now = self.now();
         if let Some(open) = self.conversations.get_mut(&id) {
+            let due = due(now, open.receipt_sent, devices(open), OsRng.next_u32());
             open.receipt_due = open.receipt_due.or(Some(due));
         }
+    }
+
+    /// The link has caught up: what is owed from before goes out too.
+    pub(crate) fn owed_receipts_later(&mut self) {
+        let owing = self.conversations.values().filter(|open| open.tracks.values().any(|track| owes(track, open)));
+        let ids: Vec<ConversationId> = owing.map(|open| open.row.id).collect();
+        ids.into_iter().for_each(|id| self.receipt_later(id));
     }
 
     /// Queues the receipts that are due, or all that are owed.
@@ -83,20 +100,24 @@ impl Core {
     }
 
     fn send_receipt(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let now = self.now();
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
         open.receipt_due = None;
-        let owed: Vec<TrackRow> = open.tracks.values().filter(|track| owes(track)).cloned().collect();
+        let owed: Vec<TrackRow> = open.tracks.values().filter(|track| owes(track, open)).cloned().collect();
         if owed.is_empty() {
             return Ok(());
         }
+        open.receipt_sent = Some(now);
+        let tells_read = tells_read(open);
         let row = open.row.clone();
         let (mut lines, mut told) = (Vec::new(), Vec::new());
         let group = self.group(id)?;
         for track in owed {
             let delivered = group.delivered(&track.device).map_err(failure::from_conversation)?;
-            lines.push(ReceiptLine { device: track.device, delivered, read: track.read.min(delivered) });
+            let read = if tells_read { track.read } else { track.told_read };
+            lines.push(ReceiptLine { device: track.device, delivered, read: read.min(delivered) });
             // A gap holds `delivered` back; what came behind it is not told again until it is closed.
-            told.push(TrackRow { told_delivered: delivered.max(track.shown), told_read: track.read, ..track });
+            told.push(TrackRow { told_delivered: delivered.max(track.shown), told_read: read, ..track });
         }
         let Ok(receipt) = Receipt::new(lines) else { return Ok(()) };
         let mut batch = Batch::default();
@@ -112,7 +133,7 @@ impl Core {
         self.pump(id)
     }
 
-    /// Another device says what it has of ours. Returns the messages whose state that moves, with their new state.
+    /// Another device says what it has of ours. Whether that moves the state of any message of ours.
     pub(crate) fn told_by(track: &mut TrackRow, own: DeviceId, receipt: &Receipt) -> bool {
         let Some(line) = receipt.lines().iter().find(|line| line.device == own) else { return false };
         let before = (track.has, track.has_read);
@@ -146,6 +167,90 @@ impl Core {
     }
 }
 
-fn owes(track: &TrackRow) -> bool {
-    track.shown > track.told_delivered || track.read > track.told_read
+fn owes(track: &TrackRow, open: &Open) -> bool {
+    track.shown > track.told_delivered || (tells_read(open) && track.read > track.told_read)
+}
+
+/// Devices of a conversation, this one included.
+fn devices(open: &Open) -> usize {
+    open.tracks.len() + 1
+}
+
+/// [DELIV-102] In a large conversation "read by everyone" is never reached, and who reads when is nobody's business.
+fn tells_read(open: &Open) -> bool {
+    devices(open) <= NO_READ
+}
+
+/// When a receipt that is owed now goes out: soon, and not too soon after the last one. [DELIV-100] In a large
+/// conversation at a random time, because all its devices owe one at once. [DELIV-101]
+fn due(now: Timestamp, last: Option<Timestamp>, devices: usize, random: u32) -> Timestamp {
+    let (gather, space) = match devices > LARGE {
+        true => (LARGE_SPACE.mul_f64(f64::from(random) / f64::from(u32::MAX)), LARGE_SPACE),
+        false => (GATHER, SPACE),
+    };
+    // A clock that was set back must not silence receipts.
+    let earliest = last.map_or(now, |last| last.min(now).after(space));
+    now.after(gather).max(earliest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
+
+    // [DELIV-100]
+    #[test]
+    fn the_first_receipt_is_quick_and_the_next_is_not() {
+        assert_eq!(due(NOW, None, 2, 0), NOW.after(GATHER));
+        assert_eq!(due(NOW, Some(NOW), 2, u32::MAX), NOW.after(SPACE));
+        assert_eq!(due(NOW, Some(NOW.before(Duration::from_secs(2))), LARGE, 7), NOW.after(Duration::from_secs(3)));
+        assert_eq!(due(NOW, Some(NOW.before(Duration::from_secs(60))), LARGE, 7), NOW.after(GATHER));
+        assert_eq!(due(NOW, Some(NOW.after(Duration::from_secs(3600))), 2, 0), NOW.after(SPACE));
+    }
+
+    // [DELIV-101]
+    #[test]
+    fn in_a_large_conversation_they_are_spread() {
+        assert_eq!(due(NOW, None, LARGE + 1, 0), NOW);
+        assert_eq!(due(NOW, None, LARGE + 1, u32::MAX), NOW.after(LARGE_SPACE));
+        assert_eq!(due(NOW, Some(NOW), LARGE + 1, 0), NOW.after(LARGE_SPACE));
+    }
+
+    // [DELIV-102]
+    #[test]
+    fn above_fifty_devices_nobody_is_told_what_was_read() {
+        let track = |n: usize| {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&n.to_be_bytes());
+            TrackRow { shown: 3, told_delivered: 3, read: 3, ..TrackRow::new(DeviceId::from_bytes(id)) }
+        };
+        let mut open = Open::of(crate::rows::ConversationRow {
+            id: ConversationId::from_bytes([1; 16]),
+            title: Default::default(),
+            peer: Default::default(),
+            tier: 1,
+            stage: crate::rows::Stage::Active,
+            since: NOW,
+            sequence: 0,
+            read: 0,
+            unread: 0,
+            latest: NOW,
+            accepted: 0,
+            position: 0,
+            joined: 0,
+            stamp: NOW,
+            receipt: amanat_primitives::Digest::ZERO,
+            renew_at: NOW,
+            sent: 0,
+            used: false,
+        });
+        for n in 1..NO_READ {
+            open.tracks.insert(track(n).device, track(n));
+        }
+        assert!(owes(&track(1), &open));
+        open.tracks.insert(track(0).device, track(0));
+        assert!(!owes(&track(1), &open));
+        assert!(owes(&TrackRow { shown: 4, ..track(1) }, &open));
+    }
 }

@@ -80,6 +80,15 @@ pub(crate) fn all_revoked(address: &amanat_identity::Address) -> Failure {
     Failure::new(Code::NotFound, failed, "leave them out, or ask the security officer whether they are enrolled again")
 }
 
+/// The document's message was deleted, or has expired.
+pub(crate) fn document_gone() -> Failure {
+    Failure::new(
+        Code::Gone,
+        "the document was deleted by its sender, or its time is over",
+        "ask the sender to send it again",
+    )
+}
+
 pub(crate) fn no_conversation() -> Failure {
     Failure::new(Code::NotFound, "there is no such conversation", "list them with `amanat conversations`")
 }

@@ -30,6 +30,8 @@ pub(crate) enum EventLine {
     Conversation { conversation: ConversationLine },
     /// A message is new.
     Message { conversation: String, message: MessageLine },
+    /// A message looks different.
+    Changed { conversation: String, message: MessageLine },
     /// One's own message has come further.
     State { conversation: String, message: String, state: &'static str },
     /// A document is on its way.
@@ -46,6 +48,8 @@ pub(crate) enum EventLine {
         from: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
         to: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         position: Option<u64>,
     },
@@ -99,6 +103,9 @@ impl From<&Event> for EventLine {
             Event::Message { conversation, message } => {
                 Self::Message { conversation: conversation.to_string(), message: message.into() }
             }
+            Event::MessageChanged { conversation, message } => {
+                Self::Changed { conversation: conversation.to_string(), message: message.into() }
+            }
             Event::MessageState { conversation, message, state } => Self::State {
                 conversation: conversation.to_string(),
                 message: message.to_string(),
@@ -142,7 +149,9 @@ fn alarm(conversation: String, alarm: &Alarm) -> EventLine {
     let (sender, range, at) = match alarm {
         Alarm::Gap { sender, from, to } => (Some(sender.to_string()), Some((*from, *to)), None),
         Alarm::Fork { sender, position } => (Some(sender.to_string()), None, Some(*position)),
-        Alarm::Replay { sender } | Alarm::Broken { sender } => (Some(sender.to_string()), None, None),
+        Alarm::Replay { sender } | Alarm::Broken { sender } | Alarm::NotAuthor { sender, .. } => {
+            (Some(sender.to_string()), None, None)
+        }
         Alarm::Undecryptable { position, sender } | Alarm::VoidCommit { position, sender } => {
             (Some(sender.to_string()), None, Some(*position))
         }
@@ -151,7 +160,11 @@ fn alarm(conversation: String, alarm: &Alarm) -> EventLine {
         Alarm::ExpiredEntries { from, to } => (None, Some((*from, *to)), None),
     };
     let (from, to) = range.unzip();
-    EventLine::Alarm { conversation, alarm: alarm.kind(), sender, from, to, position: at }
+    let message = match alarm {
+        Alarm::NotAuthor { message, .. } => Some(message.to_string()),
+        _ => None,
+    };
+    EventLine::Alarm { conversation, alarm: alarm.kind(), sender, from, to, message, position: at }
 }
 
 fn notice(notice: &Notice) -> NoticeLine {

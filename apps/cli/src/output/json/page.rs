@@ -6,8 +6,9 @@ use std::{collections::BTreeMap, time::Duration};
 use amanat_client::{
     Event, Failure, FailureCode, SUITE_NAME,
     api::{
-        Alarm, ConversationState, ConversationView, Direction, DocumentView, LinkState, LinkView, Member, MessageBody,
-        MessageState, MessageView, Notice, Overview, Person, Progress, StatusSummary, Verification,
+        Acknowledgement, Alarm, ConversationState, ConversationView, Direction, DocumentView, Hit, LinkState, LinkView,
+        Member, MessageBody, MessageState, MessageView, Notice, Overview, Person, Progress, Quote, StatusSummary,
+        Verification,
     },
 };
 use amanat_identity::{Reason, Tier};
@@ -57,6 +58,27 @@ fn message(body: MessageBody) -> MessageView {
         body,
         state: MessageState::Unread,
         own: false,
+        reply_to: None,
+        edited: None,
+        deleted: false,
+        reactions: Vec::new(),
+        acknowledgement: None,
+        expires_at: None,
+    }
+}
+
+fn lived() -> MessageView {
+    let clerk = || "clerk@cabinet.example".parse().unwrap();
+    MessageView {
+        reply_to: Some(Quote { message: MESSAGE, name: None, text: None }),
+        edited: Some(AT),
+        reactions: vec![(clerk(), "👍".into())],
+        acknowledgement: Some(Acknowledgement {
+            by: vec![clerk()],
+            missing: vec!["aide@cabinet.example".parse().unwrap()],
+        }),
+        expires_at: Some(AT),
+        ..text()
     }
 }
 
@@ -221,10 +243,16 @@ fn staff_objects(samples: &mut Samples) {
     samples.add("new", &Sent::new(CONVERSATION, None, None));
     samples.add("send", &Sent::new(CONVERSATION, Some(MESSAGE), None));
     samples.add("send", &Sent::new(CONVERSATION, Some(MESSAGE), Some(DOCUMENT)));
+    samples.add("reply, react, edit, delete, ack", &Sent::new(CONVERSATION, Some(MESSAGE), None));
+    samples.add("search", &HitLine::from(&Hit { conversation: CONVERSATION, message: text() }));
     samples.add("sync", &Synced { received: 3 });
     samples.add("read", &MessageLine::from(&text()));
     samples.add("read", &MessageLine::from(&message(MessageBody::Document(document()))));
     samples.add("read", &MessageLine::from(&message(MessageBody::NeedsNewerVersion)));
+    samples.add("read", &MessageLine::from(&lived()));
+    samples.add("read", &MessageLine::from(&MessageView { deleted: true, ..message(MessageBody::Gone) }));
+    let expired = MessageView { state: MessageState::Expired, expires_at: Some(AT), ..message(MessageBody::Gone) };
+    samples.add("read", &MessageLine::from(&expired));
     samples.add("documents", &DocumentLine::from(&document()));
     samples.add("save", &Saved { document: DOCUMENT.to_string(), path: "/home/a/report.pdf".into(), size: 1_048_577 });
     samples.add(
@@ -316,13 +344,15 @@ fn events(samples: &mut Samples) {
         Event::Link(LinkState::Down { failure: offline(), retry_in: Duration::from_secs(4) }),
         Event::Conversation(conversation(None)),
         Event::Message { conversation: CONVERSATION, message: text() },
+        Event::MessageChanged { conversation: CONVERSATION, message: lived() },
         Event::MessageState { conversation: CONVERSATION, message: MESSAGE, state: MessageState::Delivered },
         Event::Progress(Progress { document: DOCUMENT, direction: Direction::Sending, done: 1, total: 2 }),
         Event::DocumentFailed { document: DOCUMENT, failure: offline() },
         alarm(Alarm::Gap { sender: sender.clone(), from: 3, to: 4 }),
         alarm(Alarm::Fork { sender: sender.clone(), position: 9 }),
         alarm(Alarm::Replay { sender: sender.clone() }),
-        alarm(Alarm::Broken { sender }),
+        alarm(Alarm::Broken { sender: sender.clone() }),
+        alarm(Alarm::NotAuthor { sender, message: MESSAGE }),
         alarm(Alarm::Undecryptable { position: 9, sender: DEVICE }),
         alarm(Alarm::VoidCommit { position: 9, sender: DEVICE }),
         alarm(Alarm::Receipt { position: 9 }),
@@ -415,6 +445,7 @@ fn the_page_lists_every_code_of_an_error() {
         FailureCode::Gone.name(),
         FailureCode::TooLarge.name(),
         FailureCode::Conversation.name(),
+        FailureCode::NotAllowed.name(),
         FailureCode::Quota.name(),
         FailureCode::Internal.name(),
     ];

@@ -1,0 +1,161 @@
+//! What must be said unasked (protocol-spec/07-delivery, section 12): alarms of a conversation, and notices about this
+//! device and the authority's statements. Never hidden, never only logged.
+
+use amanat_identity::{Address, Reason};
+use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp};
+
+use super::Failure;
+
+/// Something is wrong with a conversation's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alarm {
+    /// Messages of a sender are missing: counters `from..=to`.
+    Gap {
+        /// Whose.
+        sender: Address,
+        /// First missing.
+        from: u64,
+        /// Last missing.
+        to: u64,
+    },
+    /// A member has seen another log than this device.
+    Fork {
+        /// Who.
+        sender: Address,
+        /// Where.
+        position: u64,
+    },
+    /// A message came a second time. It is not shown again.
+    Replay {
+        /// Whose.
+        sender: Address,
+    },
+    /// A message does not follow its sender's last one, though nothing is missing between: its sender told two stories, or
+    /// somebody has a copy of that device. It is shown.
+    Broken {
+        /// Whose.
+        sender: Address,
+    },
+    /// Someone tried to edit or delete a message that another person wrote. Nothing was changed.
+    NotAuthor {
+        /// Who tried.
+        sender: Address,
+        /// Whose message it is.
+        message: MessageId,
+    },
+    /// An entry of the log does not decrypt.
+    Undecryptable {
+        /// Where.
+        position: u64,
+        /// Who sent it, as the relay says.
+        sender: DeviceId,
+    },
+    /// A commit breaks the rules and was skipped.
+    VoidCommit {
+        /// Where.
+        position: u64,
+        /// Who sent it, as the relay says.
+        sender: DeviceId,
+    },
+    /// The relay's receipt for a commit is missing, wrong, or contradicts an earlier one.
+    Receipt {
+        /// Where.
+        position: u64,
+    },
+    /// A commit is followed by a certificate that the relay does not have, or that is refused: the log waits there.
+    Waiting {
+        /// Whose certificate.
+        device: DeviceId,
+    },
+    /// The relay keeps messages from this device although no valid commit has removed it.
+    Excluded {
+        /// From where on.
+        position: u64,
+    },
+    /// Entries have gone under the relay's retention before they were fetched.
+    ExpiredEntries {
+        /// First missing position.
+        from: u64,
+        /// Last missing position.
+        to: u64,
+    },
+}
+
+/// Something that needs a person's attention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The status statement has lapsed.
+    StatusExpired {
+        /// When it should have been renewed.
+        since: Timestamp,
+    },
+    /// The relay was restored from a copy.
+    RelayRestored,
+    /// Someone has a device that this vault had not seen; a compared safety number does not speak for it.
+    NewDevice {
+        /// Whose.
+        address: Address,
+        /// Which.
+        device: DeviceId,
+    },
+    /// Two devices hold a certificate for one grant: neither is believed, and the officer must be told.
+    GrantReused {
+        /// Whose.
+        address: Address,
+    },
+    /// A device is revoked now.
+    Revoked {
+        /// Whose.
+        address: Address,
+        /// Which.
+        device: DeviceId,
+        /// Why.
+        reason: Reason,
+    },
+    /// This device's last-resort KeyPackage was used; new ones are being published.
+    LastResortUsed,
+    /// Someone tried to use this device's invitation again.
+    InvitationReused {
+        /// When.
+        at: Timestamp,
+    },
+    /// A conversation to which this device was added was refused.
+    JoinRefused {
+        /// Which.
+        conversation: ConversationId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The relay refused to create a conversation; it is forgotten here.
+    CreationRefused {
+        /// Which.
+        conversation: ConversationId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The clocks of this machine and the relay differ by more than ten minutes.
+    ClockSkew {
+        /// By how much.
+        by: std::time::Duration,
+    },
+}
+
+impl Alarm {
+    /// A stable name, for logs and `--json`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Gap { .. } => "gap",
+            Self::Fork { .. } => "fork",
+            Self::Replay { .. } => "replay",
+            Self::Broken { .. } => "broken",
+            Self::NotAuthor { .. } => "not-author",
+            Self::Undecryptable { .. } => "undecryptable",
+            Self::VoidCommit { .. } => "void-commit",
+            Self::Receipt { .. } => "receipt",
+            Self::Waiting { .. } => "waiting",
+            Self::Excluded { .. } => "excluded",
+            Self::ExpiredEntries { .. } => "expired",
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Messages as faces see them (protocol-spec/07-delivery, section 12, and 05-conversation, section 7): what they say, how
+//! far they are, and what happened to them after they were sent.
+
+use amanat_identity::Address;
+use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp};
+
+use super::DocumentView;
+
+/// What a text is sent with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SendOptions {
+    /// Ask each recipient to acknowledge that it was read and understood.
+    pub ask_acknowledgement: bool,
+    /// Remove its content everywhere so long after it was sent, in whole seconds; the tier's own limit holds beside it.
+    pub expires_after: Option<std::time::Duration>,
+}
+
+/// A message in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MessageRef {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Which.
+    pub message: MessageId,
+}
+
+/// A message, as a conversation shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageView {
+    /// Id.
+    pub id: MessageId,
+    /// This vault's own number in the conversation, from 1, never used twice.
+    pub sequence: u64,
+    /// Author's address.
+    pub from: Address,
+    /// Author's name, from the certificate.
+    pub name: String,
+    /// Author's device.
+    pub device: DeviceId,
+    /// When its author sent it, by his clock.
+    pub at: Timestamp,
+    /// What it says.
+    pub body: MessageBody,
+    /// How far it is.
+    pub state: MessageState,
+    /// It is one's own.
+    pub own: bool,
+    /// The message that it answers.
+    pub reply_to: Option<Quote>,
+    /// When it was last edited, by its author's clock.
+    pub edited: Option<Timestamp>,
+    /// Its author took it back.
+    pub deleted: bool,
+    /// One a person, in the order in which they first reacted.
+    pub reactions: Vec<(Address, String)>,
+    /// It asks to be acknowledged.
+    pub acknowledgement: Option<Acknowledgement>,
+    /// When its content is removed, or was.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a message answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// Its id.
+    pub message: MessageId,
+    /// Its author's name; `None` where the message is not in this vault.
+    pub name: Option<String>,
+    /// The beginning of what it says now, on one line; `None` where that is not here, or not any more.
+    pub text: Option<String>,
+}
+
+/// Who said "read and understood".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Those who did, of what the message says now.
+    pub by: Vec<Address>,
+    /// The other members who did not.
+    pub missing: Vec<Address>,
+}
+
+/// A message that a search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// Where.
+    pub conversation: ConversationId,
+    /// What.
+    pub message: MessageView,
+}
+
+/// What a message says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageBody {
+    /// Text.
+    Text(String),
+    /// A document.
+    Document(DocumentView),
+    /// It is no longer here: [`deleted`](MessageView::deleted), or [`Expired`](MessageState::Expired).
+    Gone,
+    /// A content type that this version does not know.
+    NeedsNewerVersion,
+}
+
+/// How far a message is. Own: queued, accepted, delivered, read, expired; others': unread, read, expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MessageState {
+    /// Durable in this vault's outbox.
+    Queued,
+    /// Durable at the relay.
+    Accepted,
+    /// Durable in the vault of a device of every other member.
+    Delivered,
+    /// Read by every other member; of others' messages: read here.
+    Read,
+    /// Someone else's, not yet read here.
+    Unread,
+    /// Its time is over and its content is removed; or it is one's own, not everybody got it, and the relay's
+    /// retention is over.
+    Expired,
+}
+
+impl MessageState {
+    /// As `--json` prints it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Accepted => "accepted",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Unread => "unread",
+            Self::Expired => "expired",
+        }
+    }
+}
