@@ -15,3 +15,5 @@ mod officer;
 mod shapes;
 #[path = "journeys/staff.rs"]
 mod staff;
+#[path = "journeys/transfers.rs"]
+mod transfers;

@@ -60,6 +60,8 @@ pub enum FailureCode {
     Conversation,
     /// A quota of the relay is used up.
     Quota,
+    /// Someone paused or cancelled it.
+    Stopped,
     /// A fault of this program.
     Internal,
 }
@@ -94,6 +96,7 @@ impl FailureCode {
             Self::TooLarge => "too-large",
             Self::Conversation => "conversation",
             Self::Quota => "quota",
+            Self::Stopped => "stopped",
             Self::Internal => "internal",
         }
     }

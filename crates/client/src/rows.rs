@@ -7,6 +7,8 @@ use amanat_wire::{Bytes, List, Text, code, limits, log::RetentionClass, record};
 
 /// Bytes of a manifest.
 const MANIFEST: usize = 16 * 1024;
+/// Bytes of a sealed chunk.
+const CARRY: usize = 64 * 1024 + 16;
 
 /// Keys of the single rows in [`Scope::Meta`](crate::vault::Scope::Meta).
 pub(crate) mod meta {
@@ -180,6 +182,10 @@ code!(
         2 => Running,
         /// Its manifest is in the outbox or sent.
         3 => Posted,
+        /// Its upload rests until someone says otherwise.
+        4 => Paused,
+        /// Its upload was given up; its message is never sent.
+        5 => Cancelled,
     }
 );
 
@@ -240,5 +246,27 @@ record!(
     pub(crate) struct SegmentsRow {
         /// In order.
         hashes: List<Digest, 64>,
+    }
+);
+
+record!(
+    /// A document that is being fetched, or whose fetch was broken off.
+    pub(crate) struct FetchRow {
+        /// Which; also the row's key.
+        document: DocumentId,
+        /// What it is to become, as the platform writes its path.
+        out: Bytes<4096>,
+        /// Its part file.
+        part: Bytes<4096>,
+        /// It rests until someone says otherwise.
+        paused: bool,
+        /// Segments that are verified and synced in the part file.
+        segments: u64,
+        /// The part file's bytes up to there.
+        plain: u64,
+        /// BLAKE3 of these.
+        digest: Digest,
+        /// What had come of the chunk across the last cut, sealed.
+        carry: Bytes<CARRY>,
     }
 );

@@ -41,6 +41,8 @@ pub(crate) enum Scope {
     Documents,
     /// Hashes of an upload's segments by document and first number.
     Segments,
+    /// Fetches that are under way, by document.
+    Fetches,
     /// Verified chains by device id.
     Chains,
     /// Certificate by grant, to notice two for one.
@@ -65,6 +67,7 @@ impl Scope {
             Self::Grants => (11, None),
             Self::Confirmed => (12, None),
             Self::Segments => (13, None),
+            Self::Fetches => (30, None),
         };
         let mut bytes = vec![number];
         bytes.extend_from_slice(id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));

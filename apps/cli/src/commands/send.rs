@@ -9,7 +9,7 @@ use std::{
 
 use amanat_client::{
     Command, Event, Failure, FailureCode, Reply,
-    api::{ConversationState, ConversationView, LinkState, MessageState, Notice, Target},
+    api::{ConversationState, ConversationView, DocumentView, LinkState, MessageState, Notice, Target},
 };
 use amanat_identity::Tier;
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
@@ -60,6 +60,11 @@ pub(super) async fn run(context: &Context, words: Send) -> Outcome {
     let mut session = Session::open(context, link).await?;
     let outcome = send(&mut session, &words.to, words.tier, content, words.queue).await;
     let followed = session.close(outcome).await?;
+    show(context, &followed, words.queue)
+}
+
+/// Prints what became of it.
+pub(super) fn show(context: &Context, followed: &Followed, only_queue: bool) -> Outcome {
     if context.screen.is_json() {
         return context.screen.object(&json::Sent::new(
             followed.conversation,
@@ -67,7 +72,7 @@ pub(super) async fn run(context: &Context, words: Send) -> Outcome {
             followed.document,
         ));
     }
-    context.screen.line(outcome_words(&followed, words.queue))
+    context.screen.line(outcome_words(followed, only_queue))
 }
 
 fn outcome_words(followed: &Followed, only_queue: bool) -> String {
@@ -151,6 +156,19 @@ async fn send(
     if !only_queue {
         follow(session, &mut followed).await?;
     }
+    Ok(followed)
+}
+
+/// Follows a document whose upload goes on.
+pub(super) async fn follow_document(session: &mut Session, document: &DocumentView) -> Outcome<Followed> {
+    let mut followed = Followed {
+        conversation: document.conversation,
+        message: document.message,
+        document: Some(document.id),
+        accepted: false,
+        offline: None,
+    };
+    follow(session, &mut followed).await?;
     Ok(followed)
 }
 

@@ -301,11 +301,25 @@ pub(crate) struct DocumentLine {
     name: String,
     size: u64,
     tier: &'static str,
+    transfer: Option<TransferObject>,
+}
+
+/// An upload or a fetch that is not over, or was given up.
+#[derive(Serialize)]
+struct TransferObject {
+    direction: &'static str,
+    state: &'static str,
+    done: u64,
 }
 
 impl From<&DocumentView> for DocumentLine {
     fn from(view: &DocumentView) -> Self {
-        Self { id: view.id.to_string(), name: view.name.clone(), size: view.size, tier: view.tier.name() }
+        let transfer = view.transfer.map(|transfer| TransferObject {
+            direction: transfer.direction.name(),
+            state: transfer.state.name(),
+            done: transfer.done,
+        });
+        Self { id: view.id.to_string(), name: view.name.clone(), size: view.size, tier: view.tier.name(), transfer }
     }
 }
 

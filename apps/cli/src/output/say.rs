@@ -67,6 +67,7 @@ pub(crate) fn mark(state: MessageState) -> String {
         MessageState::Read => ("read", table::GOOD),
         MessageState::Unread => ("new", table::STRONG),
         MessageState::Expired => ("expired", table::CAUTION),
+        MessageState::Cancelled => ("cancelled", table::CAUTION),
     };
     paint(text, style)
 }

@@ -268,7 +268,14 @@ impl Core {
     pub(crate) fn next_timer(&self) -> Option<Duration> {
         let now = self.now();
         let receipts = self.conversations.values().filter_map(|open| open.receipt_due);
-        receipts.chain(self.advance_at).chain(self.rest).chain(self.news_at).min().map(|due| due.since(now))
+        let transfers = self.transfers.due();
+        receipts
+            .chain(self.advance_at)
+            .chain(self.rest)
+            .chain(self.news_at)
+            .chain(transfers)
+            .min()
+            .map(|due| due.since(now))
     }
 
     /// What is due now.
@@ -278,6 +285,9 @@ impl Core {
         if self.news_at.is_some_and(|due| due <= self.now()) {
             self.news_at = None;
             self.ask_news();
+        }
+        if self.transfers.due().is_some_and(|due| due <= self.now()) {
+            self.resume_transfers()?;
         }
         if self.rest.is_some() && !self.resting() {
             self.rest = None;
@@ -305,8 +315,8 @@ impl Core {
     }
 
     /// Closes the vault.
-    pub(crate) async fn close(self) {
-        self.transfers.stop().await;
+    pub(crate) async fn close(mut self) {
+        self.stop_transfers().await;
         self.vault.close();
     }
 }

@@ -135,7 +135,7 @@ impl Core {
         for waiter in self.sync_waiters.drain(..) {
             let _ = waiter.reply.send(Err(failure.clone()));
         }
-        self.fail_downloads(failure);
+        self.fail_fetches(failure);
         self.last_failure = Some(failure.clone());
     }
 

@@ -2,17 +2,15 @@
 //! offline.
 
 use amanat_conversation::content::ContentType;
-use amanat_document::Manifest;
 use amanat_identity::{Address, Freshness};
 use amanat_primitives::{ConversationId, DocumentId};
-use amanat_wire::Decode as _;
 
 use super::core::{Core, Open, ReplyTo, respond, tier_of};
 use crate::{
     Command, Failure, FailureCode, Reply,
-    api::{ConversationView, DocumentView, Member, MessageBody, MessageState, MessageView, Overview, StatusSummary},
+    api::{ConversationView, Member, MessageBody, MessageState, MessageView, Overview, StatusSummary},
     failure,
-    rows::{ConversationRow, DocumentRow, MessageRow, Upload},
+    rows::{ConversationRow, DocumentRow, MessageRow},
     vault::Scope,
 };
 
@@ -34,6 +32,9 @@ impl Core {
             Command::Members { conversation } => self.list_members(conversation),
             Command::SendText { to, text } => return self.send_text(to, text, reply),
             Command::SendDocument { to, path } => return self.send_document(to, path, reply),
+            Command::PauseDocument { document } => self.pause_document(document),
+            Command::CancelDocument { document } => self.cancel_document(document),
+            Command::ResumeDocument { document } if self.is_upload(document) => self.resume_upload(document),
             online => {
                 let Some((command, reply)) = self.when_linked(online, reply) else { return Ok(()) };
                 return self.online_command(command, reply);
@@ -51,6 +52,7 @@ impl Core {
             Command::Verify { address, confirm } => self.verify(address, confirm, reply),
             Command::New { title, tier, members } => self.new_group(title, tier, members, reply),
             Command::Save { document, out } => self.save(document, out, reply),
+            Command::ResumeDocument { document } => self.resume_fetch(document, reply),
             Command::Sync => {
                 self.sync_waiters.push(super::core::SyncWaiter { reply, asked: false });
                 self.ask_news();
@@ -161,6 +163,11 @@ impl Core {
     /// A message as a conversation shows it.
     pub(crate) fn message_view(&self, open: &Open, row: &MessageRow) -> Result<MessageView, Failure> {
         let from: Address = row.from.parse().map_err(|_| failure::damaged())?;
+        let body = self.message_body(row)?;
+        let state = match &body {
+            MessageBody::Document(document) if document.is_cancelled() => MessageState::Cancelled,
+            _ => state_of(open, row),
+        };
         Ok(MessageView {
             id: row.id,
             sequence: row.sequence,
@@ -168,8 +175,8 @@ impl Core {
             name: row.name.to_string(),
             device: row.device,
             at: row.at,
-            body: self.message_body(row)?,
-            state: state_of(open, row),
+            body,
+            state,
             own: row.own,
         })
     }
@@ -183,7 +190,7 @@ impl Core {
                 if document.message != row.id {
                     return Ok(MessageBody::NeedsNewerVersion);
                 }
-                Ok(MessageBody::Document(view_of_document(&document)))
+                Ok(MessageBody::Document(self.document_view(&document)?))
             }
             _ => Ok(MessageBody::NeedsNewerVersion),
         }
@@ -205,7 +212,8 @@ impl Core {
         let mut rows = self.vault.scan::<DocumentRow>(Scope::Documents)?;
         rows.retain(|row| row.conversation == id);
         rows.sort_by_key(|row| row.sequence);
-        Ok(Reply::Documents(rows.iter().map(view_of_document).collect()))
+        let views = rows.iter().map(|row| self.document_view(row));
+        views.collect::<Result<_, _>>().map(Reply::Documents)
     }
 
     fn list_members(&mut self, id: ConversationId) -> Result<Reply, Failure> {
@@ -263,15 +271,6 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
 /// Messages of a conversation that the relay has not accepted.
 fn queued_messages(open: &Open) -> usize {
     open.queue.values().filter(|row| row.message.is_some()).count()
-}
-
-/// A document as a list shows it.
-pub(crate) fn view_of_document(row: &DocumentRow) -> DocumentView {
-    let digest = match row.upload {
-        Upload::Running => String::new(),
-        _ => Manifest::from_bytes(&row.manifest).map_or_else(|_| String::new(), |manifest| manifest.digest.to_string()),
-    };
-    DocumentView { id: row.id, name: row.name.to_string(), size: row.size, tier: tier_of(row.tier), digest }
 }
 
 fn unique<Id: Copy>(

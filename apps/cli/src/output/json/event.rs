@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use amanat_client::{
     Event, Failure,
-    api::{Alarm, Direction, LinkState, Notice},
+    api::{Alarm, LinkState, Notice},
 };
 
 use super::{ConversationLine, Link, MessageLine};
@@ -104,10 +104,7 @@ impl From<&Event> for EventLine {
             },
             Event::Progress(progress) => Self::Progress {
                 document: progress.document.to_string(),
-                direction: match progress.direction {
-                    Direction::Sending => "sending",
-                    Direction::Fetching => "fetching",
-                },
+                direction: progress.direction.name(),
                 done: progress.done,
                 total: progress.total,
             },

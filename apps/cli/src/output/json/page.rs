@@ -7,7 +7,8 @@ use amanat_client::{
     Event, Failure, FailureCode,
     api::{
         Alarm, ConversationState, ConversationView, Direction, DocumentView, LinkState, LinkView, Member, MessageBody,
-        MessageState, MessageView, Notice, Overview, Person, Progress, StatusSummary, Verification,
+        MessageState, MessageView, Notice, Overview, Person, Progress, StatusSummary, TransferState, TransferView,
+        Verification,
     },
 };
 use amanat_identity::Tier;
@@ -67,10 +68,13 @@ fn text() -> MessageView {
 fn document() -> DocumentView {
     DocumentView {
         id: DOCUMENT,
+        conversation: CONVERSATION,
+        message: MESSAGE,
         name: "report.pdf".into(),
         size: 1_048_577,
         tier: Tier::Confidential,
         digest: "af1349".into(),
+        transfer: None,
     }
 }
 
@@ -207,6 +211,9 @@ fn staff_objects(samples: &mut Samples) {
     samples.add("read", &MessageLine::from(&message(MessageBody::Document(document()))));
     samples.add("read", &MessageLine::from(&message(MessageBody::NeedsNewerVersion)));
     samples.add("documents", &DocumentLine::from(&document()));
+    let transfer = TransferView { direction: Direction::Fetching, state: TransferState::Paused, done: 1_048_304 };
+    let on_its_way = DocumentView { transfer: Some(transfer), ..document() };
+    samples.add("documents", &DocumentLine::from(&on_its_way));
     samples.add("save", &Saved { document: DOCUMENT.to_string(), path: "/home/a/report.pdf".into(), size: 1_048_577 });
     samples.add(
         "members",
@@ -387,6 +394,7 @@ fn the_page_lists_every_code_of_an_error() {
         FailureCode::TooLarge.name(),
         FailureCode::Conversation.name(),
         FailureCode::Quota.name(),
+        FailureCode::Stopped.name(),
         FailureCode::Internal.name(),
     ];
     for code in codes {
