@@ -46,7 +46,6 @@ impl Way {
     fn cut_at(&self, shares: &[f64], of: u64) {
         let carried = self.carried.load(Ordering::Relaxed);
         *self.cuts.lock().unwrap() = shares.iter().map(|share| carried + (*share * of as f64) as u64).collect();
-        self.made.store(0, Ordering::Relaxed);
     }
 }
 
@@ -92,7 +91,7 @@ impl Proxy {
         self.0.down.cut_at(shares, of);
     }
 
-    /// Cuts made in both directions since they were last ordered.
+    /// Cuts made, in both directions.
     #[must_use]
     pub fn cuts(&self) -> u64 {
         self.0.up.made.load(Ordering::Relaxed) + self.0.down.made.load(Ordering::Relaxed)

@@ -349,6 +349,9 @@ pub(crate) enum BenchCommand {
         /// Runs, to show how far they spread
         #[arg(long, value_name = "N", default_value_t = 3)]
         runs: u32,
+        /// Cut the line so often each way, and show how much was sent twice
+        #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+        cuts: u32,
         /// Where to put the relay, both vaults and the document [default: the temporary folder]
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,

@@ -17,6 +17,7 @@ mod outgoing;
 mod people;
 mod queries;
 mod receipts;
+mod restored;
 
 use std::{sync::Arc, time::Duration};
 
@@ -150,8 +151,12 @@ impl Events {
 }
 
 async fn run(mut core: Core, mut inputs: mpsc::Receiver<Input>, mut stop: watch::Receiver<bool>) {
-    core.begin();
+    let mut begun = core.begin();
     loop {
+        if let Err(failure) = std::mem::replace(&mut begun, Ok(())) {
+            core.emit(Event::Stopped(failure));
+            break;
+        }
         let wait = core.next_timer().unwrap_or(Duration::from_secs(3600));
         let handled = tokio::select! {
             biased;

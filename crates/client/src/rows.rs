@@ -20,6 +20,8 @@ pub(crate) mod meta {
     pub(crate) const STATUS: &[u8] = b"status";
     /// [`RelayRow`](super::RelayRow).
     pub(crate) const RELAY: &[u8] = b"relay";
+    /// [`UnsettledRow`](super::UnsettledRow).
+    pub(crate) const UNSETTLED: &[u8] = b"unsettled";
 }
 
 record!(
@@ -45,6 +47,14 @@ record!(
         incarnation: Incarnation,
         /// Direct items up to this number are in the vault.
         direct: u64,
+    }
+);
+
+record!(
+    /// Conversations whose log the relay may have lost the end of, after a restore.
+    pub(crate) struct UnsettledRow {
+        /// Their ids.
+        conversations: List<ConversationId, 65_535>,
     }
 );
 

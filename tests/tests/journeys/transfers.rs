@@ -89,7 +89,7 @@ fn a_document_survives_cuts_both_ways() {
     let (state, done) = transfer(&listed(&office, "director", &conversation));
     assert!(state == "waiting" && done > size / 2, "{state} {done}");
     office.by("director", &["save", &document, "--out", "copy.bin"]).run().ok();
-    assert_eq!(line.cuts(), 2);
+    assert_eq!(line.cuts(), 3 + 2);
     let fetched = (line.down() - before) as f64 / size as f64;
     assert!(fetched <= AT_MOST, "{fetched} of the document were fetched");
     assert!(fs::read(office.folder.path("copy.bin")).unwrap() == bytes, "the document has changed");

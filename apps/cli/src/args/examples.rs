@@ -174,6 +174,7 @@ pub(crate) const BENCH_DOCUMENT: &str = "\
 Examples:
   amanat bench document
   amanat bench document --size 256MiB --runs 5 --dir /var/tmp
+  amanat bench document --runs 1 --cuts 5
 
 Measure a release build. Sender, relay and recipient are a process each.";
 

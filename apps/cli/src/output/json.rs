@@ -432,6 +432,11 @@ pub(crate) struct DocumentRun {
     pub(crate) sender_mib: f64,
     pub(crate) relay_mib: f64,
     pub(crate) recipient_mib: f64,
+    /// Of the document's bytes, what went to the relay and came from it, where the line was cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) carried_up: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) carried_down: Option<f64>,
 }
 
 /// `completions`.

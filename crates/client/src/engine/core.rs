@@ -107,6 +107,7 @@ pub(crate) struct Core {
     pub(crate) last_failure: Option<Failure>,
     /// Commands that wait for the link that is being made.
     pub(crate) wait_for_link: Vec<(Command, ReplyTo)>,
+    pub(crate) unsettled: super::restored::Unsettled,
     pub(crate) direct: super::join::DirectQueue,
     pub(crate) advance_open: bool,
     pub(crate) advance_at: Option<Timestamp>,
@@ -156,6 +157,7 @@ impl Core {
             sync_waiters: Vec::new(),
             last_failure: profile.no_relay,
             wait_for_link: Vec::new(),
+            unsettled: super::restored::Unsettled::default(),
             direct,
             advance_open: false,
             advance_at: None,
@@ -308,10 +310,12 @@ impl Core {
     }
 
     /// At the start: what the last run left undone.
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) -> Result<(), Failure> {
+        self.unsettled = super::restored::Unsettled::load(&self.vault)?;
         if let Freshness::Expired { since } = self.status.freshness(self.now()) {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
         }
+        Ok(())
     }
 
     /// Closes the vault.

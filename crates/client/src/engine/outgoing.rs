@@ -215,7 +215,12 @@ impl Core {
         let Ok(open) = self.conversation(id) else { return false };
         // What is being fetched may hold commits: encrypting before it is applied would only be refused as stale.
         let current = !open.reading && !open.waiting && self.link.as_ref().is_some_and(|up| !up.asking_news);
-        current && open.needs_commit == 0 && open.row.stage == Stage::Active && self.may_send(tier_of(open.row.tier))
+        let settled = !self.unsettled.contains(&id);
+        current
+            && settled
+            && open.needs_commit == 0
+            && open.row.stage == Stage::Active
+            && self.may_send(tier_of(open.row.tier))
     }
 
     /// Encrypts a queued frame under the current epoch; the MLS changes join `batch`.
@@ -314,6 +319,12 @@ impl Core {
             return self.apply_ahead(id);
         };
         match answer {
+            // Behind what this vault has seen: the relay goes back without saying so, and what it took is on another
+            // branch. It stays queued. [DELIV-113]
+            Answer::Appended(appended) if appended.position <= self.conversation(id)?.row.position => {
+                let missing = self.conversation(id)?.row.position - appended.position.saturating_sub(1);
+                self.relay_behind(id, missing)
+            }
             Answer::Appended(appended) => {
                 self.accepted(id, &queued, appended)?;
                 self.apply_ahead(id)?;

@@ -72,6 +72,8 @@ pub(crate) struct NoticeLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     by_s: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureObject>,
 }
 
@@ -153,6 +155,11 @@ fn notice(notice: &Notice) -> NoticeLine {
     match notice {
         Notice::StatusExpired { since } => NoticeLine { at: Some(utc(*since)), ..named("status-expired") },
         Notice::RelayRestored => named("relay-restored"),
+        Notice::RelayBehind { conversation, missing } => NoticeLine {
+            conversation: Some(conversation.to_string()),
+            missing: Some(*missing),
+            ..named("relay-behind")
+        },
         Notice::NewDevice { address, device } => {
             NoticeLine { address: Some(address.to_string()), device: Some(device.to_string()), ..named("new-device") }
         }

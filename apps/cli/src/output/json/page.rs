@@ -277,13 +277,26 @@ fn measured_objects(samples: &mut Samples) {
             syncs_per_s: 24.5,
             sync_p50_ms: 0.75,
             relay_rss_mib: 31.5,
-            runs: vec![DocumentRun {
-                per_s: 140.5,
-                seconds: 7.6405,
-                sender_mib: 12.5,
-                relay_mib: 17.5,
-                recipient_mib: 11.5,
-            }],
+            runs: vec![
+                DocumentRun {
+                    per_s: 140.5,
+                    seconds: 7.6405,
+                    sender_mib: 12.5,
+                    relay_mib: 17.5,
+                    recipient_mib: 11.5,
+                    carried_up: None,
+                    carried_down: None,
+                },
+                DocumentRun {
+                    per_s: 70.5,
+                    seconds: 15.25,
+                    sender_mib: 12.5,
+                    relay_mib: 17.5,
+                    recipient_mib: 11.5,
+                    carried_up: Some(1.025),
+                    carried_down: Some(1.005),
+                },
+            ],
         },
     );
     samples.add("error", &Error::from(&Problem::from(offline())));
@@ -312,6 +325,7 @@ fn events(samples: &mut Samples) {
         alarm(Alarm::ExpiredEntries { from: 3, to: 4 }),
         Event::Notice(Notice::StatusExpired { since: AT }),
         Event::Notice(Notice::RelayRestored),
+        Event::Notice(Notice::RelayBehind { conversation: CONVERSATION, missing: 3 }),
         Event::Notice(Notice::GrantReused { address: person().address }),
         Event::Notice(Notice::NewDevice { address: person().address, device: DEVICE }),
         Event::Notice(Notice::LastResortUsed),
