@@ -102,7 +102,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, way: &Way) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut buffer).unwrap_or(0);
-        let cut = read == 0 || to.write_all(&buffer[..read]).is_err() || way.carry(read);
+        let cut = read == 0 || to.write_all(buffer.get(..read).unwrap_or_default()).is_err() || way.carry(read);
         if cut {
             let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
             return;

@@ -146,7 +146,7 @@ fn a_relay_that_has_lost_the_end_of_a_log_is_noticed() {
         let again = office.by("secretary", &["sync"]).run();
         assert!(again.err.contains("relay-behind") || !announced, "{again}");
         assert_eq!(office.say("secretary", &["read", &conversation, "--peek"])[2]["state"], "queued");
-        office.by("director", &["sync"]).run();
+        office.by("director", &["sync"]).run().ok();
         assert_eq!(office.texts("director", &conversation), ["one", "two"]);
         if announced {
             // The lost store comes back: all goes on, and nothing was lost.
