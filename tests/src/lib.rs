@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's scaffolding: what fails, fails the test
 
 pub mod programs;
+pub mod proxy;
 
 use std::{
     path::{Path, PathBuf},

@@ -19,6 +19,8 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::proxy::Proxy;
+
 /// Opens everything that has a passphrase, unless a test says otherwise.
 pub const PASSPHRASE: &str = "correct horse battery staple";
 /// The domain of an [`Office`].
@@ -410,6 +412,7 @@ pub struct Office {
     /// Where the relay listens.
     pub address: SocketAddr,
     relay: Option<RelayProcess>,
+    proxy: Option<Proxy>,
 }
 
 impl Default for Office {
@@ -422,16 +425,34 @@ impl Office {
     /// An authority and its certified relay, which runs.
     #[must_use]
     pub fn new() -> Self {
+        Self::dialled_at(free_address(), None)
+    }
+
+    /// One whose relay is dialled at another address, where the test stands in between.
+    #[must_use]
+    pub fn behind(proxy: SocketAddr) -> Self {
+        Self::dialled_at(free_address(), Some(proxy))
+    }
+
+    fn dialled_at(address: SocketAddr, proxy: Option<SocketAddr>) -> Self {
         let folder = Folder::default();
-        let address = free_address();
         let init = ["authority", "init", "--domain", DOMAIN, "--name", "Cabinet Office", "--out", "authority"];
         folder.amanat(&init).ok();
         let listen = address.to_string();
-        folder.amanat_relay(&["init", "--dir", "relay", "--listen", &listen, "--domain", DOMAIN]).ok();
-        let mut office = Self { folder, address, relay: None };
+        let advertise = proxy.unwrap_or(address).to_string();
+        let words = ["init", "--dir", "relay", "--listen", &listen, "--advertise", &advertise, "--domain", DOMAIN];
+        folder.amanat_relay(&words).ok();
+        let proxy = proxy.map(|proxy| Proxy::start(proxy, address));
+        let mut office = Self { folder, address, relay: None, proxy };
         office.certify_relay().ok();
         office.start_relay();
         office
+    }
+
+    /// The line to the relay, where the test stands in between.
+    #[must_use]
+    pub fn line(&self) -> &Proxy {
+        self.proxy.as_ref().unwrap()
     }
 
     /// Certifies the relay.
@@ -502,7 +523,8 @@ pub fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 open.push(path);
-            } else {
+            } else if path.is_file() {
+                // A relay that runs has a socket there too.
                 let mut bytes = Vec::new();
                 File::open(&path).unwrap().read_to_end(&mut bytes).unwrap();
                 found.push((path, bytes));

@@ -5,6 +5,8 @@
 
 #[path = "journeys/absent.rs"]
 mod absent;
+#[path = "journeys/backup.rs"]
+mod backup;
 #[path = "journeys/clock.rs"]
 mod clock;
 #[path = "journeys/it.rs"]
@@ -17,3 +19,5 @@ mod revoking;
 mod shapes;
 #[path = "journeys/staff.rs"]
 mod staff;
+#[path = "journeys/transfers.rs"]
+mod transfers;

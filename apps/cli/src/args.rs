@@ -225,13 +225,16 @@ pub(crate) enum Command {
     /// Print what happens until Ctrl-C
     #[command(after_help = examples::WATCH)]
     Watch,
-    /// List the documents of a conversation
-    #[command(after_help = examples::DOCUMENTS)]
+    /// List the documents of a conversation; pause, resume or cancel one on its way
+    #[command(after_help = examples::DOCUMENTS, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Documents {
         /// Its id, or a unique beginning of 8 or more characters
-        conversation: String,
+        #[arg(required = true)]
+        conversation: Option<String>,
+        #[command(subcommand)]
+        transfer: Option<TransferCommand>,
     },
-    /// Fetch a document, verify all of it, and write it
+    /// Fetch a document, verify all of it, and write it; goes on where it was interrupted
     #[command(after_help = examples::SAVE)]
     Save {
         /// Its id, or a unique beginning of 8 or more characters
@@ -263,6 +266,29 @@ pub(crate) enum Command {
     Completions {
         /// Which shell
         shell: Shell,
+    },
+}
+
+/// What to do with a document that is being sent or fetched.
+#[derive(Subcommand, Debug)]
+pub(crate) enum TransferCommand {
+    /// Let it rest, also when the program starts again, until it is resumed
+    #[command(after_help = examples::DOCUMENTS_PAUSE)]
+    Pause {
+        /// Its id, or a unique beginning of 8 or more characters
+        document: String,
+    },
+    /// Let it go on from where it is, and wait for it
+    #[command(after_help = examples::DOCUMENTS_RESUME)]
+    Resume {
+        /// Its id, or a unique beginning of 8 or more characters
+        document: String,
+    },
+    /// Give it up: what was to be sent is never sent, what was fetched is removed
+    #[command(after_help = examples::DOCUMENTS_CANCEL)]
+    Cancel {
+        /// Its id, or a unique beginning of 8 or more characters
+        document: String,
     },
 }
 
@@ -467,6 +493,9 @@ pub(crate) enum BenchCommand {
         /// Runs, to show how far they spread
         #[arg(long, value_name = "N", default_value_t = 3)]
         runs: u32,
+        /// Cut the line so often each way, and show how much was sent twice
+        #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+        cuts: u32,
         /// Where to put the relay, both vaults and the document [default: the temporary folder]
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,

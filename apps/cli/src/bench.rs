@@ -4,6 +4,7 @@ mod child;
 mod document;
 mod hands;
 mod latencies;
+mod line;
 mod machine;
 mod pairs;
 mod process;
@@ -19,9 +20,9 @@ pub(crate) async fn run(context: &Context, what: BenchCommand) -> Outcome {
             let scratch = Scratch::temporary(dir.as_deref())?;
             pairs::run(context, scratch.path(), messages.max(1), runs.max(1)).await
         }
-        BenchCommand::Document { size, runs, dir } => {
+        BenchCommand::Document { size, runs, cuts, dir } => {
             let scratch = Scratch::temporary(dir.as_deref())?;
-            document::run(context, scratch.path(), size, runs.max(1)).await
+            document::run(context, scratch.path(), document::Wanted { size, runs: runs.max(1), cuts }).await
         }
         BenchCommand::Relay { dir } => hands::relay(context, &dir).await,
         BenchCommand::Peer => hands::peer(context).await,

@@ -72,7 +72,10 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         Command::Sync { wait } => sync::run(&context, wait).await,
         Command::Read { conversation, since, peek } => read::run(&context, &conversation, since, !peek).await,
         Command::Watch => watch::run(&context).await,
-        Command::Documents { conversation } => documents::list(&context, &conversation).await,
+        Command::Documents { transfer: Some(transfer), .. } => documents::control(&context, transfer).await,
+        Command::Documents { conversation, transfer: None } => {
+            documents::list(&context, &conversation.unwrap_or_default()).await
+        }
         Command::Save { document, out } => documents::save(&context, &document, &out).await,
         Command::Bench(what) => bench::run(&context, what).await,
         Command::Completions { shell } => completions::run(&context, shell),

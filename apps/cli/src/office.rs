@@ -95,7 +95,14 @@ impl Office {
 
     /// `amanat-relay init` on a free port of loopback, then `amanat relay certify`.
     pub(crate) fn make_relay(&self) -> Outcome<VerifiedRelay> {
-        let wishes = Wishes { domain: self.domain.clone(), listen: vec![free_port()?], advertise: Vec::new() };
+        self.make_relay_at(free_port()?, None)
+    }
+
+    /// The same, to be dialled at `line` where there is one.
+    pub(crate) fn make_relay_at(&self, listen: SocketAddr, line: Option<SocketAddr>) -> Outcome<VerifiedRelay> {
+        let dialled = line.map(|line| line.to_string().parse()).transpose();
+        let advertise = dialled.map_err(|error| not_text("the line's address", error))?.into_iter().collect();
+        let wishes = Wishes { domain: self.domain.clone(), listen: vec![listen], advertise };
         let made = relay_folder::init(&self.relay(), Some(wishes), &mut OsRng)
             .map_err(|error| relay_problem(&error, &error.advice()))?;
         let authority = AuthorityFolder::new(&self.authority());
@@ -140,7 +147,7 @@ pub(crate) fn relay_problem(error: &dyn std::error::Error, advice: &str) -> Prob
 }
 
 /// A port of loopback that nothing listens on at this moment.
-fn free_port() -> Outcome<SocketAddr> {
+pub(crate) fn free_port() -> Outcome<SocketAddr> {
     let failed = |_| {
         Problem::new("relay", "No port of this machine's loopback is free.", "Close what holds them: ss -ltn lists it.")
     };

@@ -43,6 +43,61 @@ Example:
 
 Exit status: 0 all in order or only remarks, 1 something would keep the relay from running.")]
     Check(At),
+    /// Say how the relay that runs is: links, store, disk, status statement, certificate
+    #[command(after_help = "\
+Example:
+  amanat-relay status --dir relay
+
+Exit status: 0 it runs and answers, 1 it does not.")]
+    Status(At),
+    /// Have the relay that runs write a consistent backup of its store and documents
+    #[command(after_help = "\
+Examples:
+  amanat-relay backup --dir relay --out /media/backup/relay.backup
+  amanat-relay backup --dir relay --out relay.backup --with-keys        a file to be kept as relay.key is kept
+
+Run as the relay's user. Messages wait while its rows are copied, about a second for 200 MiB; documents wait for nothing.")]
+    Backup(To),
+    /// Write the same file from a relay that does not run
+    #[command(after_help = "\
+Example:
+  amanat-relay export --dir relay --out relay.backup")]
+    Export(To),
+    /// Make a relay's folder from a backup: verified first, then put in place whole or not at all
+    #[command(after_help = "\
+Example:
+  amanat-relay restore --dir new-relay --from relay.backup && cp relay.key new-relay/
+
+The store becomes a new incarnation, so that clients notice and send again what is missing.")]
+    Restore(From),
+    /// Put a backup's store into a relay's folder that has its configuration and keys, and no store
+    #[command(after_help = "\
+Example:
+  amanat-relay import --dir relay --from relay.backup")]
+    Import(From),
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct To {
+    /// The relay's folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// The file to write, or a folder for it; nothing is overwritten
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) out: PathBuf,
+    /// Include the relay's secret keys
+    #[arg(long)]
+    pub(crate) with_keys: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct From {
+    /// The relay's folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// The backup
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: PathBuf,
 }
 
 #[derive(ClapArgs)]

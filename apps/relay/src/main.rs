@@ -4,13 +4,16 @@
 //! Exit status: 0 done, 1 refused or failed, 2 wrong usage. What failed and what to try go to the standard error.
 
 mod args;
+mod backup;
 mod check;
 mod init;
 mod problem;
 mod run;
+mod status;
 
 use std::process::ExitCode;
 
+use amanat_relay_core::backup::Into;
 use clap::Parser as _;
 
 use crate::args::{Args, Command};
@@ -20,6 +23,11 @@ fn main() -> ExitCode {
         Command::Init(init) => init::init(init),
         Command::Run(at) => run::run(&at.dir),
         Command::Check(at) => check::check(&at.dir),
+        Command::Status(at) => status::status(&at.dir),
+        Command::Backup(to) => backup::backup(to),
+        Command::Export(to) => backup::export(to),
+        Command::Restore(from) => backup::restore(from, Into::Empty),
+        Command::Import(from) => backup::restore(from, Into::Prepared),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

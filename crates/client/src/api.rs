@@ -139,11 +139,30 @@ pub enum Command {
         prefix: String,
     },
     /// Fetches a document, verifies all of it and only then gives it its name. Replies [`Reply::Saved`] at the end.
+    /// Where an earlier fetch into the same folder was broken off, it goes on from there.
     Save {
         /// Which.
         document: DocumentId,
         /// A folder (the document's own, sanitised name is used, numbered if taken) or a file name that does not exist.
         out: PathBuf,
+    },
+    /// Lets an upload or a fetch rest, also over restarts, until it is resumed. Replies [`Reply::Document`]. Works
+    /// offline.
+    PauseDocument {
+        /// Which.
+        document: DocumentId,
+    },
+    /// Lets an upload or a fetch go on. Replies [`Reply::Document`] at once for an upload, whose progress is told in
+    /// events; [`Reply::Saved`] at the end of a fetch, which needs the relay.
+    ResumeDocument {
+        /// Which.
+        document: DocumentId,
+    },
+    /// Gives up an upload, whose message is never sent, or a fetch, whose part file is removed. Replies
+    /// [`Reply::Document`]. Works offline.
+    CancelDocument {
+        /// Which.
+        document: DocumentId,
     },
     /// Members of a conversation, each device on a line. Replies [`Reply::Members`]. Works offline.
     Members {
@@ -241,7 +260,9 @@ pub enum Reply {
     Messages(Vec<MessageView>),
     /// Answers [`Command::Documents`].
     Documents(Vec<DocumentView>),
-    /// Answers [`Command::Save`].
+    /// Answers [`Command::PauseDocument`], [`Command::ResumeDocument`] of an upload, [`Command::CancelDocument`].
+    Document(DocumentView),
+    /// Answers [`Command::Save`] and [`Command::ResumeDocument`] of a fetch.
     Saved {
         /// The file.
         path: PathBuf,
@@ -457,6 +478,10 @@ pub enum ConversationState {
 pub struct DocumentView {
     /// Id.
     pub id: DocumentId,
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// In which message.
+    pub message: MessageId,
     /// Sanitised name.
     pub name: String,
     /// Size in bytes.
@@ -465,6 +490,56 @@ pub struct DocumentView {
     pub tier: Tier,
     /// BLAKE3 of the content, lower-case hexadecimal, as `b3sum` prints it; empty while it is still being sent.
     pub digest: String,
+    /// Its upload or fetch, where that is not over.
+    pub transfer: Option<TransferView>,
+}
+
+impl DocumentView {
+    /// One's own that was never sent.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.transfer.is_some_and(|transfer| transfer.state == TransferState::Cancelled)
+    }
+}
+
+/// An upload or a fetch that is not over, or was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferView {
+    /// Which way.
+    pub direction: Direction,
+    /// Whether it goes on.
+    pub state: TransferState,
+    /// Bytes of the document that are done.
+    pub done: u64,
+}
+
+/// Whether an upload or a fetch goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferState {
+    /// It runs.
+    Running,
+    /// For the link, or for others before it; an interrupted fetch for being saved or resumed.
+    Waiting,
+    /// For being resumed.
+    Paused,
+    /// For a person to see to its cause; an upload is tried again when the program starts again.
+    Failed,
+    /// An upload that was given up.
+    Cancelled,
+}
+
+impl TransferState {
+    /// As `--json` prints it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Paused => "paused",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// A member's device.
@@ -517,4 +592,15 @@ pub enum Direction {
     Sending,
     /// To this device.
     Fetching,
+}
+
+impl Direction {
+    /// As `--json` prints it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::Fetching => "fetching",
+        }
+    }
 }

@@ -22,6 +22,7 @@ mod outgoing;
 mod people;
 mod queries;
 mod receipts;
+mod restored;
 mod search;
 mod status;
 
@@ -168,8 +169,12 @@ impl Events {
 }
 
 async fn run(mut core: Core, mut inputs: mpsc::Receiver<Input>, mut stop: watch::Receiver<bool>) {
-    core.begin();
+    let mut begun = core.begin();
     loop {
+        if let Err(failure) = std::mem::replace(&mut begun, Ok(())) {
+            core.emit(Event::Stopped(failure));
+            break;
+        }
         let wait = core.next_timer().unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
         let handled = tokio::select! {
             biased;

@@ -62,6 +62,8 @@ pub enum FailureCode {
     NotAllowed,
     /// A quota of the relay is used up.
     Quota,
+    /// Someone paused or cancelled it.
+    Stopped,
     /// A fault of this program.
     Internal,
 }
@@ -97,6 +99,7 @@ impl FailureCode {
             Self::Conversation => "conversation",
             Self::NotAllowed => "not-allowed",
             Self::Quota => "quota",
+            Self::Stopped => "stopped",
             Self::Internal => "internal",
         }
     }

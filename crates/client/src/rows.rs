@@ -12,6 +12,8 @@ const MANIFEST: usize = 16 * 1024;
 pub(crate) const PEOPLE: usize = 2048;
 /// Changes that may wait for one message.
 pub(crate) const WAITING: usize = 16;
+/// Bytes of a sealed chunk.
+const CARRY: usize = 64 * 1024 + 16;
 
 /// Keys of the single rows in [`Scope::Meta`](crate::vault::Scope::Meta).
 pub(crate) mod meta {
@@ -23,6 +25,8 @@ pub(crate) mod meta {
     pub(crate) const STATUS: &[u8] = b"status";
     /// [`RelayRow`](super::RelayRow).
     pub(crate) const RELAY: &[u8] = b"relay";
+    /// [`UnsettledRow`](super::UnsettledRow).
+    pub(crate) const UNSETTLED: &[u8] = b"unsettled";
 }
 
 record!(
@@ -48,6 +52,14 @@ record!(
         incarnation: Incarnation,
         /// Direct items up to this number are in the vault.
         direct: u64,
+    }
+);
+
+record!(
+    /// Conversations whose log the relay may have lost the end of, after a restore.
+    pub(crate) struct UnsettledRow {
+        /// Their ids.
+        conversations: List<ConversationId, 65_535>,
     }
 );
 
@@ -334,6 +346,10 @@ code!(
         2 => Running,
         /// Its manifest is in the outbox or sent.
         3 => Posted,
+        /// Its upload rests until someone says otherwise.
+        4 => Paused,
+        /// Its upload was given up; its message is never sent.
+        5 => Cancelled,
     }
 );
 
@@ -404,5 +420,27 @@ record!(
     pub(crate) struct SegmentsRow {
         /// In order.
         hashes: List<Digest, 64>,
+    }
+);
+
+record!(
+    /// A document that is being fetched, or whose fetch was broken off.
+    pub(crate) struct FetchRow {
+        /// Which; also the row's key.
+        document: DocumentId,
+        /// What it is to become, as the platform writes its path.
+        out: Bytes<4096>,
+        /// Its part file.
+        part: Bytes<4096>,
+        /// It rests until someone says otherwise.
+        paused: bool,
+        /// Segments that are verified and synced in the part file.
+        segments: u64,
+        /// The part file's bytes up to there.
+        plain: u64,
+        /// BLAKE3 of these.
+        digest: Digest,
+        /// What had come of the chunk across the last cut, sealed.
+        carry: Bytes<CARRY>,
     }
 );

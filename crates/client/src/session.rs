@@ -29,6 +29,8 @@ const PING_AFTER: Duration = Duration::from_secs(30);
 const DEAD_AFTER: Duration = Duration::from_secs(45);
 /// A session that lasted this long makes the next wait short again.
 const STABLE: Duration = Duration::from_secs(10);
+/// A link that can no longer be written to is read for so long.
+const LAST_READS: Duration = Duration::from_secs(1);
 /// The relay must answer a hello within this time.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 
@@ -254,8 +256,14 @@ async fn one_session(
     }
     let (opened, open) = mpsc::channel(limits::OPEN_REQUESTS);
     let credit = Arc::new(Semaphore::new(limits::OPEN_REQUESTS));
+    let writing = async {
+        let failure = write(connected.sender, requests, opened, Arc::clone(&credit)).await;
+        // What has arrived is read to its end: segments among it need not be fetched again.
+        tokio::time::sleep(LAST_READS).await;
+        failure
+    };
     tokio::select! {
-        failure = write(connected.sender, requests, opened, Arc::clone(&credit)) => Err(failure),
+        failure = writing => Err(failure),
         failure = read(connected.receiver, open, events, &calls, &credit) => Err(failure),
         _ = stop.wait_for(|stop| *stop) => Ok(()),
     }

@@ -3,8 +3,8 @@
 //!
 //! Files, encryption and hashing have one blocking thread for each transfer; the async side keeps [`WINDOW`] requests
 //! open and never touches a file. Segments are a mebibyte each, and each stage holds a fixed number of them, so that a
-//! transfer needs the same memory whatever the document's size. Absent here: the vault. Whoever starts a transfer keeps
-//! its record, and starts at most one in each direction at a time.
+//! transfer needs the same memory whatever the document's size. Transfers of one direction [`Share`] the requests that may
+//! be open. Absent here: the vault. Whoever starts a transfer keeps its record.
 
 mod destination;
 mod download;
@@ -13,6 +13,10 @@ mod upload;
 
 use std::{
     path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -26,12 +30,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{Failure, api::Direction, failure, session::CallError};
 
+pub(crate) use destination::{part_of, remove_part};
 pub(crate) use download::download;
 pub(crate) use source::stamp_of;
 pub(crate) use upload::upload;
 
-/// Requests that a transfer keeps open: enough that the relay's disk and the link are never idle.
+/// Requests that the transfers of one direction keep open together: enough that the relay's disk and the link are never
+/// idle, and few enough that messages need not wait long behind them.
 const WINDOW: usize = 8;
+/// Requests that each of them may keep open however many there are.
+const LEAST: usize = 2;
 /// Progress is told this often at most.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -49,6 +57,8 @@ pub(crate) struct UploadPlan {
     pub(crate) stamp: SourceStamp,
     /// Hashes that are durable from earlier attempts, from segment 0 on.
     pub(crate) hashes: Vec<SegmentHash>,
+    /// Its part of the open requests.
+    pub(crate) share: Share,
 }
 
 /// A document to be fetched.
@@ -57,10 +67,47 @@ pub(crate) struct DownloadPlan {
     pub(crate) manifest: Manifest,
     /// An existing folder, in which it gets its sender's name made safe; or a file that must not exist yet.
     pub(crate) out: PathBuf,
+    /// What an earlier attempt left in its part file.
+    pub(crate) kept: Option<Extent>,
+    /// Its part of the open requests.
+    pub(crate) share: Share,
 }
 
-/// What a transfer tells the engine. `Uploaded`, `UploadFailed`, `Fetched` and `FetchFailed` are the last; a transfer
-/// that is cancelled ends without one, unless the document was already in its place.
+/// How far a part file is verified and synced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// Segments that are in it.
+    pub(crate) segments: u64,
+    /// Its bytes.
+    pub(crate) plain: u64,
+    /// BLAKE3 of these.
+    pub(crate) digest: Digest,
+    /// What has come of the chunk that lies across the last cut, sealed.
+    pub(crate) carry: Vec<u8>,
+}
+
+/// One transfer's part of the requests that its direction may keep open: an even one, whoever comes and goes.
+pub(crate) struct Share(Arc<AtomicUsize>);
+
+impl Share {
+    /// Of one transfer more, among those that `running` counts.
+    pub(crate) fn of(running: &Arc<AtomicUsize>) -> Self {
+        running.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(running))
+    }
+
+    fn window(&self) -> usize {
+        (WINDOW / self.0.load(Ordering::Relaxed).max(1)).max(LEAST)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a transfer tells the engine. `Stopped`, `Uploaded`, `UploadFailed`, `Fetched` and `FetchFailed` are the last.
 pub(crate) enum TransferEvent {
     /// Make these hashes durable, then say so: no segment leaves before. A dropped `durable` ends the upload.
     Hashes {
@@ -83,6 +130,21 @@ pub(crate) enum TransferEvent {
         done: u64,
         /// The document's bytes.
         total: u64,
+    },
+    /// A part file is verified and synced this far. A download that ends early says so a last time before it ends,
+    /// unless it has removed the file.
+    Kept {
+        /// Which.
+        document: DocumentId,
+        /// How far.
+        extent: Extent,
+    },
+    /// It was told to stop, and has.
+    Stopped {
+        /// Which.
+        document: DocumentId,
+        /// Which way.
+        direction: Direction,
     },
     /// All segments are durable at the relay.
     Uploaded {
@@ -109,7 +171,7 @@ pub(crate) enum TransferEvent {
         /// Its bytes.
         size: u64,
     },
-    /// Nothing was written.
+    /// The download ended early. Nothing stands under the final name.
     FetchFailed {
         /// Which.
         document: DocumentId,
@@ -123,8 +185,10 @@ pub(crate) enum TransferEvent {
 /// When a transfer that failed may be started again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// As it is: over the next link, or over this one after a while.
+    /// As it is, over the next link: this one was lost.
     WhenLinked,
+    /// As it is, after a while.
+    Later,
     /// From the beginning, with fresh [`Keys`] and a new stamp, so that no keystream covers two texts.
     UnderNewKeys,
     /// Only when a person has seen to the cause and asks again.
@@ -155,7 +219,7 @@ impl Fault {
 
     fn refused(refusal: Refusal) -> Self {
         let retry = match refusal {
-            Refusal::TooFast | Refusal::Failed | Refusal::ShuttingDown => Retry::WhenLinked,
+            Refusal::TooFast | Refusal::Failed | Refusal::ShuttingDown => Retry::Later,
             _ => Retry::Never,
         };
         Self { failure: failure::from_refusal(refusal), retry }

@@ -41,6 +41,8 @@ pub(crate) enum Scope {
     Documents,
     /// Hashes of an upload's segments by document and first number.
     Segments,
+    /// Fetches that are under way, by document.
+    Fetches,
     /// Verified chains by device id.
     Chains,
     /// Certificate by grant, to notice two for one.
@@ -80,6 +82,7 @@ impl Scope {
             Self::Lives(id) => (30, Some(id)),
             Self::Waiting(id) => (31, Some(id)),
             Self::Expiries => (32, None),
+            Self::Fetches => (15, None),
         };
         let mut bytes = vec![number];
         bytes.extend_from_slice(id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));

@@ -11,7 +11,7 @@ use crate::{
     layout::Layout,
     name::{SafeName, safe_name},
     payload::{FileKey, PayloadNonce},
-    segment::{Segment, SegmentReader},
+    segment::SegmentReader,
 };
 
 /// Version of the manifest's encoding.
@@ -61,10 +61,10 @@ impl Manifest {
         SegmentReader::new(self.layout, &self.file_key, self.nonce)
     }
 
-    /// A reader behind the untouched bytes of segment `index`; `None` where that is the last.
+    /// A reader that goes on where an earlier one stopped: see [`SegmentReader::resume`].
     #[must_use]
-    pub fn reader_after(&self, index: u64, previous: &Segment) -> Option<SegmentReader> {
-        SegmentReader::after(self.layout, &self.file_key, self.nonce, index, previous)
+    pub fn reader_at(&self, next: u64, carry: &[u8]) -> Option<SegmentReader> {
+        SegmentReader::resume(self.layout, &self.file_key, self.nonce, next, carry)
     }
 
     /// What is to be fed the plaintext.

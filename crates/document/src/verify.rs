@@ -45,6 +45,12 @@ impl Verifier {
         self.hasher.update(plain);
     }
 
+    /// How many bytes were seen, and BLAKE3 of these.
+    #[must_use]
+    pub fn so_far(&self) -> (u64, Digest) {
+        (self.seen, self.hasher.finish())
+    }
+
     /// Says whether these were the document, all of it and nothing else.
     ///
     /// # Errors

@@ -12,10 +12,12 @@
 //! Absent: any key that could read, mint or alter; names, addresses and ids in the log above `debug`.
 
 mod admission;
+pub mod backup;
 mod board;
 pub mod check;
 pub mod config;
 mod connection;
+pub mod control;
 mod directory;
 pub mod folder;
 mod greeting;

@@ -186,7 +186,7 @@ impl Outbox {
             {
                 let state = self.state();
                 let held = state.reserved.saturating_add(state.own_bytes);
-                if held == 0 || held.saturating_add(bytes) <= OPEN_BYTES || state.ended || state.closing.is_some() {
+                if held == 0 || held.saturating_add(bytes) <= OPEN_BYTES || state.closing.is_some() {
                     return;
                 }
             }
@@ -227,7 +227,8 @@ impl Outbox {
         self.stopped.notify_one();
     }
 
-    /// Ends the link without a word: the other side is gone.
+    /// Nothing more is sent: the other side is gone. The reader goes on until it finds that out itself, because what was
+    /// received before is worth serving: the segments of an upload need not be sent again.
     pub(crate) fn end(&self) {
         let mut state = self.state();
         state.ended = true;
@@ -236,17 +237,13 @@ impl Outbox {
         drop(state);
         self.filled.notify_one();
         self.emptied.notify_one();
-        self.stopped.notify_one();
     }
 
-    /// Waits until the link is closing or has ended. For the reader alone.
+    /// Waits until the link is closing. For the reader alone.
     pub(crate) async fn stopped(&self) {
         loop {
-            {
-                let state = self.state();
-                if state.ended || state.closing.is_some() {
-                    return;
-                }
+            if self.state().closing.is_some() {
+                return;
             }
             self.stopped.notified().await;
         }

@@ -23,6 +23,7 @@ use crate::{
     admission::{Admission, Bounds},
     config::Config,
     connection::{self, Alive},
+    control,
     folder::{self, FolderError},
     live::Live,
     push::Feed,
@@ -205,6 +206,13 @@ impl Relay {
         tasks.push(tokio::spawn(feed.run(Arc::clone(&shared))));
         tasks.push(tokio::spawn(sweep(Arc::clone(&shared))));
         tasks.push(tokio::spawn(watch_over(Arc::clone(&shared))));
+        tasks.push(tokio::spawn(control::serve(control::Desk {
+            shared: Arc::clone(&shared),
+            dir: dir.to_owned(),
+            data: dir.join(&config.data),
+            since: shared.now(),
+            certificate_until: relay.valid_until(),
+        })));
         drop(alive);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),

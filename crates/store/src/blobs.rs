@@ -206,7 +206,14 @@ impl Blobs {
         if let Some(document) = known.get(&opening.document).cloned() {
             drop(known);
             let same = Opening { now: document.opening.now, ..opening.clone() } == document.opening;
-            return if same { self.held_of(&document) } else { Err(BlobError::Exists) };
+            if !same {
+                return Err(BlobError::Exists);
+            }
+            // All that has come counts then, and need not be sent again.
+            if let State::Uploading(upload) = &mut *document.state() {
+                upload.sync().map_err(|error| self.failure(&error, true))?;
+            }
+            return self.held_of(&document);
         }
         self.check_quotas(&known, opening)?;
         let paths = Paths::new(&self.documents, &opening.document);
@@ -322,6 +329,14 @@ impl Blobs {
     /// [`BlobError::Unknown`].
     pub fn opening(&self, document: DocumentId) -> Result<Opening, BlobError> {
         Ok(self.find(&document)?.opening.clone())
+    }
+
+    /// All documents that can be read, in no particular order.
+    #[must_use]
+    pub fn sealed(&self) -> Vec<Opening> {
+        let documents: Vec<Arc<Document>> = self.known().values().cloned().collect();
+        let sealed = documents.iter().filter(|document| matches!(*document.state(), State::Sealed));
+        sealed.map(|document| document.opening.clone()).collect()
     }
 
     /// Removes a document, sealed or not.

@@ -8,6 +8,7 @@
 //! never tried again, the store refuses everything from then on; a stored value is checked against its CRC when read;
 //! one process at a time; every queue has a bound. This is the only crate that names sled.
 
+pub mod archive;
 pub mod blobs;
 mod engine;
 mod error;

@@ -16,6 +16,7 @@ mod append;
 mod bodies;
 mod directory;
 mod error;
+mod export;
 mod keys;
 mod log;
 mod packages;
@@ -44,6 +45,7 @@ use self::{
 pub use self::{
     directory::{HANDLE_LIMIT, SEARCH_LIMIT},
     error::{Quota, StoreError},
+    export::{Restoring, read_spool},
     types::{
         Access, Appended, Body, Claimed, DirectItem, DirectKind, DirectPart, Entries, Entry, Expected, KeyPackageCount,
         Listed, LogState, News, NewsPage, Origin, People, Published, Put, Redeemed, Redemption, Roster, StatusPut,

@@ -201,12 +201,25 @@ Examples:
 pub(crate) const DOCUMENTS: &str = "\
 Examples:
   amanat documents 3fa94c01
-  amanat documents 3fa94c01 --json";
+  amanat documents 3fa94c01 --json
+  amanat documents pause 77d01be2";
+
+pub(crate) const DOCUMENTS_PAUSE: &str = "\
+Examples:
+  amanat documents pause 77d01be2";
+
+pub(crate) const DOCUMENTS_RESUME: &str = "\
+Examples:
+  amanat documents resume 77d01be2";
+
+pub(crate) const DOCUMENTS_CANCEL: &str = "\
+Examples:
+  amanat documents cancel 77d01be2";
 
 pub(crate) const SAVE: &str = "\
 Examples:
   amanat save 77d01be2 --out .
-  amanat save 77d01be2 --out report.pdf";
+  amanat save 77d01be2 --out report.pdf        the same again after an interruption: it goes on";
 
 pub(crate) const MEMBERS: &str = "\
 Examples:
@@ -235,6 +248,7 @@ pub(crate) const BENCH_DOCUMENT: &str = "\
 Examples:
   amanat bench document
   amanat bench document --size 256MiB --runs 5 --dir /var/tmp
+  amanat bench document --runs 1 --cuts 5
 
 Measure a release build. Sender, relay and recipient are a process each.";
 

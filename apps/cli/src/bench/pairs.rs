@@ -12,11 +12,11 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-use super::{child::Child, latencies::Latencies, process::Watched, rounded, spread};
+use super::{child::Child, latencies::Latencies, line::Line, process::Watched, rounded, spread};
 use crate::{
     context::Context,
     disk,
-    office::{Office, Staff},
+    office::{Office, Staff, free_port},
     output::{
         json,
         progress::Bars,
@@ -51,6 +51,23 @@ pub(super) async fn office(context: &Context, dir: &Path) -> Outcome<(Office, Ch
     let office = Office::new(dir, DOMAIN)?;
     office.found("Benchmark")?;
     office.make_relay()?;
+    let relay = staffed(context, dir, &office).await?;
+    Ok((office, relay))
+}
+
+/// One whose relay is dialled over a line that can be cut.
+pub(super) async fn office_behind_a_line(context: &Context, dir: &Path) -> Outcome<(Office, Child, Line)> {
+    let office = Office::new(dir, DOMAIN)?;
+    office.found("Benchmark")?;
+    let (listen, dialled) = (free_port()?, free_port()?);
+    office.make_relay_at(listen, Some(dialled))?;
+    let line = Line::start(dialled, listen)?;
+    let relay = staffed(context, dir, &office).await?;
+    Ok((office, relay, line))
+}
+
+/// Starts the relay and enrols both people.
+async fn staffed(context: &Context, dir: &Path, office: &Office) -> Outcome<Child> {
     let relay_dir = office.relay().display().to_string();
     let mut relay = Child::start(dir, office.passphrase(), &["relay", &relay_dir])?;
     relay.hears(&mut context.interrupt.clone(), "ready").await?;
@@ -60,7 +77,7 @@ pub(super) async fn office(context: &Context, dir: &Path) -> Outcome<(Office, Ch
         let joining = office.join(person.handle, None, office.profile(person.handle));
         context.interrupt.clone().or(joining).await??;
     }
-    Ok((office, relay))
+    Ok(relay)
 }
 
 pub(super) async fn run(context: &Context, dir: &Path, messages: u32, runs: u32) -> Outcome {

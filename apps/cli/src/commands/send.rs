@@ -9,7 +9,7 @@ use std::{
 
 use amanat_client::{
     Command, Event, Failure, FailureCode, Reply,
-    api::{ConversationState, ConversationView, LinkState, MessageState, Notice, SendOptions, Target},
+    api::{ConversationState, ConversationView, DocumentView, LinkState, MessageState, Notice, SendOptions, Target},
 };
 use amanat_identity::Tier;
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
@@ -164,6 +164,19 @@ pub(super) async fn post(session: &mut Session, command: Command, only_queue: bo
     if !only_queue {
         follow(session, &mut followed).await?;
     }
+    Ok(followed)
+}
+
+/// Follows a document whose upload goes on.
+pub(super) async fn follow_document(session: &mut Session, document: &DocumentView) -> Outcome<Followed> {
+    let mut followed = Followed {
+        conversation: document.conversation,
+        message: document.message,
+        document: Some(document.id),
+        accepted: false,
+        offline: None,
+    };
+    follow(session, &mut followed).await?;
     Ok(followed)
 }
 

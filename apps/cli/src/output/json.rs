@@ -388,11 +388,25 @@ pub(crate) struct DocumentLine {
     name: String,
     size: u64,
     tier: &'static str,
+    transfer: Option<TransferObject>,
+}
+
+/// An upload or a fetch that is not over, or was given up.
+#[derive(Serialize)]
+struct TransferObject {
+    direction: &'static str,
+    state: &'static str,
+    done: u64,
 }
 
 impl From<&DocumentView> for DocumentLine {
     fn from(view: &DocumentView) -> Self {
-        Self { id: view.id.to_string(), name: view.name.clone(), size: view.size, tier: view.tier.name() }
+        let transfer = view.transfer.map(|transfer| TransferObject {
+            direction: transfer.direction.name(),
+            state: transfer.state.name(),
+            done: transfer.done,
+        });
+        Self { id: view.id.to_string(), name: view.name.clone(), size: view.size, tier: view.tier.name(), transfer }
     }
 }
 
@@ -505,6 +519,11 @@ pub(crate) struct DocumentRun {
     pub(crate) sender_mib: f64,
     pub(crate) relay_mib: f64,
     pub(crate) recipient_mib: f64,
+    /// Of the document's bytes, what went to the relay and came from it, where the line was cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) carried_up: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) carried_down: Option<f64>,
 }
 
 /// `completions`.

@@ -67,6 +67,7 @@ pub(crate) fn mark(state: MessageState) -> String {
         MessageState::Read => ("read", table::GOOD),
         MessageState::Unread => ("new", table::STRONG),
         MessageState::Expired => ("expired", table::CAUTION),
+        MessageState::Cancelled => ("cancelled", table::CAUTION),
     };
     paint(text, style)
 }
@@ -168,7 +169,12 @@ pub(crate) fn notice(notice: &Notice) -> String {
              officer runs `amanat attest`.",
             time::local(*since)
         ),
-        Notice::RelayRestored => "The relay was restored from a copy; what it lost is being given back to it.".into(),
+        Notice::RelayRestored => "The relay was restored from a copy; each conversation is compared with it.".into(),
+        Notice::RelayBehind { conversation, missing } => format!(
+            "The relay has lost the last {missing} entries of conversation {}. They are safe here; nothing is sent there \
+             and what is queued stays queued. Tell the IT team: a later backup has them; else open a new conversation.",
+            short(&conversation.to_string())
+        ),
         Notice::NewDevice { address, .. } => format!(
             "{address} has a device that was not known here. Compare the safety number again: amanat verify {address}."
         ),

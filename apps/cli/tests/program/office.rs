@@ -97,7 +97,8 @@ fn document(dir: &Path, conversation: &str) {
     let id = sent["document"].as_str().unwrap();
     assert_eq!(object(dir, &["sync", "--wait", "10", "--profile", "clerk"]), json!({"received": 1}));
     let listed = object(dir, &["documents", conversation, "--profile", "clerk"]);
-    assert_eq!(listed, json!({"id": id, "name": "report.bin", "size": content.len(), "tier": "official"}));
+    let expected = json!({"id": id, "name": "report.bin", "size": content.len(), "tier": "official", "transfer": null});
+    assert_eq!(listed, expected);
     fs::create_dir(dir.join("out")).unwrap();
     let saved = object(dir, &["save", &id[..8], "--out", "out", "--profile", "clerk"]);
     assert_eq!(keys(&saved), ["document", "path", "size"]);

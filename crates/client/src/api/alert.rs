@@ -91,6 +91,14 @@ pub enum Notice {
     },
     /// The relay was restored from a copy.
     RelayRestored,
+    /// The relay has lost the end of a conversation's log, which this device has: nothing is sent in it, and what is
+    /// queued stays queued.
+    RelayBehind {
+        /// Which.
+        conversation: ConversationId,
+        /// Entries that it lacks.
+        missing: u64,
+    },
     /// Someone has a device that this vault had not seen; a compared safety number does not speak for it.
     NewDevice {
         /// Whose.

@@ -101,7 +101,7 @@ pub enum MessageBody {
     NeedsNewerVersion,
 }
 
-/// How far a message is. Own: queued, accepted, delivered, read, expired; others': unread, read, expired.
+/// How far a message is. Own: queued, accepted, delivered, read, expired, cancelled; others': unread, read, expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MessageState {
     /// Durable in this vault's outbox.
@@ -117,6 +117,8 @@ pub enum MessageState {
     /// Its time is over and its content is removed; or it is one's own, not everybody got it, and the relay's
     /// retention is over.
     Expired,
+    /// Its document's upload was given up: it is never sent.
+    Cancelled,
 }
 
 impl MessageState {
@@ -130,6 +132,7 @@ impl MessageState {
             Self::Read => "read",
             Self::Unread => "unread",
             Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
         }
     }
 }

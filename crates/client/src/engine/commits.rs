@@ -245,7 +245,9 @@ impl Core {
     pub(crate) fn is_current(&self, id: ConversationId) -> bool {
         let Ok(open) = self.conversation(id) else { return false };
         let fetched = !open.reading && !open.waiting && self.link.as_ref().is_some_and(|up| !up.asking_news);
-        fetched && open.needs_commit == 0 && open.row.stage == Stage::Active
+        // [DELIV-112]
+        let settled = !self.unsettled.contains(&id);
+        fetched && settled && open.needs_commit == 0 && open.row.stage == Stage::Active
     }
 }
 

@@ -202,6 +202,7 @@ pub(crate) struct Core {
     pub(crate) last_failure: Option<Failure>,
     /// Commands that wait for the link that is being made.
     pub(crate) wait_for_link: Vec<(Command, ReplyTo)>,
+    pub(crate) unsettled: super::restored::Unsettled,
     pub(crate) direct: super::join::DirectQueue,
     pub(crate) advance_open: bool,
     pub(crate) advance_at: Option<Timestamp>,
@@ -258,6 +259,7 @@ impl Core {
             sync_waiters: Vec::new(),
             last_failure: profile.no_relay,
             wait_for_link: Vec::new(),
+            unsettled: super::restored::Unsettled::default(),
             direct,
             advance_open: false,
             advance_at: None,
@@ -391,6 +393,7 @@ impl Core {
             .chain(self.advance_at)
             .chain(self.rest)
             .chain(self.news_at)
+            .chain(self.transfers.due())
             .chain(self.expiries.next())
             .chain(self.search.next())
             .min()
@@ -407,6 +410,9 @@ impl Core {
         if self.news_at.is_some_and(|due| due <= self.now()) {
             self.news_at = None;
             self.ask_news();
+        }
+        if self.transfers.due().is_some_and(|due| due <= self.now()) {
+            self.resume_transfers()?;
         }
         let now = self.now();
         let over = |rest: &Option<Timestamp>| rest.is_some_and(|until| until <= now);
@@ -440,7 +446,8 @@ impl Core {
     }
 
     /// At the start: what the last run left undone.
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) -> Result<(), Failure> {
+        self.unsettled = super::restored::Unsettled::load(&self.vault)?;
         if let Freshness::Expired { since } = self.status.freshness(self.now()) {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
         }
@@ -452,14 +459,12 @@ impl Core {
             }
             self.look_for_renewal(id);
         }
-        if let Err(failure) = self.judge_all_members() {
-            tracing::error!(%failure, "members cannot be judged");
-        }
+        self.judge_all_members()
     }
 
     /// Closes the vault.
-    pub(crate) async fn close(self) {
-        self.transfers.stop().await;
+    pub(crate) async fn close(mut self) {
+        self.stop_transfers().await;
         self.vault.close();
     }
 }

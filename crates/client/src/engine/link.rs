@@ -9,7 +9,7 @@ use amanat_wire::{
     List,
     client::{Advance, Cursor, Read, Request, WhatIsNew},
     limits,
-    relay::{Answer, Entries, News, Push, Ready},
+    relay::{Answer, Entries, News, Push, Ready, Refusal},
 };
 
 use super::{
@@ -97,6 +97,7 @@ impl Core {
                 self.last_failure = None;
                 self.greeted(&ready)?;
                 self.fetch_own_chain();
+                self.ask_unsettled();
                 self.ask_news();
                 for (command, reply) in std::mem::take(&mut self.wait_for_link) {
                     self.command(command, reply)?;
@@ -143,7 +144,7 @@ impl Core {
         for waiter in self.sync_waiters.drain(..) {
             let _ = waiter.reply.send(Err(failure.clone()));
         }
-        self.fail_downloads(failure);
+        self.fail_fetches(failure);
         self.last_failure = Some(failure.clone());
     }
 
@@ -160,14 +161,18 @@ impl Core {
         match &self.relay_row {
             Some(row) if row.incarnation == ready.incarnation => {}
             known => {
-                if known.is_some() {
-                    self.emit(Event::Notice(Notice::RelayRestored));
-                }
+                let restored = known.is_some();
                 // Direct items of another store are counted from 1 again.
                 let row = RelayRow { incarnation: ready.incarnation, direct: 0 };
                 let mut batch = Batch::default();
                 batch.put(Scope::Meta, meta::RELAY, &row);
+                if restored {
+                    self.all_unsettled(&mut batch)?;
+                }
                 self.vault.commit(batch)?;
+                if restored {
+                    self.emit(Event::Notice(Notice::RelayRestored));
+                }
                 self.relay_row = Some(row);
                 self.direct = super::join::DirectQueue::resume(0);
             }
@@ -230,6 +235,11 @@ impl Core {
                 self.key_packages_open = false;
                 Ok(())
             }
+            (Question::Read(id), Ok(Answer::Refused(Refusal::Unknown))) if self.unsettled.contains(&id) => {
+                self.clear_question(Question::Read(id));
+                let position = self.conversation(id)?.row.position;
+                self.relay_behind(id, position)
+            }
             (question, Ok(answer)) => {
                 tracing::warn!(?question, kind = answer.kind(), "the relay refused, or its answer does not fit");
                 self.clear_question(question);
@@ -271,6 +281,10 @@ impl Core {
         for log in news.logs.iter() {
             match self.conversations.get_mut(&log.conversation) {
                 Some(open) if open.row.position < log.head => self.read_log(log.conversation),
+                Some(open) if open.row.position > log.head => {
+                    let missing = open.row.position - log.head;
+                    self.relay_behind(log.conversation, missing)?;
+                }
                 // The vault is ahead of the relay's cursor: the last run ended before it could say so.
                 Some(open) => {
                     open.advance_due |= open.row.position > log.cursor;
@@ -315,6 +329,9 @@ impl Core {
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
         open.reading = false;
         let before = open.row.position;
+        if !self.settle_log(id, &entries)? {
+            return Ok(());
+        }
         self.skip_expired(id, &entries)?;
         self.apply_entries(id, entries.entries.into_vec())?;
         let Some(open) = self.conversations.get(&id) else { return Ok(()) };
@@ -341,6 +358,11 @@ impl Core {
 
     fn pushed(&mut self, push: Push) -> Result<(), Failure> {
         let id = push.conversation;
+        if self.unsettled.contains(&id) {
+            // The log may reach as far as this vault by now: is it the same one?
+            self.read_log(id);
+            return Ok(());
+        }
         // Not ours yet: its Welcome is on the way, and the log is read from there.
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
         if open.row.stage.follows_log() && push.entry.position > open.row.position {
@@ -360,8 +382,9 @@ impl Core {
 
     /// Applies held entries that are next; asks for what is missing before them unless it is about to come.
     pub(crate) fn apply_ahead(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let unsettled = self.unsettled.contains(&id);
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
-        if open.reading || open.waiting || open.stuck {
+        if open.reading || open.waiting || open.stuck || unsettled {
             return Ok(());
         }
         let mut next = Vec::new();

@@ -319,6 +319,12 @@ impl Core {
             return self.apply_ahead(id);
         };
         match answer {
+            // Behind what this vault has seen: the relay goes back without saying so, and what it took is on another
+            // branch. It stays queued. [DELIV-113]
+            Answer::Appended(appended) if appended.position <= self.conversation(id)?.row.position => {
+                let missing = self.conversation(id)?.row.position - appended.position.saturating_sub(1);
+                self.relay_behind(id, missing)
+            }
             Answer::Appended(appended) => {
                 self.accepted(id, &queued, appended)?;
                 self.apply_ahead(id)?;

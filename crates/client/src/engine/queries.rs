@@ -5,7 +5,6 @@ use amanat_conversation::{
     Conversation, Records, SUITE_NAME,
     content::{ContentType, Reply as ReplyBody},
 };
-use amanat_document::Manifest;
 use amanat_identity::{Address, Freshness};
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
 use amanat_wire::Decode as _;
@@ -17,8 +16,8 @@ use super::{
 use crate::{
     Command, Failure, FailureCode, Reply,
     api::{
-        Acknowledgement, ConversationView, DocumentView, Member, MessageBody, MessageRef, MessageState, MessageView,
-        Overview, Quote, StatusSummary,
+        Acknowledgement, ConversationView, Member, MessageBody, MessageRef, MessageState, MessageView, Overview, Quote,
+        StatusSummary,
     },
     failure,
     rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, Upload},
@@ -63,6 +62,10 @@ impl Core {
             Command::Remove { conversation, member } => return self.remove_member(conversation, &member, reply),
             Command::Leave { conversation } => return self.leave(conversation, reply),
             Command::Retitle { conversation, title } => return self.retitle(conversation, &title, reply),
+            Command::PauseDocument { document } => self.pause_document(document),
+            Command::CancelDocument { document } => self.cancel_document(document),
+            Command::ResumeDocument { document } if self.is_upload(document) => self.resume_upload(document),
+            Command::ResumeDocument { document } => return self.resume_fetch(document, reply),
             Command::Sync => {
                 self.sync_waiters.push(super::core::SyncWaiter { reply, asked: false });
                 self.ask_news();
@@ -100,8 +103,11 @@ impl Core {
             | Command::Search { .. }
             | Command::Leave { .. }
             | Command::Retitle { .. }
+            | Command::PauseDocument { .. }
+            | Command::CancelDocument { .. }
             | Command::SendText { .. }
             | Command::SendDocument { .. } => true,
+            Command::ResumeDocument { document } => self.is_upload(document),
         };
         if can_go_on { Some((command, reply)) } else { self.needs_link(command, reply) }
     }
@@ -227,6 +233,11 @@ impl Core {
             life.presence = Presence::Expired;
         }
         let gone = life.presence != Presence::Here;
+        let body = if gone { MessageBody::Gone } else { self.message_body(row)? };
+        let state = match &body {
+            MessageBody::Document(document) if document.is_cancelled() => MessageState::Cancelled,
+            _ => self.state_with(open, row, &life),
+        };
         Ok(MessageView {
             id: row.id,
             sequence: row.sequence,
@@ -234,8 +245,8 @@ impl Core {
             name: row.name.to_string(),
             device: row.device,
             at: row.at,
-            body: if gone { MessageBody::Gone } else { self.message_body(row)? },
-            state: self.state_with(open, row, &life),
+            body,
+            state,
             own: row.own,
             reply_to: if gone { None } else { self.quote(id, row)? },
             edited: life.edited,
@@ -317,7 +328,7 @@ impl Core {
                 if document.message != row.id {
                     return Ok(MessageBody::NeedsNewerVersion);
                 }
-                Ok(MessageBody::Document(view_of_document(&document)))
+                Ok(MessageBody::Document(self.document_view(&document)?))
             }
             _ => Ok(MessageBody::NeedsNewerVersion),
         }
@@ -339,7 +350,8 @@ impl Core {
         let mut rows = self.vault.scan::<DocumentRow>(Scope::Documents)?;
         rows.retain(|row| row.conversation == id && !(row.manifest.is_empty() && row.upload == Upload::None));
         rows.sort_by_key(|row| row.sequence);
-        Ok(Reply::Documents(rows.iter().map(view_of_document).collect()))
+        let views = rows.iter().map(|row| self.document_view(row));
+        views.collect::<Result<_, _>>().map(Reply::Documents)
     }
 
     fn list_members(&mut self, id: ConversationId) -> Result<Reply, Failure> {
@@ -412,6 +424,7 @@ fn needs_standing(command: &Command) -> bool {
         | Command::Leave { .. }
         | Command::Retitle { .. }
         | Command::Save { .. }
+        | Command::ResumeDocument { .. }
         | Command::Sync => true,
         Command::Status
         | Command::Conversations
@@ -419,6 +432,8 @@ fn needs_standing(command: &Command) -> bool {
         | Command::FindDocument { .. }
         | Command::Read { .. }
         | Command::Documents { .. }
+        | Command::PauseDocument { .. }
+        | Command::CancelDocument { .. }
         | Command::Members { .. }
         | Command::FindMessage { .. }
         | Command::Search { .. }
@@ -429,15 +444,6 @@ fn needs_standing(command: &Command) -> bool {
 
 fn queued_messages(open: &Open) -> usize {
     open.queue.values().filter(|row| row.message.is_some()).count()
-}
-
-/// A document as a list shows it.
-pub(crate) fn view_of_document(row: &DocumentRow) -> DocumentView {
-    let digest = match row.upload {
-        Upload::Running => String::new(),
-        _ => Manifest::from_bytes(&row.manifest).map_or_else(|_| String::new(), |manifest| manifest.digest.to_string()),
-    };
-    DocumentView { id: row.id, name: row.name.to_string(), size: row.size, tier: tier_of(row.tier), digest }
 }
 
 /// An address in a row of our own.

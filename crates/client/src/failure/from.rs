@@ -89,6 +89,11 @@ pub(crate) fn document_gone() -> Failure {
     )
 }
 
+pub(crate) fn other_branch() -> Failure {
+    let failed = "the relay's log is another than the one that this device has seen";
+    Failure::new(Code::Conversation, failed, "tell the security officer; open a new conversation")
+}
+
 pub(crate) fn no_conversation() -> Failure {
     Failure::new(Code::NotFound, "there is no such conversation", "list them with `amanat conversations`")
 }

@@ -1,25 +1,32 @@
 //! Destination (protocol-spec/06-document, section 6): a part file under a hidden name, and the final name that it gets
 //! only with the proof that all of it is verified.
 //!
-//! The part file stands in the destination's own folder, so that it gets its name without being copied. The name is
+//! A part file outlives the download that writes it: the next one goes on behind what is verified and synced in it, after it
+//! has read that again. It stands in the destination's own folder, so that it gets its name without being copied. The name is
 //! given with `link`, which fails where the name is taken: a look before a `rename` would leave a moment in which
 //! another file could be overwritten.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, ErrorKind, Write as _},
+    io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
-    sync::mpsc::{SyncSender, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
     thread::{self, JoinHandle},
 };
 
-use amanat_document::Verified;
+use amanat_document::{Verified, Verifier};
 use amanat_primitives::DocumentId;
 
+use super::Extent;
 use crate::{Failure, FailureCode, failure};
 
 /// Bytes after which the disk begins to take what was written so far, so that little is left to wait for at the end.
-const SYNC_EVERY: u64 = 32 * 1024 * 1024;
+const SYNC_EVERY: u64 = 16 * 1024 * 1024;
+/// Bytes of a part file that are read again at once.
+const REREAD: usize = 256 * 1024;
 /// Names tried in a folder: `report.pdf`, `report (2).pdf` and so on.
 const NUMBERED: u32 = 10_000;
 
@@ -37,8 +44,7 @@ enum Name {
     Exactly(PathBuf),
 }
 
-/// A file in the making, locked so that no second download of the document takes it for one that a crash left behind.
-/// Removed when dropped.
+/// A file in the making, locked so that no second download of the document writes into it too.
 pub(super) struct Part {
     file: File,
     path: PathBuf,
@@ -47,32 +53,95 @@ pub(super) struct Part {
     early: Option<EarlySync>,
 }
 
+/// Is told how far the part file is on the disk; called on the syncing thread.
+pub(super) type OnSynced = Box<dyn Fn(Extent) + Send + Sync>;
+
 impl Part {
-    /// Begins a file for what is to become `out`.
-    pub(super) fn create(out: &Path, document: DocumentId) -> Result<Self, Failure> {
+    /// Begins a part file for what is to become `out`, in place of any that is there.
+    pub(super) fn create(out: &Path, document: DocumentId, on_synced: &Arc<OnSynced>) -> Result<Self, Failure> {
         let (folder, name) = destination(out)?;
-        let path = folder.join(format!(".amanat-{document}.part"));
-        let file = create_locked(&path).map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock => Failure::new(
-                FailureCode::InUse,
-                format!("this document is being saved in {} already", folder.display()),
-                "wait until that is done, or choose another folder",
-            ),
-            ErrorKind::AlreadyExists => failure::file("write", &path, &error),
-            _ => failure::file("write to", &folder, &error),
-        })?;
+        let path = folder.join(part_name(document));
+        let file = create_locked(&path).map_err(|error| open_failure(&error, &folder, &path))?;
+        Self::start(file, path, folder, name, on_synced)
+    }
+
+    /// The part file that an earlier download of what is to become `out` left, if there is one.
+    pub(super) fn left(out: &Path, document: DocumentId, on_synced: &Arc<OnSynced>) -> Result<Option<Self>, Failure> {
+        let (folder, name) = destination(out)?;
+        let path = folder.join(part_name(document));
+        match open_left(&path).map_err(|error| open_failure(&error, &folder, &path))? {
+            Some(file) => Self::start(file, path, folder, name, on_synced).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn start(
+        file: File,
+        path: PathBuf,
+        folder: PathBuf,
+        name: Name,
+        on_synced: &Arc<OnSynced>,
+    ) -> Result<Self, Failure> {
         let mut part = Self { file, path, folder, name, early: None };
-        part.early = Some(EarlySync::of(&part.file).map_err(|error| part.write_failure(&error))?);
+        // What is on record of the file is of no use where its name is lost.
+        let synced = sync_folder(&part.folder).and_then(|()| EarlySync::of(&part.file, Arc::clone(on_synced)));
+        part.early = Some(synced.map_err(|error| part.write_failure(&error))?);
         Ok(part)
+    }
+
+    /// Goes back to what is verified and synced, and shows it to `verifier`. `false` where the file is not what `kept`
+    /// says: then both are of no further use. [DOC-17]
+    pub(super) fn go_back_to(&mut self, kept: &Extent, verifier: &mut Verifier) -> Result<bool, Failure> {
+        let same = self.read_again(kept, verifier).map_err(|error| failure::file("read", &self.path, &error))?;
+        if !same {
+            return Ok(false);
+        }
+        // What stands behind it was written and not synced.
+        let placed = self.file.set_len(kept.plain).and_then(|()| self.file.seek(SeekFrom::Start(kept.plain)));
+        placed.map_err(|error| self.write_failure(&error))?;
+        Ok(true)
+    }
+
+    fn read_again(&mut self, kept: &Extent, verifier: &mut Verifier) -> io::Result<bool> {
+        let mut left = kept.plain;
+        let mut buffer = vec![0; REREAD];
+        while left > 0 {
+            let wanted = usize::try_from(left).unwrap_or(REREAD).min(REREAD);
+            let read = self.file.read(buffer.get_mut(..wanted).unwrap_or_default())?;
+            if read == 0 {
+                return Ok(false);
+            }
+            verifier.update(buffer.get(..read).unwrap_or_default());
+            left = left.saturating_sub(read as u64);
+        }
+        Ok(verifier.so_far() == (kept.plain, kept.digest))
     }
 
     /// Appends.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.file.write_all(bytes).map_err(|error| self.write_failure(&error))?;
         if let Some(early) = &mut self.early {
-            early.written(bytes.len());
+            early.unsynced = early.unsynced.saturating_add(bytes.len() as u64);
         }
         Ok(())
+    }
+
+    /// After a segment: has what was written sent to the disk, if that is worth a sync.
+    pub(super) fn sync_early(&mut self, extent: impl FnOnce() -> Extent) {
+        if let Some(early) = &mut self.early {
+            early.sync(extent);
+        }
+    }
+
+    /// Makes what was written durable, for the next download to go on from.
+    pub(super) fn keep(&mut self) -> Result<(), Failure> {
+        let early = self.early.take().map_or(Ok(()), EarlySync::finish);
+        early.and_then(|()| self.file.sync_data()).map_err(|error| self.write_failure(&error))
+    }
+
+    /// Removes it. Best effort: what is left, the next download of the document into this folder takes over.
+    pub(super) fn discard(self) {
+        self.remove();
     }
 
     /// Makes the content durable, gives it its final name, and makes that durable. Overwrites nothing.
@@ -125,7 +194,6 @@ impl Part {
         failure::file("write to", &self.folder, error)
     }
 
-    /// Best effort: what is left, the next download of the document into this folder removes.
     fn remove(&self) {
         if is_named(&self.file, &self.path) {
             let _ = fs::remove_file(&self.path);
@@ -134,25 +202,30 @@ impl Part {
 }
 
 impl Drop for Part {
+    /// The lock goes with the last handle, and the syncing thread has one.
     fn drop(&mut self) {
-        self.remove();
+        if let Some(early) = self.early.take() {
+            // Nothing is made of what it met: what counts was synced before.
+            let _ = early.finish();
+        }
     }
 }
 
 /// Has what is written sent to the disk by a thread of its own while more is being written.
 struct EarlySync {
-    wake: SyncSender<()>,
+    wake: SyncSender<Extent>,
     thread: JoinHandle<io::Result<()>>,
     unsynced: u64,
 }
 
 impl EarlySync {
-    fn of(file: &File) -> io::Result<Self> {
+    fn of(file: &File, on_synced: Arc<OnSynced>) -> io::Result<Self> {
         let file = file.try_clone()?;
-        let (wake, woken) = sync_channel(1);
+        let (wake, woken) = sync_channel::<Extent>(1);
         let run = move || {
-            while woken.recv().is_ok() {
+            while let Ok(extent) = woken.recv() {
                 file.sync_data()?;
+                on_synced(extent);
             }
             Ok(())
         };
@@ -160,9 +233,8 @@ impl EarlySync {
         Ok(Self { wake, thread, unsynced: 0 })
     }
 
-    fn written(&mut self, bytes: usize) {
-        self.unsynced = self.unsynced.saturating_add(bytes as u64);
-        if self.unsynced >= SYNC_EVERY && self.wake.try_send(()).is_ok() {
+    fn sync(&mut self, extent: impl FnOnce() -> Extent) {
+        if self.unsynced >= SYNC_EVERY && self.wake.try_send(extent()).is_ok() {
             self.unsynced = 0;
         }
     }
@@ -205,6 +277,64 @@ fn destination(out: &Path) -> Result<(PathBuf, Name), Failure> {
     if folder.is_dir() { Ok((folder.to_owned(), Name::Exactly(out.to_owned()))) } else { Err(no_folder(folder)) }
 }
 
+/// The part file's name.
+fn part_name(document: DocumentId) -> String {
+    format!(".amanat-{document}.part")
+}
+
+/// Where the part file of what is to become `out` stands.
+///
+/// # Errors
+/// What keeps `out` from being written.
+pub(crate) fn part_of(out: &Path, document: DocumentId) -> Result<PathBuf, Failure> {
+    Ok(destination(out)?.0.join(part_name(document)))
+}
+
+/// Removes a part file that no download writes, if it is there.
+///
+/// # Errors
+/// [`ErrorKind::WouldBlock`] where a download writes it.
+pub(crate) fn remove_part(path: &Path) -> io::Result<()> {
+    match remove_stale(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+fn open_failure(error: &io::Error, folder: &Path, path: &Path) -> Failure {
+    match error.kind() {
+        ErrorKind::WouldBlock => Failure::new(
+            FailureCode::InUse,
+            format!("this document is being saved in {} already", folder.display()),
+            "wait until that is done, or choose another folder",
+        ),
+        ErrorKind::AlreadyExists => failure::file("write", path, error),
+        _ => failure::file("write to", folder, error),
+    }
+}
+
+/// A part file that an earlier download left: this user's alone, under this name alone, and written by nobody.
+fn open_left(path: &Path) -> io::Result<Option<File>> {
+    match fs::symlink_metadata(path) {
+        // No link is followed, and no pipe waited for.
+        Ok(found) if found.is_file() => {}
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => return Ok(None),
+    }
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = file.metadata()?;
+        // A second name is the final one, and was the last thing that a download gave it.
+        if found.mode() & 0o077 != 0 || found.nlink() > 1 {
+            return Ok(None);
+        }
+    }
+    lock(&file, path)?;
+    Ok(Some(file))
+}
+
 /// A new file that is ours alone. [`ErrorKind::WouldBlock`] where another download has it.
 fn create_locked(path: &Path) -> io::Result<File> {
     let file = match create_new(path) {
@@ -214,19 +344,24 @@ fn create_locked(path: &Path) -> io::Result<File> {
         }
         created => created?,
     };
+    lock(&file, path)?;
+    Ok(file)
+}
+
+fn lock(file: &File, path: &Path) -> io::Result<()> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
         // A file system without locks: it has to do without.
         Ok(()) | Err(TryLockError::Error(_)) => {}
     }
-    // Another download may have taken it for a stale one before it was locked.
-    if is_named(&file, path) { Ok(file) } else { Err(ErrorKind::WouldBlock.into()) }
+    // Another download may have removed it, or given it its final name, before it was locked.
+    if is_named(file, path) { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
 }
 
 fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     // Exclusive creation follows no link at the end of the path.
-    options.write(true).create_new(true);
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)

@@ -1,7 +1,7 @@
 //! Download (protocol-spec/06-document, section 6): fetch every segment, verify all of it, and only then let the file
 //! appear.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range, path::Path, sync::Arc};
 
 use amanat_document::{Manifest, ReadError, Segment, SegmentReader, Verifier};
 use amanat_primitives::DocumentId;
@@ -15,56 +15,85 @@ use tokio::{
 };
 
 use super::{
-    DownloadPlan, Fault, ProgressTeller, TransferEvent, WINDOW, cancelled,
-    destination::{Part, Saved},
+    DownloadPlan, Extent, Fault, ProgressTeller, Retry, Share, TransferEvent, WINDOW, cancelled,
+    destination::{OnSynced, Part, Saved},
 };
 use crate::{Failure, FailureCode, api::Direction, session::Calls};
 
 /// Fetched segments that wait for the writing thread, besides the open requests.
 const READY: usize = 3;
 
-/// Downloads a document, and says in `events` how it went. However it ends short of its end, no file is left.
+/// Downloads a document, and says in `events` how it went. Until all of it is verified it stands in a part file alone,
+/// which is kept for the next attempt where that could go on. Returns how far it is kept.
 pub(crate) async fn download(
     plan: DownloadPlan,
     calls: Calls,
     events: mpsc::Sender<TransferEvent>,
     mut cancel: watch::Receiver<bool>,
-) {
+) -> Option<Extent> {
     let document = plan.manifest.document;
-    let last = match run(plan, &calls, &events, &mut cancel).await {
+    let ended = run(plan, &calls, &events, &mut cancel).await;
+    let kept = ended.kept.clone();
+    if let Some(extent) = ended.kept {
+        // Without an engine there is nobody to tell, here and below.
+        let _ = events.send(TransferEvent::Kept { document, extent }).await;
+    }
+    let last = match ended.outcome {
         Ok(Some(Saved { path, size })) => TransferEvent::Fetched { document, path, size },
-        Ok(None) => return,
+        Ok(None) => TransferEvent::Stopped { document, direction: Direction::Fetching },
         Err(Fault { failure, retry }) => {
             tracing::debug!(%document, code = failure.code.name(), ?retry, "a download ended early");
             TransferEvent::FetchFailed { document, failure, retry }
         }
     };
-    // Without an engine there is nobody to tell.
     let _ = events.send(last).await;
+    kept
 }
 
-/// `None` where it was cancelled.
+/// How a download ended.
+struct Ended {
+    /// `None` where it was told to stop.
+    outcome: Result<Option<Saved>, Fault>,
+    /// What the part file holds, where it was kept.
+    kept: Option<Extent>,
+}
+
+/// What the writing thread came to.
+enum Written {
+    Placed(Saved),
+    /// The segments ended before the document did.
+    Partly(Part, Extent),
+}
+
 async fn run(
     plan: DownloadPlan,
     calls: &Calls,
     events: &mpsc::Sender<TransferEvent>,
     cancel: &mut watch::Receiver<bool>,
-) -> Result<Option<Saved>, Fault> {
-    let DownloadPlan { manifest, out } = plan;
+) -> Ended {
+    let DownloadPlan { manifest, out, kept, share } = plan;
     let (document, layout) = (manifest.document, manifest.layout);
     let (fetched, segments) = mpsc::channel(READY);
     let (ready, prepared) = oneshot::channel();
-    // The part file lives and dies on this thread, whatever becomes of the async side.
+    let told = events.clone();
+    // The part file is written on this thread, whatever becomes of the async side.
     let saving = spawn_blocking(move || {
-        let part = Part::create(&out, document)?;
+        let on_synced = move |extent| {
+            // Dropped where the engine's queue is full: a later one says more.
+            let _ = told.try_send(TransferEvent::Kept { document, extent });
+        };
+        let writing = Writing::begin(&out, &manifest, kept.as_ref(), Box::new(on_synced))?;
         // Where nobody waits any more, the channel below is closed too.
-        let _ = ready.send(());
-        save(part, &manifest, segments)
+        let _ = ready.send(writing.reader.next_index());
+        writing.run(&manifest, segments)
     });
     let progress = ProgressTeller::new(events, document, Direction::Fetching, layout);
     let fetching = async {
         // Nothing is fetched that cannot be kept.
-        if prepared.await.is_ok() { fetch(document, layout.segments(), calls, fetched, progress).await } else { Ok(()) }
+        match prepared.await {
+            Ok(first) => fetch(document, first..layout.segments(), calls, fetched, progress, &share).await,
+            Err(_) => Ok(()),
+        }
     };
     let fetching = tokio::select! {
         biased;
@@ -72,28 +101,38 @@ async fn run(
         result = fetching => Some(result),
     };
     // Both ways the channel is closed by now, and the thread ends: with the whole document, or without.
-    let saved = saving.await.map_err(|_| Fault::thread())?;
-    match (fetching, saved) {
-        (_, Ok(Some(saved))) => Ok(Some(saved)),
-        (None, _) => Ok(None),
-        (Some(Err(fault)), Ok(None)) => Err(fault),
-        (Some(Ok(())), Ok(None)) => Err(Fault::thread()),
-        (Some(_), Err(failure)) => Err(Fault::final_one(failure)),
-    }
+    let outcome = match (fetching, saving.await) {
+        (_, Err(_)) => Err(Fault::thread()),
+        (_, Ok(Ok(Written::Placed(saved)))) => Ok(Some(saved)),
+        (_, Ok(Err(failure))) => Err(Fault::final_one(failure)),
+        (None, Ok(Ok(Written::Partly(_, extent)))) => return Ended { outcome: Ok(None), kept: Some(extent) },
+        (Some(fetching), Ok(Ok(Written::Partly(part, extent)))) => {
+            let fault = fetching.err().unwrap_or_else(Fault::thread);
+            if matches!(fault.retry, Retry::WhenLinked | Retry::Later) {
+                return Ended { outcome: Err(fault), kept: Some(extent) };
+            }
+            // What the relay will not give cannot be completed. A thread that ended has nothing to remove.
+            let _ = spawn_blocking(move || part.discard()).await;
+            Err(fault)
+        }
+    };
+    Ended { outcome, kept: None }
 }
 
-/// Asks for all segments and hands them on in order; returns early where nobody takes them any more.
+/// Asks for segments and hands them on in order; returns early where nobody takes them any more.
 async fn fetch(
     document: DocumentId,
-    segments: u64,
+    segments: Range<u64>,
     calls: &Calls,
     out: mpsc::Sender<Vec<u8>>,
     mut progress: ProgressTeller<'_>,
+    share: &Share,
 ) -> Result<(), Fault> {
     let mut open = VecDeque::with_capacity(WINDOW);
-    let mut asked = 0;
-    for done in 1..=segments {
-        while open.len() < WINDOW && asked < segments {
+    let mut asked = segments.start;
+    progress.tell(asked);
+    for index in segments.clone() {
+        while open.len() < share.window() && asked < segments.end {
             open.push_back(calls.enqueue(Request::GetSegment(GetSegment { document, index: asked })).await?);
             asked += 1;
         }
@@ -105,38 +144,87 @@ async fn fetch(
         if out.send(bytes).await.is_err() {
             return Ok(());
         }
-        progress.tell(done);
+        progress.tell(index + 1);
     }
     Ok(())
 }
 
-/// Opens, verifies and writes. Blocking. `None` where the segments end before the document does.
-fn save(mut part: Part, manifest: &Manifest, mut segments: mpsc::Receiver<Vec<u8>>) -> Result<Option<Saved>, Failure> {
-    let (mut reader, mut verifier) = (manifest.reader(), manifest.verifier());
-    while reader.next_index() < manifest.layout.segments() {
-        let Some(mut bytes) = segments.blocking_recv() else { return Ok(None) };
-        let segment = bytes.as_mut_slice().try_into().map_err(|_| damaged())?;
-        open(segment, &mut reader, &mut verifier, &mut part)?;
-    }
-    // [DOC-15]
-    let verified = verifier.finish().map_err(|_| damaged())?;
-    part.place(&verified).map(Some)
+/// Opens, verifies and writes. Blocking.
+struct Writing {
+    part: Part,
+    reader: SegmentReader,
+    verifier: Verifier,
 }
 
-fn open(
-    segment: &mut Segment,
-    reader: &mut SegmentReader,
-    verifier: &mut Verifier,
-    part: &mut Part,
-) -> Result<(), Failure> {
-    let write = |plain: &[u8]| {
-        verifier.update(plain);
-        part.write(plain)
-    };
-    reader.read(segment, write).map_err(|error| match error {
-        ReadError::Sink(failure) => failure,
-        ReadError::Payload(_) | ReadError::Padding | ReadError::NoSuchSegment | ReadError::Broken => damaged(),
-    })
+impl Writing {
+    /// Where an earlier attempt stopped, if what it left is still what it was. [DOC-16] [DOC-17]
+    fn begin(out: &Path, manifest: &Manifest, kept: Option<&Extent>, on_synced: OnSynced) -> Result<Self, Failure> {
+        let on_synced = Arc::new(on_synced);
+        if let Some(kept) = kept.filter(|kept| kept.segments > 0)
+            && let Some(reader) = manifest.reader_at(kept.segments, &kept.carry)
+            && reader.plain_offset() == kept.plain
+            && let Some(mut part) = Part::left(out, manifest.document, &on_synced)?
+        {
+            let mut verifier = manifest.verifier();
+            if part.go_back_to(kept, &mut verifier)? {
+                return Ok(Self { part, reader, verifier });
+            }
+            part.discard();
+            tracing::info!("a part file is not as it was left; its document is fetched from the beginning");
+        }
+        let part = Part::create(out, manifest.document, &on_synced)?;
+        Ok(Self { part, reader: manifest.reader(), verifier: manifest.verifier() })
+    }
+
+    fn run(mut self, manifest: &Manifest, mut segments: mpsc::Receiver<Vec<u8>>) -> Result<Written, Failure> {
+        while self.reader.next_index() < manifest.layout.segments() {
+            let Some(bytes) = segments.blocking_recv() else {
+                self.part.keep()?;
+                let extent = self.extent();
+                return Ok(Written::Partly(self.part, extent));
+            };
+            if let Err(failure) = self.open(bytes) {
+                if failure.code == FailureCode::DocumentDamaged {
+                    self.part.discard();
+                }
+                return Err(failure);
+            }
+            let Self { part, reader, verifier } = &mut self;
+            part.sync_early(|| extent(reader, verifier));
+        }
+        let Self { part, verifier, .. } = self;
+        // [DOC-15]
+        match verifier.finish() {
+            Ok(verified) => part.place(&verified).map(Written::Placed),
+            Err(_) => {
+                part.discard();
+                Err(damaged())
+            }
+        }
+    }
+
+    fn open(&mut self, mut bytes: Vec<u8>) -> Result<(), Failure> {
+        let segment: &mut Segment = bytes.as_mut_slice().try_into().map_err(|_| damaged())?;
+        let Self { part, reader, verifier } = self;
+        let write = |plain: &[u8]| {
+            verifier.update(plain);
+            part.write(plain)
+        };
+        reader.read(segment, write).map_err(|error| match error {
+            ReadError::Sink(failure) => failure,
+            ReadError::Payload(_) | ReadError::Padding | ReadError::NoSuchSegment | ReadError::Broken => damaged(),
+        })
+    }
+
+    fn extent(&self) -> Extent {
+        extent(&self.reader, &self.verifier)
+    }
+}
+
+/// How far all that was read and written is.
+fn extent(reader: &SegmentReader, verifier: &Verifier) -> Extent {
+    let (plain, digest) = verifier.so_far();
+    Extent { segments: reader.next_index(), plain, digest, carry: reader.carried().to_vec() }
 }
 
 fn damaged() -> Failure {

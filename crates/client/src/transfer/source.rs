@@ -110,7 +110,8 @@ pub(super) fn make(
     out: &mpsc::Sender<Made>,
 ) -> Result<Option<Whole>, Fault> {
     let mut writer = SegmentWriter::new(keys.document, layout, &keys.file_key, keys.nonce);
-    // What the relay has is made only to be compared with its recorded hash, so one buffer does for all of it.
+    // [DOC-08] Every attempt begins at the file's first byte under the upload's one key and nonce. What the relay has is
+    // made only to be compared with its recorded hash, so one buffer does for all of it.
     let mut scratch = segment_buffer();
     loop {
         let is_held = writer.next_index() < held;
@@ -121,7 +122,7 @@ pub(super) fn make(
             Ok(Some(segment)) => segment,
             Ok(None) => break,
             Err(WriteError::Source(error)) => return Err(source.fault(&error)),
-            Err(WriteError::NoSuchSegment | WriteError::Broken) => return Err(out_of_step()),
+            Err(WriteError::Broken) => return Err(out_of_step()),
         };
         if out.blocking_send(Made { segment, bytes: fresh }).is_err() {
             return Ok(None);

@@ -54,6 +54,7 @@ impl Desk {
             path: self.path(),
             stamp: self.stamp,
             hashes: relay.kept().durable.clone(),
+            share: share(),
         }
     }
 
@@ -129,23 +130,40 @@ async fn run_upload(
     (last, progress)
 }
 
+fn share() -> Share {
+    Share::of(&Arc::default())
+}
+
 async fn run_download(manifest: Manifest, out: &Path, relay: &FakeRelay) -> (TransferEvent, Vec<u64>) {
+    let (last, progress, _) = go_on_downloading(manifest, out, relay, None).await;
+    (last, progress)
+}
+
+/// As [`run_download`], from what an earlier one has kept; returns what this one has.
+async fn go_on_downloading(
+    manifest: Manifest,
+    out: &Path,
+    relay: &FakeRelay,
+    kept: Option<Extent>,
+) -> (TransferEvent, Vec<u64>, Option<Extent>) {
     let (events, mut told) = mpsc::channel(64);
     let (_stop, cancel) = watch::channel(false);
-    let plan = DownloadPlan { manifest, out: out.to_owned() };
+    let plan = DownloadPlan { manifest, out: out.to_owned(), kept, share: share() };
     let (calls, serving) = relay.link();
     let running = tokio::spawn(download(plan, calls, events, cancel));
-    let (mut last, mut progress) = (None, Vec::new());
+    let (mut last, mut progress, mut extent) = (None, Vec::new(), None);
     while let Some(event) = told.recv().await {
         assert!(last.is_none(), "something follows the last event");
         match event {
             TransferEvent::Progress { done, direction: Direction::Fetching, .. } => progress.push(done),
+            TransferEvent::Kept { extent: kept, .. } => extent = Some(kept),
             event => last = Some(event),
         }
     }
-    running.await.unwrap();
+    let kept = running.await.unwrap();
+    assert!(kept.is_none() || kept == extent, "what is returned was told");
     serving.await.unwrap();
-    (last.unwrap(), progress)
+    (last.unwrap(), progress, kept)
 }
 
 fn failed(event: Option<TransferEvent>) -> (crate::FailureCode, Retry) {
@@ -165,6 +183,8 @@ fn told(event: Option<TransferEvent>) -> String {
         None => "nothing".to_owned(),
         Some(TransferEvent::Hashes { .. }) => "hashes".to_owned(),
         Some(TransferEvent::Progress { .. }) => "progress".to_owned(),
+        Some(TransferEvent::Kept { extent, .. }) => format!("kept {} segments", extent.segments),
+        Some(TransferEvent::Stopped { .. }) => "stopped".to_owned(),
         Some(TransferEvent::Uploaded { .. }) => "uploaded".to_owned(),
         Some(TransferEvent::Fetched { path, .. }) => format!("fetched {}", path.display()),
         Some(

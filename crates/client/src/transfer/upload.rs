@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    Fault, ProgressTeller, Retry, TransferEvent, UploadPlan, WINDOW, cancelled,
+    Fault, ProgressTeller, Retry, Share, TransferEvent, UploadPlan, cancelled,
     source::{self, Made, Source, Whole, edited},
 };
 use crate::{
@@ -45,12 +45,13 @@ pub(crate) async fn upload(
     let document = plan.keys.document;
     let outcome = tokio::select! {
         biased;
-        () = cancelled(&mut cancel) => return,
-        outcome = run(plan, &calls, &events) => outcome,
+        () = cancelled(&mut cancel) => None,
+        outcome = run(plan, &calls, &events) => Some(outcome),
     };
     let last = match outcome {
-        Ok(digest) => TransferEvent::Uploaded { document, digest },
-        Err(Fault { failure, retry }) => {
+        None => TransferEvent::Stopped { document, direction: Direction::Sending },
+        Some(Ok(digest)) => TransferEvent::Uploaded { document, digest },
+        Some(Err(Fault { failure, retry })) => {
             tracing::debug!(%document, code = failure.code.name(), ?retry, "an upload ended early");
             TransferEvent::UploadFailed { document, failure, retry }
         }
@@ -60,7 +61,7 @@ pub(crate) async fn upload(
 }
 
 async fn run(plan: UploadPlan, calls: &Calls, events: &mpsc::Sender<TransferEvent>) -> Result<Digest, Fault> {
-    let UploadPlan { keys, conversation, class, path, stamp, hashes } = plan;
+    let UploadPlan { keys, conversation, class, path, stamp, hashes, share } = plan;
     let document = keys.document;
     let path: Arc<Path> = path.into();
     let source = spawn_blocking({
@@ -89,6 +90,7 @@ async fn run(plan: UploadPlan, calls: &Calls, events: &mpsc::Sender<TransferEven
         waiting: VecDeque::new(),
         sending: VecDeque::new(),
         asked: None,
+        share,
         progress: ProgressTeller::new(events, document, Direction::Sending, layout),
     };
     let ledger = courier.carry(segments).await?;
@@ -119,6 +121,7 @@ struct Courier<'a> {
     waiting: VecDeque<Made>,
     sending: VecDeque<Sending>,
     asked: Option<Asked>,
+    share: Share,
     progress: ProgressTeller<'a>,
 }
 
@@ -177,7 +180,7 @@ impl Courier<'_> {
 
     /// Sends what may be sent, in order.
     async fn send_durable(&mut self) -> Result<(), Fault> {
-        while self.sending.len() < WINDOW {
+        while self.sending.len() < self.share.window() {
             let Some(next) = self.waiting.front() else { break };
             let cleared = match self.ledger.clear(&next.segment) {
                 Ok(cleared) => cleared,
@@ -269,7 +272,7 @@ fn held_segments(state: &DocumentState, layout: Layout, recorded: u64) -> Result
 fn put_fault(answer: &Answer) -> Fault {
     let retry = match answer {
         // The upload was begun too long ago and is forgotten: it can be begun again as it is.
-        Answer::Refused(Refusal::Unknown) => Retry::WhenLinked,
+        Answer::Refused(Refusal::Unknown) => Retry::Later,
         Answer::Refused(Refusal::Exists) => Retry::UnderNewKeys,
         _ => return Fault::of_answer(answer),
     };

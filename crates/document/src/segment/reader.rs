@@ -2,7 +2,7 @@
 
 use super::Segment;
 use crate::{
-    layout::{Layout, SEGMENT_LEN},
+    layout::Layout,
     payload::{FileKey, NONCE_LEN, PayloadDecryptor, PayloadError, PayloadNonce, SEALED_CHUNK_LEN},
 };
 
@@ -38,7 +38,7 @@ pub struct SegmentReader {
     broken: bool,
     /// What has arrived of the chunk that lies across the last cut.
     carry: Box<[u8]>,
-    pub(super) carried: usize,
+    carried: usize,
 }
 
 impl SegmentReader {
@@ -57,26 +57,39 @@ impl SegmentReader {
         }
     }
 
-    /// A reader behind `previous`, the untouched bytes of segment `index`. The plaintext goes on at
-    /// [`plain_offset`](Self::plain_offset). `None` where there is no segment after `index`.
+    /// A reader that goes on at segment `next`, where an earlier one stopped that had [carried](Self::carried) `carry`.
+    /// `None` where there is no such segment, or where another number of bytes would have come of the chunk that lies
+    /// across the cut. Only its length is looked at: bytes that are not the sender's do not open.
     #[must_use]
-    pub fn after(
-        layout: Layout,
-        file_key: &FileKey,
-        nonce: PayloadNonce,
-        index: u64,
-        previous: &Segment,
-    ) -> Option<Self> {
-        let next = index.checked_add(1).filter(|next| *next < layout.segments())?;
-        let chunk = layout.chunks_in(next).start;
-        let cut = layout.segment(next).start;
-        let carried = usize::try_from(cut.saturating_sub(layout.chunk_payload(chunk).start)).ok()?;
+    pub fn resume(layout: Layout, file_key: &FileKey, nonce: PayloadNonce, next: u64, carry: &[u8]) -> Option<Self> {
         let mut reader = Self::new(layout, file_key, nonce);
-        let tail = previous.get(SEGMENT_LEN.checked_sub(carried)?..)?;
-        reader.carry.get_mut(..carried)?.copy_from_slice(tail);
+        if next == 0 {
+            return carry.is_empty().then_some(reader);
+        }
+        if next > layout.segments() {
+            return None;
+        }
+        // Behind the last segment stands no chunk at all.
+        let (chunk, carried) = if next == layout.segments() {
+            (layout.chunks(), 0)
+        } else {
+            let chunk = layout.chunks_in(next).start;
+            (chunk, layout.segment(next).start.saturating_sub(layout.chunk_payload(chunk).start))
+        };
+        if carry.len() as u64 != carried {
+            return None;
+        }
+        reader.carry.get_mut(..carry.len())?.copy_from_slice(carry);
         reader.payload = PayloadDecryptor::at_chunk(file_key, &nonce, chunk);
-        (reader.next, reader.chunk, reader.carried) = (next, chunk, carried);
+        (reader.next, reader.chunk, reader.carried) = (next, chunk, carry.len());
         Some(reader)
+    }
+
+    /// What has come of the chunk that lies across the last cut, still sealed: to be kept by whoever wants to
+    /// [`resume`](Self::resume).
+    #[must_use]
+    pub fn carried(&self) -> &[u8] {
+        self.carry.get(..self.carried).unwrap_or_default()
     }
 
     /// The number of the segment that is read next; the number of segments when all are read.
@@ -88,7 +101,7 @@ impl SegmentReader {
     /// How many bytes of plaintext stand before what is given out next.
     #[must_use]
     pub fn plain_offset(&self) -> u64 {
-        self.layout.chunk_plain(self.chunk).start
+        self.layout.chunk_plain(self.chunk).start.min(self.layout.size())
     }
 
     /// Opens the next segment; the buffer is of no further use then. `sink` gets plaintext in order, a chunk at a time,

@@ -133,19 +133,11 @@ fn a_segment_made_again_is_the_same() {
     let keys = Keys::random(&mut rng);
     let text = text(5 * MIB, &mut rng);
     let segments = seal(&keys, &text);
+    // Another attempt, another writer, whatever the buffer held: the same bytes under the same hashes.
+    assert!(seal(&keys, &text) == segments);
     let mut writer = keys.writer(text.len() as u64).unwrap();
     let mut out = segment_buffer();
-    for next in 0..segments.len() as u64 {
-        assert_eq!(writer.write_again(next, from(&text), &mut out), Err(WriteError::NoSuchSegment));
-        // Asking for earlier ones again does not disturb the order.
-        for index in (0..next).rev() {
-            out.fill(0x55);
-            let made = writer.write_again(index, from(&text), &mut out).unwrap();
-            assert_eq!((made.index(), &out), (index, &segments[index as usize]));
-        }
-        writer.write_next(from(&text), &mut out).unwrap();
-        assert_eq!(out, segments[next as usize]);
-    }
+    while writer.write_next(from(&text), &mut out).unwrap().is_some() {}
     assert_eq!(writer.write_next(from(&text), &mut out), Ok(None));
     assert!(writer.plain_digest().is_some());
 }
@@ -295,24 +287,40 @@ fn reading_goes_on_at_any_cut() {
     let text = text(4 * MIB + 321, &mut rng);
     let layout = Layout::new(text.len() as u64).unwrap();
     let good = seal(&keys, &text);
-    for index in 0..good.len() - 1 {
-        let mut reader = SegmentReader::after(layout, &keys.file_key, keys.nonce, index as u64, &good[index]).unwrap();
+    let mut first = SegmentReader::new(layout, &keys.file_key, keys.nonce);
+    for index in 0..=good.len() {
+        let (next, carry) = (index as u64, first.carried().to_vec());
+        let resume = |carry: &[u8]| SegmentReader::resume(layout, &keys.file_key, keys.nonce, next, carry);
+        let mut reader = resume(&carry).unwrap();
+        assert_eq!(reader.plain_offset(), first.plain_offset());
         let from = reader.plain_offset() as usize;
         let mut rest = Vec::new();
-        for segment in &good[index + 1..] {
+        for segment in &good[index..] {
             let keep = |plain: &[u8]| {
                 rest.extend_from_slice(plain);
                 Ok::<(), Infallible>(())
             };
             reader.read(&mut segment.clone(), keep).unwrap();
         }
-        assert!(rest == text[from..], "after segment {index}");
+        assert!(rest == text[from..], "before segment {index}");
         assert_eq!(reader.next_index(), layout.segments());
         let past_the_end = reader.read(&mut good[0].clone(), |_| Ok::<(), Infallible>(()));
         assert_eq!(past_the_end, Err(ReadError::NoSuchSegment));
+        // A record that does not fit is refused; one whose bytes were changed does not open.
+        assert!(resume(&[&carry[..], &[0]].concat()).is_none());
+        if !carry.is_empty() {
+            let mut changed = carry.clone();
+            changed[0] ^= 1;
+            assert!(resume(&carry[1..]).is_none());
+            let opened = resume(&changed).unwrap().read(&mut good[index].clone(), |_| Ok::<(), Infallible>(()));
+            assert_eq!(opened, Err(ReadError::Payload(PayloadError::Altered)));
+        }
+        if let Some(segment) = good.get(index) {
+            first.read(&mut segment.clone(), |_| Ok::<(), Infallible>(())).unwrap();
+        }
     }
-    let last = good.len() - 1;
-    assert!(SegmentReader::after(layout, &keys.file_key, keys.nonce, last as u64, &good[last]).is_none());
+    let beyond = good.len() as u64 + 1;
+    assert!(SegmentReader::resume(layout, &keys.file_key, keys.nonce, beyond, &[]).is_none());
 }
 
 #[test]
@@ -326,12 +334,14 @@ fn a_cut_on_a_chunks_end_and_the_largest_document() {
     for (size, at) in [(300 * MIB as u64, 255), (crate::MAX_SIZE, 255), (crate::MAX_SIZE, 1_048_574)] {
         let layout = Layout::new(size).unwrap();
         let mut writer = keys.writer(size).unwrap();
-        writer.next = at + 2;
+        writer.next = at;
         let (mut previous, mut segment) = (segment_buffer(), segment_buffer());
-        writer.write_again(at, zeros, &mut previous).unwrap();
-        writer.write_again(at + 1, zeros, &mut segment).unwrap();
-        let mut reader = SegmentReader::after(layout, &keys.file_key, keys.nonce, at, &previous).unwrap();
-        assert_eq!(reader.carried == 0, at == 255);
+        writer.write_next(zeros, &mut previous).unwrap();
+        writer.write_next(zeros, &mut segment).unwrap();
+        let cut = layout.segment(at + 1).start - layout.chunk_payload(layout.chunks_in(at + 1).start).start;
+        let carry = &previous[MIB - cut as usize..];
+        let mut reader = SegmentReader::resume(layout, &keys.file_key, keys.nonce, at + 1, carry).unwrap();
+        assert_eq!(reader.carried().is_empty(), at == 255);
         let mut seen = 0;
         let count = |plain: &[u8]| {
             assert!(plain.iter().all(|byte| *byte == 0));

@@ -15,9 +15,6 @@ pub enum WriteError<E> {
     /// The source could not give the bytes that were asked for.
     #[error("the document could not be read")]
     Source(E),
-    /// There is no such segment, or it has not been made for the first time yet.
-    #[error("no such segment")]
-    NoSuchSegment,
     /// An earlier call failed half-way: begin again with a new writer.
     #[error("an earlier read failed")]
     Broken,
@@ -109,26 +106,6 @@ impl SegmentWriter {
         let made = self.made(self.next, out);
         self.next += 1;
         Ok(Some(made))
-    }
-
-    /// Makes a segment again that was made before, to send it again. [DOC-08] What leaves this machine must still pass
-    /// the [`SegmentLedger`](crate::SegmentLedger): the file may have changed.
-    ///
-    /// # Errors
-    /// [`WriteError::NoSuchSegment`] at or beyond [`next_index`](Self::next_index), [`WriteError::Source`] as above.
-    pub fn write_again<E>(
-        &self,
-        index: u64,
-        read_at: impl FnMut(u64, &mut [u8]) -> Result<(), E>,
-        out: &mut Segment,
-    ) -> Result<MadeSegment, WriteError<E>> {
-        if index >= self.next {
-            return Err(WriteError::NoSuchSegment);
-        }
-        let make = Make { layout: self.layout, nonce: &self.nonce, sealer: &self.sealer, index };
-        // Not through `front`, which holds the chunk that the next segment goes on with.
-        make.fill(read_at, &mut Straddler::new(), out).map_err(WriteError::Source)?;
-        Ok(self.made(index, out))
     }
 
     /// BLAKE3 of the plaintext, once all segments are made.

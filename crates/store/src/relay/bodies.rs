@@ -111,7 +111,7 @@ impl Bodies {
         }
     }
 
-    fn write(&mut self, hash: &Digest, bytes: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn write(&mut self, hash: &Digest, bytes: &[u8]) -> Result<(), Fault> {
         let path = self.dir.join(hash.to_string());
         let new = self.dir.join("new");
         let write = || -> io::Result<()> {

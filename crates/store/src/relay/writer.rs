@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs::File,
     path::{Path, PathBuf},
     sync::{
         Arc, PoisonError, RwLock,
@@ -62,6 +63,7 @@ pub(crate) enum Job {
     PutStatement(u8, Vec<u8>, Vec<u8>, Expected, Answer<Put>),
     PutStatus(StatusWrite, Answer<StatusPut>),
     Flush(Answer<()>),
+    Export(File, Answer<File>),
 }
 
 /// What is released when the batch is durable, in this order.
@@ -248,6 +250,58 @@ impl Writer {
     }
 }
 
+impl Writer {
+    /// Jobs about devices and statements, not about logs.
+    fn take_people(&mut self, job: Job, tx: &mut Tx<'_>, room: Result<(), StoreError>) {
+        match job {
+            Job::PutKeyPackages(device, one_time, last_resort, max, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.put_key_packages(tx, &device, one_time, last_resort, max)
+                });
+            }
+            Job::ClaimKeyPackage(device, reply) => {
+                self.carry_out(tx, reply, |writer, tx| Ok(writer.claim_key_package(tx, &device)?));
+            }
+            Job::DropKeyPackages(device, reply) => {
+                self.carry_out(tx, reply, |writer, tx| Ok(writer.drop_key_packages(tx, &device)?));
+            }
+            Job::Redeem(redemption, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.redeem(tx, *redemption)
+                });
+            }
+            Job::PutStatement(kind, key, bytes, expected, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.put_statement(tx, kind, &key, bytes, expected)
+                });
+            }
+            Job::ReplaceChain(device, chain, search, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.replace_chain(tx, &device, chain, search)
+                });
+            }
+            Job::PutStatus(status, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.put_status(tx, status)
+                });
+            }
+            // [`take`](Worker::take) has carried these out.
+            Job::Append(..)
+            | Job::PostDirect(..)
+            | Job::Advance(..)
+            | Job::Decline(..)
+            | Job::Sweep(..)
+            | Job::Flush(_)
+            | Job::Export(..) => {}
+        }
+    }
+}
+
 impl Worker for Writer {
     type Job = Job;
 
@@ -294,46 +348,14 @@ impl Worker for Writer {
                     self.logs = Recent::new(RECENT);
                 }
             }
-            Job::PutKeyPackages(device, one_time, last_resort, max, reply) => {
-                self.carry_out(tx, reply, |writer, tx| {
-                    room?;
-                    writer.put_key_packages(tx, &device, one_time, last_resort, max)
-                });
-            }
-            Job::ClaimKeyPackage(device, reply) => {
-                self.carry_out(tx, reply, |writer, tx| Ok(writer.claim_key_package(tx, &device)?));
-            }
-            Job::DropKeyPackages(device, reply) => {
-                self.carry_out(tx, reply, |writer, tx| Ok(writer.drop_key_packages(tx, &device)?));
-            }
-            Job::Redeem(redemption, reply) => {
-                self.carry_out(tx, reply, |writer, tx| {
-                    room?;
-                    writer.redeem(tx, *redemption)
-                });
-            }
-            Job::ReplaceChain(device, chain, search, reply) => {
-                self.carry_out(tx, reply, |writer, tx| {
-                    room?;
-                    writer.replace_chain(tx, &device, chain, search)
-                });
-            }
-            Job::PutStatement(kind, key, bytes, expected, reply) => {
-                self.carry_out(tx, reply, |writer, tx| {
-                    room?;
-                    writer.put_statement(tx, kind, &key, bytes, expected)
-                });
-            }
-            Job::PutStatus(status, reply) => {
-                self.carry_out(tx, reply, |writer, tx| {
-                    room?;
-                    writer.put_status(tx, status)
-                });
-            }
             Job::Flush(reply) => {
                 let written = self.write_cursors(tx);
                 self.carry_out(tx, reply, |_, _| Ok(written?));
             }
+            Job::Export(spool, reply) => {
+                self.carry_out(tx, reply, |writer, _| Ok(writer.export(spool)?));
+            }
+            other => self.take_people(other, tx, room),
         }
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use amanat_client::{
     Event, Failure,
-    api::{Alarm, Direction, LinkState, Notice},
+    api::{Alarm, LinkState, Notice},
 };
 
 use super::{ConversationLine, Link, MessageLine};
@@ -78,6 +78,8 @@ pub(crate) struct NoticeLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     by_s: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureObject>,
 }
 
@@ -113,10 +115,7 @@ impl From<&Event> for EventLine {
             },
             Event::Progress(progress) => Self::Progress {
                 document: progress.document.to_string(),
-                direction: match progress.direction {
-                    Direction::Sending => "sending",
-                    Direction::Fetching => "fetching",
-                },
+                direction: progress.direction.name(),
                 done: progress.done,
                 total: progress.total,
             },
@@ -172,6 +171,11 @@ fn notice(notice: &Notice) -> NoticeLine {
     match notice {
         Notice::StatusExpired { since } => NoticeLine { at: Some(utc(*since)), ..named("status-expired") },
         Notice::RelayRestored => named("relay-restored"),
+        Notice::RelayBehind { conversation, missing } => NoticeLine {
+            conversation: Some(conversation.to_string()),
+            missing: Some(*missing),
+            ..named("relay-behind")
+        },
         Notice::NewDevice { address, device } => {
             NoticeLine { address: Some(address.to_string()), device: Some(device.to_string()), ..named("new-device") }
         }

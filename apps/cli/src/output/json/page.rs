@@ -8,7 +8,7 @@ use amanat_client::{
     api::{
         Acknowledgement, Alarm, ConversationState, ConversationView, Direction, DocumentView, Hit, LinkState, LinkView,
         Member, MessageBody, MessageState, MessageView, Notice, Overview, Person, Progress, Quote, StatusSummary,
-        Verification,
+        TransferState, TransferView, Verification,
     },
 };
 use amanat_identity::{Reason, Tier};
@@ -89,10 +89,13 @@ fn text() -> MessageView {
 fn document() -> DocumentView {
     DocumentView {
         id: DOCUMENT,
+        conversation: CONVERSATION,
+        message: MESSAGE,
         name: "report.pdf".into(),
         size: 1_048_577,
         tier: Tier::Confidential,
         digest: "af1349".into(),
+        transfer: None,
     }
 }
 
@@ -254,6 +257,9 @@ fn staff_objects(samples: &mut Samples) {
     let expired = MessageView { state: MessageState::Expired, expires_at: Some(AT), ..message(MessageBody::Gone) };
     samples.add("read", &MessageLine::from(&expired));
     samples.add("documents", &DocumentLine::from(&document()));
+    let transfer = TransferView { direction: Direction::Fetching, state: TransferState::Paused, done: 1_048_304 };
+    let on_its_way = DocumentView { transfer: Some(transfer), ..document() };
+    samples.add("documents", &DocumentLine::from(&on_its_way));
     samples.add("save", &Saved { document: DOCUMENT.to_string(), path: "/home/a/report.pdf".into(), size: 1_048_577 });
     samples.add(
         "members",
@@ -322,13 +328,26 @@ fn measured_objects(samples: &mut Samples) {
             syncs_per_s: 24.5,
             sync_p50_ms: 0.75,
             relay_rss_mib: 31.5,
-            runs: vec![DocumentRun {
-                per_s: 140.5,
-                seconds: 7.6405,
-                sender_mib: 12.5,
-                relay_mib: 17.5,
-                recipient_mib: 11.5,
-            }],
+            runs: vec![
+                DocumentRun {
+                    per_s: 140.5,
+                    seconds: 7.6405,
+                    sender_mib: 12.5,
+                    relay_mib: 17.5,
+                    recipient_mib: 11.5,
+                    carried_up: None,
+                    carried_down: None,
+                },
+                DocumentRun {
+                    per_s: 70.5,
+                    seconds: 15.25,
+                    sender_mib: 12.5,
+                    relay_mib: 17.5,
+                    recipient_mib: 11.5,
+                    carried_up: Some(1.025),
+                    carried_down: Some(1.005),
+                },
+            ],
         },
     );
     samples.add("error", &Error::from(&Problem::from(offline())));
@@ -361,6 +380,7 @@ fn events(samples: &mut Samples) {
         alarm(Alarm::ExpiredEntries { from: 3, to: 4 }),
         Event::Notice(Notice::StatusExpired { since: AT }),
         Event::Notice(Notice::RelayRestored),
+        Event::Notice(Notice::RelayBehind { conversation: CONVERSATION, missing: 3 }),
         Event::Notice(Notice::GrantReused { address: person().address }),
         Event::Notice(Notice::NewDevice { address: person().address, device: DEVICE }),
         Event::Notice(Notice::Revoked { address: person().address, device: DEVICE, reason: Reason::Lost }),
@@ -447,6 +467,7 @@ fn the_page_lists_every_code_of_an_error() {
         FailureCode::Conversation.name(),
         FailureCode::NotAllowed.name(),
         FailureCode::Quota.name(),
+        FailureCode::Stopped.name(),
         FailureCode::Internal.name(),
     ];
     for code in codes {

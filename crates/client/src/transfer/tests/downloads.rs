@@ -108,7 +108,7 @@ async fn an_existing_file_is_never_overwritten() {
     let (last, _) = run_download(desk.manifest("a"), &target, &relay).await;
     assert_eq!(failed(Some(last)), (Code::File, Retry::Never));
     assert_eq!(fs::read(&target).unwrap(), b"mine");
-    assert_eq!(names(out.path()), ["target"]);
+    assert_eq!(names(out.path()), [part_name(&desk), "target".to_owned()], "what was fetched stays for another name");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,19 +162,97 @@ async fn what_the_relay_does_not_give() {
         (Trick::Refuse(Refusal::Unknown), Code::Gone, Retry::Never),
         (Trick::Refuse(Refusal::ExpiredByRetention), Code::Gone, Retry::Never),
         (Trick::Refuse(Refusal::NotAllowed), Code::Refused, Retry::Never),
-        (Trick::Refuse(Refusal::Failed), Code::Offline, Retry::WhenLinked),
+        (Trick::Refuse(Refusal::Failed), Code::Offline, Retry::Later),
         (Trick::Answer(Answer::Done(amanat_wire::client::Nothing {})), Code::Refused, Retry::Never),
     ];
     for (trick, code, retry) in cases {
         relay.trick(Ask::Get(3), trick);
         let (last, _) = run_download(desk.manifest("a"), out.path(), &relay).await;
         assert_eq!(failed(Some(last)), (code, retry));
-        assert_eq!(names(out.path()), Vec::<String>::new());
+        // What can still be completed stays.
+        let left = if retry == Retry::Never { Vec::new() } else { vec![part_name(&desk)] };
+        assert_eq!(names(out.path()), left);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_download_leaves_nothing() {
+async fn a_download_goes_on_where_it_was_cut() {
+    // [DOC-16] At every segment, and again and again.
+    let desk = Desk::with(5 * MIB + 3);
+    let relay = desk.sent().await;
+    let out = tempfile::tempdir().unwrap();
+    let mut kept = None;
+    for at in 0..6 {
+        relay.kept().asked.clear();
+        relay.trick(Ask::Get(at), Trick::Cut);
+        let (last, progress, left) = go_on_downloading(desk.manifest("a"), out.path(), &relay, kept).await;
+        assert_eq!(failed(Some(last)), (Code::Offline, Retry::WhenLinked));
+        let extent = left.unwrap();
+        assert_eq!(extent.segments, at);
+        assert_eq!(fs::metadata(out.path().join(part_name(&desk))).unwrap().len(), extent.plain);
+        let first = relay.kept().asked.first().copied();
+        assert_eq!(first, Some(Ask::Get(at.saturating_sub(1))), "nothing is fetched twice");
+        assert!(progress.iter().all(|done| *done <= extent.plain), "{progress:?}");
+        kept = Some(extent);
+    }
+    // Bytes that were written and not synced before a crash do not count.
+    let mut part = fs::OpenOptions::new().append(true).open(out.path().join(part_name(&desk))).unwrap();
+    std::io::Write::write_all(&mut part, b"torn").unwrap();
+    let (last, _, left) = go_on_downloading(desk.manifest("a"), out.path(), &relay, kept).await;
+    assert!(matches!(last, TransferEvent::Fetched { .. }), "{}", told(Some(last)));
+    assert!(left.is_none() && names(out.path()) == ["a"]);
+    assert!(fs::read(out.path().join("a")).unwrap() == fs::read(desk.path()).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_file_that_is_not_as_it_was_left_counts_for_nothing() {
+    // [DOC-17]
+    let desk = Desk::with(5 * MIB);
+    let relay = desk.sent().await;
+    let flip = |path: &Path| {
+        let mut bytes = fs::read(path).unwrap();
+        bytes[100] ^= 1;
+        fs::write(path, bytes).unwrap();
+    };
+    let shorten = |path: &Path| fs::OpenOptions::new().write(true).open(path).unwrap().set_len(MIB as u64).unwrap();
+    let remove = |path: &Path| fs::remove_file(path).unwrap();
+    let lay_open = |path: &Path| {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    };
+    let give_a_second_name = |path: &Path| fs::hard_link(path, path.with_file_name("other")).unwrap();
+    let changes: [&dyn Fn(&Path); 5] = [&flip, &shorten, &remove, &lay_open, &give_a_second_name];
+    for (number, change) in changes.into_iter().enumerate() {
+        let out = tempfile::tempdir().unwrap();
+        relay.trick(Ask::Get(3), Trick::Cut);
+        let (_, _, kept) = go_on_downloading(desk.manifest("a"), out.path(), &relay, None).await;
+        assert_eq!(kept.as_ref().unwrap().segments, 3);
+        change(&out.path().join(part_name(&desk)));
+        let other = fs::read(out.path().join("other")).ok();
+        relay.kept().asked.clear();
+        let (last, ..) = go_on_downloading(desk.manifest("a"), out.path(), &relay, kept).await;
+        assert!(matches!(last, TransferEvent::Fetched { .. }), "{number}: {}", told(Some(last)));
+        assert_eq!(relay.kept().asked.first(), Some(&Ask::Get(0)), "{number}");
+        assert!(fs::read(out.path().join("a")).unwrap() == fs::read(desk.path()).unwrap());
+        assert_eq!(fs::read(out.path().join("other")).ok(), other);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transfers_of_one_direction_share_what_may_be_open() {
+    let running = Arc::default();
+    let mut shares = vec![Share::of(&running)];
+    assert_eq!(shares[0].window(), WINDOW);
+    shares.push(Share::of(&running));
+    assert_eq!((shares[0].window(), shares[1].window()), (WINDOW / 2, WINDOW / 2));
+    shares.extend((0..20).map(|_| Share::of(&running)));
+    assert_eq!(shares[0].window(), LEAST);
+    shares.truncate(1);
+    assert_eq!(shares[0].window(), WINDOW);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_download_keeps_what_it_has() {
     let desk = Desk::with(5 * MIB);
     let relay = desk.sent().await;
     let out = tempfile::tempdir().unwrap();
@@ -182,17 +260,24 @@ async fn a_cancelled_download_leaves_nothing() {
     relay.trick(Ask::Get(2), Trick::Ignore(asked));
     let (events, mut heard) = mpsc::channel(64);
     let (stop, cancel) = watch::channel(false);
-    let plan = DownloadPlan { manifest: desk.manifest("a"), out: out.path().to_owned() };
+    let plan = DownloadPlan { manifest: desk.manifest("a"), out: out.path().to_owned(), kept: None, share: share() };
     let (calls, _serving) = relay.link();
     let running = tokio::spawn(download(plan, calls, events, cancel));
     ignored.await.unwrap();
     assert_eq!(names(out.path()), [part_name(&desk)], "under way");
     stop.send(true).unwrap();
-    running.await.unwrap();
+    let kept = running.await.unwrap().unwrap();
+    let (mut last, mut told_kept) = (None, None);
     while let Some(event) = heard.recv().await {
-        assert!(matches!(event, TransferEvent::Progress { .. }), "{}", told(Some(event)));
+        match event {
+            TransferEvent::Progress { .. } => {}
+            TransferEvent::Kept { extent, .. } => told_kept = Some(extent),
+            event => last = Some(event),
+        }
     }
-    assert_eq!(names(out.path()), Vec::<String>::new());
+    assert!(matches!(last, Some(TransferEvent::Stopped { direction: Direction::Fetching, .. })), "{}", told(last));
+    assert!(kept.segments <= 2 && told_kept.as_ref() == Some(&kept));
+    assert_eq!(names(out.path()), [part_name(&desk)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,13 +143,13 @@ async fn refusals_say_what_to_do() {
         (Ask::Open, Refusal::NotAllowed, Code::Refused, Retry::Never),
         (Ask::Open, Refusal::Exists, Code::Refused, Retry::UnderNewKeys),
         (Ask::Open, Refusal::Full, Code::Quota, Retry::Never),
-        (Ask::Open, Refusal::TooFast, Code::Refused, Retry::WhenLinked),
+        (Ask::Open, Refusal::TooFast, Code::Refused, Retry::Later),
         (Ask::Put(1), Refusal::Full, Code::Quota, Retry::Never),
-        (Ask::Put(1), Refusal::Unknown, Code::Gone, Retry::WhenLinked),
+        (Ask::Put(1), Refusal::Unknown, Code::Gone, Retry::Later),
         (Ask::Put(1), Refusal::Exists, Code::Refused, Retry::UnderNewKeys),
-        (Ask::Put(1), Refusal::Failed, Code::Offline, Retry::WhenLinked),
+        (Ask::Put(1), Refusal::Failed, Code::Offline, Retry::Later),
         (Ask::Put(1), Refusal::Revoked, Code::Revoked, Retry::Never),
-        (Ask::Seal, Refusal::ShuttingDown, Code::Offline, Retry::WhenLinked),
+        (Ask::Seal, Refusal::ShuttingDown, Code::Offline, Retry::Later),
         (Ask::Seal, Refusal::Full, Code::Quota, Retry::Never),
     ];
     for (at, refusal, code, retry) in cases {
@@ -179,7 +179,7 @@ async fn a_relay_that_holds_what_was_never_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_upload_ends_without_a_word() {
+async fn a_stopped_upload_says_so_last() {
     let desk = Desk::with(LONG);
     let relay = FakeRelay::default();
     let (asked, ignored) = oneshot::channel();
@@ -189,18 +189,25 @@ async fn a_cancelled_upload_ends_without_a_word() {
     let (calls, _serving) = relay.link();
     let running = tokio::spawn(upload(desk.plan(&relay), calls, events, cancel));
     let engine = tokio::spawn(async move {
+        let mut last = None;
         while let Some(event) = told.recv().await {
             match event {
                 TransferEvent::Hashes { durable, .. } => drop(durable.send(())),
                 TransferEvent::Progress { .. } => {}
-                other => panic!("{}", super::told(Some(other))),
+                event => last = Some(event),
             }
         }
+        last
     });
     ignored.await.unwrap();
     stop.send(true).unwrap();
     running.await.unwrap();
-    engine.await.unwrap();
+    let last = engine.await.unwrap();
+    assert!(
+        matches!(last, Some(TransferEvent::Stopped { direction: Direction::Sending, .. })),
+        "{}",
+        super::told(last)
+    );
     assert!(!relay.kept().sealed);
 }
 

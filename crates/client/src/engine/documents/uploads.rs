@@ -1,0 +1,331 @@
+//! Uploads (protocol-spec/06-document, section 4): from a queued message to a manifest in the outbox.
+
+use std::{
+    ffi::OsString,
+    os::unix::ffi::OsStringExt as _,
+    path::{Path, PathBuf},
+};
+
+use amanat_conversation::content::{Body, ContentType};
+use amanat_document::{
+    ClaimedName, FileKey, Keys, Layout, Manifest, MediaType, PayloadNonce, SegmentHash, SourceStamp, safe_name,
+};
+use amanat_primitives::{ConversationId, Digest, DocumentId, MessageId, Secret, Timestamp};
+use amanat_wire::{Bytes, Encode as _, List, Text};
+use rand_core::OsRng;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{ATTEMPTS, EVENTS, RUNNING, Running};
+use crate::{
+    Event, Failure, FailureCode, Reply,
+    api::{Direction, Target},
+    engine::{
+        core::{Core, ReplyTo, answer_with, bounded, put_conversation, respond, tier_of},
+        create::{Opening, Then},
+        outgoing::{Outgoing, put_message},
+    },
+    failure,
+    rows::{DocumentRow, MessageRow, SegmentsRow, Stage, Upload},
+    transfer::{self, Retry, Share, UploadPlan},
+    vault::{Batch, Scope},
+};
+
+impl Core {
+    /// [`Command::SendDocument`](crate::Command::SendDocument).
+    pub(crate) fn send_document(&mut self, to: Target, path: PathBuf, reply: ReplyTo) -> Result<(), Failure> {
+        if let Err(failure) = transfer::stamp_of(&path) {
+            return respond(reply, Err(failure));
+        }
+        match (self.existing(&to), to) {
+            (Ok(Some(id)), _) => self.post_document(id, path, reply),
+            (Ok(None), Target::Person(address, tier)) => {
+                self.open_conversation(Opening::direct(address, tier), Then::Document(path), reply)
+            }
+            (Ok(None), Target::Conversation(_)) => respond(reply, Err(failure::no_conversation())),
+            (Err(failure), _) => respond(reply, Err(failure)),
+        }
+    }
+
+    /// Takes a document into the vault as a message that is queued, and begins its upload.
+    pub(crate) fn post_document(&mut self, id: ConversationId, path: PathBuf, reply: ReplyTo) -> Result<(), Failure> {
+        let posted = self.draft_document(id, &path);
+        let sent = posted.map(|(message, document)| Reply::Sent {
+            conversation: id,
+            message: Some(message),
+            document: Some(document),
+        });
+        answer_with(reply, sent)?;
+        self.start_uploads()
+    }
+
+    fn draft_document(&mut self, id: ConversationId, path: &Path) -> Result<(MessageId, DocumentId), Failure> {
+        self.check_can_post(id)?;
+        let path = std::path::absolute(path).map_err(|error| failure::file("find", path, &error))?;
+        let stamp = transfer::stamp_of(&path)?;
+        Layout::new(stamp.size).map_err(|_| failure::too_large("document", "1 TiB", "send it in parts"))?;
+        let keys = Keys::random(&mut OsRng);
+        let mut row = self.conversation(id)?.row.clone();
+        let message = MessageId::random(&mut OsRng);
+        let body = keys.document.as_bytes().to_vec();
+        let message_row = self.own_message(&mut row, message, ContentType::DOCUMENT.0, body)?;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let document = DocumentRow {
+            id: keys.document,
+            conversation: id,
+            message,
+            sequence: message_row.sequence,
+            name: Text::new(safe_name(&name).as_str()).unwrap_or_default(),
+            size: stamp.size,
+            tier: row.tier,
+            manifest: Bytes::default(),
+            upload: Upload::Running,
+            path: bounded(path.into_os_string().into_vec())?,
+            key: key_bytes(&keys)?,
+            modified: stamp.modified.map_or(0, Timestamp::as_millis),
+        };
+        let mut batch = Batch::default();
+        put_message(&mut batch, id, &message_row);
+        self.begin_life(&row, &message_row, None, &mut batch);
+        batch.put(Scope::Documents, document.id.as_bytes(), &document);
+        put_conversation(&mut batch, &row);
+        self.vault.commit(batch)?;
+        self.note_expiry(id, message_row.sequence)?;
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.row = row;
+        }
+        let view = self.message_view(self.conversation(id)?, &message_row)?;
+        self.emit(Event::Message { conversation: id, message: view });
+        Ok((message, document.id))
+    }
+
+    /// Begins uploads that wait, as many as may run at a time.
+    pub(super) fn start_uploads(&mut self) -> Result<(), Failure> {
+        while self.transfers.uploads.len() < RUNNING {
+            let Some(calls) = self.transfer_calls() else { return Ok(()) };
+            let Some(row) = self.next_upload()? else { return Ok(()) };
+            let modified = (row.modified > 0).then(|| Timestamp::from_millis(row.modified));
+            let hashes = self.segment_hashes(row.id)?;
+            let plan = UploadPlan {
+                keys: keys_of(&row)?,
+                conversation: row.conversation,
+                class: amanat_identity::policy::builtin(tier_of(row.tier)).retention,
+                path: PathBuf::from(OsString::from_vec(row.path.to_vec())),
+                stamp: SourceStamp { size: row.size, modified },
+                hashes,
+                share: Share::of(&self.transfers.sending),
+            };
+            let (events, said) = mpsc::channel(EVENTS);
+            let (cancel, cancelled) = watch::channel(false);
+            let task = self.runtime.spawn(async move {
+                transfer::upload(plan, calls, events, cancelled).await;
+                None
+            });
+            self.forward(said);
+            self.transfers.uploads.push(Running { document: row.id, cancel, task, fetch: None, done: 0 });
+        }
+        Ok(())
+    }
+
+    /// The first upload that waits and can go on.
+    fn next_upload(&self) -> Result<Option<DocumentRow>, Failure> {
+        let mut rows = self.vault.scan::<DocumentRow>(Scope::Documents)?;
+        rows.retain(|row| row.upload == Upload::Running && !self.transfers.failed.contains(&row.id));
+        rows.retain(|row| self.transfers.running(Direction::Sending, row.id).is_none());
+        // A conversation that is still being created has no members who might fetch.
+        rows.retain(|row| {
+            let open = self.conversations.get(&row.conversation);
+            // [ID-22]
+            open.is_some_and(|open| open.row.stage == Stage::Active && self.may_send(tier_of(open.row.tier)))
+        });
+        Ok(rows.into_iter().min_by_key(|row| (row.conversation, row.sequence)))
+    }
+
+    /// Makes hashes durable, and lets their segments go. [DOC-10]
+    pub(super) fn keep_hashes(
+        &mut self,
+        document: DocumentId,
+        first: u64,
+        hashes: &[SegmentHash],
+        durable: oneshot::Sender<()>,
+    ) -> Result<(), Failure> {
+        // Given up meanwhile: a dropped `durable` ends the upload.
+        if !self.is_upload(document) {
+            return Ok(());
+        }
+        let digests: Vec<_> = hashes.iter().map(|hash| hash.digest()).collect();
+        let hashes = List::new(digests).map_err(|_| failure::internal("too many segment hashes at once"))?;
+        let mut batch = Batch::default();
+        batch.put(Scope::Segments, &segments_key(document, first), &SegmentsRow { hashes });
+        self.vault.commit(batch)?;
+        // The upload was stopped: the rows stay for the next attempt.
+        let _ = durable.send(());
+        Ok(())
+    }
+
+    pub(super) fn segment_hashes(&self, document: DocumentId) -> Result<Vec<SegmentHash>, Failure> {
+        let mut hashes: Vec<SegmentHash> = Vec::new();
+        while let Some(row) =
+            self.vault.read::<SegmentsRow>(Scope::Segments, &segments_key(document, hashes.len() as u64))?
+        {
+            if row.hashes.is_empty() {
+                break;
+            }
+            hashes.extend(row.hashes.iter().map(|digest| SegmentHash::from_digest(*digest)));
+        }
+        Ok(hashes)
+    }
+
+    /// All segments are durable at the relay: the manifest goes to the members.
+    pub(super) fn uploaded(&mut self, document: DocumentId, digest: Digest) -> Result<(), Failure> {
+        let row = self.document_row(document)?;
+        if row.upload == Upload::Cancelled {
+            // It was given up in the moment in which it was done; the relay forgets it by its class.
+            return Ok(());
+        }
+        let Keys { document: id, file_key, nonce } = keys_of(&row)?;
+        let class = amanat_identity::policy::builtin(tier_of(row.tier)).retention;
+        let name = safe_name(&row.name);
+        let manifest = Manifest {
+            document: id,
+            name: ClaimedName::of(&name),
+            media_type: media_type(name.as_str()),
+            layout: Layout::new(row.size).map_err(|_| failure::too_large("document", "1 TiB", "send it in parts"))?,
+            file_key,
+            nonce,
+            digest,
+            tier: row.tier,
+            caveats: List::default(),
+            marks: Bytes::default(),
+            class,
+        };
+        let bytes = manifest.to_bytes();
+        let conversation = row.conversation;
+        let message = self
+            .vault
+            .read::<MessageRow>(Scope::Messages(conversation), &row.sequence.to_be_bytes())?
+            .ok_or_else(failure::damaged)?;
+        let body = Body::Document(Bytes::new(bytes.clone()).map_err(|_| failure::internal("a manifest is too long"))?);
+        let posted = DocumentRow { manifest: bounded(bytes)?, upload: Upload::Posted, key: Bytes::default(), ..row };
+        let mut batch = Batch::default();
+        batch.put(Scope::Documents, document.as_bytes(), &posted);
+        self.delete_segments(document, &mut batch)?;
+        let conversation_row = self.conversation(conversation)?.row.clone();
+        let outgoing = Outgoing { body, message: Some(message), class, announce: false };
+        self.queue(conversation, conversation_row, outgoing, batch)?;
+        self.pump(conversation)
+    }
+
+    pub(crate) fn delete_segments(&self, document: DocumentId, batch: &mut Batch) -> Result<(), Failure> {
+        let mut first = 0;
+        while let Some(row) = self.vault.read::<SegmentsRow>(Scope::Segments, &segments_key(document, first))? {
+            batch.delete(Scope::Segments, &segments_key(document, first));
+            if row.hashes.is_empty() {
+                break;
+            }
+            first += row.hashes.len() as u64;
+        }
+        Ok(())
+    }
+
+    pub(super) fn upload_failed(
+        &mut self,
+        document: DocumentId,
+        failure: Failure,
+        retry: Retry,
+    ) -> Result<(), Failure> {
+        match retry {
+            Retry::WhenLinked => {
+                self.transfers.lost = self.links;
+                Ok(())
+            }
+            Retry::Later => {
+                self.transfers_later();
+                Ok(())
+            }
+            // Paused or given up meanwhile: it begins again when it goes on, if at all.
+            Retry::UnderNewKeys if !self.goes_on(document)? => self.start_uploads(),
+            Retry::UnderNewKeys => self.begin_again(document),
+            Retry::Never => {
+                self.transfers.failed.push(document);
+                self.emit(Event::DocumentFailed { document, failure });
+                self.start_uploads()
+            }
+        }
+    }
+
+    fn goes_on(&self, document: DocumentId) -> Result<bool, Failure> {
+        Ok(self.document_row(document)?.upload == Upload::Running)
+    }
+
+    /// The file was edited while it was being sent: everything of the old attempt goes, and a new one begins under a new
+    /// id and key. [DOC-12]
+    fn begin_again(&mut self, document: DocumentId) -> Result<(), Failure> {
+        let row = self.document_row(document)?;
+        let restarts = self.transfers.restarts.entry(row.message).or_default();
+        *restarts += 1;
+        if *restarts > ATTEMPTS {
+            let failed = "the file keeps changing while it is being sent";
+            let failure = Failure::new(FailureCode::File, failed, "close the program that writes it, or send a copy");
+            return self.upload_failed(document, failure, Retry::Never);
+        }
+        let path = PathBuf::from(OsString::from_vec(row.path.to_vec()));
+        let stamp = match transfer::stamp_of(&path) {
+            Ok(stamp) => stamp,
+            Err(failure) => return self.upload_failed(document, failure, Retry::Never),
+        };
+        let keys = Keys::random(&mut OsRng);
+        let mut batch = Batch::default();
+        self.delete_segments(document, &mut batch)?;
+        batch.delete(Scope::Documents, document.as_bytes());
+        let key = key_bytes(&keys)?;
+        let modified = stamp.modified.map_or(0, Timestamp::as_millis);
+        let new = DocumentRow { id: keys.document, key, size: stamp.size, modified, ..row };
+        batch.put(Scope::Documents, new.id.as_bytes(), &new);
+        let id = new.conversation;
+        if let Some(message) = self.vault.read::<MessageRow>(Scope::Messages(id), &new.sequence.to_be_bytes())? {
+            let message = MessageRow { body: bounded(new.id.as_bytes().to_vec())?, ..message };
+            put_message(&mut batch, id, &message);
+        }
+        self.vault.commit(batch)?;
+        self.start_uploads()
+    }
+}
+
+fn segments_key(document: DocumentId, first: u64) -> Vec<u8> {
+    [document.as_bytes().as_slice(), &first.to_be_bytes()].concat()
+}
+
+fn key_bytes(keys: &Keys) -> Result<Bytes<32>, Failure> {
+    bounded([keys.file_key.secret().expose_secret().as_slice(), keys.nonce.as_bytes()].concat())
+}
+
+fn keys_of(row: &DocumentRow) -> Result<Keys, Failure> {
+    let (key, nonce) = row.key.split_first_chunk::<16>().ok_or_else(failure::damaged)?;
+    let nonce: [u8; 16] = nonce.try_into().map_err(|_| failure::damaged())?;
+    let mut key = *key;
+    Ok(Keys {
+        document: row.id,
+        file_key: FileKey::from_secret(Secret::take(&mut key)),
+        nonce: PayloadNonce::from_bytes(nonce),
+    })
+}
+
+/// What a name's ending says; shown to people, never acted upon.
+fn media_type(name: &str) -> MediaType {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    let known = match ending.as_deref() {
+        Some("pdf") => "application/pdf",
+        Some("txt" | "md") => "text/plain",
+        Some("csv") => "text/csv",
+        Some("html" | "htm") => "text/html",
+        Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("docx") => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        Some("xlsx") => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        Some("odt") => "application/vnd.oasis.opendocument.text",
+        Some("ods") => "application/vnd.oasis.opendocument.spreadsheet",
+        Some("zip") => "application/zip",
+        _ => return MediaType::unknown(),
+    };
+    MediaType::new(known).unwrap_or_else(MediaType::unknown)
+}

@@ -1,0 +1,111 @@
+//! A line that is cut (protocol-spec/06-document, section 4): a TCP proxy that counts what it carries and drops its
+//! connections when it has carried so much.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+/// The proxy; it carries until the test ends.
+#[derive(Clone, Default)]
+pub struct Proxy(Arc<Line>);
+
+#[derive(Default)]
+struct Line {
+    up: Way,
+    down: Way,
+}
+
+/// One direction, over all connections.
+#[derive(Default)]
+struct Way {
+    carried: AtomicU64,
+    /// Where to cut next, ascending.
+    cuts: Mutex<Vec<u64>>,
+    made: AtomicU64,
+}
+
+impl Way {
+    /// Whether these bytes lead to a cut.
+    fn carry(&self, bytes: usize) -> bool {
+        let carried = self.carried.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+        let mut cuts = self.cuts.lock().unwrap();
+        if cuts.first().is_some_and(|at| *at <= carried) {
+            cuts.remove(0);
+            self.made.fetch_add(1, Ordering::Relaxed);
+            return true;
+        }
+        false
+    }
+
+    fn cut_at(&self, shares: &[f64], of: u64) {
+        let carried = self.carried.load(Ordering::Relaxed);
+        *self.cuts.lock().unwrap() = shares.iter().map(|share| carried + (*share * of as f64) as u64).collect();
+    }
+}
+
+impl Proxy {
+    /// Accepts on `listen` and carries to `target`.
+    #[must_use]
+    pub fn start(listen: SocketAddr, target: SocketAddr) -> Self {
+        let proxy = Self::default();
+        let listener = TcpListener::bind(listen).unwrap();
+        let line = Arc::clone(&proxy.0);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(relay) = TcpStream::connect(target) else { continue };
+                let _ = (client.set_nodelay(true), relay.set_nodelay(true));
+                let (client_too, relay_too) = (client.try_clone().unwrap(), relay.try_clone().unwrap());
+                let (up, down) = (Arc::clone(&line), Arc::clone(&line));
+                thread::spawn(move || carry(client, relay, &up.up));
+                thread::spawn(move || carry(relay_too, client_too, &down.down));
+            }
+        });
+        proxy
+    }
+
+    /// Bytes carried to the relay.
+    #[must_use]
+    pub fn up(&self) -> u64 {
+        self.0.up.carried.load(Ordering::Relaxed)
+    }
+
+    /// Bytes carried from the relay.
+    #[must_use]
+    pub fn down(&self) -> u64 {
+        self.0.down.carried.load(Ordering::Relaxed)
+    }
+
+    /// Cuts when these shares of `of` bytes more have gone to the relay.
+    pub fn cut_up(&self, shares: &[f64], of: u64) {
+        self.0.up.cut_at(shares, of);
+    }
+
+    /// Cuts when these shares of `of` bytes more have come from the relay.
+    pub fn cut_down(&self, shares: &[f64], of: u64) {
+        self.0.down.cut_at(shares, of);
+    }
+
+    /// Cuts made, in both directions.
+    #[must_use]
+    pub fn cuts(&self) -> u64 {
+        self.0.up.made.load(Ordering::Relaxed) + self.0.down.made.load(Ordering::Relaxed)
+    }
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, way: &Way) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let read = from.read(&mut buffer).unwrap_or(0);
+        let cut = read == 0 || to.write_all(buffer.get(..read).unwrap_or_default()).is_err() || way.carry(read);
+        if cut {
+            let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+            return;
+        }
+    }
+}
