@@ -25,7 +25,7 @@ fn copy(from: &Path, to: &Path) {
         let target = to.join(path.file_name().unwrap());
         if path.is_dir() {
             copy(&path, &target);
-        } else {
+        } else if path.is_file() {
             // With its mode: a relay's keys must stay private.
             fs::copy(&path, &target).unwrap();
         }

@@ -1,11 +1,12 @@
 //! `amanat demo` (README, "Two commands"): a relay, an authority, three people, two tiers, someone away and
-//! back, a document. All of it runs in this process through the functions that the commands use, over real links on
+//! back, a document, a colleague who comes and a laptop that is lost. All of it runs in this process through the functions that the commands use, over real links on
 //! loopback, into real files; every check compares what it says it compares.
 
 mod away;
 mod document;
 mod founding;
 mod joining;
+mod leaving;
 mod player;
 mod tale;
 mod talking;
@@ -25,7 +26,7 @@ use tale::Tale;
 
 const DOMAIN: &str = "cabinet.example";
 
-/// The three people, invented for this demonstration.
+/// The people, invented for this demonstration.
 const SECRETARY: Staff =
     Staff { handle: "secretary", name: "Farida Rahman", post: "Cabinet Secretary", clearance: Tier::Secret };
 const DEPUTY: Staff =
@@ -34,6 +35,10 @@ const OFFICER: Staff =
     Staff {
         handle: "section.officer", name: "سعدیہ ملک", post: "Section Officer", clearance: Tier::Restricted
     };
+
+/// Who comes later.
+const RELIEF: Staff =
+    Staff { handle: "relief", name: "Bilal Haider", post: "Relief Officer", clearance: Tier::Restricted };
 
 /// The three at their machines.
 struct Cast {
@@ -72,7 +77,8 @@ async fn tell(context: &Context, tale: &mut Tale, office: &Office) -> Outcome {
     let group = talking::run(tale, office, &mut cast).await?;
     let mut cast = away::run(context, tale, office, cast, group).await?;
     document::run(tale, office, &mut cast, group).await?;
-    for player in [cast.secretary, cast.deputy, cast.officer] {
+    let relief = leaving::run(context, tale, office, &mut cast, group).await?;
+    for player in [cast.secretary, cast.deputy, cast.officer, relief] {
         player.leave().await?;
     }
     Ok(())

@@ -37,6 +37,8 @@ pub(super) struct Player {
 struct Seen {
     messages: HashSet<MessageId>,
     states: HashMap<MessageId, MessageState>,
+    /// How many members a conversation has.
+    members: HashMap<ConversationId, usize>,
     link: Option<LinkView>,
     caught_up: bool,
 }
@@ -49,6 +51,9 @@ impl Seen {
             }
             Event::MessageState { message, state, .. } => {
                 self.states.insert(*message, *state);
+            }
+            Event::Conversation(view) => {
+                self.members.insert(view.id, view.members);
             }
             Event::Link(LinkState::Up(view)) => self.link = Some(view.clone()),
             Event::Link(LinkState::CaughtUp) => self.caught_up = true,
@@ -101,6 +106,11 @@ impl Player {
     /// Waits until a message is here.
     pub(super) async fn receives(&mut self, message: MessageId) -> Outcome {
         self.until("for a message", |seen| seen.messages.contains(&message)).await
+    }
+
+    /// Waits until a conversation has so many members.
+    pub(super) async fn sees_members(&mut self, conversation: ConversationId, members: usize) -> Outcome {
+        self.until("for a change of members", |seen| seen.members.get(&conversation) == Some(&members)).await
     }
 
     /// Waits until one's own message has come this far.

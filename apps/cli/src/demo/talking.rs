@@ -36,7 +36,7 @@ pub(super) async fn run(tale: &mut Tale, office: &Office, cast: &mut Cast) -> Ou
     Ok(group)
 }
 
-fn address(handle: &str) -> Outcome<Address> {
+pub(super) fn address(handle: &str) -> Outcome<Address> {
     format!("{handle}@{DOMAIN}").parse().map_err(|error| crate::authority::not_text("the address", error))
 }
 
