@@ -51,17 +51,24 @@ impl Script {
         self.server.accept().await.handshake().await.unwrap()
     }
 
-    /// Accepts, reads the hello, greets, and answers the first question for news with "nothing".
+    /// Accepts, reads the hello, greets, and answers the first question for news with "nothing". The question for the
+    /// device's own chain comes before or after it.
     async fn session(&self) -> Scripted {
         let mut scripted = Scripted { link: self.accept().await };
         let hello = scripted.link.receiver.recv().await.unwrap().unwrap();
         assert!(matches!(ToRelay::from_bytes(&hello), Ok(ToRelay::Hello(_))));
         let now = Timestamp::from(std::time::SystemTime::now());
         scripted.say(&FromRelay::Ready(Ready { now, incarnation: self.incarnation, status: Bytes::default() })).await;
-        let (number, request) = scripted.request().await;
-        assert!(matches!(request, Request::News(_)));
-        scripted.answer(number, nothing_new()).await;
-        scripted
+        loop {
+            match scripted.request().await {
+                (number, Request::News(_)) => {
+                    scripted.answer(number, nothing_new()).await;
+                    return scripted;
+                }
+                (number, request @ Request::Chains(_)) => scripted.pass(number, request).await,
+                (_, other) => panic!("{other:?}"),
+            }
+        }
     }
 }
 
@@ -83,15 +90,23 @@ impl Scripted {
         }
     }
 
-    /// The next append, everything else on the way answered with "nothing new" or "done".
+    /// Answers what a test does not ask about with "nothing new" or "done".
+    async fn pass(&mut self, number: u32, request: Request) {
+        let answer = match request {
+            Request::News(_) => nothing_new(),
+            Request::Read(read) => no_entries(read.after),
+            Request::Chains(_) => Answer::Chains(Chains { chains: List::default(), more: false }),
+            _ => Answer::Done(amanat_wire::client::Nothing {}),
+        };
+        self.answer(number, answer).await;
+    }
+
+    /// The next append, everything else on the way passed.
     async fn append(&mut self) -> (u32, Unit) {
         loop {
-            let (number, request) = self.request().await;
-            match request {
-                Request::Append(unit) => return (number, unit),
-                Request::News(_) => self.answer(number, nothing_new()).await,
-                Request::Read(read) => self.answer(number, no_entries(read.after)).await,
-                _ => self.answer(number, Answer::Done(amanat_wire::client::Nothing {})).await,
+            match self.request().await {
+                (number, Request::Append(unit)) => return (number, unit),
+                (number, request) => self.pass(number, request).await,
             }
         }
     }
@@ -276,14 +291,12 @@ async fn a_push_that_skips_an_entry_leads_to_reading_the_log() {
         receipt: Bytes::default(),
     };
     scripted.say(&FromRelay::Push(Push { conversation, entry: garbage(9) })).await;
-    let (_, request) = loop {
-        let (number, request) = scripted.request().await;
-        if matches!(request, Request::Read(_)) {
-            break (number, request);
+    let read = loop {
+        match scripted.request().await {
+            (_, Request::Read(read)) => break read,
+            (number, request) => scripted.pass(number, request).await,
         }
-        scripted.answer(number, Answer::Done(amanat_wire::client::Nothing {})).await;
     };
-    let Request::Read(read) = request else { panic!() };
     assert_eq!(read.conversation, conversation);
     assert!(read.after < 8);
     drop(secretary);
@@ -312,7 +325,7 @@ async fn garbage_in_the_log_is_passed_over_and_shown() {
     let (number, read) = loop {
         match scripted.request().await {
             (number, Request::Read(read)) => break (number, read),
-            (number, _) => scripted.answer(number, Answer::Done(amanat_wire::client::Nothing {})).await,
+            (number, request) => scripted.pass(number, request).await,
         }
     };
     let next = Entry { position: read.after + 1, ..base };
@@ -346,9 +359,7 @@ async fn until_request<T>(scripted: &mut Scripted, wanted: impl Fn(Request) -> R
         let (number, request) = scripted.request().await;
         match wanted(request) {
             Ok(found) => return (number, found),
-            Err(Request::News(_)) => scripted.answer(number, nothing_new()).await,
-            Err(Request::Read(read)) => scripted.answer(number, no_entries(read.after)).await,
-            Err(_) => scripted.answer(number, Answer::Done(amanat_wire::client::Nothing {})).await,
+            Err(request) => scripted.pass(number, request).await,
         }
     }
 }
@@ -451,8 +462,7 @@ async fn a_log_is_not_passed_over_before_its_welcome_can_have_come() {
                 assert_eq!(rounds, 3, "passed over while there was more");
                 break;
             }
-            Request::Read(read) => scripted.answer(number, no_entries(read.after)).await,
-            _ => scripted.answer(number, Answer::Done(amanat_wire::client::Nothing {})).await,
+            request => scripted.pass(number, request).await,
         }
     }
 }
@@ -480,16 +490,14 @@ async fn after_gone(kind: UnitKind, days: u64) -> ConversationState {
     let serve = async {
         loop {
             let (number, request) = scripted.request().await;
-            let answer = match request {
-                Request::News(_) => nothing_new(),
-                Request::Read(read) => {
-                    let position = read.after + 1;
-                    let entries = List::new(vec![gone(position)]).unwrap();
-                    Answer::Entries(Entries { entries, running_before: Digest::ZERO, head: position, first_kept: 1 })
-                }
-                _ => Answer::Done(amanat_wire::client::Nothing {}),
+            let Request::Read(read) = request else {
+                scripted.pass(number, request).await;
+                continue;
             };
-            scripted.answer(number, answer).await;
+            let head = read.after + 1;
+            let entries = List::new(vec![gone(head)]).unwrap();
+            let answer = Entries { entries, running_before: Digest::ZERO, head, first_kept: 1 };
+            scripted.answer(number, Answer::Entries(answer)).await;
         }
     };
     let state = secretary.until("end of the conversation", |event| match event {

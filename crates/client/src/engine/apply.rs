@@ -4,13 +4,11 @@
 //! An entry that does not decrypt, a void commit, a gap or a fork never stops the log: it is passed over and shown as an
 //! [`Alarm`]. Only chains that are missing make a conversation wait, until they are fetched.
 
+mod messages;
+
 use amanat_conversation::{
-    ApproveError, Content, Conversation, Incoming, Message, ReceivedCommit, Refusal,
-    content::Body,
-    history::{Claim, Order},
-    profile::MAX_EPOCH_AGE,
+    ApproveError, Content, Conversation, Incoming, ReceivedCommit, Refusal, content::Body, profile::MAX_EPOCH_AGE,
 };
-use amanat_identity::{Address, VerifiedDevice};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId};
 use amanat_wire::{
     Decode as _, Text,
@@ -20,23 +18,18 @@ use amanat_wire::{
 
 use super::{
     Input,
-    core::{Core, bounded, put_conversation},
-    documents,
-    life::{Cause, Lives, Verdict, target_of},
+    core::{Core, put_conversation},
+    life::Lives,
     membership::RENEW_EVERY,
-    outgoing::{put_message, text},
 };
 use crate::{
     Event, Failure, FailureCode,
     api::{Alarm, MessageState},
     failure,
-    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, OutboxRow, Presence, Stage, TrackRow, WaitingChange},
+    rows::{ConversationRow, MessageRow, OutboxRow, Stage, TrackRow},
     vault::{Batch, Scope},
 };
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet};
 
 /// The highest position that is believed: far beyond any log, far from overflow.
 pub(crate) const MAX_POSITION: u64 = 1 << 48;
@@ -296,148 +289,6 @@ impl Core {
         })
     }
 
-    fn apply_message(&mut self, draft: &mut Draft, entry: &Entry, message: Message) -> Result<(), Failure> {
-        let Some(device) = self.known_device(message.sender)? else {
-            // A member whose chain was verified once and has gone out of use since: its grant was used twice.
-            draft.alarms.push(Alarm::Undecryptable { position: entry.position, sender: entry.sender });
-            return Ok(());
-        };
-        let address = device.address().clone();
-        if !judge_order(draft, &address, entry, &message) {
-            return Ok(());
-        }
-        let content = &message.frame.fixed;
-        // The id makes showing idempotent whatever the log says. [DELIV-82]
-        let known = self.vault.read_bytes(Scope::MessageIds(draft.id), content.id.as_bytes())?.is_some();
-        if known || draft.messages.iter().any(|row| row.id == content.id) {
-            draft.alarms.push(Alarm::Replay { sender: address });
-            return Ok(());
-        }
-        let body = match content.body() {
-            Ok(body) => body,
-            Err(_) => {
-                draft.alarms.push(Alarm::Undecryptable { position: entry.position, sender: entry.sender });
-                return Ok(());
-            }
-        };
-        let (body, lifetime) = match body {
-            Body::Expiring(expiring) => {
-                let lifetime = expiring.lifetime();
-                (expiring.into_inner(), Some(lifetime))
-            }
-            body => (body, None),
-        };
-        match body {
-            Body::Receipt(receipt) => {
-                draft.told |= Core::told_by(draft.track(message.sender), self.own.id(), &receipt);
-                Ok(())
-            }
-            Body::Title(title) => {
-                draft.retitle(&title);
-                Ok(())
-            }
-            Body::Leave => {
-                draft.leaver = true;
-                draft.track(message.sender).leaving = true;
-                Ok(())
-            }
-            change if target_of(&change).is_some() => self.apply_change(draft, &message, &address, &change),
-            message_body => self.apply_shown(draft, entry, &message, &device, (message_body, lifetime)),
-        }
-    }
-
-    /// A change of a message, or one that waits for it.
-    fn apply_change(
-        &self,
-        draft: &mut Draft,
-        message: &Message,
-        address: &Address,
-        body: &Body,
-    ) -> Result<(), Failure> {
-        let content = &message.frame.fixed;
-        let from = address.to_string();
-        let cause = Cause { from: &from, at: content.sent_at, content: content.id };
-        match self.change(draft.id, &mut draft.lives, cause, body)? {
-            Verdict::Done | Verdict::Nothing => {}
-            Verdict::NotAuthor(message) => {
-                draft.alarms.push(Alarm::NotAuthor { sender: address.clone(), message });
-            }
-            Verdict::Unknown(target) => {
-                let waiting = WaitingChange {
-                    id: content.id,
-                    device: message.sender,
-                    from: text(from)?,
-                    at: content.sent_at,
-                    came: self.now(),
-                    content_type: content.content_type,
-                    body: bounded(content.body.to_vec())?,
-                };
-                self.wait(draft.id, &mut draft.lives, target, waiting)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A message that people see, with its lifetime where its sender gave it one.
-    fn apply_shown(
-        &self,
-        draft: &mut Draft,
-        entry: &Entry,
-        message: &Message,
-        device: &VerifiedDevice,
-        (body, lifetime): (Body, Option<Duration>),
-    ) -> Result<(), Failure> {
-        let content = &message.frame.fixed;
-        draft.row.used = true;
-        draft.row.sequence += 1;
-        draft.row.unread += 1;
-        draft.row.latest = draft.row.latest.max(entry.stamp);
-        let mut row = MessageRow {
-            id: content.id,
-            sequence: draft.row.sequence,
-            device: message.sender,
-            from: text(device.address().to_string())?,
-            name: text(device.name().as_str().to_owned())?,
-            counter: content.counter,
-            at: content.sent_at,
-            content_type: body.content_type().0,
-            body: Default::default(),
-            own: false,
-        };
-        if let Some(document) = documents::received(draft.id, draft.row.tier, &mut row, &body)? {
-            // A document's id belongs to its first message: another that names it is shown as not understood.
-            let known = self.vault.read::<DocumentRow>(Scope::Documents, document.id.as_bytes())?.is_some();
-            if known || !draft.documents.insert(document.id) {
-                row.content_type = u16::MAX;
-            } else {
-                draft.batch.put(Scope::Documents, document.id.as_bytes(), &document);
-                draft.lives.add_document(document);
-            }
-        }
-        put_message(&mut draft.batch, draft.id, &row);
-        self.begin_received(draft, &row, lifetime)?;
-        let track = draft.track(message.sender);
-        track.shown = track.shown.max(content.counter);
-        draft.owes_receipt = true;
-        draft.messages.push(row);
-        Ok(())
-    }
-
-    /// A message's life begins, with what waited for it; where its time is over already, it ends.
-    fn begin_received(&self, draft: &mut Draft, row: &MessageRow, lifetime: Option<Duration>) -> Result<(), Failure> {
-        let life = self.new_life(draft.row.tier, row, lifetime).unwrap_or_else(|| LifeRow::new(row.sequence));
-        let over = life.expires_at.is_some_and(|at| at <= self.now());
-        draft.lives.add(row.clone(), life);
-        if over {
-            self.wipe(&mut draft.lives, row.sequence, Presence::Expired)?;
-        }
-        for change in self.apply_waiting(draft.id, &mut draft.lives, row.id)? {
-            let sender = change.from.parse().map_err(|_| failure::damaged())?;
-            draft.alarms.push(Alarm::NotAuthor { sender, message: row.id });
-        }
-        Ok(())
-    }
-
     /// Makes a draft durable, and then visible.
     fn finish(&mut self, draft: Draft, group: Conversation) -> Result<(), Failure> {
         let Draft { id, row, tracks, changed_tracks, mut batch, mut messages, lives, sent, alarms, .. } = draft;
@@ -574,24 +425,6 @@ impl Core {
         self.emit(Event::Alarm { conversation: id, alarm: Alarm::ExpiredEntries { from: position + 1, to } });
         Ok(())
     }
-}
-
-/// Shows what is wrong with a message's place among its sender's; whether it may be shown itself.
-fn judge_order(draft: &mut Draft, address: &Address, entry: &Entry, message: &Message) -> bool {
-    match message.order {
-        Order::InOrder | Order::Late => {}
-        Order::Gap { from, to } => draft.alarms.push(Alarm::Gap { sender: address.clone(), from, to }),
-        Order::Replay => {
-            draft.alarms.push(Alarm::Replay { sender: address.clone() });
-            return false;
-        }
-        Order::Broken => draft.alarms.push(Alarm::Broken { sender: address.clone() }),
-    }
-    // What stands behind this entry cannot have been seen when it was written: `Ahead` is another log, too.
-    if matches!(message.claim, Claim::Fork | Claim::Ahead) {
-        draft.alarms.push(Alarm::Fork { sender: address.clone(), position: entry.position });
-    }
-    true
 }
 
 impl Core {

@@ -66,7 +66,7 @@ impl Search {
 }
 
 impl Core {
-    /// [`Command::Search`](crate::Command::Search).
+    /// [`Command::Search`](crate::Command::Search). [DELIV-103]
     pub(crate) fn search(&mut self, query: &str, limit: u32) -> Result<Reply, Failure> {
         let folded = fold(query);
         let words: Vec<&str> = folded.split_whitespace().take(WORDS).collect();

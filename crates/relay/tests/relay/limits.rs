@@ -67,8 +67,11 @@ async fn foundings_and_additions_have_a_rate_of_who_makes_them() {
         ..message(conversation, 1)
     };
     assert_eq!(ayesha.ask(Request::Append(create)).await, Answer::Refused(Refusal::TooFast));
-    let adds = |n: u8| (0..n).map(|n| amanat_primitives::DeviceId::from_bytes([n; 32])).collect::<Vec<_>>();
-    let add = commit(conversation, 1, &adds(45), &[]);
+    let mut added = Vec::new();
+    for n in 0..45 {
+        added.push(site.enrol(&format!("clerk{n}")).await.0.id());
+    }
+    let add = commit(conversation, 1, &added, &[]);
     assert_eq!(ayesha.ask(Request::Append(add.clone())).await, Answer::Refused(Refusal::TooFast));
     assert!(matches!(bilal.ask(Request::Append(add)).await, Answer::Appended(_)));
 }
