@@ -27,7 +27,7 @@ use amanat_identity::{
     armour::{self, FileKind},
     testing::Office,
 };
-use amanat_primitives::{ConversationId, MessageId, Timestamp, passphrase::WorkPolicy};
+use amanat_primitives::{ConversationId, Incarnation, MessageId, Timestamp, passphrase::WorkPolicy};
 use amanat_relay_core::{Config, Relay, Running, folder};
 use amanat_wire::Encode as _;
 use rand_core::OsRng;
@@ -68,6 +68,7 @@ pub struct Rig {
     /// Everyone's clock.
     pub clock: Shift,
     relay: Option<Running>,
+    incarnation: Incarnation,
 }
 
 /// A person with a running engine.
@@ -86,7 +87,7 @@ impl Rig {
         let dir = TempDir::new().unwrap();
         let clock = Shift(Arc::new(AtomicU64::new(0)));
         let office = make_office(dir.path(), clock.now());
-        let mut rig = Self { dir, office, clock, relay: None };
+        let mut rig = Self { dir, office, clock, relay: None, incarnation: Incarnation::from_bytes([0; 16]) };
         rig.start_relay().await;
         rig
     }
@@ -102,7 +103,15 @@ impl Rig {
         let config = Config::load(&self.relay_dir()).unwrap();
         let clock = self.clock.clone();
         let running = Relay::start_with_clock(config, &self.relay_dir(), Arc::new(move || clock.now())).await;
-        self.relay = Some(running.unwrap_or_else(|error| panic!("the relay does not start: {error}")));
+        let running = running.unwrap_or_else(|error| panic!("the relay does not start: {error}"));
+        self.incarnation = running.incarnation();
+        self.relay = Some(running);
+    }
+
+    /// The incarnation of the relay's store.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
     }
 
     /// Stops the relay in good order.

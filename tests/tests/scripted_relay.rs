@@ -44,7 +44,7 @@ impl Script {
         let address: SocketAddr = Config::load(&rig.relay_dir()).unwrap().listen[0];
         let noise = NoiseSecret::from_secret(keys.noise().secret().duplicate());
         let server = Server::bind(address, &folder::tls_key(&keys).unwrap(), noise, false).unwrap();
-        Self { server, incarnation: Incarnation::from_bytes([7; 16]) }
+        Self { server, incarnation: rig.incarnation() }
     }
 
     async fn accept(&self) -> Link {

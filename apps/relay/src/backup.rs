@@ -26,10 +26,9 @@ const TOLD_EVERY: Duration = Duration::from_millis(500);
 pub(crate) fn backup(to: To) -> Result<(), Problem> {
     let question = if to.with_keys { "backup with-keys" } else { "backup" };
     let mut answer = control::ask(&to.dir, question).map_err(|error| not_asked(&to.dir, &error))?;
-    make(&to.out, to.with_keys, move |part| {
+    make(&to.out, to.with_keys, move |part, mut file| {
         let mut progress = Progress::new("written");
         let mut buffer = vec![0; 1 << 20];
-        let mut file = create(part)?;
         let mut done = 0u64;
         loop {
             let read = answer.read(&mut buffer).map_err(|error| cannot_write(part, &error))?;
@@ -47,13 +46,13 @@ pub(crate) fn backup(to: To) -> Result<(), Problem> {
 
 pub(crate) fn export(to: To) -> Result<(), Problem> {
     let dir = to.dir;
-    make(&to.out, to.with_keys, move |part| {
+    make(&to.out, to.with_keys, move |part, file| {
         let mut progress = Progress::new("written");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Problem::new(&error, ""))?;
-        let out = BufWriter::new(create(part)?);
+        let out = BufWriter::new(file);
         let written = runtime.block_on(backup::export(&dir, to.with_keys, out, &mut |done| progress.tell(done)));
         let file = written.map_err(refused)?.into_inner().map_err(|error| cannot_write(part, error.error()))?;
         file.sync_all().map_err(|error| cannot_write(part, &error))
@@ -80,7 +79,7 @@ pub(crate) fn restore(from: From, into: Into) -> Result<(), Problem> {
 fn make(
     out: &Path,
     with_keys: bool,
-    work: impl FnOnce(&Path) -> Result<(), Problem> + Send + 'static,
+    work: impl FnOnce(&Path, File) -> Result<(), Problem> + Send + 'static,
 ) -> Result<(), Problem> {
     let out = if out.is_dir() { out.join("amanat-relay.backup") } else { out.to_owned() };
     if out.exists() {
@@ -92,8 +91,10 @@ fn make(
     name.push(".part");
     let part = out.with_file_name(name);
     let (making, unfinished, final_name) = (part.clone(), part.clone(), out.clone());
+    // Made before it can be interrupted, so that nothing makes it after it was removed.
+    let file = create(&part)?;
     let finish = move || {
-        work(&making)?;
+        work(&making, file)?;
         let made = File::open(&making).map_err(|error| cannot_write(&making, &error))?;
         backup::verify(BufReader::new(made)).map_err(|error| {
             let error = match error {

@@ -6,6 +6,7 @@
 
 mod alert;
 mod message;
+mod progress;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timesta
 
 pub use self::alert::{Alarm, Notice};
 pub use self::message::{Acknowledgement, Hit, MessageBody, MessageRef, MessageState, MessageView, Quote, SendOptions};
+pub use self::progress::{Direction, Progress};
 pub use crate::failure::{Failure, FailureCode};
 
 /// What a face may ask.
@@ -570,37 +572,4 @@ pub struct Verification {
     pub chain: Vec<String>,
     /// 60 digits in groups of five; the same on both sides.
     pub safety_number: String,
-}
-
-/// How far a document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Which.
-    pub document: DocumentId,
-    /// Sending or fetching.
-    pub direction: Direction,
-    /// Bytes done.
-    pub done: u64,
-    /// Bytes in all.
-    pub total: u64,
-}
-
-/// Which way a document goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// From this device.
-    Sending,
-    /// To this device.
-    Fetching,
-}
-
-impl Direction {
-    /// As `--json` prints it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sending => "sending",
-            Self::Fetching => "fetching",
-        }
-    }
 }

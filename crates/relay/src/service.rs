@@ -10,7 +10,7 @@ use std::{
 
 use amanat_identity::{Authority, ChainError, Domain, RelayKeys, Statement, VerifiedRelay};
 use amanat_net::{Server, server::BindError};
-use amanat_primitives::Timestamp;
+use amanat_primitives::{Incarnation, Timestamp};
 use amanat_store::{Health, OpenError};
 use amanat_wire::relay::Refusal;
 use tokio::{
@@ -346,6 +346,12 @@ impl Running {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.stats()
+    }
+
+    /// Its store's incarnation.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.shared.store.incarnation()
     }
 
     /// The authority that it serves.

@@ -69,10 +69,12 @@ async fn lost(
     group: ConversationId,
 ) -> Outcome {
     tale.say("The Section Officer's laptop was left in a taxi; the security officer revokes it.")?;
-    let body =
-        RevocationBody { target: Of::Person(OFFICER.handle.parse().map_err(|error| {
-            crate::authority::not_text("the handle", error)
-        })?), ceiling: None, reason: Reason::Lost, note: None };
+    let body = RevocationBody {
+        target: Of::Person(OFFICER.handle.parse().map_err(|error| crate::authority::not_text("the handle", error))?),
+        ceiling: None,
+        reason: Reason::Lost,
+        note: None,
+    };
     let begun = Instant::now();
     let desk = office.desk()?;
     let attested = desk.publish(&[body], &mut context.interrupt.clone(), time::now()).await?;
