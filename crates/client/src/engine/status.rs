@@ -152,10 +152,11 @@ impl Core {
         Notice::Revoked { address, device: subject.device, reason }
     }
 
-    /// Asks for this device's own chain: an officer may have renewed it.
-    pub(crate) fn fetch_own_chain(&self) {
+    /// Asks for this device's own chain: an officer may have renewed it. Whoever waits for a sync waits for it, too.
+    pub(crate) fn fetch_own_chain(&mut self) {
         let Some(calls) = self.calls() else { return };
         let (authority, now, own) = (self.authority.clone(), self.now(), self.own.id());
+        self.status_fetches += 1;
         self.spawn(async move {
             // What cannot be had now is asked for over the next link.
             Input::OwnChain(fetch_chains(&calls, &authority, now, &[own]).await.unwrap_or_default())
@@ -164,6 +165,7 @@ impl Core {
 
     /// Takes a renewed chain of this device, durably. [DELIV-97]
     pub(crate) fn own_chain_fetched(&mut self, found: Vec<VerifiedChain>) -> Result<(), Failure> {
+        self.status_fetches = self.status_fetches.saturating_sub(1);
         let renewed = |found: &VerifiedChain| {
             found.device.certificate() == self.own.certificate()
                 && found.device.subject().cleared_at > self.own.subject().cleared_at
