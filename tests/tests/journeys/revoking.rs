@@ -88,6 +88,12 @@ fn a_renewal_gives_another_year_and_another_clearance() {
         office.folder.amanat(&words)
     };
     let before = office.say("director", &["status"]).remove(0);
+    // No device outlives its officer's certificate: whoever renews has a later one.
+    office.folder.amanat(&["officer", "init", "--out", "later", "--name", "Desk 2"]).ok();
+    let certify = ["authority", "certify", "officer", "later/card", "--out", "later/certificate"];
+    office.folder.amanat(&[&certify[..], &AUTHORITY].concat()).ok();
+    fs::remove_dir_all(office.folder.path("authority/officer")).unwrap();
+    fs::rename(office.folder.path("later"), office.folder.path("authority/officer")).unwrap();
     shaped("renew", &renew(&[]).ok().one());
     office.say("director", &["sync"]);
     let after = office.say("director", &["status"]).remove(0);

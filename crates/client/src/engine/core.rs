@@ -186,7 +186,7 @@ pub(crate) struct Core {
     pub(crate) chain: Bytes<{ limits::CHAIN }>,
     pub(crate) own: VerifiedDevice,
     pub(crate) status: StatusView,
-    /// Lists of revocations that are being fetched.
+    /// Lists of revocations, and chains of this device, that are being fetched.
     pub(crate) status_fetches: usize,
     pub(crate) relay_row: Option<RelayRow>,
     pub(crate) conversations: HashMap<ConversationId, Open>,

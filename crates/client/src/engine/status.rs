@@ -152,11 +152,12 @@ impl Core {
         Notice::Revoked { address, device: subject.device, reason }
     }
 
-    /// Asks for this device's own chain: an officer may have renewed it.
+    /// Asks for this device's own chain: an officer may have renewed it. Whoever waits for a sync waits for it, too.
     pub(crate) fn fetch_own_chain(&mut self) {
         let Some(calls) = self.calls() else { return };
         self.status_fetches += 1;
         let (authority, now, own) = (self.authority.clone(), self.now(), self.own.id());
+        self.status_fetches += 1;
         self.spawn(async move {
             // What cannot be had now is asked for over the next link.
             Input::OwnChain(fetch_chains(&calls, &authority, now, &[own]).await.unwrap_or_default())
