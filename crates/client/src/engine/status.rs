@@ -157,7 +157,6 @@ impl Core {
         let Some(calls) = self.calls() else { return };
         self.status_fetches += 1;
         let (authority, now, own) = (self.authority.clone(), self.now(), self.own.id());
-        self.status_fetches += 1;
         self.spawn(async move {
             // What cannot be had now is asked for over the next link.
             Input::OwnChain(fetch_chains(&calls, &authority, now, &[own]).await.unwrap_or_default())
