@@ -166,6 +166,8 @@ async fn a_lapsed_status_stops_confidential_and_warns_below() {
     director.next_message().await;
     let refused = secretary.engine.ask(Command::SendText { to: confidential.clone(), text: "x".into() }).await;
     assert_eq!(refused.unwrap_err().code, FailureCode::StatusExpired);
+    // What waits for that is no reason for a sync not to end.
+    tokio::time::timeout(Duration::from_secs(20), secretary.sync()).await.unwrap();
     // Nobody is let in without knowing who is revoked, either.
     let secret = rig.to("director", Tier::Secret);
     let refused = secretary.engine.ask(Command::SendText { to: secret, text: "x".into() }).await;

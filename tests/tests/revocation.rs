@@ -178,3 +178,21 @@ async fn who_is_revoked_disappears_from_the_conversations() {
     assert!(members.len() == 2 && members.iter().all(|member| member.device != lost));
     assert_eq!(director.texts(conversation).await, ["before"]);
 }
+
+// [CONV-45] A program that only syncs sees to it, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_does_not_end_before_whoever_is_revoked_is_removed() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let (conversation, _) = secretary.say(&rig.to("director", Tier::Secret), "before").await;
+    director.next_message().await;
+    let lost = device(&director).await;
+    secretary.sync().await;
+    secretary.engine.stop().await;
+    revoke(&rig, &[], &[Of::Device(lost)]).await;
+    let secretary = rig.start("secretary").await;
+    secretary.sync().await;
+    let Reply::Members(members) = secretary.ask(Command::Members { conversation }).await else { panic!() };
+    assert_eq!(members.len(), 1);
+}

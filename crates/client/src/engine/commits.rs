@@ -14,7 +14,7 @@ use rand_core::OsRng;
 
 use super::{
     apply::{Draft, MAX_POSITION},
-    core::{Core, bounded, respond, tier_of},
+    core::{Core, Open, bounded, respond, tier_of},
     link::Question,
     membership::{Plan, Want},
     outgoing::LONG_REST,
@@ -239,6 +239,23 @@ impl Core {
             draft.batch.delete(Scope::Commits, draft.id.as_bytes());
         }
         Ok(draft.lost.then(|| row.change.clone()))
+    }
+
+    /// Whether a commit is on its way or will be in a moment, as far as it can go now.
+    pub(crate) fn commits_now(&self, open: &Open) -> bool {
+        let current = self.is_current(open.row.id);
+        // [ID-22]
+        let may_let_in = self.may_send(tier_of(open.row.tier));
+        let going = match (&open.commit, open.wants.front()) {
+            (Some(CommitRow { change: Change::Create(_), .. }), _) => may_let_in,
+            (Some(CommitRow { change: Change::Add(_), .. }), _) => current && may_let_in,
+            (Some(_), _) => current,
+            (None, Some(want)) => current && (may_let_in || !matches!(want.plan, Plan::Add(_))),
+            (None, None) => false,
+        };
+        // A short program sees to these as well, before it ends.
+        let leaving = || open.tracks.values().any(|track| track.leaving);
+        going || (current && open.look_at.is_some() && (open.unfit || open.heal || leaving()))
     }
 
     /// Whether this device has all that the relay has told it of: what is made now is made on the last epoch.

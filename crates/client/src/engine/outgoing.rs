@@ -390,13 +390,11 @@ impl Core {
 
     /// Whether anything that could be sent now is not accepted yet.
     pub(crate) fn outbox_busy(&self) -> bool {
-        let uploading = self.transfers.uploading();
-        uploading
-            || self.conversations.values().any(|open| {
-                let changing = open.commit.is_some() || !open.wants.is_empty();
-                let sendable = self.can_encrypt(open.row.id) && !open.queue.is_empty();
-                (changing || sendable) && !self.resting(open) && open.row.stage.follows_log()
-            })
+        let busy = |open: &Open| {
+            let sendable = self.can_encrypt(open.row.id) && !open.queue.is_empty();
+            !self.resting(open) && (sendable || self.commits_now(open))
+        };
+        self.transfers.uploading() || self.conversations.values().any(busy)
     }
 
     /// A 1:1 conversation must be opened first.
