@@ -70,18 +70,7 @@ impl Rogue {
     /// Appends, and takes the entry in as its own.
     async fn append(&mut self, group: &mut Conversation, unit: Unit) {
         let Answer::Appended(appended) = self.ask(Request::Append(unit.clone())).await else { panic!() };
-        let entry = Entry {
-            position: appended.position,
-            kind: unit.kind,
-            stamp: appended.stamp,
-            sender: self.own.id(),
-            unit: unit.id,
-            seen_commit: unit.seen_commit,
-            accepted_commit: unit.accepted_commit,
-            body: unit.body,
-            gone: None,
-            receipt: appended.receipt,
-        };
+        let entry = Entry::of_own(unit, self.own.id(), appended);
         if let Incoming::Commit(commit) = group.receive(&entry).unwrap() {
             let approved = commit.approve(group, &BTreeMap::new(), None).unwrap();
             group.merge(approved).unwrap();

@@ -370,7 +370,10 @@ impl Core {
             open.ahead.trim();
         }
         self.apply_ahead(id)?;
-        if self.holds_too_much()
+        // Nothing is counted where, as nearly always, nothing is held.
+        let holds = self.conversations.get(&id).is_some_and(|open| !open.ahead.is_empty());
+        if holds
+            && self.holds_too_much()
             && let Some(open) = self.conversations.get_mut(&id)
         {
             // They are in the log, to be read when their turn comes.

@@ -406,7 +406,6 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
     }
 }
 
-/// Messages of a conversation that the relay has not accepted.
 /// What a device that is revoked does no more. [DELIV-94]
 fn needs_standing(command: &Command) -> bool {
     match command {
@@ -442,6 +441,7 @@ fn needs_standing(command: &Command) -> bool {
     }
 }
 
+/// Messages of a conversation that the relay has not accepted.
 fn queued_messages(open: &Open) -> usize {
     open.queue.values().filter(|row| row.message.is_some()).count()
 }
