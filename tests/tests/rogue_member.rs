@@ -15,7 +15,7 @@ use amanat_conversation::{
 };
 use amanat_identity::{DeviceChain, DeviceKeys, Tier, VerifiedDevice};
 use amanat_net::{Link, RelayTarget};
-use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp, UnitId};
+use amanat_primitives::{ConversationId, DeviceId, MessageId, MessageSeed, Timestamp, UnitId};
 use amanat_tests::{Person, Rig};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List, Text,
@@ -143,12 +143,12 @@ async fn until_alarm(person: &mut Person, kind: &str) {
 
 /// A text of the rogue's, encrypted for the conversation as it stands.
 fn text(rogue: &Rogue, group: &mut Conversation, now: Timestamp, text: &str) -> Unit {
-    content(rogue, group, MessageId::random(&mut OsRng), now, &Body::text(text).unwrap())
+    content(rogue, group, MessageSeed::random(&mut OsRng), now, &Body::text(text).unwrap())
 }
 
-/// The same with any content, under a chosen id.
-fn content(rogue: &Rogue, group: &mut Conversation, id: MessageId, now: Timestamp, body: &Body) -> Unit {
-    let content = group.queue(id, now, body).unwrap();
+/// The same with any content, under a chosen seed.
+fn content(rogue: &Rogue, group: &mut Conversation, seed: MessageSeed, now: Timestamp, body: &Body) -> Unit {
+    let content = group.queue(seed, now, body).unwrap();
     let sealed = group.encrypt(&content, rogue.keys.signing(), &mut OsRng).unwrap();
     Unit {
         id: UnitId::random(&mut OsRng),
@@ -167,8 +167,8 @@ fn content(rogue: &Rogue, group: &mut Conversation, id: MessageId, now: Timestam
 
 impl Rogue {
     /// Says something, whatever it is. The answer is not taken in: others may have written between.
-    async fn say(&mut self, group: &mut Conversation, id: MessageId, now: Timestamp, body: &Body) {
-        let message = content(self, group, id, now, body);
+    async fn say(&mut self, group: &mut Conversation, seed: MessageSeed, now: Timestamp, body: &Body) {
+        let message = content(self, group, seed, now, body);
         let Answer::Appended(_) = self.ask(Request::Append(message)).await else { panic!() };
     }
 }
@@ -260,7 +260,7 @@ async fn who_edits_or_deletes_anothers_message_changes_nothing_and_is_named() {
 
     let edit = Body::Edit(Edit { of: message, text: Text::new("as it was not").unwrap() });
     for body in [edit, Body::Delete(message)] {
-        rogue.say(&mut group, MessageId::random(&mut OsRng), rig.clock.now(), &body).await;
+        rogue.say(&mut group, MessageSeed::random(&mut OsRng), rig.clock.now(), &body).await;
         let named = secretary
             .until("alarm", |event| match event {
                 Event::Alarm { alarm: Alarm::NotAuthor { sender, message }, .. } => Some((sender.clone(), *message)),
@@ -283,17 +283,19 @@ async fn a_change_before_its_message_waits_for_it_within_bounds() {
     let mut rogue = Rogue::connect(&rig).await;
     let (mut group, _) = founded(&rig, &mut rogue, &mut secretary).await;
     let now = rig.clock.now();
-    let id = |n: u8| MessageId::from_bytes([n; 16]);
+    let seed = |n: u8| MessageSeed::from_bytes([n; 16]);
+    let (conversation, author) = (group.id(), rogue.own.id());
+    let id = |n: u8| MessageId::of(conversation, author, seed(n));
     for n in 1..=CHANGES {
         let edit = Body::Edit(Edit { of: id(n), text: Text::new("corrected").unwrap() });
-        rogue.say(&mut group, MessageId::random(&mut OsRng), now, &edit).await;
+        rogue.say(&mut group, MessageSeed::random(&mut OsRng), now, &edit).await;
     }
     secretary.sync().await;
     // Not only in memory.
     secretary.engine.stop().await;
     let secretary = rig.start("secretary").await;
     for n in 1..=CHANGES {
-        rogue.say(&mut group, id(n), now, &Body::text("first words").unwrap()).await;
+        rogue.say(&mut group, seed(n), now, &Body::text("first words").unwrap()).await;
     }
     secretary.sync().await;
     secretary.sync().await;

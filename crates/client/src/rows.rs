@@ -2,7 +2,7 @@
 
 use amanat_conversation::content::REACTION;
 use amanat_primitives::{
-    ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, StatementId, Timestamp, UnitId,
+    ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, MessageSeed, StatementId, Timestamp, UnitId,
 };
 use amanat_wire::{Bytes, List, Text, choice, client::Nothing, code, limits, log::RetentionClass, record};
 
@@ -380,6 +380,8 @@ record!(
         key: Bytes<32>,
         /// One's own while it is uploaded: the file's modification time when it was begun.
         modified: u64,
+        /// One's own: the seed of its message's id.
+        seed: MessageSeed,
     }
 );
 

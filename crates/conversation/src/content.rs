@@ -5,7 +5,7 @@
 
 mod life;
 
-use amanat_primitives::{DeviceId, Digest, Label, MessageId, Timestamp, hash};
+use amanat_primitives::{ConversationId, DeviceId, Digest, Label, MessageId, MessageSeed, Timestamp, hash};
 use amanat_wire::{Bytes, Decode, DecodeError, Encode, List, Reader, Text, TooLong, Writer, record};
 
 pub use life::{Acknowledgement, Edit, Expiring, REACTION, Reaction, Reply};
@@ -74,8 +74,8 @@ record!(
     pub struct Content {
         /// [`VERSION`].
         version: u8,
-        /// The message's name, the same however often it is encrypted.
-        id: MessageId,
+        /// What [`Content::id`] is made from, the same however often it is encrypted.
+        seed: MessageSeed,
         /// Counts this sender's contents in this conversation: 1, 2, 3 without gaps, from when it was last added.
         counter: u64,
         /// [`Content::digest`] of this sender's content before this one; zero for the first.
@@ -113,6 +113,12 @@ pub enum FrameError {
 }
 
 impl Content {
+    /// The message's name, where `sender` sends it in `conversation`. [PRIM-20]
+    #[must_use]
+    pub fn id(&self, conversation: ConversationId, sender: DeviceId) -> MessageId {
+        MessageId::of(conversation, sender, self.seed)
+    }
+
     /// The hash by which the sender's next content names this one.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -339,7 +345,7 @@ mod tests {
         (any::<([u8; 16], [u8; 32], u64, u64, [u8; 32])>(), 1u64.., body()).prop_map(|(random, counter, body)| Frame {
             fixed: Content {
                 version: VERSION,
-                id: MessageId::from_bytes(random.0),
+                seed: MessageSeed::from_bytes(random.0),
                 counter,
                 previous: Digest::from_bytes(random.1),
                 sent_at: Timestamp::from_millis(random.2),
@@ -383,7 +389,7 @@ mod tests {
         assert_eq!(Frame::open(&[]), Err(FrameError::Malformed(DecodeError::CutShort)));
         let content = Content {
             version: VERSION,
-            id: MessageId::from_bytes([1; 16]),
+            seed: MessageSeed::from_bytes([1; 16]),
             counter: 0,
             previous: Digest::ZERO,
             sent_at: Timestamp::default(),

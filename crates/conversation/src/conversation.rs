@@ -4,7 +4,7 @@
 //! What an operation changed is taken with [`Conversation::take_changes`] and written in one batch.
 
 use amanat_identity::Tier;
-use amanat_primitives::{ConversationId, CryptoRngCore, DeviceId, Digest, MessageId, Timestamp, sign::SigningKey};
+use amanat_primitives::{ConversationId, CryptoRngCore, DeviceId, Digest, MessageSeed, Timestamp, sign::SigningKey};
 use amanat_wire::{Bytes, Encode as _, limits, log::ciphertext_hash};
 use openmls::prelude::{
     GroupId, LeafNode, MlsGroup, OpenMlsProvider as _, PastEpochDeletion, tls_codec::Serialize as _,
@@ -229,10 +229,10 @@ impl Conversation {
     ///
     /// # Errors
     /// [`ConversationError::TooLong`].
-    pub fn queue(&mut self, id: MessageId, sent_at: Timestamp, body: &Body) -> Result<Content, ConversationError> {
+    pub fn queue(&mut self, seed: MessageSeed, sent_at: Timestamp, body: &Body) -> Result<Content, ConversationError> {
         let content = Content {
             version: content::VERSION,
-            id,
+            seed,
             counter: self.head.next_counter,
             previous: self.head.last_content,
             sent_at,

@@ -280,7 +280,7 @@ impl LogTrack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use amanat_primitives::{MessageId, Timestamp};
+    use amanat_primitives::{MessageSeed, Timestamp};
     use amanat_wire::Bytes;
     use proptest::prelude::*;
 
@@ -289,7 +289,7 @@ mod tests {
         let make = |counter| {
             let content = Content {
                 version: 1,
-                id: MessageId::from_bytes([counter as u8; 16]),
+                seed: MessageSeed::from_bytes([counter as u8; 16]),
                 counter,
                 previous,
                 sent_at: Timestamp::default(),

@@ -1,7 +1,7 @@
 //! Receiving (protocol-spec/05-conversation, sections 5 and 7): each entry of the log, in order, becomes exactly one
 //! [`Incoming`].
 
-use amanat_primitives::{DeviceId, Digest};
+use amanat_primitives::{DeviceId, Digest, MessageId};
 use amanat_wire::log::{Entry, UnitKind};
 use openmls::{
     framing::errors::MessageDecryptionError,
@@ -42,6 +42,8 @@ pub enum Incoming {
 /// A message, decrypted and authenticated.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Message {
+    /// Its name: of this conversation and sender alone.
+    pub id: MessageId,
     /// Who wrote it, by its leaf in the epoch in which it was written.
     pub sender: DeviceId,
     /// What it says.
@@ -104,6 +106,9 @@ pub enum Refusal {
     /// Its signature does not verify, or its sender is no member.
     #[error("a message that is not signed by a member")]
     NotSigned,
+    /// Its sender was a member when it was encrypted, and was removed before its place in the log.
+    #[error("a message of somebody who had been removed before it")]
+    NotMember,
     /// It is in this device's name but not known to be of its making: somebody else has its keys, or its state was
     /// restored from a copy. An alarm.
     #[error("a message in this device's name that this device has not sent")]
@@ -211,7 +216,7 @@ impl Conversation {
         self.check_header(&header, entry.kind)?;
         match header.kind {
             ContentKind::Proposal => Err(Refusal::StandaloneProposal.into()),
-            ContentKind::Application => self.take_message(entry, &hash),
+            ContentKind::Application => self.take_message(entry, &hash, header.epoch),
             ContentKind::Commit => self.take_commit(entry, hash, &header),
         }
     }
@@ -243,7 +248,7 @@ impl Conversation {
         if header.epoch.saturating_add(kept) < epoch { Err(Refusal::TooOld) } else { Ok(()) }
     }
 
-    fn take_message(&mut self, entry: &Entry, hash: &Digest) -> Result<Incoming, Stop> {
+    fn take_message(&mut self, entry: &Entry, hash: &Digest, epoch: u64) -> Result<Incoming, Stop> {
         let (sender, plaintext, mut track) = self.transact(None, |group, provider| {
             let processed = process(group, provider, &entry.body)?;
             let sender = sender_of(&processed)?;
@@ -255,7 +260,10 @@ impl Conversation {
                 other => Err(not_a_message(sender, &other)),
             }
         })?;
-        // From here on the message's key is used up, whatever it says.
+        // From here on the message's key is used up, whatever it says. [CONV-81]
+        if epoch < self.epoch() && !self.members().iter().any(|member| member.device == sender) {
+            return Err(by(sender, Refusal::NotMember));
+        }
         let frame = match Frame::open(&plaintext) {
             Ok(frame) => frame,
             Err(error) => return Err(by(sender, error.into())),
@@ -264,7 +272,8 @@ impl Conversation {
         state::put_sender(&mut self.records, &sender, &track);
         let claim = self.log.check(frame.position, &frame.running);
         self.pass(entry.position, hash)?;
-        Ok(Incoming::Message(Box::new(Message { sender, frame, order, claim })))
+        let id = frame.fixed.id(self.id(), sender);
+        Ok(Incoming::Message(Box::new(Message { id, sender, frame, order, claim })))
     }
 
     fn take_commit(&mut self, entry: &Entry, hash: Digest, header: &Header<'_>) -> Result<Incoming, Stop> {

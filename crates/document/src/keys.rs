@@ -1,7 +1,7 @@
 //! Keys (protocol-spec/06-document, section 4): what one upload is known by and encrypted under, and how a sender's
 //! vault keeps it.
 
-use amanat_primitives::{CryptoRngCore, Digest, DocumentId, Secret, Timestamp};
+use amanat_primitives::{ConversationId, CryptoRngCore, DeviceId, Digest, DocumentId, Secret, Timestamp};
 use amanat_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
 use crate::{
@@ -22,10 +22,19 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Fresh from `rng`: all three, since an id, once used, belongs to the segments that the relay has under it.
-    /// [DOC-12] The only way on from [`LedgerError::Edited`](crate::LedgerError::Edited).
-    pub fn random(rng: &mut dyn CryptoRngCore) -> Self {
-        Self { document: DocumentId::random(rng), file_key: FileKey::random(rng), nonce: PayloadNonce::random(rng) }
+    /// Fresh from `rng`, for a document that `sender` sends in `conversation`: all three, since an id, once used, belongs
+    /// to the segments that the relay has under it. [DOC-12] The only way on from
+    /// [`LedgerError::Edited`](crate::LedgerError::Edited).
+    pub fn random(conversation: ConversationId, sender: DeviceId, rng: &mut dyn CryptoRngCore) -> Self {
+        let nonce = PayloadNonce::random(rng);
+        let document = DocumentId::of(conversation, sender, nonce.as_bytes());
+        Self { document, file_key: FileKey::random(rng), nonce }
+    }
+
+    /// Keys of a document that nobody sends.
+    #[cfg(test)]
+    pub(crate) fn any(rng: &mut dyn CryptoRngCore) -> Self {
+        Self::random(ConversationId::from_bytes([0; 16]), DeviceId::from_bytes([0; 32]), rng)
     }
 
     /// A writer at the beginning of the document.
@@ -104,7 +113,7 @@ mod tests {
     #[test]
     fn keys_are_fresh_and_come_back() {
         // [DOC-12]
-        let (keys, other) = (Keys::random(&mut OsRng), Keys::random(&mut OsRng));
+        let (keys, other) = (Keys::any(&mut OsRng), Keys::any(&mut OsRng));
         assert_ne!(keys.document, other.document);
         assert_ne!(keys.nonce, other.nonce);
         assert_ne!(keys.file_key.secret().expose_secret(), other.file_key.secret().expose_secret());

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use amanat_primitives::{Digest, DocumentId};
+use amanat_primitives::{ConversationId, DeviceId, Digest, DocumentId};
 use amanat_wire::{Bytes, Decode, DecodeError, Encode, List, Reader, Text, Writer, log::RetentionClass};
 
 use crate::{
@@ -55,6 +55,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Whether its id is that of a document which `sender` sends in `conversation`. [PRIM-20]
+    #[must_use]
+    pub fn is_of(&self, conversation: ConversationId, sender: DeviceId) -> bool {
+        self.document == DocumentId::of(conversation, sender, self.nonce.as_bytes())
+    }
+
     /// A reader at the first segment.
     #[must_use]
     pub fn reader(&self) -> SegmentReader {

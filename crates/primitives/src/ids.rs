@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRngCore;
 
-use crate::{Digest, fixed::fixed_bytes};
+use crate::{Digest, Label, fixed::fixed_bytes, hash::digest};
 
 fixed_bytes!(
     /// A device: hash of its public keys (chapter 03).
@@ -20,12 +20,17 @@ fixed_bytes!(
     16
 );
 fixed_bytes!(
-    /// A message, chosen at random by its sender and kept when it is encrypted again (chapter 05).
+    /// What a message's id is made from: chosen at random by its sender, kept when it is encrypted again (chapter 05).
+    MessageSeed,
+    16
+);
+fixed_bytes!(
+    /// A message, by its conversation, its sender and a seed (section 2).
     MessageId,
     16
 );
 fixed_bytes!(
-    /// A document, chosen at random by its sender (chapter 06).
+    /// A document, by its conversation, its sender and its payload nonce (section 2).
     DocumentId,
     16
 );
@@ -52,7 +57,32 @@ macro_rules! random_ids {
         }
     )* };
 }
-random_ids!(ConversationId, MessageId, DocumentId, UnitId, Incarnation);
+random_ids!(ConversationId, MessageSeed, UnitId, Incarnation);
+
+/// The id of something that a device sends in a conversation: nobody can send anything under the id of another's, or of
+/// something in another conversation. [PRIM-20]
+fn sent(label: Label, conversation: ConversationId, sender: DeviceId, seed: &[u8; 16]) -> [u8; 16] {
+    let digest = digest(label, &[conversation.as_bytes(), sender.as_bytes(), seed]);
+    let mut id = [0; 16];
+    id.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
+    id
+}
+
+impl MessageId {
+    /// The message that `sender` made from `seed` in `conversation`.
+    #[must_use]
+    pub fn of(conversation: ConversationId, sender: DeviceId, seed: MessageSeed) -> Self {
+        Self::from_bytes(sent(Label::MESSAGE_ID, conversation, sender, seed.as_bytes()))
+    }
+}
+
+impl DocumentId {
+    /// The document that `sender` encrypts under this payload nonce for `conversation`.
+    #[must_use]
+    pub fn of(conversation: ConversationId, sender: DeviceId, nonce: &[u8; 16]) -> Self {
+        Self::from_bytes(sent(Label::DOCUMENT_ID, conversation, sender, nonce))
+    }
+}
 
 macro_rules! hashed_ids {
     ($($name:ident),*) => { $(
@@ -68,6 +98,19 @@ hashed_ids!(DeviceId, StatementId);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_sent_has_the_id_of_its_place_and_sender_alone() {
+        // [PRIM-20]
+        let (conversation, other) = (ConversationId::from_bytes([1; 16]), ConversationId::from_bytes([2; 16]));
+        let (sender, thief) = (DeviceId::from_bytes([3; 32]), DeviceId::from_bytes([4; 32]));
+        let seed = MessageSeed::from_bytes([5; 16]);
+        let id = MessageId::of(conversation, sender, seed);
+        assert_eq!(id, MessageId::of(conversation, sender, seed));
+        assert_ne!(id, MessageId::of(other, sender, seed));
+        assert_ne!(id, MessageId::of(conversation, thief, seed));
+        assert_ne!(id.as_bytes(), DocumentId::of(conversation, sender, seed.as_bytes()).as_bytes());
+    }
 
     #[test]
     fn an_id_has_one_text() {

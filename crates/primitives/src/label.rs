@@ -50,6 +50,10 @@ labels! {
     CIPHERTEXT = "ciphertext";
     /// Hash of a sender's previous content frame.
     CONTENT_FRAME = "content frame";
+    /// Id of a message, from its conversation, its sender and a random seed.
+    MESSAGE_ID = "message id";
+    /// Id of a document, from its conversation, its sender and its payload's nonce.
+    DOCUMENT_ID = "document id";
     /// Relay's signature over a commit's place in the log.
     COMMIT_RECEIPT = "commit receipt";
     /// Hash of a commit's change of members, carried by its receipt.

@@ -20,7 +20,7 @@ pub mod time;
 
 pub use fixed::ParseIdError;
 pub use hash::Digest;
-pub use ids::{ConversationId, DeviceId, DocumentId, Incarnation, MessageId, StatementId, UnitId};
+pub use ids::{ConversationId, DeviceId, DocumentId, Incarnation, MessageId, MessageSeed, StatementId, UnitId};
 pub use label::Label;
 pub use rand_core::CryptoRngCore;
 pub use secret::Secret;

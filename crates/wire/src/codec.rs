@@ -9,7 +9,7 @@
 use std::fmt;
 
 use amanat_primitives::{
-    ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, StatementId, Timestamp, UnitId,
+    ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, MessageSeed, StatementId, Timestamp, UnitId,
     agree::NoisePublic,
     sealing::SealingPublic,
     sign::{Signature, VerifyingKey},
@@ -191,6 +191,7 @@ fixed!(
     DocumentId,
     Incarnation,
     MessageId,
+    MessageSeed,
     NoisePublic,
     SealingPublic,
     Signature,

@@ -9,7 +9,7 @@ mod messages;
 use amanat_conversation::{
     ApproveError, Content, Conversation, Incoming, ReceivedCommit, Refusal, content::Body, profile::MAX_EPOCH_AGE,
 };
-use amanat_primitives::{ConversationId, DeviceId, DocumentId};
+use amanat_primitives::{ConversationId, DeviceId, DocumentId, Timestamp};
 use amanat_wire::{
     Decode as _, Text,
     log::{CommitReceipt, Entry, RetentionClass, UnitKind},
@@ -20,7 +20,7 @@ use super::{
     Input,
     core::{Core, put_conversation},
     life::Lives,
-    membership::RENEW_EVERY,
+    membership::{RENEW_AGAIN, RENEW_EVERY},
 };
 use crate::{
     Event, Failure, FailureCode,
@@ -200,13 +200,14 @@ impl Core {
     /// shorter than a day: where it is too early, the relay withholds it. [DELIV-141]
     fn judge_gone(&self, group: &Conversation, draft: &mut Draft, entry: &Entry) -> Option<Result<Step, Failure>> {
         let since = draft.row.stamp.max(entry.stamp);
-        if entry.gone.is_none() || group.is_own(entry) || self.now() >= since.after(RetentionClass::Day.span()) {
+        if entry.gone.is_none() || group.is_own(entry) || !self.too_early_to_go(since) {
             return None;
         }
-        if group.seen_commit() == group.accepted_commit() {
+        if group.seen_commit() == group.accepted_commit() && !self.clocks_differ() {
             return Some(Err(failure::false_expiry()));
         }
-        // A refused commit may have told the relay that this device is removed: the log waits until that is set right.
+        // A refused commit may have told the relay that this device is removed, or a clock is wrong: the log waits until
+        // that is set right.
         if self.conversation(draft.id).is_ok_and(|open| open.excluded != entry.position) {
             draft.alarms.push(Alarm::Excluded { position: entry.position });
         }
@@ -269,7 +270,13 @@ impl Core {
                 tracing::warn!(?reason, "a commit is void");
                 group.void(entry).map_err(failure::from_conversation)?;
                 draft.void_own = own.then(|| failure::void_commit(&reason));
-                draft.wrong_roster = true;
+                if own {
+                    // What is wrong with this device's commits will not be right in a moment, and the others set the
+                    // roster right.
+                    draft.row.renew_at = self.now().after(RENEW_AGAIN);
+                    draft.row.sent = 0;
+                }
+                draft.wrong_roster |= !own;
                 draft.alarms.push(Alarm::VoidCommit { position: entry.position, sender: entry.sender });
                 Ok(Step::Applied)
             }
@@ -394,21 +401,27 @@ impl Core {
         });
     }
 
-    /// Entries before the first that the relay still keeps are gone: said, and the log goes on behind them.
-    pub(crate) fn skip_expired(&mut self, id: ConversationId, entries: &Entries) -> Result<(), Failure> {
+    /// Entries before the first that the relay still keeps are gone: said, and the log goes on behind them. Whether it
+    /// does.
+    pub(crate) fn skip_expired(&mut self, id: ConversationId, entries: &Entries) -> Result<bool, Failure> {
         let row = &self.conversation(id)?.row;
         let (position, stamp) = (row.position, row.stamp);
         if entries.first_kept <= position + 1 || entries.head <= position {
-            return Ok(());
+            return Ok(true);
         }
         let to = entries.first_kept - 1;
         // Nothing goes before its class has ended, and no class is shorter than a day: a relay that says otherwise, or
         // names places that its own log does not have, covers something up.
-        let early = self.now() < stamp.after(RetentionClass::Day.span());
+        let early = self.too_early_to_go(stamp);
+        if early && self.clocks_differ() {
+            self.emit(Event::Alarm { conversation: id, alarm: Alarm::Excluded { position: to } });
+            return Ok(false);
+        }
         if early || entries.first_kept > entries.head.saturating_add(1) || entries.head > MAX_POSITION {
             let sender = self.own.address().clone();
             self.emit(Event::Alarm { conversation: id, alarm: Alarm::Fork { sender, position: to } });
-            return self.freeze(id, &failure::false_expiry());
+            self.freeze(id, &failure::false_expiry())?;
+            return Ok(false);
         }
         let group = self.group(id)?;
         group.jump(to, entries.running_before);
@@ -423,7 +436,17 @@ impl Core {
             open.row = row;
         }
         self.emit(Event::Alarm { conversation: id, alarm: Alarm::ExpiredEntries { from: position + 1, to } });
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether what the relay stamped then cannot have expired yet, by this machine's clock and the tolerance.
+    fn too_early_to_go(&self, stamp: Timestamp) -> bool {
+        self.now().after(Timestamp::CLOCK_TOLERANCE) < stamp.after(RetentionClass::Day.span())
+    }
+
+    /// Whether this machine's clock is too far from the relay's to judge by it.
+    pub(crate) fn clocks_differ(&self) -> bool {
+        self.link.as_ref().is_some_and(|up| up.clocks_differ.is_some())
     }
 }
 

@@ -88,6 +88,10 @@ impl Core {
 
     /// Makes the next commit that is wanted, durably.
     fn next_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
+        if let Some(by) = self.link.as_ref().and_then(|up| up.clocks_differ) {
+            self.wait_for_clock(id, by);
+            return Ok(());
+        }
         while self.is_current(id) {
             let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
             let Some(want) = open.wants.pop_front() else { return Ok(()) };
@@ -95,6 +99,7 @@ impl Core {
                 Ok(Some(row)) => {
                     if let Some(open) = self.conversations.get_mut(&id) {
                         open.commit = Some(row);
+                        open.commit_full = false;
                         open.doing = Some(want);
                     }
                     return self.pump_commit(id);
@@ -161,6 +166,10 @@ impl Core {
                 self.pump(id)
             }
             Answer::Conflict(position) if !creating => self.conflict(id, position),
+            // There may never be room for it, and nothing else is written here until it ends.
+            Answer::Refused(Refusal::Full) if !creating && self.was_full(id) => {
+                self.give_up(id, &failure::from_refusal(Refusal::Full))
+            }
             Answer::Refused(Refusal::TooFast | Refusal::Full | Refusal::Failed | Refusal::ShuttingDown) => {
                 self.again_later(id);
                 Ok(())
@@ -174,6 +183,11 @@ impl Core {
                 Ok(())
             }
         }
+    }
+
+    /// Whether the relay has had no room for this commit before.
+    fn was_full(&mut self, id: ConversationId) -> bool {
+        self.conversations.get_mut(&id).is_some_and(|open| std::mem::replace(&mut open.commit_full, true))
     }
 
     /// Nothing else is encrypted or committed meanwhile.

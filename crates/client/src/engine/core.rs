@@ -38,6 +38,8 @@ pub(crate) struct Open {
     pub(crate) commit: Option<CommitRow>,
     /// It is at the relay: asked over this link, or accepted and not applied yet.
     pub(crate) commit_sent: bool,
+    /// The relay had no room for it.
+    pub(crate) commit_full: bool,
     /// What that commit is for, where this run has made it.
     pub(crate) doing: Option<Want>,
     /// Changes of members that are still to be committed.

@@ -17,7 +17,7 @@ use std::{
 
 use amanat_conversation::content::Body;
 use amanat_document::Manifest;
-use amanat_primitives::{ConversationId, DocumentId, MessageId, Timestamp};
+use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, MessageSeed, Timestamp};
 use amanat_wire::{Bytes, Decode as _, Text};
 use tokio::{
     sync::{mpsc, watch},
@@ -213,6 +213,7 @@ impl Core {
 /// A message that came: where it is a document, the document's row; fills in the message's body.
 pub(crate) fn received(
     conversation: ConversationId,
+    sender: DeviceId,
     tier: u8,
     message: &mut MessageRow,
     body: &Body,
@@ -224,7 +225,8 @@ pub(crate) fn received(
         };
         return Ok(None);
     };
-    let Ok(manifest) = Manifest::from_bytes(bytes) else {
+    let manifest = Manifest::from_bytes(bytes).ok().filter(|manifest| manifest.is_of(conversation, sender));
+    let Some(manifest) = manifest else {
         // Shown as something that a newer version may understand.
         message.content_type = u16::MAX;
         return Ok(None);
@@ -244,5 +246,6 @@ pub(crate) fn received(
         path: Bytes::default(),
         key: Bytes::default(),
         modified: 0,
+        seed: MessageSeed::from_bytes([0; 16]),
     }))
 }

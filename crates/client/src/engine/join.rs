@@ -311,7 +311,7 @@ impl Core {
     ) -> Result<OutboxRow, Failure> {
         let content = Content::from_bytes(&queued.content).map_err(|_| failure::damaged())?;
         let body = content.body().map_err(|_| failure::damaged())?;
-        let content = group.queue(content.id, content.sent_at, &body).map_err(failure::from_conversation)?;
+        let content = group.queue(content.seed, content.sent_at, &body).map_err(failure::from_conversation)?;
         let id = queued.conversation;
         if let Some(message) = queued.message
             && let Some(sequence) = self.vault.read::<u64>(Scope::MessageIds(id), message.as_bytes())?

@@ -332,7 +332,9 @@ impl Core {
         if !self.settle_log(id, &entries)? {
             return Ok(());
         }
-        self.skip_expired(id, &entries)?;
+        if !self.skip_expired(id, &entries)? {
+            return Ok(());
+        }
         self.apply_entries(id, entries.entries.into_vec())?;
         let Some(open) = self.conversations.get(&id) else { return Ok(()) };
         // Goes on while there is progress; a relay that names a head or pushes an entry and does not deliver what is
@@ -565,6 +567,7 @@ impl Open {
             group: None,
             commit: None,
             commit_sent: false,
+            commit_full: false,
             doing: None,
             wants: Default::default(),
             look_at: None,

@@ -29,6 +29,8 @@ use crate::{
 
 /// How often this device's keys in a group are renewed where it sent or received something.
 pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// When a renewal that others found void is tried again.
+pub(crate) const RENEW_AGAIN: Duration = Duration::from_secs(600);
 /// And after how many messages of its own.
 const RENEW_AFTER: u32 = 200;
 /// Longest random wait before something is committed that every member may see to.
@@ -231,6 +233,21 @@ impl Core {
         Ok(())
     }
 
+    /// Every member would find a commit void by the time in it: nothing is made until the clock is right. [CONV-82]
+    pub(crate) fn wait_for_clock(&mut self, id: ConversationId, by: Duration) {
+        let later = self.now().after(RENEW_AGAIN);
+        let Some(open) = self.conversations.get_mut(&id) else { return };
+        let wants = std::mem::take(&mut open.wants);
+        for want in wants {
+            match want.reply {
+                Some(reply) => {
+                    let _ = reply.send(Err(failure::clocks_differ(by)));
+                }
+                None => self.look_by(id, later),
+            }
+        }
+    }
+
     /// Another member's commit came first: the change is tried again after a short wait, if it is still wanted then.
     pub(crate) fn change_lost(&mut self, id: ConversationId, change: Change) {
         let now = self.now();
@@ -244,8 +261,11 @@ impl Core {
         want.losses += 1;
         if want.losses > LOSSES {
             let failed = "other members change this conversation all the time";
-            if let Some(reply) = want.reply {
-                let _ = reply.send(Err(Failure::new(FailureCode::Conversation, failed, "try again in a minute")));
+            match want.reply {
+                Some(reply) => {
+                    let _ = reply.send(Err(Failure::new(FailureCode::Conversation, failed, "try again in a minute")));
+                }
+                None => self.look_soon(id),
             }
             return;
         }
@@ -371,7 +391,9 @@ impl Core {
                 people.contains(&address) && address != own
             });
             let devices: Vec<DeviceId> = gone.map(|member| member.device).take(limits::REMOVES).collect();
-            return Ok((!devices.is_empty()).then_some(Plan::Remove(devices)));
+            if !devices.is_empty() {
+                return Ok(Some(Plan::Remove(devices)));
+            }
         }
         if !renew {
             self.look_for_renewal(id);

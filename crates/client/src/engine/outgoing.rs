@@ -8,7 +8,7 @@
 
 use amanat_conversation::content::{Body, Content};
 use amanat_identity::Address;
-use amanat_primitives::{ConversationId, Digest, MessageId, UnitId};
+use amanat_primitives::{ConversationId, Digest, MessageId, MessageSeed, UnitId};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List, Text,
     client::Request,
@@ -42,8 +42,8 @@ pub(crate) const LONG_REST: std::time::Duration = std::time::Duration::from_secs
 /// Something to be sent.
 pub(crate) struct Outgoing {
     pub(crate) body: Body,
-    /// The message that a person sees, written in the same batch; none for receipts and titles.
-    pub(crate) message: Option<MessageRow>,
+    /// The message that a person sees, written in the same batch, and the seed of its id; none for receipts and titles.
+    pub(crate) message: Option<(MessageRow, MessageSeed)>,
     pub(crate) class: RetentionClass,
     /// Tell faces of the message; not for a document, whose message they know.
     pub(crate) announce: bool,
@@ -99,11 +99,12 @@ impl Core {
         self.check_can_post(id)?;
         let open = self.conversation(id)?;
         let mut row = open.row.clone();
-        let message = MessageId::random(&mut OsRng);
+        let seed = MessageSeed::random(&mut OsRng);
+        let message = MessageId::of(id, self.own.id(), seed);
         let (message_row, batch) = self.own_body(&mut row, message, &body)?;
         let sequence = message_row.sequence;
         let class = amanat_identity::policy::builtin(tier_of(row.tier)).retention;
-        self.queue(id, row, Outgoing { body, message: Some(message_row), class, announce: true }, batch)?;
+        self.queue(id, row, Outgoing { body, message: Some((message_row, seed)), class, announce: true }, batch)?;
         self.note_expiry(id, sequence)?;
         Ok(message)
     }
@@ -169,7 +170,7 @@ impl Core {
             open.queue.insert(queued.number, queued);
         }
         self.look_for_renewal(id);
-        if let Some(message) = outgoing.message.filter(|_| outgoing.announce) {
+        if let Some((message, _)) = outgoing.message.filter(|_| outgoing.announce) {
             let view = self.message_view(self.conversation(id)?, &message)?;
             self.emit(Event::Message { conversation: id, message: view });
         }
@@ -178,18 +179,18 @@ impl Core {
 
     /// An outbox row with its frame, and its message row with the frame's counter.
     fn draft(&mut self, id: ConversationId, outgoing: &mut Outgoing, batch: &mut Batch) -> Result<OutboxRow, Failure> {
-        let message = outgoing.message.as_ref().map(|message| message.id);
+        let message = outgoing.message.as_ref().map(|(message, _)| message.id);
+        let seed = outgoing.message.as_ref().map(|(_, seed)| *seed);
         let now = self.now();
         let number = self.next_outbox;
         // Only what could be sent at once: frames that are encrypted and unseen are bounded in number.
         let queue = &self.conversation(id)?.queue;
         let first = queue.len() < IN_FLIGHT && queue.values().all(|row| !row.request.is_empty());
         let group = self.group(id)?;
-        let content = group
-            .queue(message.unwrap_or_else(|| MessageId::random(&mut OsRng)), now, &outgoing.body)
-            .map_err(failure::from_conversation)?;
+        let seed = seed.unwrap_or_else(|| MessageSeed::random(&mut OsRng));
+        let content = group.queue(seed, now, &outgoing.body).map_err(failure::from_conversation)?;
         batch.records(Scope::GroupRecords(id), group.take_changes());
-        if let Some(message) = &mut outgoing.message {
+        if let Some((message, _)) = &mut outgoing.message {
             message.counter = content.counter;
             put_message(batch, id, message);
         }

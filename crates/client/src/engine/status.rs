@@ -70,13 +70,14 @@ impl Core {
         // Another statement may have been taken meanwhile.
         let known = usize::try_from(held.saturating_sub(first)).unwrap_or(usize::MAX);
         let named = usize::try_from(verified.revocations().count.saturating_sub(held)).unwrap_or(usize::MAX);
+        let all = verified.revocations().count;
         let new: Vec<RevocationEntry> = entries.into_iter().skip(known).take(named).collect();
         match self.status.judge(verified, &new, &self.authority) {
             Ok(acceptable) => self.accept_status(acceptable, &new),
             Err(NotAccepted::Old(_)) => Ok(()),
             // [DELIV-93]
             Err(NotAccepted::List(ListError::Missing { .. })) if may_fetch => {
-                self.fetch_revocations(signed);
+                self.fetch_revocations(signed, all);
                 Ok(())
             }
             Err(error) => {
@@ -86,12 +87,12 @@ impl Core {
         }
     }
 
-    fn fetch_revocations(&mut self, status: SignedStatus) {
+    fn fetch_revocations(&mut self, status: SignedStatus, named: u32) {
         let Some(calls) = self.calls() else { return };
         let first = self.revocations().summary().count;
         self.status_fetches += 1;
         self.spawn(async move {
-            let entries = fetch(&calls, first).await;
+            let entries = fetch(&calls, first, named).await;
             Input::Revocations(FetchedRevocations { status, first, entries })
         });
     }
@@ -208,9 +209,10 @@ fn peek(row: &ChainRow) -> Option<Subject> {
     DeviceChain::from_bytes(&row.chain).ok()?.peek_subject().ok()
 }
 
-/// The list behind its first `first` entries, as the relay has it.
-async fn fetch(calls: &Calls, first: u32) -> Result<Vec<RevocationEntry>, Failure> {
+/// The list from behind its first `first` entries up to entry `named`, as the relay has it.
+async fn fetch(calls: &Calls, first: u32, named: u32) -> Result<Vec<RevocationEntry>, Failure> {
     let mut entries: Vec<RevocationEntry> = Vec::new();
+    let wanted = usize::try_from(named.saturating_sub(first)).unwrap_or(usize::MAX);
     loop {
         let after = u32::try_from(entries.len()).ok().and_then(|got| first.checked_add(got));
         let after = after.filter(|after| *after <= amanat_identity::revocation::ENTRIES_MAX);
@@ -221,10 +223,12 @@ async fn fetch(calls: &Calls, first: u32) -> Result<Vec<RevocationEntry>, Failur
             Err(_) => return Err(failure::link_closed()),
         };
         let empty = page.revocations.is_empty();
-        for bytes in page.revocations {
+        // A relay that gives more than the statement names fills no memory with it.
+        let missing = wanted.saturating_sub(entries.len());
+        for bytes in page.revocations.into_iter().take(missing) {
             entries.push(RevocationEntry::from_bytes(&bytes).map_err(|_| failure::protocol())?);
         }
-        if !page.more || empty {
+        if !page.more || empty || entries.len() >= wanted {
             return Ok(entries);
         }
     }

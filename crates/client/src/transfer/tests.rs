@@ -10,7 +10,7 @@ use std::{
 };
 
 use amanat_document::{ClaimedName, MediaType, safe_name};
-use amanat_primitives::{Timestamp, hash::StreamHasher};
+use amanat_primitives::{ConversationId, DeviceId, Timestamp, hash::StreamHasher};
 use amanat_wire::{Bytes, List};
 use rand_chacha::{
     ChaCha20Rng,
@@ -43,7 +43,11 @@ impl Desk {
     }
 
     fn keys(&self) -> Keys {
-        Keys::random(&mut ChaCha20Rng::seed_from_u64(self.seed))
+        Keys::random(
+            ConversationId::from_bytes([0; 16]),
+            DeviceId::from_bytes([0; 32]),
+            &mut ChaCha20Rng::seed_from_u64(self.seed),
+        )
     }
 
     fn plan(&self, relay: &FakeRelay) -> UploadPlan {

@@ -78,6 +78,20 @@ fn members_come_go_and_renew_their_keys() {
     );
 }
 
+// [CONV-81] Who is removed says nothing more, also not under the keys of an epoch that is still kept.
+#[test]
+fn a_message_behind_its_senders_removal_is_refused() {
+    let Room { mut w, mut a, mut b, mut c } = room(46);
+    let (before, after) = (w.encrypt(&mut c, "in time"), w.encrypt(&mut c, "too late"));
+    let commit = a.conversation.as_mut().unwrap().remove(&[c.id()], a.keys.signing(), 1, w.now, &mut w.rng).unwrap();
+    w.append_message(c.id(), &before);
+    w.append_commit(a.id(), UnitKind::Commit, &commit);
+    w.append_message(c.id(), &after);
+    assert_eq!(w.step(&mut b).text(), "in time");
+    assert!(matches!(w.step(&mut b), Seen::Merged(_)));
+    assert_eq!(w.step(&mut b).refusal(), Refusal::NotMember);
+}
+
 // [CONV-41] Of two commits on one epoch the first in the log counts; the loser's is given up by merging it.
 #[test]
 fn a_loser_processes_the_winner_and_tries_again() {
@@ -88,7 +102,7 @@ fn a_loser_processes_the_winner_and_tries_again() {
     a.restart();
     b.restart();
     // While a commit is on its way nothing is sent and no other is made.
-    let id = amanat_primitives::MessageId::random(&mut w.rng);
+    let id = amanat_primitives::MessageSeed::random(&mut w.rng);
     let content = b.conv().queue(id, now, &crate::Body::text("waits").unwrap()).unwrap();
     let sent = b.conversation.as_mut().unwrap().encrypt(&content, b.keys.signing(), &mut w.rng);
     assert_eq!(sent.err(), Some(ConversationError::CommitPending));

@@ -1,7 +1,7 @@
 //! Messages (protocol-spec/05-conversation, sections 7 and 8): both ways, late, out of order, repeated, forked.
 
 use amanat_identity::Tier;
-use amanat_primitives::{MessageId, Timestamp};
+use amanat_primitives::{MessageSeed, Timestamp};
 
 use super::world::{Seen, World, texts};
 use crate::{Body, Claim, ConversationError, Incoming, Kind, Order, Refusal};
@@ -59,7 +59,7 @@ fn a_title_is_the_founders_first_content_and_types_survive() {
     w.room(Tier::Official, &mut a, &mut [&mut b]);
     let newer = Body::Newer(crate::ContentType(77), amanat_wire::Bytes::new(vec![1, 2]).unwrap());
     for body in [Body::title("Budget 2027").unwrap(), newer] {
-        let id = MessageId::random(&mut w.rng);
+        let id = MessageSeed::random(&mut w.rng);
         let content = a.conv().queue(id, w.now, &body).unwrap();
         let sent = a.conversation.as_mut().unwrap().encrypt(&content, a.keys.signing(), &mut w.rng).unwrap();
         w.append_message(a.id(), &sent.body);
@@ -75,7 +75,7 @@ fn a_content_encrypted_again_is_recognised_as_the_same() {
     let mut w = World::new(4);
     let (mut a, mut b) = (w.enrol("a", Tier::Official), w.enrol("b", Tier::Official));
     w.room(Tier::Official, &mut a, &mut [&mut b]);
-    let id = MessageId::random(&mut w.rng);
+    let id = MessageSeed::random(&mut w.rng);
     let content = a.conv().queue(id, w.now, &Body::text("once").unwrap()).unwrap();
     let mut send = || {
         let sent = a.conversation.as_mut().unwrap().encrypt(&content, a.keys.signing(), &mut w.rng).unwrap();
@@ -85,7 +85,7 @@ fn a_content_encrypted_again_is_recognised_as_the_same() {
     assert_ne!(first.1, second.1);
     assert_eq!(w.step(&mut b).message().order, Order::InOrder);
     let again = w.step(&mut b);
-    assert_eq!((again.message().order, again.message().frame.fixed.id), (Order::Replay, id));
+    assert_eq!((again.message().order, again.message().frame.fixed.seed), (Order::Replay, id));
     assert_eq!(w.catch_up(&mut a), [Seen::Own(first.1), Seen::Own(second.1)]);
 }
 
@@ -128,7 +128,7 @@ fn a_sender_may_run_ahead_so_far() {
     let mut w = World::new(13);
     let (mut a, mut b) = (w.enrol("a", Tier::Official), w.enrol("b", Tier::Official));
     w.room(Tier::Official, &mut a, &mut [&mut b]);
-    let content = a.conv().queue(MessageId::from_bytes([1; 16]), w.now, &Body::text("x").unwrap()).unwrap();
+    let content = a.conv().queue(MessageSeed::from_bytes([1; 16]), w.now, &Body::text("x").unwrap()).unwrap();
     let conversation = a.conversation.as_mut().unwrap();
     let send = |_| conversation.encrypt(&content, a.keys.signing(), &mut w.rng).unwrap().body;
     let bodies: Vec<_> = (0..2002).map(send).collect();
@@ -145,7 +145,7 @@ fn own_frames_on_their_way_are_bounded() {
     let mut w = World::new(14);
     let (mut a, mut b) = (w.enrol("a", Tier::Official), w.enrol("b", Tier::Official));
     w.room(Tier::Official, &mut a, &mut [&mut b]);
-    let content = a.conv().queue(MessageId::from_bytes([1; 16]), w.now, &Body::text("x").unwrap()).unwrap();
+    let content = a.conv().queue(MessageSeed::from_bytes([1; 16]), w.now, &Body::text("x").unwrap()).unwrap();
     let hashes: Vec<_> =
         (0..crate::state::UNSEEN as u64).map(|n| amanat_wire::log::ciphertext_hash(&n.to_be_bytes())).collect();
     for hash in &hashes {

@@ -2,7 +2,7 @@
 //! conversation as it was, in memory and in its records; the operation then succeeds as if nothing had happened.
 
 use amanat_identity::Tier;
-use amanat_primitives::MessageId;
+use amanat_primitives::MessageSeed;
 use amanat_wire::log::UnitKind;
 
 use super::world::{Disk, Member, Seen, World, receipt_of};
@@ -107,7 +107,7 @@ fn sending_and_receiving_survive_a_failure_at_every_write() {
     let (mut a, mut b) = (w.enrol("a", Tier::Official), w.enrol("b", Tier::Official));
     w.room(Tier::Official, &mut a, &mut [&mut b]);
     let rng = std::cell::RefCell::new(w.rng.clone());
-    let content = a.conv().queue(MessageId::from_bytes([1; 16]), w.now, &Body::text("x").unwrap()).unwrap();
+    let content = a.conv().queue(MessageSeed::from_bytes([1; 16]), w.now, &Body::text("x").unwrap()).unwrap();
     a.restart();
     let send =
         |a: &mut Member| a.conversation.as_mut().unwrap().encrypt(&content, a.keys.signing(), &mut *rng.borrow_mut());
@@ -209,7 +209,7 @@ fn a_message_writes_little_in_a_large_group_with_past_epochs() {
     let secrets = a.disk.0.iter().filter(|(key, _)| key.starts_with(b"message-secrets"));
     let whole: usize = secrets.map(|(_, value)| value.len()).sum();
     assert!(whole > 60_000, "{whole}");
-    let content = a.conv().queue(MessageId::from_bytes([1; 16]), w.now, &Body::text("x").unwrap()).unwrap();
+    let content = a.conv().queue(MessageSeed::from_bytes([1; 16]), w.now, &Body::text("x").unwrap()).unwrap();
     a.restart();
     a.conversation.as_mut().unwrap().encrypt(&content, a.keys.signing(), &mut w.rng).unwrap();
     let written: usize = a.conv().take_changes().puts.iter().map(|(key, value)| key.len() + value.len()).sum();

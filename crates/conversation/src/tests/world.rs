@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use amanat_identity::{DeviceKeys, Tier, VerifiedDevice, testing::Office};
-use amanat_primitives::{ConversationId, DeviceId, Digest, MessageId, Timestamp, UnitId};
+use amanat_primitives::{ConversationId, DeviceId, Digest, MessageSeed, Timestamp, UnitId};
 use amanat_wire::{
     Bytes, Encode as _,
     log::{Entry, ReceiptBody, UnitKind, ciphertext_hash, running_hash},
@@ -196,7 +196,7 @@ impl World {
     }
 
     pub(super) fn encrypt(&mut self, member: &mut Member, text: &str) -> Vec<u8> {
-        let id = MessageId::random(&mut self.rng);
+        let id = MessageSeed::random(&mut self.rng);
         let content = member.conv().queue(id, self.now, &Body::text(text).unwrap()).unwrap();
         member.restart();
         let signing = member.keys.signing();

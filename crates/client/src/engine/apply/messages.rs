@@ -39,8 +39,8 @@ impl Core {
         }
         let content = &message.frame.fixed;
         // The id makes showing idempotent whatever the log says. [DELIV-82]
-        let known = self.vault.read_bytes(Scope::MessageIds(draft.id), content.id.as_bytes())?.is_some();
-        if known || draft.messages.iter().any(|row| row.id == content.id) {
+        let known = self.vault.read_bytes(Scope::MessageIds(draft.id), message.id.as_bytes())?.is_some();
+        if known || draft.messages.iter().any(|row| row.id == message.id) {
             draft.alarms.push(Alarm::Replay { sender: address });
             return Ok(());
         }
@@ -87,7 +87,7 @@ impl Core {
     ) -> Result<(), Failure> {
         let content = &message.frame.fixed;
         let from = address.to_string();
-        let cause = Cause { from: &from, at: content.sent_at, content: content.id };
+        let cause = Cause { from: &from, at: content.sent_at, content: message.id };
         match self.change(draft.id, &mut draft.lives, cause, body)? {
             Verdict::Done | Verdict::Nothing => {}
             Verdict::NotAuthor(message) => {
@@ -95,7 +95,7 @@ impl Core {
             }
             Verdict::Unknown(target) => {
                 let waiting = WaitingChange {
-                    id: content.id,
+                    id: message.id,
                     device: message.sender,
                     from: text(from)?,
                     at: content.sent_at,
@@ -124,7 +124,7 @@ impl Core {
         draft.row.unread += 1;
         draft.row.latest = draft.row.latest.max(entry.stamp);
         let mut row = MessageRow {
-            id: content.id,
+            id: message.id,
             sequence: draft.row.sequence,
             device: message.sender,
             from: text(device.address().to_string())?,
@@ -135,7 +135,7 @@ impl Core {
             body: Default::default(),
             own: false,
         };
-        if let Some(document) = documents::received(draft.id, draft.row.tier, &mut row, &body)? {
+        if let Some(document) = documents::received(draft.id, message.sender, draft.row.tier, &mut row, &body)? {
             // A document's id belongs to its first message: another that names it is shown as not understood.
             let known = self.vault.read::<DocumentRow>(Scope::Documents, document.id.as_bytes())?.is_some();
             if known || !draft.documents.insert(document.id) {

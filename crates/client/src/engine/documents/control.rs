@@ -81,8 +81,8 @@ impl Core {
     /// A document was taken back or has expired: nothing of it moves any more, and what a fetch had is thrown away.
     pub(crate) fn stop_transfers_of(&mut self, document: DocumentId) -> Result<(), Failure> {
         self.stop_running(Direction::Sending, document);
-        let Some(row) = self.fetch_row(document)? else { return Ok(()) };
         self.refuse_waiting(document, &failure::document_gone());
+        let Some(row) = self.fetch_row(document)? else { return Ok(()) };
         if self.transfers.running(Direction::Fetching, document).is_some() {
             // Its part file goes when it has stopped.
             self.put_fetch(&FetchRow { paused: false, segments: 0, ..row })?;

@@ -10,7 +10,7 @@ use amanat_conversation::content::{Body, ContentType};
 use amanat_document::{
     ClaimedName, FileKey, Keys, Layout, Manifest, MediaType, PayloadNonce, SegmentHash, SourceStamp, safe_name,
 };
-use amanat_primitives::{ConversationId, Digest, DocumentId, MessageId, Secret, Timestamp};
+use amanat_primitives::{ConversationId, Digest, DocumentId, MessageId, MessageSeed, Secret, Timestamp};
 use amanat_wire::{Bytes, Encode as _, List, Text};
 use rand_core::OsRng;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -63,9 +63,10 @@ impl Core {
         let path = std::path::absolute(path).map_err(|error| failure::file("find", path, &error))?;
         let stamp = transfer::stamp_of(&path)?;
         Layout::new(stamp.size).map_err(|_| failure::too_large("document", "1 TiB", "send it in parts"))?;
-        let keys = Keys::random(&mut OsRng);
+        let keys = Keys::random(id, self.own.id(), &mut OsRng);
+        let seed = MessageSeed::random(&mut OsRng);
         let mut row = self.conversation(id)?.row.clone();
-        let message = MessageId::random(&mut OsRng);
+        let message = MessageId::of(id, self.own.id(), seed);
         let body = keys.document.as_bytes().to_vec();
         let message_row = self.own_message(&mut row, message, ContentType::DOCUMENT.0, body)?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -82,6 +83,7 @@ impl Core {
             path: bounded(path.into_os_string().into_vec())?,
             key: key_bytes(&keys)?,
             modified: stamp.modified.map_or(0, Timestamp::as_millis),
+            seed,
         };
         let mut batch = Batch::default();
         put_message(&mut batch, id, &message_row);
@@ -199,7 +201,7 @@ impl Core {
             class,
         };
         let bytes = manifest.to_bytes();
-        let conversation = row.conversation;
+        let (conversation, seed) = (row.conversation, row.seed);
         let message = self
             .vault
             .read::<MessageRow>(Scope::Messages(conversation), &row.sequence.to_be_bytes())?
@@ -210,7 +212,7 @@ impl Core {
         batch.put(Scope::Documents, document.as_bytes(), &posted);
         self.delete_segments(document, &mut batch)?;
         let conversation_row = self.conversation(conversation)?.row.clone();
-        let outgoing = Outgoing { body, message: Some(message), class, announce: false };
+        let outgoing = Outgoing { body, message: Some((message, seed)), class, announce: false };
         self.queue(conversation, conversation_row, outgoing, batch)?;
         self.pump(conversation)
     }
@@ -273,7 +275,7 @@ impl Core {
             Ok(stamp) => stamp,
             Err(failure) => return self.upload_failed(document, failure, Retry::Never),
         };
-        let keys = Keys::random(&mut OsRng);
+        let keys = Keys::random(row.conversation, self.own.id(), &mut OsRng);
         let mut batch = Batch::default();
         self.delete_segments(document, &mut batch)?;
         batch.delete(Scope::Documents, document.as_bytes());

@@ -171,7 +171,7 @@ impl Core {
         let Ok(content) = Content::from_bytes(&queued.content) else { return Ok(()) };
         let Ok(body) = content.body() else { return Ok(()) };
         let from = self.own.address().to_string();
-        let cause = Cause { from: &from, at: content.sent_at, content: content.id };
+        let cause = Cause { from: &from, at: content.sent_at, content: content.id(id, self.own.id()) };
         self.change(id, lives, cause, &body)?;
         Ok(())
     }
