@@ -98,6 +98,9 @@ async fn an_older_copy_is_frozen_said_and_added_again() {
     let mut secretary = rig.start("secretary").await;
     secretary.until_state(second, MessageState::Accepted).await;
     secretary.say(&to, "after the copy").await;
+    for _ in 0..3 {
+        director.next_message().await;
+    }
     director.say(&to, "an answer").await;
     secretary.next_message().await;
     for person in [&secretary, &director, &clerk] {

@@ -22,7 +22,8 @@ use amanat_wire::{
     client::{NumberedRequest, Request, ToRelay},
     log::{Entry, Unit, UnitKind},
     relay::{
-        Answer, Appended, Chains, Cursors, ClaimedKeyPackage, Entries, FromRelay, LogState, News, NumberedAnswer, Push, Ready,
+        Answer, Appended, Chains, ClaimedKeyPackage, Cursors, Entries, FromRelay, LogState, News, NumberedAnswer, Push,
+        Ready,
     },
 };
 

@@ -4,7 +4,13 @@ use amanat_conversation::content::REACTION;
 use amanat_primitives::{
     ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, StatementId, Timestamp, UnitId,
 };
-use amanat_wire::{Bytes, List, Text, choice, client::{Cursor, Nothing}, code, limits, log::RetentionClass, record};
+use amanat_wire::{
+    Bytes, List, Text, choice,
+    client::{Cursor, Nothing},
+    code, limits,
+    log::RetentionClass,
+    record,
+};
 
 /// Bytes of a manifest.
 const MANIFEST: usize = 16 * 1024;

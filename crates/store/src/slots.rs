@@ -12,12 +12,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use crate::{
-    OpenError,
-    engine::folder,
-    error::is_full,
-    table::TableError,
-};
+use crate::{OpenError, engine::folder, error::is_full, table::TableError};
 
 /// Bytes of a place: four lie in a sector of 512.
 pub const SLOT: usize = 128;

@@ -6,7 +6,7 @@ use amanat_primitives::{ConversationId, Timestamp};
 
 use super::core::Core;
 use crate::{
-    Failure, failure,
+    Failure,
     vault::{Batch, Scope},
 };
 
@@ -35,11 +35,18 @@ impl Core {
     fn forget_epochs(&mut self, id: ConversationId) -> Result<(), Failure> {
         let before = self.now().before(MAX_EPOCH_AGE);
         let group = self.group(id)?;
-        group.forget_past(before).map_err(failure::from_conversation)?;
+        let next = match group.forget_past(before) {
+            Ok(_) => forget_at(group),
+            Err(error) => {
+                // One conversation that cannot go on must not take the others with it: it shows when it is next used.
+                tracing::warn!(%error, "keys of earlier epochs cannot be forgotten");
+                None
+            }
+        };
         let mut batch = Batch::default();
         batch.records(Scope::GroupRecords(id), group.take_changes());
         // Also where nothing was left to forget: it is looked at again when the next epoch has ended.
-        batch.turn_key(id, forget_at(group));
+        batch.turn_key(id, next);
         self.commit(Some(id), batch)
     }
 }

@@ -41,7 +41,9 @@ pub(crate) struct RolledBack {
 impl RolledBack {
     /// As the vault knows it.
     pub(crate) fn load(vault: &Vault) -> Result<Self, Failure> {
-        let Some(row) = vault.read::<RolledBackRow>(Scope::Meta, meta::ROLLED_BACK)? else { return Ok(Self::default()) };
+        let Some(row) = vault.read::<RolledBackRow>(Scope::Meta, meta::ROLLED_BACK)? else {
+            return Ok(Self::default());
+        };
         let logs = row.logs.iter().map(|log| (log.conversation, log.position)).collect();
         Ok(Self { logs, packages: row.packages, found: Vec::new() })
     }
@@ -59,10 +61,10 @@ impl RolledBack {
     }
 
     fn put(&self, batch: &mut Batch) -> Result<(), Failure> {
-        let logs = self.logs.iter().map(|(conversation, position)| Cursor {
-            conversation: *conversation,
-            position: *position,
-        });
+        let logs = self
+            .logs
+            .iter()
+            .map(|(conversation, position)| Cursor { conversation: *conversation, position: *position });
         let logs = List::new(logs.collect::<Vec<_>>()).map_err(|_| failure::internal("too many conversations"))?;
         batch.put(Scope::Meta, meta::ROLLED_BACK, &RolledBackRow { logs, packages: self.packages });
         Ok(())
