@@ -22,7 +22,8 @@ use amanat_wire::{
     client::{NumberedRequest, Request, ToRelay},
     log::{Entry, Unit, UnitKind},
     relay::{
-        Answer, Appended, Chains, ClaimedKeyPackage, Entries, FromRelay, LogState, News, NumberedAnswer, Push, Ready,
+        Answer, Appended, Chains, ClaimedKeyPackage, Cursors, Entries, FromRelay, LogState, News, NumberedAnswer, Push,
+        Ready,
     },
 };
 
@@ -65,7 +66,7 @@ impl Script {
                     scripted.answer(number, nothing_new()).await;
                     return scripted;
                 }
-                (number, request @ Request::Chains(_)) => scripted.pass(number, request).await,
+                (number, request @ (Request::Chains(_) | Request::Cursors(_))) => scripted.pass(number, request).await,
                 (_, other) => panic!("{other:?}"),
             }
         }
@@ -95,6 +96,7 @@ impl Scripted {
         let answer = match request {
             Request::News(_) => nothing_new(),
             Request::Read(read) => no_entries(read.after),
+            Request::Cursors(_) => Answer::Cursors(Cursors { logs: List::default(), more: None }),
             Request::Chains(_) => Answer::Chains(Chains { chains: List::default(), more: false }),
             _ => Answer::Done(amanat_wire::client::Nothing {}),
         };

@@ -6,7 +6,8 @@
 //! replies) go out. The parts: `core` holds the state, `link` follows the session, `apply` takes log entries in,
 //! `outgoing` sends, `create` and `join` open conversations, `membership` and `commits` change who is in them,
 //! `receipts` tells senders, `life` is what happens to messages afterwards, `queries` and `search` answer from the vault,
-//! `status` knows who is revoked, `documents` moves files.
+//! `status` knows who is revoked, `documents` moves files, `forgetting` lets
+//! go of keys whose time is over, `restored` and `old_copy` notice a relay or a vault that was put back from a copy.
 
 mod apply;
 mod commits;
@@ -14,10 +15,12 @@ mod core;
 mod create;
 mod decline;
 mod documents;
+mod forgetting;
 mod join;
 mod life;
 mod link;
 mod membership;
+mod old_copy;
 mod outgoing;
 mod people;
 mod queries;

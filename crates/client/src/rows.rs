@@ -4,7 +4,13 @@ use amanat_conversation::content::REACTION;
 use amanat_primitives::{
     ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, MessageSeed, StatementId, Timestamp, UnitId,
 };
-use amanat_wire::{Bytes, List, Text, choice, client::Nothing, code, limits, log::RetentionClass, record};
+use amanat_wire::{
+    Bytes, List, Text, choice,
+    client::{Cursor, Nothing},
+    code, limits,
+    log::RetentionClass,
+    record,
+};
 
 /// Bytes of a manifest.
 const MANIFEST: usize = 16 * 1024;
@@ -27,6 +33,8 @@ pub(crate) mod meta {
     pub(crate) const RELAY: &[u8] = b"relay";
     /// [`UnsettledRow`](super::UnsettledRow).
     pub(crate) const UNSETTLED: &[u8] = b"unsettled";
+    /// [`RolledBackRow`](super::RolledBackRow).
+    pub(crate) const ROLLED_BACK: &[u8] = b"rolled back";
 }
 
 record!(
@@ -60,6 +68,16 @@ record!(
     pub(crate) struct UnsettledRow {
         /// Their ids.
         conversations: List<ConversationId, 65_535>,
+    }
+);
+
+record!(
+    /// What is left to do after this vault was put back from an older copy.
+    pub(crate) struct RolledBackRow {
+        /// Logs that are still to be looked through for what this device had sent, and up to where the vault knew them.
+        logs: List<Cursor, 65_535>,
+        /// The KeyPackages at the relay are still to be replaced.
+        packages: bool,
     }
 );
 

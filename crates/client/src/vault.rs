@@ -3,16 +3,30 @@
 //! A row lives in a [`Scope`] (one conversation's messages, the outbox, ...) under a key. On disk its name is two
 //! keyed hashes, of the scope and of scope and key, so that the rows of a scope can be found together and neither
 //! says what it is; its value is sealed with XChaCha20-Poly1305 and tied to that name, so that rows cannot be swapped.
-//! A row's plaintext begins with its key, because the name does not give it back.
+//! A row's plaintext begins with its key, because the name does not give it back. What must be gone when it is replaced
+//! is sealed under keys that are shredded ([`keys`]).
 
-use std::path::Path;
+mod keys;
+#[cfg(test)]
+mod tests;
 
-use amanat_primitives::{ConversationId, Label, Secret, aead::SealKey, hash, kdf};
-use amanat_store::table::{Batch as TableBatch, Options, Table};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use amanat_primitives::{ConversationId, Digest, Label, Secret, Timestamp, aead::SealKey, hash, kdf};
+use amanat_store::{
+    Health,
+    slots::Slots,
+    table::{Batch as TableBatch, Options, Table},
+};
 use amanat_wire::{Bytes, Decode, Encode, Reader, Writer};
 use rand_core::OsRng;
 use zeroize::Zeroizing;
 
+use self::keys::{Keys, Owner, SlotRow, Turn};
 use crate::{Failure, failure};
 
 /// A row's key and bytes.
@@ -59,6 +73,8 @@ pub(crate) enum Scope {
     Waiting(ConversationId),
     /// Messages whose content will be removed, by conversation and sequence.
     Expiries,
+    /// Slots that hold keys, by what these are for.
+    Slots,
 }
 
 impl Scope {
@@ -83,6 +99,7 @@ impl Scope {
             Self::Waiting(id) => (31, Some(id)),
             Self::Expiries => (32, None),
             Self::Fetches => (15, None),
+            Self::Slots => (50, None),
         };
         let mut bytes = vec![number];
         bytes.extend_from_slice(id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));
@@ -90,8 +107,8 @@ impl Scope {
     }
 }
 
-/// Version of the vault's layout.
-const FORMAT: u32 = 1;
+/// Version of the vault's layout. The first had no slots: such a vault gets them as its rows are written again.
+const FORMAT: u32 = 2;
 /// Longest key of a row, in bytes (OpenMLS's are the longest).
 const KEY: usize = 4096;
 
@@ -100,6 +117,7 @@ pub(crate) struct Vault {
     table: Table,
     values: SealKey,
     names: Secret<32>,
+    keys: Mutex<Keys>,
 }
 
 impl Vault {
@@ -109,12 +127,18 @@ impl Vault {
     /// In use, damaged, disk full, no permission: each its own [`Failure`].
     pub(crate) fn open(dir: &Path, key: &Secret<32>) -> Result<Self, Failure> {
         let table = Table::open(dir, &Options::new("vault", FORMAT)).map_err(failure::from_open)?;
+        let slots = Slots::open(dir).map_err(failure::from_open)?;
         let key = key.expose_secret();
-        Ok(Self {
-            table,
-            values: SealKey::new(kdf::derive(key, &[], Label::VAULT_VALUES)),
-            names: kdf::derive(key, &[], Label::VAULT_KEYS),
-        })
+        let values = SealKey::new(kdf::derive(key, &[], Label::VAULT_VALUES));
+        let names = kdf::derive(key, &[], Label::VAULT_KEYS);
+        let mut rows = Vec::new();
+        for row in table.scan(&prefix(&names, &Scope::Slots.bytes())) {
+            let (name, sealed) = row.map_err(failure::from_table)?;
+            let (_, plain) = open_plain(&values, &name, &sealed)?;
+            rows.push(SlotRow::from_bytes(&plain).map_err(|_| failure::damaged())?);
+        }
+        let keys = Keys::open(slots, key, rows).map_err(failure::from_table)?;
+        Ok(Self { table, values, names, keys: Mutex::new(keys) })
     }
 
     /// One row.
@@ -184,26 +208,60 @@ impl Vault {
     /// # Errors
     /// Disk full leaves everything as it was; after a failed sync the vault refuses all further work.
     pub(crate) fn commit(&self, batch: Batch) -> Result<(), Failure> {
-        if batch.changes.is_empty() {
+        if batch.changes.is_empty() && batch.turns.is_empty() && batch.ended.is_empty() {
             return Ok(());
         }
-        let mut out = TableBatch::new();
-        for change in batch.changes {
-            let name = self.name(&change.scope.bytes(), &change.key);
-            match change.value {
-                Some(plain) => {
-                    let mut w = Writer::default();
-                    Bytes::<KEY>::new(change.key)
-                        .map_err(|_| failure::internal("a row's key is too long"))?
-                        .encode(&mut w);
-                    w.raw(&plain);
-                    let plain = Zeroizing::new(w.into_bytes());
-                    out.add_put(&name, self.values.seal(&name, &plain, &mut OsRng));
+        let mut keys = self.keys();
+        keys.check().map_err(failure::from_table)?;
+        let mut turn = Turn::default();
+        let out = self.seal(batch, &mut keys, &mut turn).and_then(|mut out| {
+            self.put_slots(&turn, &mut out);
+            keys.write(&turn).map_err(failure::from_table)?;
+            Ok(out)
+        });
+        let committed = out.map(|out| self.table.commit(out));
+        match committed {
+            Ok(Ok(())) => {
+                keys.turned(turn);
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                // Where the table has shut itself, the batch may be there when it is next opened.
+                if self.table.health() == Health::Working {
+                    keys.failed(turn);
                 }
-                None => out.add_delete(&name),
+                Err(failure::from_table(error))
+            }
+            Err(failure) => {
+                keys.failed(turn);
+                Err(failure)
             }
         }
-        self.table.commit(out).map_err(failure::from_table)
+    }
+
+    /// Shreds the keys of days that are over and under which nothing is sealed any more.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub(crate) fn shred_days(&self, now: Timestamp) -> Result<(), Failure> {
+        let over = self.keys().days_over(now);
+        if over.is_empty() {
+            return Ok(());
+        }
+        // Whatever a row may still need is kept: a message that waits to be sent outlives its day.
+        let mut used = BTreeSet::new();
+        for row in self.table.scan(&[]) {
+            let (_, sealed) = row.map_err(failure::from_table)?;
+            used.extend(self.keys().sealing(&sealed).map(|(owner, _)| owner.to_bytes()));
+        }
+        let mut batch = Batch::default();
+        batch.ended.extend(over.into_iter().filter(|owner| !used.contains(&owner.to_bytes())));
+        self.commit(batch)
+    }
+
+    /// Conversations in which keys of earlier epochs are to be forgotten by now.
+    pub(crate) fn due_to_forget(&self, now: Timestamp) -> Vec<ConversationId> {
+        self.keys().due(now)
     }
 
     /// Ends all work and gives the folder free.
@@ -211,16 +269,129 @@ impl Vault {
         self.table.close();
     }
 
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All changes of a batch, sealed each under the key that it belongs to.
+    fn seal(&self, batch: Batch, keys: &mut Keys, turn: &mut Turn) -> Result<TableBatch, Failure> {
+        let Batch { changes, turns, ended, until, outbox_until } = batch;
+        let until: HashMap<[u8; 32], Option<Owner>> =
+            until.into_iter().map(|(scope, key, day)| (self.name(&scope.bytes(), &key), day)).collect();
+        let mut out = TableBatch::new();
+        let mut last: BTreeMap<[u8; 32], Change> = BTreeMap::new();
+        let mut records: HashMap<ConversationId, HashSet<[u8; 32]>> = HashMap::new();
+        for change in changes {
+            let name = self.name(&change.scope.bytes(), &change.key);
+            if let Scope::GroupRecords(id) = change.scope {
+                records.entry(id).or_default().insert(name);
+            }
+            last.insert(name, change);
+        }
+        for owner in &ended {
+            keys.retire(turn, owner);
+        }
+        // [DELIV-172] What stays as it was is sealed anew with what changed, also where there was no key yet.
+        for id in records.keys().copied().chain(turns.keys().copied()).collect::<HashSet<_>>() {
+            let owner = Owner::Conversation(id);
+            let wanted = turns.get(&id).copied();
+            if ended.contains(&owner) || wanted.is_none() && keys.has(&owner) {
+                continue;
+            }
+            keys.renew(turn, &owner, wanted.flatten()).map_err(failure::from_table)?;
+            for row in self.table.scan(&prefix(&self.names, &Scope::GroupRecords(id).bytes())) {
+                let (name, sealed) = row.map_err(failure::from_table)?;
+                let name: [u8; 32] = name.try_into().map_err(|_| failure::damaged())?;
+                if !last.contains_key(&name) {
+                    let (key, plain) = self.open_with(keys, &name, &sealed)?;
+                    let value = Some(Zeroizing::new(plain));
+                    last.insert(name, Change { scope: Scope::GroupRecords(id), key, value });
+                }
+            }
+        }
+        for (name, change) in last {
+            let queued = outbox_until.clone().filter(|_| change.scope == Scope::Outbox);
+            let day = until.get(&name).cloned().or(queued.map(Some));
+            let owner = self.owner(keys, &name, &change, day)?;
+            let Some(plain) = change.value else {
+                if change.scope == Scope::DeviceRecords {
+                    keys.retire(turn, &Owner::Row(Digest::from_bytes(name)));
+                }
+                out.add_delete(&name);
+                continue;
+            };
+            let plain = with_key(change.key, &plain)?;
+            let sealed = match owner {
+                None => self.values.seal(&name, &plain, &mut OsRng),
+                Some(owner) => {
+                    // [DELIV-173]
+                    if matches!(owner, Owner::Row(_)) {
+                        keys.renew(turn, &owner, None).map_err(failure::from_table)?;
+                    }
+                    let (number, key) = keys.seal_for(turn, &owner).map_err(failure::from_table)?;
+                    let sealed = key.seal(&keys::tied(&name, number), &plain, &mut OsRng);
+                    [number.to_be_bytes().as_slice(), &sealed].concat()
+                }
+            };
+            out.add_put(&name, sealed);
+        }
+        Ok(out)
+    }
+
+    /// Whose key a row is sealed under; none for the vault's own. What said nothing of its end stays under the key of the
+    /// day that it was under.
+    fn owner(
+        &self,
+        keys: &Keys,
+        name: &[u8; 32],
+        change: &Change,
+        day: Option<Option<Owner>>,
+    ) -> Result<Option<Owner>, Failure> {
+        match (change.scope, day) {
+            _ if change.value.is_none() => Ok(None),
+            (Scope::GroupRecords(id), _) => Ok(Some(Owner::Conversation(id))),
+            (Scope::DeviceRecords, _) => Ok(Some(Owner::Row(Digest::from_bytes(*name)))),
+            (_, Some(day)) => Ok(day),
+            (Scope::Messages(_) | Scope::Documents | Scope::Outbox, None) => {
+                let before = self.table.get(name).map_err(failure::from_table)?;
+                Ok(before.and_then(|sealed| keys.sealing(&sealed).map(|(owner, _)| owner.clone())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn put_slots(&self, turn: &Turn, out: &mut TableBatch) {
+        let (puts, deletes) = turn.rows();
+        let scope = Scope::Slots.bytes();
+        for row in puts {
+            let key = row.owner.to_bytes();
+            let name = self.name(&scope, &key);
+            let mut w = Writer::default();
+            Bytes::<KEY>::new(key).unwrap_or_default().encode(&mut w);
+            row.encode(&mut w);
+            out.add_put(&name, self.values.seal(&name, &w.into_bytes(), &mut OsRng));
+        }
+        for key in deletes {
+            out.add_delete(&self.name(&scope, &key));
+        }
+    }
+
     fn open_row(&self, name: &[u8], sealed: &[u8]) -> Result<PlainRow, Failure> {
-        let plain = Zeroizing::new(self.values.open(name, sealed).map_err(|_| failure::damaged())?);
-        let mut r = Reader::new(&plain);
-        let key = Bytes::<KEY>::decode(&mut r).map_err(|_| failure::damaged())?;
-        let rest = r.take(r.remaining()).map_err(|_| failure::damaged())?;
-        Ok((key.into_vec(), rest.to_vec()))
+        self.open_with(&self.keys(), name, sealed)
+    }
+
+    fn open_with(&self, keys: &Keys, name: &[u8], sealed: &[u8]) -> Result<PlainRow, Failure> {
+        match (keys.sealing(sealed), sealed.split_first_chunk::<{ keys::NUMBER }>()) {
+            (Some((_, key)), Some((number, rest))) => {
+                let tied = keys::tied(name, u64::from_be_bytes(*number));
+                split(Zeroizing::new(key.open(&tied, rest).map_err(|_| failure::damaged())?))
+            }
+            _ => open_plain(&self.values, name, sealed),
+        }
     }
 
     fn prefix(&self, scope: &[u8]) -> [u8; 16] {
-        first_half(&hash::keyed(&self.names, scope))
+        prefix(&self.names, scope)
     }
 
     fn name(&self, scope: &[u8], key: &[u8]) -> [u8; 32] {
@@ -231,6 +402,29 @@ impl Vault {
         back.copy_from_slice(&first_half(&hash::keyed(&self.names, &full)));
         name
     }
+}
+
+fn open_plain(values: &SealKey, name: &[u8], sealed: &[u8]) -> Result<PlainRow, Failure> {
+    split(Zeroizing::new(values.open(name, sealed).map_err(|_| failure::damaged())?))
+}
+
+fn with_key(key: Vec<u8>, plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut w = Writer::default();
+    Bytes::<KEY>::new(key).map_err(|_| failure::internal("a row's key is too long"))?.encode(&mut w);
+    w.raw(plain);
+    Ok(Zeroizing::new(w.into_bytes()))
+}
+
+/// A row's key and its bytes.
+fn split(plain: Zeroizing<Vec<u8>>) -> Result<PlainRow, Failure> {
+    let mut r = Reader::new(&plain);
+    let key = Bytes::<KEY>::decode(&mut r).map_err(|_| failure::damaged())?;
+    let rest = r.take(r.remaining()).map_err(|_| failure::damaged())?;
+    Ok((key.into_vec(), rest.to_vec()))
+}
+
+fn prefix(names: &Secret<32>, scope: &[u8]) -> [u8; 16] {
+    first_half(&hash::keyed(names, scope))
 }
 
 fn first_half(digest: &amanat_primitives::Digest) -> [u8; 16] {
@@ -249,6 +443,14 @@ struct Change {
 #[derive(Default)]
 pub(crate) struct Batch {
     changes: Vec<Change>,
+    /// Conversations whose records get a new key, and when keys of earlier epochs are to be forgotten.
+    turns: HashMap<ConversationId, Option<Timestamp>>,
+    /// Keys that go.
+    ended: Vec<Owner>,
+    /// Under which day's key a row is sealed; none for one that stays.
+    until: Vec<(Scope, Vec<u8>, Option<Owner>)>,
+    /// Under which day's key the rest of what is queued here is sealed.
+    outbox_until: Option<Owner>,
 }
 
 impl Batch {
@@ -265,6 +467,27 @@ impl Batch {
     /// Removes a row.
     pub(crate) fn delete(&mut self, scope: Scope, key: &[u8]) {
         self.changes.push(Change { scope, key: key.to_vec(), value: None });
+    }
+
+    /// What this batch writes of a row goes at a time, or stays where there is none. [DELIV-174]
+    pub(crate) fn expires(&mut self, scope: Scope, key: &[u8], at: Option<Timestamp>, now: Timestamp) {
+        self.until.push((scope, key.to_vec(), at.and_then(|at| keys::day_of(at, now))));
+    }
+
+    /// What this batch puts into the outbox goes at a time.
+    pub(crate) fn queue_expires(&mut self, at: Option<Timestamp>, now: Timestamp) {
+        self.outbox_until = at.and_then(|at| keys::day_of(at, now)).or(self.outbox_until.take());
+    }
+
+    /// A conversation's records get a new key, because its epoch changed or keys of an earlier one were forgotten; the
+    /// next is due at `forget_at`. [DELIV-172]
+    pub(crate) fn turn_key(&mut self, id: ConversationId, forget_at: Option<Timestamp>) {
+        self.turns.insert(id, forget_at);
+    }
+
+    /// A conversation's records go.
+    pub(crate) fn end_key(&mut self, id: ConversationId) {
+        self.ended.push(Owner::Conversation(id));
     }
 
     /// Adds what an MLS operation changed.

@@ -304,13 +304,19 @@ impl Conversation {
         self.records.delete(&state::sent_key(hash));
     }
 
-    /// Deletes the message keys of epochs that ended before `before`, by the relay's stamps.
+    /// When the earliest epoch ended whose message keys are still here, by the relay's stamps.
+    #[must_use]
+    pub fn earliest_end(&self) -> Option<Timestamp> {
+        self.head.ended.first().copied()
+    }
+
+    /// Deletes the message keys of epochs that ended before `before`, by the relay's stamps. Whether there were any.
     ///
     /// # Errors
     /// [`ConversationError::Storage`].
-    pub fn forget_past(&mut self, before: Timestamp) -> Result<(), ConversationError> {
+    pub fn forget_past(&mut self, before: Timestamp) -> Result<bool, ConversationError> {
         let mut head = self.head.clone();
-        let Some(left) = head.forget_ends(before) else { return Ok(()) };
+        let Some(left) = head.forget_ends(before) else { return Ok(false) };
         // OpenMLS would judge by when an epoch began, on the system's clock; so it is told how many to keep.
         let keep = PastEpochDeletion::before_timestamp(std::time::UNIX_EPOCH).max_past_epochs(left);
         self.transact(None, |group, provider| {
@@ -319,6 +325,6 @@ impl Conversation {
         })?;
         self.head = head;
         self.store_head();
-        Ok(())
+        Ok(true)
     }
 }

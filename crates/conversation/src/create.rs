@@ -269,6 +269,7 @@ fn build(
     let builder = group
         .commit_builder()
         .consume_proposal_store(false)
+        // [CONV-75]
         .force_self_update(change.renew)
         .propose_removals(change.remove.iter().map(|(index, _)| *index))
         .propose_adds(change.add.iter().map(|member| member.package.clone()))

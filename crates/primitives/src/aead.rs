@@ -26,6 +26,12 @@ impl SealKey {
         Self(secret)
     }
 
+    /// Its bytes, to be sealed under another key.
+    #[must_use]
+    pub fn expose_secret(&self) -> &[u8; 32] {
+        self.0.expose_secret()
+    }
+
     /// `nonce ‖ ciphertext ‖ tag` of `plain`, tied to `aad`.
     #[must_use]
     pub fn seal(&self, aad: &[u8], plain: &[u8], rng: &mut dyn CryptoRngCore) -> Vec<u8> {

@@ -74,6 +74,8 @@ labels! {
     VAULT_VALUES = "vault values";
     /// Key under which a vault's keys are hashed.
     VAULT_KEYS = "vault keys";
+    /// Key under which the keys in a vault's slots are sealed.
+    VAULT_SLOTS = "vault slots";
     /// List of revocations that a status statement names.
     REVOCATION_LIST = "revocation list";
 }

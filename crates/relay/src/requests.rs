@@ -100,6 +100,7 @@ pub(crate) fn room(request: &Request) -> usize {
     match request {
         Request::Read(_) | Request::News(_) | Request::ClaimKeyPackages(_) => limits::MESSAGE,
         Request::People(_) | Request::Chains(_) | Request::GetSegment(_) | Request::Revocations(_) => limits::MESSAGE,
+        Request::Cursors(_) => 64 * limits::CONVERSATIONS,
         Request::Status(_) => limits::CHAIN,
         _ => 1024,
     }
@@ -122,6 +123,8 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::PutStatement(update) => statements::put(asker, ticket, update),
         Request::Revocations(after) => spawn(asker, ticket, move |asker| statements::revocations(asker, after)),
         Request::PutRenewal(bytes) => statements::renew(asker, ticket, bytes),
+        Request::Cursors(asked) => spawn(asker, ticket, move |asker| reads::cursors(asker, &asked)),
+        Request::DropKeyPackages(_) => packages::drop_all(asker, ticket),
         Request::GetSegment(get) => spawn(asker, ticket, move |asker| documents::get(asker, &get)),
         Request::OpenDocument(_) | Request::PutSegment(_) | Request::SealDocument(_) => {
             lane.get_or_insert_with(|| Lane::start(asker)).send(ticket, request).await;

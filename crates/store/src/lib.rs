@@ -1,7 +1,7 @@
 //! Durable state (protocol-spec/07-delivery, section 10): what is acknowledged has been synced, and survives a power cut.
 //!
-//! Three modules, one discipline. [`table`] is a small key-value table (the client's vault stands on it), [`relay`] the
-//! relay's domain store, [`blobs`] documents as plain files. The first two share the private `engine`: sled 0.34.7 with
+//! Four modules, one discipline. [`table`] is a small key-value table (the client's vault stands on it, with its keys in
+//! [`slots`]), [`relay`] the relay's domain store, [`blobs`] documents as plain files. Table and store share the private `engine`: sled 0.34.7 with
 //! one writer thread, which applies a batch, flushes it, **fsyncs** it, and only then releases the batch's answers.
 //!
 //! Invariants: an effect is answered or shown only after the batch that it rests on is on disk; a sync that failed is
@@ -15,6 +15,7 @@ mod error;
 mod layout;
 mod recent;
 pub mod relay;
+pub mod slots;
 pub mod table;
 
 pub use error::{Damage, OpenError};

@@ -202,5 +202,9 @@ choice!(
         20 => Revocations(u32),
         /// A `Renewal` (chapter 03) for the chain of its grant. `Done`.
         21 => PutRenewal(Bytes<{ limits::CHAIN }>),
+        /// Where does this device stand in all its logs? `Cursors`.
+        30 => Cursors(WhatIsNew),
+        /// Remove all KeyPackages of this device, the last-resort one too. `Done`.
+        31 => DropKeyPackages(Nothing),
     }
 );

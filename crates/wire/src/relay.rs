@@ -86,6 +86,8 @@ choice!(
         12 => Segment(Bytes<{ limits::BODY }>),
         /// Answers `Revocations`.
         20 => Revocations(RevocationPage),
+        /// Answers `Cursors`.
+        30 => Cursors(Cursors),
     }
 );
 
@@ -107,6 +109,7 @@ impl Answer {
             Self::Document(_) => "document",
             Self::Segment(_) => "segment",
             Self::Revocations(_) => "revocations",
+            Self::Cursors(_) => "cursors",
         }
     }
 }
@@ -192,6 +195,16 @@ record!(
         key_packages: u16,
         /// How often the last-resort one was handed out since it was published.
         last_resort_used: u32,
+    }
+);
+
+record!(
+    /// Answers `Cursors`.
+    pub struct Cursors {
+        /// Conversations of this device, whether something is new in them or not.
+        logs: List<LogState, { limits::CONVERSATIONS }>,
+        /// There are more: ask for those behind this conversation.
+        more: Option<ConversationId>,
     }
 );
 

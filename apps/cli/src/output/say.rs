@@ -175,6 +175,11 @@ pub(crate) fn notice(notice: &Notice) -> String {
              and what is queued stays queued. Tell the IT team: a later backup has them; else open a new conversation.",
             short(&conversation.to_string())
         ),
+        Notice::ProfileOutdated { conversations } => format!(
+            "This profile is older than what was sent and read with it, in {conversations} of its conversations. Nothing \
+             is sent or read there until a member has removed this device and added it again; what is queued stays \
+             queued. If nobody put this folder back from a copy, somebody else has one: tell your security officer at once."
+        ),
         Notice::NewDevice { address, .. } => format!(
             "{address} has a device that was not known here. Compare the safety number again: amanat verify {address}."
         ),

@@ -99,6 +99,12 @@ pub enum Notice {
         /// Entries that it lacks.
         missing: u64,
     },
+    /// This profile is older than what was sent and read with it: it was put back from a copy, or somebody else uses one.
+    /// What is behind in it is out of use until a member adds this device again.
+    ProfileOutdated {
+        /// Conversations that are.
+        conversations: u64,
+    },
     /// Someone has a device that this vault had not seen; a compared safety number does not speak for it.
     NewDevice {
         /// Whose.

@@ -12,6 +12,7 @@ use amanat_conversation::{
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, Timestamp};
 use amanat_wire::{
     Decode as _, Text,
+    client::Cursor,
     log::{CommitReceipt, Entry, RetentionClass, UnitKind},
     relay::Entries,
 };
@@ -76,6 +77,8 @@ pub(crate) struct Draft {
     leaver: bool,
     /// What a list shows of it changed: title or members.
     changed: bool,
+    /// This device has sent what this vault does not know.
+    rolled_back: bool,
 }
 
 /// What happened with one entry.
@@ -111,7 +114,8 @@ impl Core {
         // [CONV-24] By the relay's stamp and this machine's clock, so that neither alone makes messages unreadable.
         let stamp = entries.first().map_or(draft.row.stamp, |entry| entry.stamp);
         let before = self.now().min(stamp).before(MAX_EPOCH_AGE);
-        group.forget_past(before).map_err(failure::from_conversation)?;
+        let epoch = group.epoch();
+        let forgot = group.forget_past(before).map_err(failure::from_conversation)?;
         let mut done = true;
         for entry in entries.iter().filter(|entry| entry.position > draft.row.position).collect::<Vec<_>>() {
             if entry.position != draft.row.position + 1 {
@@ -143,6 +147,9 @@ impl Core {
             }
         }
         draft.batch.records(Scope::GroupRecords(id), group.take_changes());
+        if forgot || group.epoch() != epoch {
+            draft.batch.turn_key(id, super::forgetting::forget_at(&group));
+        }
         let creating = draft.row.stage == Stage::Creating;
         let void_own = draft.void_own.take();
         let lost = self.end_of_commit(&mut draft, &group)?;
@@ -190,6 +197,12 @@ impl Core {
                 // Its author is a member, so it may be good for the others; this device can follow no longer. [CONV-43]
                 if refused.reason == Refusal::PathUndecryptable {
                     draft.row.stage = Stage::FellOut;
+                }
+                // The relay took it from this device: so this vault is not the one that sent it. A member who only claims
+                // to be this device's leaf does not get that far. [DELIV-178]
+                if refused.reason == Refusal::NotOurs && entry.sender == self.own.id() {
+                    draft.row.stage = Stage::FellOut;
+                    draft.rolled_back = true;
                 }
             }
         }
@@ -310,6 +323,10 @@ impl Core {
         for queued in &sent {
             batch.delete(Scope::Outbox, &queued.number.to_be_bytes());
         }
+        let before = row.position.saturating_sub(1);
+        if draft.rolled_back {
+            self.rolled_back.note(Cursor { conversation: id, position: before }, &mut batch)?;
+        }
         // [DELIV-88] Nothing below happens before this has returned. The group was taken out of its place: a failed
         // commit leaves it out, to be loaded again.
         self.vault.commit(batch)?;
@@ -359,6 +376,10 @@ impl Core {
         }
         if draft.created {
             self.resume_transfers()?;
+        }
+        if draft.rolled_back {
+            self.say_rolled_back(1);
+            self.read_for_own(id, before);
         }
         if !draft.missing.is_empty() {
             self.fetch_missing(id, draft.missing);
@@ -493,6 +514,7 @@ impl Draft {
             healed: false,
             leaver: false,
             changed: false,
+            rolled_back: false,
         }
     }
 

@@ -275,7 +275,8 @@ impl Core {
     /// Whether this device has all that the relay has told it of: what is made now is made on the last epoch.
     pub(crate) fn is_current(&self, id: ConversationId) -> bool {
         let Ok(open) = self.conversation(id) else { return false };
-        let fetched = !open.reading && !open.waiting && self.link.as_ref().is_some_and(|up| !up.asking_news);
+        let fetched =
+            !open.reading && !open.waiting && self.link.as_ref().is_some_and(|up| up.compared && !up.asking_news);
         // [DELIV-112]
         let settled = !self.unsettled.contains(&id);
         fetched && settled && open.needs_commit == 0 && open.row.stage == Stage::Active

@@ -152,6 +152,8 @@ pub(crate) struct Up {
     pub(crate) more_direct: Option<u64>,
     /// Everything the relay had when the link came up has been fetched.
     pub(crate) caught_up: bool,
+    /// This vault is as new as the relay knows it to be, as far as that can be told. [DELIV-177]
+    pub(crate) compared: bool,
     /// By how much the relay's clock and this machine's differed when it came up, where that was too much.
     pub(crate) clocks_differ: Option<std::time::Duration>,
 }
@@ -205,6 +207,8 @@ pub(crate) struct Core {
     /// Commands that wait for the link that is being made.
     pub(crate) wait_for_link: Vec<(Command, ReplyTo)>,
     pub(crate) unsettled: super::restored::Unsettled,
+    /// What is left to do after this vault was put back from an older copy.
+    pub(crate) rolled_back: super::old_copy::RolledBack,
     pub(crate) direct: super::join::DirectQueue,
     pub(crate) advance_open: bool,
     pub(crate) advance_at: Option<Timestamp>,
@@ -262,6 +266,7 @@ impl Core {
             last_failure: profile.no_relay,
             wait_for_link: Vec::new(),
             unsettled: super::restored::Unsettled::default(),
+            rolled_back: super::old_copy::RolledBack::default(),
             direct,
             advance_open: false,
             advance_at: None,
@@ -408,6 +413,7 @@ impl Core {
         self.look_after_members()?;
         self.send_due_advance();
         self.expire_due()?;
+        self.forget_due()?;
         self.warm_search()?;
         if self.news_at.is_some_and(|due| due <= self.now()) {
             self.news_at = None;
@@ -450,6 +456,7 @@ impl Core {
     /// At the start: what the last run left undone.
     pub(crate) fn begin(&mut self) -> Result<(), Failure> {
         self.unsettled = super::restored::Unsettled::load(&self.vault)?;
+        self.rolled_back = super::old_copy::RolledBack::load(&self.vault)?;
         if let Freshness::Expired { since } = self.status.freshness(self.now()) {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
         }

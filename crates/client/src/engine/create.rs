@@ -266,6 +266,7 @@ impl Core {
                 batch.delete(scope, &key);
             }
         }
+        batch.end_key(id);
         batch.delete(Scope::Conversations, id.as_bytes());
         batch.delete(Scope::Commits, id.as_bytes());
         if let Some(open) = self.conversations.get(&id) {

@@ -201,6 +201,9 @@ impl Core {
     }
 
     fn welcome(&mut self, number: u64, part: &WelcomePart) -> Result<Outcome, Failure> {
+        if self.rolled_back.contains(&part.conversation) {
+            return Ok(Outcome::Later);
+        }
         if let Some(open) = self.conversations.get(&part.conversation) {
             let row = &open.row;
             if row.stage.follows_log() && row.position < part.position {
@@ -288,6 +291,7 @@ impl Core {
         }
         batch.delete(Scope::Commits, id.as_bytes());
         batch.records(Scope::GroupRecords(id), group.take_changes());
+        batch.turn_key(id, None);
         batch.records(Scope::DeviceRecords, packages.take_changes());
         put_conversation(&mut batch, &open.row);
         for member in others {

@@ -175,8 +175,8 @@ impl Core {
         kept.life.presence = why;
         kept.life.reactions = List::default();
         kept.changed = true;
-        let (message, is_document) = (kept.row.id, kept.row.content_type == ContentType::DOCUMENT.0);
-        let document = <[u8; 16]>::try_from(&body[..]).ok().filter(|_| is_document).map(DocumentId::from_bytes);
+        let message = kept.row.id;
+        let document = document_in(kept.row.content_type, &body);
         let Some(document) = document else { return Ok(()) };
         let row = match lives.documents.get(&document) {
             Some(row) => Some(row.clone()),
@@ -246,11 +246,14 @@ impl Core {
             batch.put(Scope::Messages(id), &key, &kept.row);
             batch.put(Scope::Lives(id), &key, &kept.life);
             self.write_expiry(id, &kept.life, batch);
+            self.keep_until(id, &kept.row, Some(&kept.life), batch);
         }
         for (message, changes) in &lives.waiting {
             match List::new(changes.clone()) {
                 Ok(changes) if !changes.is_empty() => {
                     let row = WaitingRow { message: *message, changes };
+                    let now = self.now();
+                    batch.expires(Scope::Waiting(id), message.as_bytes(), Some(now.after(expiry::WAIT)), now);
                     batch.put(Scope::Waiting(id), message.as_bytes(), &row);
                 }
                 _ => batch.delete(Scope::Waiting(id), message.as_bytes()),
@@ -259,6 +262,8 @@ impl Core {
         for row in lives.documents.values() {
             batch.put(Scope::Documents, row.id.as_bytes(), row);
             if row.manifest.is_empty() {
+                // What is left of it stays, and its day's key goes.
+                batch.expires(Scope::Documents, row.id.as_bytes(), None, self.now());
                 self.delete_segments(row.id, batch)?;
             }
         }
@@ -280,6 +285,12 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// The document that a message's body names.
+fn document_in(content_type: u16, body: &[u8]) -> Option<DocumentId> {
+    let id = <[u8; 16]>::try_from(body).ok().filter(|_| content_type == ContentType::DOCUMENT.0);
+    id.map(DocumentId::from_bytes)
 }
 
 /// What is left of a document whose message is gone: enough to say so.

@@ -32,7 +32,7 @@ const ADVANCE_AFTER: Duration = Duration::from_millis(100);
 /// How long after an answer that led nowhere the relay is asked again.
 const NEWS_AFTER: Duration = Duration::from_secs(1);
 /// Entries asked for at once.
-const READ_ENTRIES: u16 = 256;
+pub(crate) const READ_ENTRIES: u16 = 256;
 /// KeyPackages are published this often at most.
 const PUBLISH_EVERY: Duration = Duration::from_secs(60);
 /// One-time KeyPackages kept at the relay.
@@ -47,6 +47,8 @@ pub(crate) enum Question {
     Commit(ConversationId),
     Advance,
     KeyPackages,
+    Cursors,
+    DropKeyPackages,
 }
 
 /// An answer to a request of the engine's own.
@@ -90,6 +92,7 @@ impl Core {
                     asked_after: None,
                     more_direct: None,
                     caught_up: false,
+                    compared: false,
                     clocks_differ: None,
                 };
                 self.emit(Event::Link(LinkState::Up(up.view.clone())));
@@ -97,12 +100,11 @@ impl Core {
                 self.last_failure = None;
                 self.greeted(&ready)?;
                 self.fetch_own_chain();
-                self.ask_unsettled();
-                self.ask_news();
+                // Everything else waits for what this shows.
+                self.ask_cursors(None);
                 for (command, reply) in std::mem::take(&mut self.wait_for_link) {
                     self.command(command, reply)?;
                 }
-                self.pump_outbox()?;
                 self.resume_transfers()
             }
             SessionEvent::Down { failure, retry_in } => {
@@ -198,7 +200,10 @@ impl Core {
         self.ask_news_after(None);
     }
 
-    fn ask_news_after(&mut self, after: Option<ConversationId>) {
+    pub(crate) fn ask_news_after(&mut self, after: Option<ConversationId>) {
+        if !self.compared() {
+            return;
+        }
         if let Some(up) = self.link.as_mut().filter(|up| up.asking_news) {
             // The answer on its way may be older than what asks now.
             up.ask_again = true;
@@ -222,6 +227,9 @@ impl Core {
         match (answered.question, answered.answer) {
             (_, Err(_)) => Ok(()),
             (Question::News, Ok(Answer::News(news))) => self.news(news),
+            (Question::Read(id), Ok(Answer::Entries(entries))) if self.rolled_back.contains(&id) => {
+                self.sift(id, &entries)
+            }
             (Question::Read(id), Ok(Answer::Entries(entries))) => self.entries(id, entries),
             (Question::Append(id, number), Ok(answer)) => self.append_answered(id, number, answer),
             (Question::Commit(id), Ok(answer)) => self.commit_answered(id, answer),
@@ -231,15 +239,19 @@ impl Core {
                 self.send_due_advance();
                 Ok(())
             }
+            (Question::Cursors, Ok(Answer::Cursors(page))) => self.cursors(page),
+            (Question::DropKeyPackages, Ok(Answer::Done(_))) => self.packages_dropped(),
             (Question::KeyPackages, Ok(_)) => {
                 self.key_packages_open = false;
                 Ok(())
             }
+            (Question::Read(id), Ok(_)) if self.rolled_back.contains(&id) => self.sifted(id),
             (Question::Read(id), Ok(Answer::Refused(Refusal::Unknown))) if self.unsettled.contains(&id) => {
                 self.clear_question(Question::Read(id));
                 let position = self.conversation(id)?.row.position;
                 self.relay_behind(id, position)
             }
+            (Question::Cursors, Ok(_)) => self.cursors_unknown(),
             (question, Ok(answer)) => {
                 tracing::warn!(?question, kind = answer.kind(), "the relay refused, or its answer does not fit");
                 self.clear_question(question);
@@ -261,6 +273,8 @@ impl Core {
                     open.reading = false;
                 }
             }
+            Question::Cursors => {}
+            Question::DropKeyPackages => self.key_packages_open = false,
             Question::Append(..) | Question::Commit(_) | Question::Advance | Question::KeyPackages => {}
         }
     }
@@ -314,7 +328,7 @@ impl Core {
     /// Reads a log from this vault's position on, unless that is under way.
     pub(crate) fn read_log(&mut self, id: ConversationId) {
         let Some(open) = self.conversations.get(&id) else { return };
-        if open.reading || open.waiting || open.stuck || !open.row.stage.follows_log() {
+        if open.reading || open.waiting || open.stuck || !open.row.stage.follows_log() || !self.compared() {
             return;
         }
         let read = Read { conversation: id, after: open.row.position, max_entries: READ_ENTRIES };
@@ -360,6 +374,10 @@ impl Core {
 
     fn pushed(&mut self, push: Push) -> Result<(), Failure> {
         let id = push.conversation;
+        if !self.compared() {
+            // It is in the log, which is read when that is done.
+            return Ok(());
+        }
         if self.unsettled.contains(&id) {
             // The log may reach as far as this vault by now: is it the same one?
             self.read_log(id);
@@ -473,7 +491,7 @@ impl Core {
         }
         let Some(up) = &self.link else { return Ok(()) };
         let reading = self.conversations.values().any(|open| open.reading || open.waiting);
-        let fetched = !up.asking_news && !reading && !self.direct.busy() && self.status_fetches == 0;
+        let fetched = up.compared && !up.asking_news && !reading && !self.direct.busy() && self.status_fetches == 0;
         if let (true, Some(before)) = (fetched, up.more_direct) {
             return self.fetch_more(before);
         }
@@ -482,6 +500,7 @@ impl Core {
                 up.caught_up = true;
             }
             self.owed_receipts_later();
+            self.replace_packages();
             self.emit(Event::Link(LinkState::CaughtUp));
         }
         if self.sync_waiters.is_empty() || !fetched {

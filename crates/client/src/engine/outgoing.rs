@@ -253,7 +253,7 @@ impl Core {
 
     /// Sends what can be sent in one conversation: in order, several at once.
     pub(crate) fn pump(&mut self, id: ConversationId) -> Result<(), Failure> {
-        if self.link.is_none() {
+        if !self.compared() {
             return Ok(());
         }
         self.pump_commit(id)?;

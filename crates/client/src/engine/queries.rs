@@ -391,7 +391,9 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
     if !row.own {
         return if row.sequence <= open.row.read { MessageState::Read } else { MessageState::Unread };
     }
-    if row.counter == 0 || row.counter > open.row.accepted {
+    let queued = || open.queue.values().any(|queued| queued.message == Some(row.id));
+    // Counters begin anew with each addition of this device: what is not queued any more was accepted before it.
+    if row.counter == 0 || row.counter > open.row.accepted && queued() {
         return MessageState::Queued;
     }
     let all = |has: fn(&crate::rows::TrackRow) -> u64| {

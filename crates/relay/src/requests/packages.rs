@@ -32,6 +32,15 @@ pub(crate) fn put(asker: &Arc<Asker>, ticket: Ticket, put: PutKeyPackages) {
     });
 }
 
+/// Removes those of the asking device: it has lost their private halves.
+pub(crate) fn drop_all(asker: &Arc<Asker>, ticket: Ticket) {
+    let asker = Arc::clone(asker);
+    tokio::spawn(async move {
+        let outcome = asker.shared.store.drop_key_packages(asker.id).await;
+        asker.settle(ticket, outcome.map(|()| Answer::Done(Nothing {})).map_err(NotDone::from));
+    });
+}
+
 /// Claims one KeyPackage of each device.
 pub(crate) fn claim(asker: &Arc<Asker>, ticket: Ticket, devices: List<DeviceId, { limits::ADDS }>) {
     // [DELIV-60] Claims use up what others need to reach a device.

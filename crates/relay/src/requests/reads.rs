@@ -9,7 +9,7 @@ use amanat_wire::{
     client::{Advance, Nothing, Read, WhatIsNew},
     limits,
     log::{UnitKind, ciphertext_hash},
-    relay::{Answer, News, Refusal},
+    relay::{Answer, Cursors, News, Refusal},
 };
 
 use super::{Asker, NotDone};
@@ -89,6 +89,13 @@ pub(crate) fn news(asker: &Asker, asked: &WhatIsNew) -> Result<Answer, NotDone> 
         key_packages: u16::try_from(packages.one_time).unwrap_or(u16::MAX),
         last_resort_used: packages.last_resort_used,
     }))
+}
+
+/// Where a device stands in all its logs: by it, a vault that was put back from an older copy knows what it is.
+pub(crate) fn cursors(asker: &Asker, asked: &WhatIsNew) -> Result<Answer, NotDone> {
+    let (logs, more) = asker.shared.store.cursors(asker.id, asked.after, limits::CONVERSATIONS)?;
+    let logs = logs.into_iter().map(translate::log_state).collect::<Vec<_>>();
+    Ok(Answer::Cursors(Cursors { logs: List::new(logs)?, more }))
 }
 
 /// Moves cursors. The store gathers these for a batch that is written anyway: a cursor that is lost in a crash only

@@ -59,7 +59,8 @@ impl Drop for Lock {
 }
 
 /// Names that a store's folder may contain; anything else in a folder without a marker means that it is somebody else's.
-const OWN: [&str; 9] = ["lock", "format", "format.new", "watermark", "db", "conf", "blobs", "bodies", "documents"];
+const OWN: [&str; 10] =
+    ["lock", "format", "format.new", "watermark", "db", "conf", "blobs", "bodies", "documents", "slots"];
 
 impl Folder {
     /// Takes the lock and reads the marker. Says whether the store has yet to be made.

@@ -142,6 +142,32 @@ impl Store {
         Ok(news)
     }
 
+    /// Where a device stands in its logs, behind `after`: at most `limit` of them, and behind which to go on.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn cursors(
+        &self,
+        device: DeviceId,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<(Vec<LogState>, Option<ConversationId>), StoreError> {
+        let mut cursors = Vec::new();
+        let after = after.map(|conversation| keys::cursor(&device, &conversation));
+        self.engine.scan(&keys::cursors(&device), after.as_deref(), |key, value| {
+            cursors.extend(keys::read_cursor(key).zip(value.try_into().ok().map(u64::from_be_bytes)));
+            if cursors.len() < limit.max(1) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        let more = cursors.last().map(|(last, _)| *last).filter(|_| cursors.len() >= limit.max(1));
+        let mut logs = Vec::with_capacity(cursors.len());
+        for (conversation, cursor) in cursors {
+            if let Some(head) = self.head(&conversation)? {
+                logs.push(LogState { conversation, cursor, head: head.position, first_kept: head.first_kept });
+            }
+        }
+        Ok((logs, more))
+    }
+
     /// How many KeyPackages a device has left.
     ///
     /// # Errors

@@ -80,6 +80,8 @@ pub(crate) struct NoticeLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    conversations: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureObject>,
 }
 
@@ -176,6 +178,9 @@ fn notice(notice: &Notice) -> NoticeLine {
             missing: Some(*missing),
             ..named("relay-behind")
         },
+        Notice::ProfileOutdated { conversations } => {
+            NoticeLine { conversations: Some(*conversations), ..named("profile-outdated") }
+        }
         Notice::NewDevice { address, device } => {
             NoticeLine { address: Some(address.to_string()), device: Some(device.to_string()), ..named("new-device") }
         }

@@ -211,6 +211,7 @@ impl Core {
         let mut batch = Batch::default();
         batch.put(Scope::Documents, document.as_bytes(), &posted);
         self.delete_segments(document, &mut batch)?;
+        self.keep_until(conversation, &message, self.life(conversation, message.sequence)?.as_ref(), &mut batch);
         let conversation_row = self.conversation(conversation)?.row.clone();
         let outgoing = Outgoing { body, message: Some((message, seed)), class, announce: false };
         self.queue(conversation, conversation_row, outgoing, batch)?;
@@ -287,6 +288,7 @@ impl Core {
         if let Some(message) = self.vault.read::<MessageRow>(Scope::Messages(id), &new.sequence.to_be_bytes())? {
             let message = MessageRow { body: bounded(new.id.as_bytes().to_vec())?, ..message };
             put_message(&mut batch, id, &message);
+            self.keep_until(id, &message, self.life(id, message.sequence)?.as_ref(), &mut batch);
         }
         self.vault.commit(batch)?;
         self.start_uploads()

@@ -10,14 +10,14 @@ use super::Lives;
 use crate::{
     Failure,
     engine::core::{Core, tier_of},
-    rows::{ExpiryRow, LifeRow, Presence, WaitingRow},
+    rows::{ExpiryRow, LifeRow, MessageRow, Presence, WaitingRow},
     vault::{Batch, Scope},
 };
 
 /// Messages whose content is removed in one batch.
 const BATCH: usize = 64;
 /// How long a change waits for a message that does not come: as long as the relay keeps messages.
-const WAIT: Duration = Duration::from_secs(30 * 24 * 3600);
+pub(super) const WAIT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// When messages expire. Loaded when the timer first runs, which is at once.
 #[derive(Default)]
@@ -107,6 +107,18 @@ impl Core {
             self.expiries.note(id, &life);
         }
         Ok(())
+    }
+
+    /// Under which key a batch seals a message, its document, and what it queues of it: where its content will go, the
+    /// key of that day. [DELIV-174]
+    pub(crate) fn keep_until(&self, id: ConversationId, row: &MessageRow, life: Option<&LifeRow>, batch: &mut Batch) {
+        let now = self.now();
+        let at = life.filter(|life| life.presence == Presence::Here).and_then(|life| life.expires_at);
+        batch.expires(Scope::Messages(id), &row.sequence.to_be_bytes(), at, now);
+        if let Some(document) = super::document_in(row.content_type, &row.body) {
+            batch.expires(Scope::Documents, document.as_bytes(), at, now);
+        }
+        batch.queue_expires(at, now);
     }
 
     /// The row by which a later run finds what expires.

@@ -207,6 +207,7 @@ impl Core {
         if let Some(life) = self.new_life(row.tier, message, lifetime) {
             batch.put(Scope::Lives(row.id), &life.sequence.to_be_bytes(), &life);
             self.write_expiry(row.id, &life, batch);
+            self.keep_until(row.id, message, Some(&life), batch);
         }
     }
 

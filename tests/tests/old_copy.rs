@@ -1,0 +1,218 @@
+//! A profile that was put back from an older copy, and one that was away for long (protocol-spec/07-delivery, section 12):
+//! real engines, a real relay.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use amanat_client::{
+    Command, Event, FailureCode, Reply,
+    api::{ConversationState, MessageState, Notice, Target},
+};
+use amanat_identity::{Address, Tier};
+use amanat_primitives::ConversationId;
+use amanat_tests::{Person, Rig};
+
+fn copy(from: &Path, to: &Path) {
+    drop(std::fs::remove_dir_all(to));
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name())),
+            false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
+        }
+    }
+}
+
+fn address(rig: &Rig, handle: &str) -> Address {
+    format!("{handle}@{}", rig.office.authority().domain()).parse().unwrap()
+}
+
+async fn group(rig: &Rig, founder: &Person, members: &[&str]) -> ConversationId {
+    let members = members.iter().map(|handle| address(rig, handle)).collect();
+    match founder.ask(Command::New { title: "Budget".into(), tier: Tier::Secret, members }).await {
+        Reply::Sent { conversation, .. } => conversation,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn state(person: &Person, id: ConversationId) -> ConversationState {
+    let Reply::Conversations(list) = person.ask(Command::Conversations).await else { panic!() };
+    list.into_iter().find(|view| view.id == id).unwrap().state
+}
+
+async fn until_state(person: &mut Person, id: ConversationId, wanted: ConversationState) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while state(person, id).await != wanted {
+        assert!(Instant::now() < deadline, "{}: not {wanted:?} within 30 s", person.handle);
+        // Something will happen; if not, it is looked at again.
+        let _ = tokio::time::timeout(Duration::from_millis(200), person.events.next()).await;
+    }
+}
+
+/// What has been said until now that a person would look up at.
+async fn alarms(person: &mut Person) -> Vec<String> {
+    let mut said = Vec::new();
+    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(200), person.events.next()).await {
+        match event {
+            Event::Alarm { alarm, .. } => said.push(format!("{alarm:?}")),
+            Event::Notice(notice) => said.push(format!("{notice:?}")),
+            _ => {}
+        }
+    }
+    said
+}
+
+async fn remove_and_add(rig: &Rig, by: &Person, id: ConversationId, handle: &str) {
+    let member = address(rig, handle);
+    by.ask(Command::Remove { conversation: id, member: member.clone() }).await;
+    by.ask(Command::Add { conversation: id, members: vec![member] }).await;
+}
+
+// [DELIV-177] [DELIV-178] [DELIV-179]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_copy_is_frozen_said_and_added_again() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let mut clerk = rig.person("clerk", Tier::Secret).await;
+    let id = group(&rig, &secretary, &["director", "clerk"]).await;
+    let to = Target::Conversation(id);
+    secretary.say(&to, "first").await;
+    director.next_message().await;
+    clerk.next_message().await;
+    secretary.sync().await;
+    secretary.engine.stop().await;
+    // Two messages wait in the copy; both went out afterwards.
+    let offline = rig.start_with("secretary", false).await;
+    let (_, queued) = offline.say(&to, "queued").await;
+    let (_, second) = offline.say(&to, "queued too").await;
+    offline.engine.stop().await;
+    let (profile, old) = (rig.dir.path().join("secretary"), rig.dir.path().join("copy"));
+    copy(&profile, &old);
+
+    let mut secretary = rig.start("secretary").await;
+    secretary.until_state(second, MessageState::Accepted).await;
+    secretary.say(&to, "after the copy").await;
+    for _ in 0..3 {
+        director.next_message().await;
+    }
+    director.say(&to, "an answer").await;
+    secretary.next_message().await;
+    for person in [&secretary, &director, &clerk] {
+        person.sync().await;
+    }
+    secretary.engine.stop().await;
+    assert!(alarms(&mut director).await.is_empty());
+    assert!(alarms(&mut clerk).await.is_empty());
+
+    // Put back: it says so, and does nothing in that conversation.
+    copy(&old, &profile);
+    let mut secretary = rig.start("secretary").await;
+    let conversations = secretary
+        .until("notice", |event| match event {
+            Event::Notice(Notice::ProfileOutdated { conversations }) => Some(*conversations),
+            _ => None,
+        })
+        .await;
+    assert_eq!(conversations, 1);
+    secretary.sync().await;
+    assert_eq!(state(&secretary, id).await, ConversationState::FellOut);
+    let refused = secretary.engine.ask(Command::SendText { to: to.clone(), text: "x".into() }).await;
+    assert_eq!(refused.unwrap_err().code, FailureCode::Conversation);
+    // What stands in the log is not queued any more.
+    let states: Vec<_> = secretary.messages(id).await.iter().map(|view| (view.id, view.state)).collect();
+    for message in [queued, second] {
+        assert!(states.iter().any(|(id, state)| *id == message && *state != MessageState::Queued), "{states:?}");
+    }
+    director.sync().await;
+    assert_eq!(director.texts(id).await.len(), 5, "nothing was sent");
+
+    // Over another link nothing is said again.
+    secretary.engine.stop().await;
+    let mut secretary = rig.start("secretary").await;
+    secretary.sync().await;
+    assert!(alarms(&mut secretary).await.is_empty());
+
+    remove_and_add(&rig, &director, id, "secretary").await;
+    until_state(&mut secretary, id, ConversationState::Active).await;
+    secretary.say(&to, "back again").await;
+    assert_eq!(director.next_message().await.1.from, address(&rig, "secretary"));
+    let expected = ["first", "queued", "queued too", "after the copy", "an answer", "back again"];
+    for person in [&director, &clerk] {
+        person.sync().await;
+        assert_eq!(person.texts(id).await, expected, "{}", person.handle);
+    }
+    assert!(alarms(&mut director).await.is_empty(), "the others see its removal and addition alone");
+    assert!(alarms(&mut clerk).await.is_empty());
+    // The KeyPackages of the copy are replaced: one that is new is found.
+    let (another, _) = clerk.say(&rig.to("secretary", Tier::Official), "a new conversation").await;
+    assert_eq!(secretary.next_message().await.0, another);
+}
+
+// [DELIV-178] Where the relay was not told how far the vault was, the entry that it does not know says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_of_ones_own_that_is_not_known_says_that_the_copy_is_old() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let (id, _) = secretary.say(&rig.to("director", Tier::Secret), "first").await;
+    let to = Target::Conversation(id);
+    director.next_message().await;
+    secretary.sync().await;
+    secretary.engine.stop().await;
+    let (profile, old) = (rig.dir.path().join("secretary"), rig.dir.path().join("copy"));
+    copy(&profile, &old);
+    let mut secretary = rig.start("secretary").await;
+    let (_, message) = secretary.say(&to, "after the copy").await;
+    secretary.until_state(message, MessageState::Accepted).await;
+    // In a moment the relay would be told.
+    secretary.engine.stop().await;
+    copy(&old, &profile);
+    let mut secretary = rig.start("secretary").await;
+    secretary
+        .until("notice", |event| matches!(event, Event::Notice(Notice::ProfileOutdated { .. })).then_some(()))
+        .await;
+    secretary.sync().await;
+    assert_eq!(state(&secretary, id).await, ConversationState::FellOut);
+    assert_eq!(director.texts(id).await, ["first", "after the copy"]);
+}
+
+/// 300 epochs and as many messages, missed by one who was away: caught up within seconds, all of them in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_hundred_missed_epochs_are_caught_up() {
+    const EPOCHS: u64 = 300;
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let mut clerk = rig.person("clerk", Tier::Secret).await;
+    let id = group(&rig, &secretary, &["director", "clerk"]).await;
+    let to = Target::Conversation(id);
+    secretary.say(&to, "0").await;
+    clerk.next_message().await;
+    director.next_message().await;
+    clerk.sync().await;
+    clerk.engine.stop().await;
+    rig.enrol("visitor", Tier::Secret).await;
+    let visitor = address(&rig, "visitor");
+    let mut expected = vec!["0".to_owned()];
+    // Adding and removing somebody makes two epochs.
+    for round in 0..EPOCHS / 2 {
+        secretary.ask(Command::Add { conversation: id, members: vec![visitor.clone()] }).await;
+        secretary.ask(Command::Remove { conversation: id, member: visitor.clone() }).await;
+        let text = format!("{}", round + 1);
+        secretary.say(&to, &text).await;
+        expected.push(text);
+    }
+    secretary.sync().await;
+    let clerk = rig.start("clerk").await;
+    let begun = Instant::now();
+    clerk.sync().await;
+    println!("{EPOCHS} epochs caught up in {:?}", begun.elapsed());
+    assert_eq!(clerk.texts(id).await, expected);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
