@@ -14,6 +14,7 @@
 
 mod append;
 mod bodies;
+mod commits;
 mod directory;
 mod error;
 mod export;

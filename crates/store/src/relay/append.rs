@@ -8,10 +8,11 @@ use amanat_wire::log::{RetentionClass, UnitKind, roster_change, running_hash};
 use super::{
     ReceiptInput,
     bodies::INLINE,
+    commits::Link,
     error::{Quota, StoreError},
     keys,
     log::{Log, roster},
-    record::{DirectRecord, EntryRecord, Link, Place},
+    record::{DirectRecord, EntryRecord, Place},
     rosters::count,
     types::{Appended, Body, DirectItem, DirectPart, Entry, Origin, Published, Unit},
     writer::{Outcome, Writer},
@@ -21,8 +22,6 @@ use crate::{
     error::Fault,
 };
 
-/// A message may be this many commits behind, not more.
-const COMMITS_BEHIND: usize = 2;
 /// Commits are kept this long, whatever their class: whoever is away needs them to follow.
 pub(crate) const COMMIT_CLASS: RetentionClass = RetentionClass::Month;
 /// What an entry counts against the quota beside its body.
@@ -79,22 +78,24 @@ impl Writer {
         let members: Arc<[DeviceId]> = members.into_iter().collect();
         self.count_founded(tx, &unit.author, &unit.conversation)?;
         self.logs.insert(unit.conversation, Log::new());
-        let link = Link { position: 1, accepted: 0, roster_at: 1 };
+        let link = Link { position: 1, accepted: 0, roster_at: 1, author: unit.author, stamp: unit.now };
         self.change_roster(tx, &unit.conversation, link, members)?;
         self.write(tx, unit, hash)
     }
 
     fn commit(&mut self, tx: &mut Tx<'_>, unit: Unit, hash: Digest) -> Result<Appended, StoreError> {
         let log = self.log(tx, &unit.conversation)?.ok_or(StoreError::UnknownConversation)?;
-        let last = log.chain.last()?;
+        let last = log.commits.last()?;
         if log.readers.binary_search(&unit.author).is_err() {
             return Err(StoreError::NotMember);
         }
         if unit.seen_commit != last.position {
             return Err(StoreError::Conflict { last_commit: last.position }); // [DELIV-11]
         }
-        let accepted = log.chain.find(unit.accepted_commit).ok_or(StoreError::UnknownCommit)?;
+        // A device that a settled commit has removed finds nothing here that it was in. [DELIV-191]
+        let accepted = log.commits.find(unit.accepted_commit).ok_or(StoreError::UnknownCommit)?;
         let position = log.head.position + 1;
+        let stamp = unit.now.max(log.head.stamp);
         let members = log.members.clone();
         let base = if accepted == last { members } else { roster(tx, &unit.conversation, accepted)? };
         if base.binary_search(&unit.author).is_err() {
@@ -108,7 +109,7 @@ impl Writer {
         after.extend(&unit.roster_add);
         let after: Arc<[DeviceId]> = after.into_iter().collect();
         let roster_at = if after == base { accepted.roster_at } else { position };
-        let link = Link { position, accepted: accepted.position, roster_at };
+        let link = Link { position, accepted: accepted.position, roster_at, author: unit.author, stamp };
         self.change_roster(tx, &unit.conversation, link, after)?;
         self.write(tx, unit, hash)
     }
@@ -118,9 +119,8 @@ impl Writer {
         if log.members.binary_search(&unit.author).is_err() {
             return Err(StoreError::NotMember);
         }
-        let last_commit = log.chain.last()?.position;
-        let behind = log.chain.0.iter().rev().take_while(|link| link.position > unit.seen_commit).count();
-        if behind > COMMITS_BEHIND {
+        let last_commit = log.commits.last()?.position;
+        if log.commits.are_beyond(unit.seen_commit) {
             return Err(StoreError::StaleEpoch { last_commit }); // [DELIV-12]
         }
         self.write(tx, unit, hash)

@@ -26,7 +26,7 @@ pub enum StoreError {
     /// The peer: there is no such conversation.
     #[error("there is no such conversation")]
     UnknownConversation,
-    /// The peer: `accepted_commit` is not a commit whose roster is still kept (the last 64 are).
+    /// The peer: `accepted_commit` is not a commit that may be built upon (any more).
     #[error("the accepted commit is not known")]
     UnknownCommit,
     /// The peer: the request contradicts itself or exceeds a limit.

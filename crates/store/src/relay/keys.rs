@@ -18,8 +18,8 @@ pub(crate) fn head(conversation: &ConversationId) -> Vec<u8> {
     of_conversation(HEAD, conversation).finish()
 }
 
-/// A log's [`Chain`](super::record::Chain) of commits.
-pub(crate) fn chain(conversation: &ConversationId) -> Vec<u8> {
+/// A log's [`Commits`](super::commits::Commits).
+pub(crate) fn commits(conversation: &ConversationId) -> Vec<u8> {
     of_conversation(b'c', conversation).finish()
 }
 

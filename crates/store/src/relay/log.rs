@@ -11,8 +11,9 @@ use amanat_wire::log::UnitKind;
 
 use super::{
     append::ENTRY_BYTES,
+    commits::{Commits, Link},
     keys,
-    record::{Chain, EntryRecord, Head, Leaving, Link, Place, decode_devices, decode_leaving},
+    record::{EntryRecord, Head, Leaving, Place, decode_devices, decode_leaving},
 };
 use crate::{
     engine::tx::{Old, Tx},
@@ -27,12 +28,12 @@ const WINDOW: u64 = 65_536;
 /// A log as the writer keeps it in memory.
 pub(crate) struct Log {
     pub(crate) head: Head,
-    pub(crate) chain: Chain,
+    pub(crate) commits: Commits,
     /// Roster of the last commit, sorted.
     pub(crate) members: Arc<[DeviceId]>,
     /// And of the commit that it builds on, and those who are leaving, sorted.
     pub(crate) readers: Arc<[DeviceId]>,
-    /// Who is in neither roster and has not read all that it may.
+    /// Who is in neither roster, and has not read all that it may or may still come back.
     pub(crate) leaving: Vec<Leaving>,
     /// Where the unit of each id stands.
     ids: HashMap<UnitId, u64>,
@@ -47,7 +48,7 @@ impl Log {
     pub(crate) fn new() -> Self {
         Self {
             head: Head::EMPTY,
-            chain: Chain::default(),
+            commits: Commits::default(),
             members: Arc::new([]),
             readers: Arc::new([]),
             leaving: Vec::new(),
@@ -61,13 +62,13 @@ impl Log {
     pub(crate) fn load(tx: &Tx<'_>, id: &ConversationId) -> Result<Option<Self>, Fault> {
         let Some(stored) = tx.get(&keys::head(id))? else { return Ok(None) };
         let head = Head::decode(&stored)?;
-        let chain = Chain::decode(&tx.get(&keys::chain(id))?.ok_or(Fault::Damaged)?)?;
-        let last = chain.last()?;
+        let commits = Commits::decode(&tx.get(&keys::commits(id))?.ok_or(Fault::Damaged)?)?;
+        let last = commits.last()?;
         let members = roster(tx, id, last)?;
         let leaving = tx.get(&keys::leaving(id))?.map_or_else(|| Ok(Vec::new()), |stored| decode_leaving(&stored))?;
-        let readers = with_leaving(&readers(tx, id, &chain, last, &members)?, &leaving);
+        let readers = with_leaving(&readers(tx, id, &commits, last, &members)?, &leaving);
         let stored = head.position;
-        let mut log = Self { head, chain, members, readers, leaving, ids: HashMap::new(), tail: Vec::new(), stored };
+        let mut log = Self { head, commits, members, readers, leaving, ids: HashMap::new(), tail: Vec::new(), stored };
         log.load_entries(tx, id)?;
         log.load_ids(tx, id)?;
         Ok(Some(log))
@@ -197,11 +198,11 @@ pub(crate) fn with_leaving(readers: &[DeviceId], leaving: &[Leaving]) -> Arc<[De
 pub(crate) fn readers(
     tx: &Tx<'_>,
     conversation: &ConversationId,
-    chain: &Chain,
+    commits: &Commits,
     last: Link,
     members: &Arc<[DeviceId]>,
 ) -> Result<Arc<[DeviceId]>, Fault> {
-    let Some(accepted) = chain.find(last.accepted) else { return Ok(members.clone()) };
+    let Some(accepted) = commits.find(last.accepted) else { return Ok(members.clone()) };
     if accepted.roster_at == last.roster_at {
         return Ok(members.clone());
     }

@@ -13,13 +13,13 @@ use amanat_primitives::{ConversationId, DeviceId, Digest, StatementId};
 
 use super::{
     Store, bodies,
+    commits::Commits,
     directory::read_status,
     error::StoreError,
     keys,
     log::{union, with_leaving},
     record::{
-        Chain, DeviceState, DirectRecord, EntryRecord, GrantRecord, Head, ListedRecord, Place, decode_devices,
-        decode_leaving,
+        DeviceState, DirectRecord, EntryRecord, GrantRecord, Head, ListedRecord, Place, decode_devices, decode_leaving,
     },
     types::{
         Access, Body, DirectItem, Entries, Entry, KeyPackageCount, Listed, LogState, News, NewsPage, People, Roster,
@@ -63,15 +63,15 @@ impl Store {
     /// [`StoreError::Damaged`].
     pub fn roster(&self, conversation: ConversationId) -> Result<Option<Roster>, StoreError> {
         for _ in 0..READ_AGAIN {
-            let Some(stored) = self.engine.published(&keys::chain(&conversation))? else { return Ok(None) };
-            let chain = Chain::decode(&stored)?;
-            let last = chain.last()?;
-            // A roster that nobody refers to any more is removed: then the chain has changed too.
+            let Some(stored) = self.engine.published(&keys::commits(&conversation))? else { return Ok(None) };
+            let commits = Commits::decode(&stored)?;
+            let last = commits.last()?;
+            // A roster that nobody refers to any more is removed: then the commits have changed too.
             let Some(members) = self.roster_at(&conversation, last.roster_at)? else { continue };
             let members: Arc<[DeviceId]> = members.into();
             let leaving = self.engine.published(&keys::leaving(&conversation))?;
             let leaving = leaving.map_or_else(|| Ok(Vec::new()), |stored| decode_leaving(&stored))?;
-            let before = match chain.find(last.accepted).filter(|accepted| accepted.roster_at != last.roster_at) {
+            let before = match commits.find(last.accepted).filter(|accepted| accepted.roster_at != last.roster_at) {
                 None => Some(Vec::new()),
                 Some(accepted) => self.roster_at(&conversation, accepted.roster_at)?,
             };

@@ -73,55 +73,6 @@ impl Head {
     }
 }
 
-/// A commit in a log's chain.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Link {
-    /// Where it stands.
-    pub(crate) position: u64,
-    /// The commit that it builds on.
-    pub(crate) accepted: u64,
-    /// The commit at which its roster first stood: a self-update changes nothing.
-    pub(crate) roster_at: u64,
-}
-
-/// The last commits of a log, oldest first.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Chain(pub(crate) Vec<Link>);
-
-impl Chain {
-    /// How many commits are remembered, with their rosters.
-    pub(crate) const LENGTH: usize = 64;
-
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        self.0
-            .iter()
-            .fold(Writer::with_capacity(self.0.len() * 24), |w, link| {
-                w.u64(link.position).u64(link.accepted).u64(link.roster_at)
-            })
-            .finish()
-    }
-
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Fault> {
-        let mut r = Reader::new(bytes);
-        let mut links = Vec::with_capacity(Self::LENGTH);
-        while r.left() > 0 {
-            links.push(Link { position: r.u64()?, accepted: r.u64()?, roster_at: r.u64()? });
-        }
-        Ok(Self(links))
-    }
-
-    /// The last commit.
-    pub(crate) fn last(&self) -> Result<Link, Fault> {
-        self.0.last().copied().ok_or(Fault::Damaged)
-    }
-
-    /// The commit at a position.
-    pub(crate) fn find(&self, position: u64) -> Option<Link> {
-        let at = self.0.binary_search_by_key(&position, |link| link.position).ok()?;
-        self.0.get(at).copied()
-    }
-}
-
 /// A sorted list of devices.
 pub(crate) fn encode_devices(devices: &[DeviceId]) -> Vec<u8> {
     devices.iter().fold(Writer::with_capacity(devices.len() * 32), |w, device| w.raw(device.as_bytes())).finish()
@@ -142,18 +93,20 @@ pub(crate) struct Leaving {
     pub(crate) device: DeviceId,
     /// Position of the commit that ended its membership.
     pub(crate) until: u64,
+    /// Position of the commit that has to be settled before it is gone.
+    pub(crate) settles: u64,
 }
 
 pub(crate) fn encode_leaving(leaving: &[Leaving]) -> Vec<u8> {
-    let w = Writer::with_capacity(leaving.len() * 40);
-    leaving.iter().fold(w, |w, left| w.raw(left.device.as_bytes()).u64(left.until)).finish()
+    let w = Writer::with_capacity(leaving.len() * 48);
+    leaving.iter().fold(w, |w, left| w.raw(left.device.as_bytes()).u64(left.until).u64(left.settles)).finish()
 }
 
 pub(crate) fn decode_leaving(bytes: &[u8]) -> Result<Vec<Leaving>, Fault> {
     let mut r = Reader::new(bytes);
-    let mut leaving = Vec::with_capacity(bytes.len() / 40);
+    let mut leaving = Vec::with_capacity(bytes.len() / 48);
     while r.left() > 0 {
-        leaving.push(Leaving { device: device(&mut r)?, until: r.u64()? });
+        leaving.push(Leaving { device: device(&mut r)?, until: r.u64()?, settles: r.u64()? });
     }
     Ok(leaving)
 }
@@ -424,11 +377,11 @@ fn digest(r: &mut Reader<'_>) -> Result<Digest, Fault> {
     Ok(Digest::from_bytes(r.array()?))
 }
 
-fn device(r: &mut Reader<'_>) -> Result<DeviceId, Fault> {
+pub(crate) fn device(r: &mut Reader<'_>) -> Result<DeviceId, Fault> {
     Ok(DeviceId::from_bytes(r.array()?))
 }
 
-fn time(r: &mut Reader<'_>) -> Result<Timestamp, Fault> {
+pub(crate) fn time(r: &mut Reader<'_>) -> Result<Timestamp, Fault> {
     Ok(Timestamp::from_millis(r.u64()?))
 }
 
@@ -436,7 +389,10 @@ fn time(r: &mut Reader<'_>) -> Result<Timestamp, Fault> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{
+        super::commits::{Commits, Link},
+        *,
+    };
 
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         proptest::collection::vec(any::<u8>(), 0..60)
@@ -466,16 +422,18 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn heads_and_chains((position, first_kept, kept_bytes) in any::<(u64, u64, u64)>(),
+        fn heads_and_commits((position, first_kept, kept_bytes) in any::<(u64, u64, u64)>(),
                  (base, running, last_receipt) in (hash(), hash(), hash()),
                  (stamp, next_expiry) in (moment(), moment()),
-                 links in proptest::collection::vec(any::<(u64, u64, u64)>(), 0..64)) {
+                 recent in proptest::collection::vec(any::<u64>(), 0..4),
+                 links in proptest::collection::vec((any::<(u64, u64, u64)>(), id(), moment()), 0..64)) {
             let head = Head { position, first_kept, base, running, stamp, last_receipt, kept_bytes, next_expiry };
             prop_assert_eq!(Head::decode(&head.encode()), Ok(head));
-            let chain = Chain(links.into_iter().map(|(position, accepted, roster_at)| {
-                Link { position, accepted, roster_at }
-            }).collect());
-            prop_assert_eq!(Chain::decode(&chain.encode()), Ok(chain));
+            let links = links.into_iter().map(|((position, accepted, roster_at), author, stamp)| {
+                Link { position, accepted, roster_at, author, stamp }
+            }).collect();
+            let commits = Commits { links, recent };
+            prop_assert_eq!(Commits::decode(&commits.encode()), Ok(commits));
         }
 
         #[test]
@@ -512,7 +470,7 @@ mod tests {
             let item = DirectRecord { kind: DirectKind(kind), stamp, origin, shared, body };
             prop_assert_eq!(DirectRecord::decode(&item.encode()), Ok(item));
             prop_assert_eq!(decode_devices(&encode_devices(&list)), Ok(list.clone()));
-            let leaving: Vec<_> = list.into_iter().map(|device| Leaving { device, until: numbers[0] }).collect();
+            let leaving: Vec<_> = list.into_iter().map(|device| Leaving { device, until: numbers[0], settles: numbers[1] }).collect();
             prop_assert_eq!(decode_leaving(&encode_leaving(&leaving)), Ok(leaving));
         }
 
@@ -529,7 +487,7 @@ mod tests {
 
         #[test]
         fn garbage_never_panics(garbage in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (Head::decode(&garbage), Chain::decode(&garbage), EntryRecord::decode(&garbage));
+            let _ = (Head::decode(&garbage), Commits::decode(&garbage), EntryRecord::decode(&garbage));
             let _ = (DeviceState::decode(&garbage), DirectRecord::decode(&garbage), Counted::decode(&garbage));
             let _ = (GrantRecord::decode(&garbage), ListedRecord::decode(&garbage), decode_devices(&garbage));
             let _ = decode_leaving(&garbage);

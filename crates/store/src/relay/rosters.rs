@@ -9,10 +9,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use amanat_primitives::{ConversationId, DeviceId};
 
 use super::{
+    commits::Link,
     error::{Quota, StoreError},
     keys,
-    log::{readers, with_leaving},
-    record::{Chain, Leaving, Link, decode_devices, encode_devices, encode_leaving},
+    log::{Log, readers, roster, with_leaving},
+    record::{Leaving, decode_devices, encode_devices, encode_leaving},
     writer::Writer,
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
 };
 
 impl Writer {
-    /// Puts a commit into the chain, and its roster in force: cursors for who is new, none for who has gone for good.
+    /// Puts a commit in its place, and its roster in force: cursors for who is new, none for who has gone for good.
     pub(crate) fn change_roster(
         &mut self,
         tx: &mut Tx<'_>,
@@ -29,39 +30,26 @@ impl Writer {
         link: Link,
         members: Arc<[DeviceId]>,
     ) -> Result<(), StoreError> {
-        let most = self.limits.roster;
-        if members.len() > most {
+        if members.len() > self.limits.roster {
             return Err(StoreError::Full(Quota::Roster));
         }
         if link.roster_at == link.position {
             tx.put(keys::roster(id, link.position), encode_devices(&members), Old::Whole);
         }
         let log = self.log(tx, id)?.ok_or(Fault::Damaged)?;
-        let (before, members_before) = (log.readers.clone(), log.members.clone());
-        let earlier = log.leaving.clone();
-        let last = log.chain.0.last().map_or(0, |last| last.position);
-        log.chain.0.push(link);
-        let current = readers(tx, id, &log.chain, link, &members)?;
-        trim(tx, id, &mut log.chain);
-        log.members = members;
-        tx.put_guarded(keys::chain(id), log.chain.encode(), Old::Whole)?;
-        // [DELIV-132] Whoever drops out goes on reading up to the commit that ended its membership, whatever follows:
-        // or one member could cut off all others by two commits that are garbage to everyone.
-        let mut leaving: Vec<Leaving> = earlier.clone();
-        leaving.retain(|left| current.binary_search(&left.device).is_err());
-        for device in before.iter().filter(|device| current.binary_search(device).is_err()) {
-            let until = if members_before.binary_search(device).is_ok() { link.position } else { last };
-            let known = leaving.iter().any(|left| left.device == *device);
-            if !known && leaving.len() < most && self.cursor(tx, device, id)? < until {
-                leaving.push(Leaving { device: *device, until });
-            }
-        }
+        let last = log.commits.last().map_or(0, |last| last.position);
+        log.commits.push(link);
+        let settled = settle(tx, id, log, link)?;
+        let current = readers(tx, id, &log.commits, link, &members)?;
+        tx.put_guarded(keys::commits(id), log.commits.encode(), Old::Any)?;
+        let before = log.readers.clone();
+        let leaving = self.leaving_now(tx, id, link, last, &current, &settled)?;
         let readers = with_leaving(&current, &leaving);
-        if leaving != earlier {
+        let log = self.log(tx, id)?.ok_or(Fault::Damaged)?;
+        if leaving != log.leaving {
             tx.put_guarded(keys::leaving(id), encode_leaving(&leaving), Old::Any)?;
         }
-        let log = self.log(tx, id)?.ok_or(Fault::Damaged)?;
-        (log.leaving, log.readers) = (leaving, readers.clone());
+        (log.leaving, log.members, log.readers) = (leaving, members, readers.clone());
         for device in readers.iter().filter(|device| before.binary_search(device).is_err()) {
             // From just before this commit, whose receipt and running hash the newcomer needs.
             tx.put(keys::cursor(device, id), (link.position - 1).to_be_bytes().to_vec(), Old::Whole);
@@ -70,6 +58,48 @@ impl Writer {
             self.let_go(tx, device, id)?;
         }
         Ok(())
+    }
+
+    /// Who is leaving, now that a commit stands after `last`; `current` are those who read anyway. [DELIV-132]
+    fn leaving_now(
+        &mut self,
+        tx: &Tx<'_>,
+        id: &ConversationId,
+        link: Link,
+        last: u64,
+        current: &[DeviceId],
+        settled: &Settled,
+    ) -> Result<Vec<Leaving>, StoreError> {
+        let most = self.limits.roster;
+        let log = self.log(tx, id)?.ok_or(Fault::Damaged)?;
+        let is_settled = |device: &DeviceId| settled.roster.binary_search(device).is_ok();
+        let mut leaving = log.leaving.clone();
+        leaving.retain(|left| current.binary_search(&left.device).is_err());
+        // Places for those of the settled roster cannot be used up by adding others.
+        let mut others = leaving.iter().filter(|left| !is_settled(&left.device)).count();
+        for device in log.readers.iter().filter(|device| current.binary_search(device).is_err()) {
+            let known = log.leaving.iter().any(|left| left.device == *device);
+            if known || (!is_settled(device) && others >= most) {
+                continue;
+            }
+            others += usize::from(!is_settled(device));
+            let until = if log.members.binary_search(device).is_ok() { link.position } else { last };
+            leaving.push(Leaving { device: *device, until, settles: until });
+        }
+        let commits = log.commits.clone();
+        let root = commits.root()?.position;
+        let mut kept = Vec::with_capacity(leaving.len());
+        for mut left in leaving {
+            let forgotten = left.settles > settled.before && commits.find(left.settles).is_none();
+            if forgotten && !settled.passed.contains(&left.settles) {
+                // It stood on a branch that counts no more: that this device has gone is yet to be settled.
+                left.settles = link.position;
+            }
+            if left.settles > root || self.cursor(tx, &left.device, id)? < left.until {
+                kept.push(left);
+            }
+        }
+        Ok(kept)
     }
 
     /// Takes a device that asks for it out of a conversation: out of every roster that is remembered, so that no commit
@@ -85,7 +115,7 @@ impl Writer {
             return Err(StoreError::NotMember);
         }
         let without = |devices: &[DeviceId]| devices.iter().filter(|other| *other != device).copied().collect();
-        let rosters: BTreeSet<u64> = log.chain.0.iter().map(|link| link.roster_at).collect();
+        let rosters: BTreeSet<u64> = log.commits.links.iter().map(|link| link.roster_at).collect();
         (log.members, log.readers) = (without(&log.members), without(&log.readers));
         let leaving = log.leaving.len();
         log.leaving.retain(|left| left.device != *device);
@@ -113,7 +143,10 @@ impl Writer {
         id: &ConversationId,
         position: u64,
     ) -> Result<(), Fault> {
-        self.end_leaving(tx, id, |left| left.device == *device && left.until <= position)
+        let Some(log) = self.log(tx, id)? else { return Ok(()) };
+        let root = log.commits.root()?.position;
+        // [DELIV-192] Not before its removal is settled: it may be a member to everyone but one.
+        self.end_leaving(tx, id, |left| left.device == *device && left.until <= position && left.settles <= root)
     }
 
     /// Ends what is left of the membership of those for whom `over` holds.
@@ -188,12 +221,30 @@ pub(crate) fn count(tx: &Tx<'_>, key: &[u8]) -> Result<u32, Fault> {
     stored.try_into().map(u32::from_be_bytes).map_err(|_| Fault::Damaged)
 }
 
-/// Forgets the oldest commits, and rosters that no remembered commit has.
-fn trim(tx: &mut Tx<'_>, id: &ConversationId, chain: &mut Chain) {
-    while chain.0.len() > Chain::LENGTH {
-        let oldest = chain.0.remove(0);
-        if !chain.0.iter().any(|link| link.roster_at == oldest.roster_at) {
-            tx.delete(keys::roster(id, oldest.roster_at), Old::Any);
-        }
+/// What a commit has settled.
+struct Settled {
+    /// Position of the commit that was settled before it.
+    before: u64,
+    /// Positions of those that were settled on the way to the one which is now.
+    passed: Vec<u64>,
+    /// The roster of the one which is now.
+    roster: Arc<[DeviceId]>,
+}
+
+/// Settles what can be settled behind a commit that has just been taken in, and removes rosters that no remembered
+/// commit has. [DELIV-190]
+fn settle(tx: &mut Tx<'_>, id: &ConversationId, log: &mut Log, last: Link) -> Result<Settled, Fault> {
+    let rosters = |log: &Log| log.commits.links.iter().map(|link| link.roster_at).collect::<BTreeSet<u64>>();
+    let before = rosters(log);
+    let root = log.commits.root()?;
+    let mut settled = Settled { before: root.position, passed: Vec::new(), roster: roster(tx, id, root)? };
+    while log.commits.settle(&settled.roster, last.stamp) {
+        let root = log.commits.root()?;
+        settled.passed.push(root.position);
+        settled.roster = roster(tx, id, root)?;
     }
+    for at in before.difference(&rosters(log)) {
+        tx.delete(keys::roster(id, *at), Old::Any);
+    }
+    Ok(settled)
 }

@@ -169,9 +169,10 @@ impl Writer {
         if now >= head.next_expiry {
             self.sweep_middle(tx, id, &mut head, now, budget, swept)?;
         }
-        // Nothing is left for those who were leaving before what is kept.
+        // Nothing is left for those who were leaving before what is kept, once it is decided that they have gone.
         let first_kept = head.first_kept;
-        self.end_leaving(tx, id, |left| left.until < first_kept)?;
+        let Some(commits) = self.log(tx, id)?.map(|log| log.commits.clone()) else { return Ok(()) };
+        self.end_leaving(tx, id, |left| left.until < first_kept && commits.is_decided(left.settles, now))?;
         // Stored also where nothing was swept, so that the next round need not load the log.
         if let Some(log) = self.log(tx, id)?
             && (head != before || log.is_ahead())

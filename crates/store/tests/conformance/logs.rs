@@ -155,13 +155,15 @@ pub(crate) async fn the_roster_is_that_of_the_accepted_commit_plus_the_change(op
     assert_eq!(bench.members(1), [1, 2, 3, 4, 5]);
     assert_eq!(bench.store.access(conversation(1), device(9)).unwrap(), Access::Leaving);
     bench.pass(9, 1, 4).await;
-    assert_eq!(bench.store.access(conversation(1), device(9)).unwrap(), Access::None);
     assert_eq!(bench.say(1, 9, 4, b"").await, Err(StoreError::NotMember));
     bench.say(1, 1, 4, b"back").await.unwrap();
     // The one whom the refused commit removed may commit himself, on what he accepted.
     bench.commit(1, 3, (4, 4), &[], &[1]).await.unwrap();
+    assert_eq!(bench.store.access(conversation(1), device(9)).unwrap(), Access::Leaving, "it may be back yet");
     bench.commit(1, 1, (6, 4), &[], &[3]).await.unwrap();
     assert_eq!(bench.members(1), [1, 2, 4, 5]);
+    // Three of four have built on commit 4, which is without 9.
+    assert_eq!(bench.store.access(conversation(1), device(9)).unwrap(), Access::None);
     // A device that is removed and added in one commit is a member.
     bench.commit(1, 1, (7, 7), &[2], &[2]).await.unwrap();
     assert_eq!(bench.members(1), [1, 2, 4, 5]);
@@ -207,7 +209,11 @@ pub(crate) async fn whoever_drops_out_reads_up_to_there_whatever_follows(open: O
     bench.pass(2, 1, 2).await;
     assert_eq!(roster(&bench).reads_until(&device(2)), Some(3));
     bench.pass(2, 1, 3).await;
-    assert_eq!((roster(&bench).reads_until(&device(2)), bench.readers(1)), (None, vec![1, 3]));
+    // One author has said so alone: it reads commits until others have, or a month is over. [DELIV-192]
+    assert_eq!((roster(&bench).reads_until(&device(2)), bench.readers(1)), (Some(3), vec![1, 2, 3]));
+    bench.now = bench.now.after(std::time::Duration::from_millis(31 * crate::bench::DAY));
+    bench.store.sweep(bench.now, 100).await.unwrap();
+    assert_eq!((roster(&bench).reads_until(&device(2)), bench.readers(1)), (None, vec![3]));
     assert_eq!(bench.store.log_state(device(2), conversation(1)).unwrap(), None);
     // Added again, it is an ordinary member and goes on from where it was.
     bench.commit(1, 3, (5, 5), &[1], &[]).await.unwrap();
@@ -430,15 +436,87 @@ pub(crate) async fn everything_is_there_after_reopening(open: Open) {
     assert_eq!(bench.commit(1, 7, (1, 1), &[], &[]).await, Err(StoreError::Conflict { last_commit: 12 }));
 }
 
-pub(crate) async fn old_rosters_are_forgotten(open: Open) {
+pub(crate) async fn settled_rosters_are_forgotten(open: Open) {
     let mut bench = Bench::new(open);
     bench.create(1, &[1, 2]).await;
     for last in 1..70_u64 {
         let (add, remove): (&[u8], &[u8]) = if last % 2 == 0 { (&[3], &[]) } else { (&[], &[3]) };
-        bench.commit(1, 1, (last, last), add, remove).await.unwrap();
+        bench.commit(1, 1 + (last % 2) as u8, (last, last), add, remove).await.unwrap();
     }
-    assert_eq!(bench.commit(1, 1, (70, 6), &[], &[]).await, Err(StoreError::UnknownCommit), "65 commits ago");
+    assert_eq!(bench.commit(1, 1, (70, 65), &[], &[]).await, Err(StoreError::UnknownCommit), "both have gone on");
     bench.reopen();
-    bench.commit(1, 1, (70, 7), &[], &[]).await.expect("64 commits ago");
+    bench.commit(1, 1, (70, 69), &[], &[]).await.expect("one has");
     assert_eq!(bench.members(1), [1, 2, 3]);
+}
+
+/// [DELIV-190] [DELIV-192] However many commits a member makes that are garbage to the others, and whoever is removed
+/// by them: the others go on from what they accepted last.
+pub(crate) async fn garbage_does_not_end_a_conversation(open: Open) {
+    let mut bench = Bench::new(open);
+    bench.create(1, &[1, 2, 3]).await;
+    // His last good one: nobody has built on it when the others begin.
+    bench.commit(1, 3, (1, 1), &[], &[]).await.unwrap();
+    bench.commit(1, 3, (2, 2), &[], &[1, 2]).await.unwrap();
+    for last in 3..203 {
+        bench.commit(1, 3, (last, last), &[], &[]).await.unwrap();
+    }
+    assert_eq!(bench.members(1), [3]);
+    bench.pass(1, 1, 203).await;
+    bench.pass(2, 1, 203).await;
+    bench.store.sweep(bench.now, 1000).await.unwrap();
+    bench.reopen();
+    assert_eq!(bench.readers(1), [1, 2, 3], "who has read everything as well");
+    assert_eq!(bench.store.log_state(device(2), conversation(1)).unwrap().unwrap().cursor, 203);
+    bench.commit(1, 2, (203, 2), &[], &[3]).await.unwrap();
+    assert_eq!(bench.members(1), [1, 2]);
+    // He builds on what removed the others, or on what he was in, as long as only one of them has gone on without him.
+    bench.commit(1, 3, (204, 203), &[], &[]).await.unwrap();
+    bench.commit(1, 1, (205, 204), &[], &[]).await.unwrap();
+    assert_eq!(bench.members(1), [1, 2]);
+    for accepted in [203, 205, 3, 2, 1] {
+        assert_eq!(bench.commit(1, 3, (206, accepted), &[], &[]).await, Err(StoreError::UnknownCommit));
+    }
+}
+
+/// [DELIV-191] Who was removed is not let in again on what came before, once the others have gone on; whoever is still
+/// in may not bring it back so either, but add it.
+pub(crate) async fn a_removed_device_commits_no_more(open: Open) {
+    let mut bench = Bench::new(open);
+    bench.create(1, &[1, 2, 3, 4]).await;
+    bench.commit(1, 1, (1, 1), &[], &[4]).await.unwrap();
+    bench.commit(1, 2, (2, 2), &[], &[]).await.unwrap();
+    bench.commit(1, 3, (3, 3), &[], &[]).await.unwrap();
+    // It never says that it has read its removal.
+    assert_eq!(bench.readers(1), [1, 2, 3, 4]);
+    assert_eq!(bench.say(1, 4, 4, b"").await, Err(StoreError::NotMember));
+    for accepted in 1..=4 {
+        assert!(bench.commit(1, 4, (4, accepted), &[], &[1, 2, 3]).await.is_err());
+    }
+    assert_eq!(bench.commit(1, 3, (4, 1), &[], &[]).await, Err(StoreError::UnknownCommit));
+    assert_eq!(bench.members(1), [1, 2, 3]);
+    bench.pass(4, 1, 4).await;
+    assert_eq!(bench.readers(1), [1, 2, 3]);
+    assert_eq!(bench.commit(1, 4, (4, 1), &[], &[]).await, Err(StoreError::NotMember));
+    bench.commit(1, 3, (4, 4), &[4], &[]).await.unwrap();
+    bench.commit(1, 4, (5, 5), &[], &[]).await.unwrap();
+    assert_eq!(bench.members(1), [1, 2, 3, 4]);
+}
+
+/// [DELIV-192] Adding others does not use up the places of those whom a garbage commit removes.
+pub(crate) async fn places_of_members_who_leave_are_theirs(open: Open) {
+    let limits = amanat_store::relay::Limits { roster: 4, ..limits() };
+    let mut bench = Bench::with(open, limits);
+    bench.create(1, &[1, 2]).await;
+    let mut last = 1;
+    for others in [[11, 12], [13, 14], [15, 16], [17, 18]] {
+        bench.commit(1, 2, (last, 1), &others, &[]).await.unwrap();
+        bench.commit(1, 2, (last + 1, 1), &[], &[]).await.unwrap();
+        last += 2;
+    }
+    assert_eq!(bench.readers(1), [1, 2, 11, 12, 13, 14], "no more than four of them");
+    bench.commit(1, 2, (last, 1), &[], &[1]).await.unwrap();
+    bench.commit(1, 2, (last + 1, last + 1), &[], &[]).await.unwrap();
+    bench.pass(1, 1, last + 2).await;
+    bench.commit(1, 1, (last + 2, 1), &[], &[]).await.unwrap();
+    assert_eq!(bench.members(1), [1, 2]);
 }

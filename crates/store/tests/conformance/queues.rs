@@ -192,8 +192,7 @@ pub(crate) async fn quotas(open: Open) {
     bench.create(6, &[2]).await;
     // Leaving makes room.
     bench.commit(2, 3, (1, 1), &[], &[1]).await.unwrap();
-    bench.pass(1, 2, 2).await;
-    bench.commit(2, 3, (2, 2), &[], &[]).await.unwrap();
+    bench.store.decline(device(1), conversation(2)).await.unwrap();
     bench.create(7, &[1]).await;
 
     // [DELIV-133] Welcomes that wait count against who sent them.
