@@ -8,7 +8,10 @@
 use std::path::Path;
 
 use amanat_primitives::{ConversationId, Label, Secret, aead::SealKey, hash, kdf};
-use amanat_store::table::{Batch as TableBatch, Options, Table};
+use amanat_store::{
+    Health,
+    table::{Batch as TableBatch, Options, Table, TableError},
+};
 use amanat_wire::{Bytes, Decode, Encode, Reader, Writer};
 use rand_core::OsRng;
 use zeroize::Zeroizing;
@@ -204,6 +207,19 @@ impl Vault {
             }
         }
         self.table.commit(out).map_err(failure::from_table)
+    }
+
+    /// Whether it still works: after a failed sync it does nothing more until it is opened again. [DELIV-182]
+    ///
+    /// # Errors
+    /// What commits and reads fail with from then on.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match self.table.health() {
+            Health::Working => Ok(()),
+            Health::Full => Err(failure::from_table(TableError::Full)),
+            Health::Failed => Err(failure::from_table(TableError::Fatal)),
+            Health::Closed => Err(failure::from_table(TableError::Closed)),
+        }
     }
 
     /// Ends all work and gives the folder free.

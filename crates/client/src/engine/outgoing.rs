@@ -6,7 +6,10 @@
 //! bytes under the same unit id are sent until the relay has answered; so a crash or a lost link repeats nothing.
 //! The relay's `StaleEpoch` is the only reason to encrypt a frame again.
 
-use amanat_conversation::content::{Body, Content};
+use amanat_conversation::{
+    Conversation,
+    content::{Body, Content},
+};
 use amanat_identity::Address;
 use amanat_primitives::{ConversationId, Digest, MessageId, UnitId};
 use amanat_wire::{
@@ -184,30 +187,28 @@ impl Core {
         // Only what could be sent at once: frames that are encrypted and unseen are bounded in number.
         let queue = &self.conversation(id)?.queue;
         let first = queue.len() < IN_FLIGHT && queue.values().all(|row| !row.request.is_empty());
+        let id_of_frame = message.unwrap_or_else(|| MessageId::random(&mut OsRng));
         let group = self.group(id)?;
-        let content = group
-            .queue(message.unwrap_or_else(|| MessageId::random(&mut OsRng)), now, &outgoing.body)
-            .map_err(failure::from_conversation)?;
+        let content = group.queue(id_of_frame, now, &outgoing.body).map_err(failure::from_conversation)?;
         batch.records(Scope::GroupRecords(id), group.take_changes());
         if let Some(message) = &mut outgoing.message {
             message.counter = content.counter;
             put_message(batch, id, message);
         }
-        let mut queued = OutboxRow {
-            number,
-            conversation: id,
-            unit: UnitId::random(&mut OsRng),
-            message,
-            counter: content.counter,
-            class: outgoing.class,
-            content: bounded(content.to_bytes())?,
-            request: Bytes::default(),
-            ciphertext: Digest::ZERO,
-        };
+        let mut queued = outbox_row(number, id, message, outgoing.class, &content)?;
         if first && self.can_encrypt(id) {
             self.encrypt(&mut queued, batch)?;
         }
         Ok(queued)
+    }
+
+    /// An outbox row for a title, to be written with what makes it needed; encrypted when its turn comes. The group's
+    /// changes are the caller's to write.
+    pub(crate) fn draft_title(&self, group: &mut Conversation, title: &str) -> Result<OutboxRow, Failure> {
+        let title = Body::title(title).map_err(|_| failure::internal("a title is longer than its field"))?;
+        let content =
+            group.queue(MessageId::random(&mut OsRng), self.now(), &title).map_err(failure::from_conversation)?;
+        outbox_row(self.next_outbox, group.id(), None, RetentionClass::Month, &content)
     }
 
     fn can_encrypt(&self, id: ConversationId) -> bool {
@@ -402,6 +403,27 @@ impl Core {
         let Target::Person(address, tier) = to else { return Ok(()) };
         self.open_conversation(Opening::direct(address, tier), then, reply)
     }
+}
+
+/// A frame that is queued and not encrypted yet.
+fn outbox_row(
+    number: u64,
+    conversation: ConversationId,
+    message: Option<MessageId>,
+    class: RetentionClass,
+    content: &Content,
+) -> Result<OutboxRow, Failure> {
+    Ok(OutboxRow {
+        number,
+        conversation,
+        unit: UnitId::random(&mut OsRng),
+        message,
+        counter: content.counter,
+        class,
+        content: bounded(content.to_bytes())?,
+        request: Bytes::default(),
+        ciphertext: Digest::ZERO,
+    })
 }
 
 /// Writes a message row and the index from its id.
