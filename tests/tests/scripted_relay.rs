@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::result_large_err)] // what fails, fails the test
 
+#[path = "scripted_relay/crossing.rs"]
+mod crossing;
 #[path = "scripted_relay/people.rs"]
 mod people;
 

@@ -188,7 +188,8 @@ async fn run(mut core: Core, mut inputs: mpsc::Receiver<Input>, mut stop: watch:
             },
             () = tokio::time::sleep(wait) => core.timer(),
         };
-        if let Err(failure) = handled.and_then(|()| core.settle()) {
+        // Whoever asked has been told; but with a disk that has failed there is no going on for anybody.
+        if let Err(failure) = handled.and_then(|()| core.settle()).and_then(|()| core.vault.check()) {
             tracing::error!(code = failure.code.name(), "the engine stops");
             core.emit(Event::Stopped(failure));
             break;

@@ -5,6 +5,8 @@
 //! what it keeps, `session` is its link, `transfer` moves documents.
 
 pub mod api;
+#[cfg(feature = "test-util")]
+pub mod census;
 mod engine;
 mod failure;
 mod fold;

@@ -5,7 +5,15 @@
 //! ([`Calls::call`]). Requests are sent in the order they were started. When a link ends, what was open fails with
 //! [`CallError::LinkLost`]; whether it was carried out is then unknown, and whoever asked asks again with the same id.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use amanat_net::{LinkFacts, LinkReceiver, LinkSender, RelayTarget, backoff::Backoff};
 use amanat_primitives::agree::NoiseSecret;
@@ -27,8 +35,11 @@ use crate::{Failure, FailureCode, failure};
 const PING_AFTER: Duration = Duration::from_secs(30);
 /// A link that has been silent this long is given up. [DELIV-84]
 const DEAD_AFTER: Duration = Duration::from_secs(45);
-/// A session that lasted this long makes the next wait short again.
+/// A session that lasted this long makes the next wait short again,
 const STABLE: Duration = Duration::from_secs(10);
+/// and so does one over which requests and their answers of so many bytes went: a segment. A line that is cut again and
+/// again is taken up at once, and a relay that greets and closes is not dialled four times a second. [DELIV-184]
+const CARRIED: u64 = 1024 * 1024;
 /// A link that can no longer be written to is read for so long.
 const LAST_READS: Duration = Duration::from_secs(1);
 /// The relay must answer a hello within this time.
@@ -47,6 +58,13 @@ pub(crate) enum CallError {
 
 struct Call {
     request: Request,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// A request that was sent.
+struct Asked {
+    /// Its length.
+    bytes: usize,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -157,13 +175,13 @@ pub(crate) async fn run(plan: SessionPlan, events: mpsc::Sender<SessionEvent>, m
             return;
         }
         let begun = Instant::now();
+        let carried = AtomicU64::new(0);
         let ended = tokio::select! {
-            ended = one_session(&plan, &events, stop.clone()) => ended,
+            ended = one_session(&plan, &events, &carried, stop.clone()) => ended,
             _ = stop.wait_for(|stop| *stop) => return,
         };
         let Err(failure) = ended else { return };
-        // A relay that greets and closes is not dialled four times a second.
-        if begun.elapsed() > STABLE {
+        if was_of_use(begun.elapsed(), carried.into_inner()) {
             backoff.reset();
         }
         // [DELIV-94] A revoked device is not let in again.
@@ -181,6 +199,11 @@ pub(crate) async fn run(plan: SessionPlan, events: mpsc::Sender<SessionEvent>, m
             _ = stop.wait_for(|stop| *stop) => return,
         }
     }
+}
+
+/// Whether a session that lasted so long, and over which so many bytes were asked and answered, makes the next wait short.
+fn was_of_use(lasted: Duration, carried: u64) -> bool {
+    lasted > STABLE || carried >= CARRIED
 }
 
 /// Dials, says hello and waits for the greeting. Nothing that the relay says before it is accepted. [DELIV-85]
@@ -244,6 +267,7 @@ async fn next_message(receiver: &mut LinkReceiver) -> Result<FromRelay, Failure>
 async fn one_session(
     plan: &SessionPlan,
     events: &mpsc::Sender<SessionEvent>,
+    carried: &AtomicU64,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let connected = connect(&plan.target, &plan.key, Identity::Device(plan.chain.clone())).await?;
@@ -264,7 +288,7 @@ async fn one_session(
     };
     tokio::select! {
         failure = writing => Err(failure),
-        failure = read(connected.receiver, open, events, &calls, &credit) => Err(failure),
+        failure = read(connected.receiver, open, events, (&calls, &credit, carried)) => Err(failure),
         _ = stop.wait_for(|stop| *stop) => Ok(()),
     }
 }
@@ -273,7 +297,7 @@ async fn one_session(
 async fn write(
     mut sender: LinkSender,
     mut requests: mpsc::Receiver<Call>,
-    opened: mpsc::Sender<(u32, oneshot::Sender<Answer>)>,
+    opened: mpsc::Sender<(u32, Asked)>,
     credit: Arc<Semaphore>,
 ) -> Failure {
     let mut number = 0u32;
@@ -294,11 +318,12 @@ async fn write(
                 }
             }
             number = number.wrapping_add(1);
-            if opened.send((number, call.answer)).await.is_err() {
+            let message = ToRelay::Request(NumberedRequest { number, request: call.request }).to_bytes();
+            let asked = Asked { bytes: message.len(), answer: call.answer };
+            if opened.send((number, asked)).await.is_err() {
                 return failure::link_closed();
             }
-            let message = ToRelay::Request(NumberedRequest { number, request: call.request });
-            if let Err(error) = sender.send(&message.to_bytes()).await {
+            if let Err(error) = sender.send(&message).await {
                 return failure::from_link(error);
             }
             match requests.try_recv() {
@@ -315,12 +340,11 @@ async fn write(
 /// Hands answers to whoever asked and everything else to the engine, and notices a dead link.
 async fn read(
     mut receiver: LinkReceiver,
-    mut opened: mpsc::Receiver<(u32, oneshot::Sender<Answer>)>,
+    mut opened: mpsc::Receiver<(u32, Asked)>,
     events: &mpsc::Sender<SessionEvent>,
-    calls: &Calls,
-    credit: &Semaphore,
+    (calls, credit, carried): (&Calls, &Semaphore, &AtomicU64),
 ) -> Failure {
-    let mut open: HashMap<u32, oneshot::Sender<Answer>> = HashMap::new();
+    let mut open: HashMap<u32, Asked> = HashMap::new();
     loop {
         let heard = Instant::now();
         let message = match timeout_at(heard + PING_AFTER, next_message(&mut receiver)).await {
@@ -337,13 +361,15 @@ async fn read(
         let event = match message {
             Err(failure) => return failure,
             Ok(FromRelay::Answer(answered)) => {
-                while let Ok((number, answer)) = opened.try_recv() {
-                    open.insert(number, answer);
+                while let Ok((number, asked)) = opened.try_recv() {
+                    open.insert(number, asked);
                 }
-                let Some(answer) = open.remove(&answered.number) else { return failure::protocol() };
+                let Some(asked) = open.remove(&answered.number) else { return failure::protocol() };
                 credit.add_permits(1);
+                let answer_bytes = if let Answer::Segment(segment) = &answered.answer { segment.len() } else { 0 };
+                carried.fetch_add((asked.bytes + answer_bytes) as u64, Ordering::Relaxed);
                 // Whoever asked may have stopped waiting.
-                let _ = answer.send(answered.answer);
+                let _ = asked.answer.send(answered.answer);
                 continue;
             }
             Ok(FromRelay::Push(push)) => SessionEvent::Push(push),

@@ -40,6 +40,8 @@ pub(crate) use upload::upload;
 const WINDOW: usize = 8;
 /// Requests that each of them may keep open however many there are.
 const LEAST: usize = 2;
+/// Answers after which a transfer that was broken off keeps one request more open.
+const GROWS_AFTER: usize = 16;
 /// Progress is told this often at most.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -98,6 +100,32 @@ impl Share {
 
     fn window(&self) -> usize {
         (WINDOW / self.0.load(Ordering::Relaxed).max(1)).max(LEAST)
+    }
+}
+
+/// How many requests one transfer keeps open. What is under way when a line is cut is carried again, and a line that was
+/// cut is likely to be cut again: so a transfer that goes on begins with few, and takes one more as they are answered.
+struct Window {
+    share: Share,
+    most: usize,
+    answered: usize,
+}
+
+impl Window {
+    fn new(share: Share, goes_on: bool) -> Self {
+        Self { share, most: if goes_on { LEAST } else { WINDOW }, answered: 0 }
+    }
+
+    fn size(&self) -> usize {
+        self.share.window().min(self.most)
+    }
+
+    /// A request was answered.
+    fn answered(&mut self) {
+        self.answered += 1;
+        if self.answered.is_multiple_of(GROWS_AFTER) {
+            self.most = (self.most + 1).min(WINDOW);
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use amanat_primitives::{ConversationId, Digest, Label, Secret, Timestamp, aead::
 use amanat_store::{
     Health,
     slots::Slots,
-    table::{Batch as TableBatch, Options, Table},
+    table::{Batch as TableBatch, Options, Table, TableError},
 };
 use amanat_wire::{Bytes, Decode, Encode, Reader, Writer};
 use rand_core::OsRng;
@@ -262,6 +262,19 @@ impl Vault {
     /// Conversations in which keys of earlier epochs are to be forgotten by now.
     pub(crate) fn due_to_forget(&self, now: Timestamp) -> Vec<ConversationId> {
         self.keys().due(now)
+    }
+
+    /// Whether it still works: after a failed sync it does nothing more until it is opened again. [DELIV-182]
+    ///
+    /// # Errors
+    /// What commits and reads fail with from then on.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match self.table.health() {
+            Health::Working => Ok(()),
+            Health::Full => Err(failure::from_table(TableError::Full)),
+            Health::Failed => Err(failure::from_table(TableError::Fatal)),
+            Health::Closed => Err(failure::from_table(TableError::Closed)),
+        }
     }
 
     /// Ends all work and gives the folder free.

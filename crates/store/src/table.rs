@@ -14,6 +14,9 @@
 //! A batch is one atomic change. Many callers may commit at once: they share syncs. [`Table::get`] and the scans may
 //! see a batch in the moments before it is durable; whoever tells others of what it read waits for `commit` to return.
 
+#[cfg(feature = "test-util")]
+pub mod faults;
+
 use std::{ops::ControlFlow, path::Path, sync::Arc};
 
 use crate::{
@@ -153,6 +156,8 @@ impl Batch {
 pub struct Table {
     engine: Arc<Engine>,
     group: Group<Job>,
+    #[cfg(feature = "test-util")]
+    dir: std::path::PathBuf,
 }
 
 impl Table {
@@ -172,7 +177,12 @@ impl Table {
         )?);
         let writer = Writer { replies: Vec::new() };
         let group = Group::start("table writer", engine.clone(), writer, options.queue)?;
-        Ok(Self { engine, group })
+        Ok(Self {
+            engine,
+            group,
+            #[cfg(feature = "test-util")]
+            dir: dir.to_owned(),
+        })
     }
 
     /// A value, if there is one.
@@ -216,6 +226,12 @@ impl Table {
     /// See [`TableError`]; on any but `Fatal` (and `Full` with [`Health::Full`]) nothing has changed.
     pub fn commit(&self, batch: Batch) -> Result<(), TableError> {
         batch.check()?;
+        #[cfg(feature = "test-util")]
+        let batch = self.meet_fault(batch)?;
+        self.carry_out(batch)
+    }
+
+    fn carry_out(&self, batch: Batch) -> Result<(), TableError> {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
         self.group.send_blocking(Job { batch, reply: Reply::Thread(reply) })?;
         answer.recv().unwrap_or_else(|_| Err(self.gone()))

@@ -79,6 +79,8 @@ pub(crate) struct Draft {
     changed: bool,
     /// This device has sent what this vault does not know.
     rolled_back: bool,
+    /// The title, queued for those whom one's own commit has added.
+    title: Option<OutboxRow>,
 }
 
 /// What happened with one entry.
@@ -145,6 +147,10 @@ impl Core {
                     break;
                 }
             }
+        }
+        if draft.committed && self.adds(id) && !draft.row.title.is_empty() {
+            // In the batch that lets them in, so that they get it whatever happens then. [DELIV-181]
+            draft.title = Some(self.draft_title(&mut group, &draft.row.title)?);
         }
         draft.batch.records(Scope::GroupRecords(id), group.take_changes());
         if forgot || group.epoch() != epoch {
@@ -311,7 +317,7 @@ impl Core {
 
     /// Makes a draft durable, and then visible.
     fn finish(&mut self, draft: Draft, group: Conversation) -> Result<(), Failure> {
-        let Draft { id, row, tracks, changed_tracks, mut batch, mut messages, lives, sent, alarms, .. } = draft;
+        let Draft { id, row, tracks, changed_tracks, mut batch, mut messages, lives, sent, alarms, title, .. } = draft;
         for message in &mut messages {
             *message = lives.message(message.sequence).unwrap_or(message).clone();
         }
@@ -326,6 +332,9 @@ impl Core {
         let before = row.position.saturating_sub(1);
         if draft.rolled_back {
             self.rolled_back.note(Cursor { conversation: id, position: before }, &mut batch)?;
+        }
+        if let Some(title) = &title {
+            batch.put(Scope::Outbox, &title.number.to_be_bytes(), title);
         }
         // [DELIV-88] Nothing below happens before this has returned. The group was taken out of its place: a failed
         // commit leaves it out, to be loaded again.
@@ -343,6 +352,10 @@ impl Core {
             open.queue.remove(&queued.number);
             open.held.remove(&queued.number);
             self.in_flight.remove(&queued.number);
+        }
+        if let Some(title) = title {
+            self.next_outbox += 1;
+            open.queue.insert(title.number, title);
         }
         if draft.committed || draft.lost {
             open.commit = None;
@@ -515,6 +528,7 @@ impl Draft {
             leaver: false,
             changed: false,
             rolled_back: false,
+            title: None,
         }
     }
 

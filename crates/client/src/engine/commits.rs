@@ -255,6 +255,12 @@ impl Core {
         Ok(draft.lost.then(|| row.change.clone()))
     }
 
+    /// Whether the commit on its way adds members.
+    pub(crate) fn adds(&self, id: ConversationId) -> bool {
+        let commit = self.conversation(id).ok().and_then(|open| open.commit.as_ref());
+        commit.is_some_and(|row| matches!(row.change, Change::Add(_)))
+    }
+
     /// Whether a commit is on its way or will be in a moment, as far as it can go now.
     pub(crate) fn commits_now(&self, open: &Open) -> bool {
         let current = self.is_current(open.row.id);

@@ -58,6 +58,8 @@ pub(crate) struct Open {
     pub(crate) ahead: Ahead,
     /// A read of the log is open.
     pub(crate) reading: bool,
+    /// Where this vault was in the log when it last asked what is new.
+    pub(crate) asked_from: u64,
     /// Chains of members' devices are being fetched, before the log can go on.
     pub(crate) waiting: bool,
     /// Those chains could not be had: the log goes on over the next link at the earliest.
@@ -359,7 +361,8 @@ impl Core {
         }
     }
 
-    /// Makes a batch durable. If that fails, `id`'s group is dropped, because it is ahead of the disk.
+    /// Makes a batch durable: all that one input changes, so that nothing is torn wherever the process ends. [DELIV-180]
+    /// If that fails, `id`'s group is dropped, because it is ahead of the disk.
     pub(crate) fn commit(&mut self, id: Option<ConversationId>, batch: Batch) -> Result<(), Failure> {
         self.vault.commit(batch).inspect_err(|_| {
             if let Some(open) = id.and_then(|id| self.conversations.get_mut(&id)) {

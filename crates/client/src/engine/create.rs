@@ -13,7 +13,7 @@ use amanat_wire::{
     List, Text,
     client::{Nothing, Request},
     limits,
-    log::{RetentionClass, UnitKind},
+    log::UnitKind,
     relay::Answer,
 };
 use rand_core::OsRng;
@@ -24,7 +24,7 @@ use super::{
     commits::commit_row,
     core::{Core, Open, ReplyTo, put_conversation, respond},
     membership::first_renewal,
-    outgoing::{Outgoing, text},
+    outgoing::text,
     people::{VerifiedChain, look_up},
 };
 use crate::{
@@ -219,13 +219,6 @@ impl Core {
         let change = Change::Create(Nothing {});
         let commit = commit_row(&created.conversation, UnitKind::Create, change, created.commit)?;
         self.store_created(created.conversation, row, commit, devices)?;
-        if let Some(title) = &opening.title {
-            let title = Body::title(title.as_str())
-                .map_err(|_| failure::too_large("title", "256 bytes", "choose a shorter title"))?;
-            let row = self.conversation(new.conversation)?.row.clone();
-            let outgoing = Outgoing { body: title, message: None, class: RetentionClass::Month, announce: false };
-            self.queue(new.conversation, row, outgoing, Batch::default())?;
-        }
         self.add_later(new.conversation, later);
         let view = self.conversation_view(new.conversation)?;
         self.emit(Event::Conversation(view));
@@ -241,6 +234,11 @@ impl Core {
     ) -> Result<(), Failure> {
         let id = row.id;
         let mut batch = Batch::default();
+        // In the same batch: a group without its title would be everyone's but the founder's. [DELIV-181]
+        let title = (!row.title.is_empty()).then(|| self.draft_title(&mut group, &row.title)).transpose()?;
+        if let Some(title) = &title {
+            batch.put(Scope::Outbox, &title.number.to_be_bytes(), title);
+        }
         batch.records(Scope::GroupRecords(id), group.take_changes());
         batch.put(Scope::Commits, id.as_bytes(), &commit);
         put_conversation(&mut batch, &row);
@@ -253,6 +251,10 @@ impl Core {
         self.vault.commit(batch)?;
         open.commit = Some(commit);
         open.group = Some(group);
+        if let Some(title) = title {
+            self.next_outbox += 1;
+            open.queue.insert(title.number, title);
+        }
         self.conversations.insert(id, open);
         Ok(())
     }

@@ -216,6 +216,7 @@ impl Core {
                 up.asked_after = after;
             }
             self.sync_waiters.iter_mut().for_each(|waiter| waiter.asked = true);
+            self.conversations.values_mut().for_each(|open| open.asked_from = open.row.position);
         }
     }
 
@@ -295,8 +296,9 @@ impl Core {
         for log in news.logs.iter() {
             match self.conversations.get_mut(&log.conversation) {
                 Some(open) if open.row.position < log.head => self.read_log(log.conversation),
-                Some(open) if open.row.position > log.head => {
-                    let missing = open.row.position - log.head;
+                // What was appended or pushed since the question may stand behind the answer's head. [DELIV-183]
+                Some(open) if open.asked_from > log.head => {
+                    let missing = open.asked_from - log.head;
                     self.relay_behind(log.conversation, missing)?;
                 }
                 // The vault is ahead of the relay's cursor: the last run ended before it could say so.
@@ -596,6 +598,7 @@ impl Open {
             held: Default::default(),
             ahead: Default::default(),
             reading: false,
+            asked_from: 0,
             waiting: false,
             stuck: false,
             needs_commit: 0,

@@ -218,19 +218,13 @@ impl Core {
         self.pump(id)
     }
 
-    /// A change is made: whoever asked is told, and newcomers get the title.
+    /// A change is made: whoever asked is told.
     pub(crate) fn change_done(&mut self, id: ConversationId) -> Result<(), Failure> {
-        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
-        let (title, want) = (open.row.title.to_string(), open.doing.take());
-        let Some(Want { plan, reply, .. }) = want else { return Ok(()) };
-        if let Some(reply) = reply {
-            respond(reply, Ok(Reply::ConversationChanged { conversation: id }))?;
+        let want = self.conversations.get_mut(&id).and_then(|open| open.doing.take());
+        match want.and_then(|want| want.reply) {
+            Some(reply) => respond(reply, Ok(Reply::ConversationChanged { conversation: id })),
+            None => Ok(()),
         }
-        if matches!(plan, Plan::Add(_)) && !title.is_empty() {
-            let title = Body::title(title).map_err(|_| failure::internal("a title is longer than its field"))?;
-            self.queue_unread(id, title)?;
-        }
-        Ok(())
     }
 
     /// Every member would find a commit void by the time in it: nothing is made until the clock is right. [CONV-82]

@@ -6,7 +6,10 @@
 //! bytes under the same unit id are sent until the relay has answered; so a crash or a lost link repeats nothing.
 //! The relay's `StaleEpoch` is the only reason to encrypt a frame again.
 
-use amanat_conversation::content::{Body, Content};
+use amanat_conversation::{
+    Conversation,
+    content::{Body, Content},
+};
 use amanat_identity::Address;
 use amanat_primitives::{ConversationId, Digest, MessageId, MessageSeed, UnitId};
 use amanat_wire::{
@@ -194,21 +197,20 @@ impl Core {
             message.counter = content.counter;
             put_message(batch, id, message);
         }
-        let mut queued = OutboxRow {
-            number,
-            conversation: id,
-            unit: UnitId::random(&mut OsRng),
-            message,
-            counter: content.counter,
-            class: outgoing.class,
-            content: bounded(content.to_bytes())?,
-            request: Bytes::default(),
-            ciphertext: Digest::ZERO,
-        };
+        let mut queued = outbox_row(number, id, message, outgoing.class, &content)?;
         if first && self.can_encrypt(id) {
             self.encrypt(&mut queued, batch)?;
         }
         Ok(queued)
+    }
+
+    /// An outbox row for a title, to be written with what makes it needed; encrypted when its turn comes. The group's
+    /// changes are the caller's to write.
+    pub(crate) fn draft_title(&self, group: &mut Conversation, title: &str) -> Result<OutboxRow, Failure> {
+        let title = Body::title(title).map_err(|_| failure::internal("a title is longer than its field"))?;
+        let content =
+            group.queue(MessageSeed::random(&mut OsRng), self.now(), &title).map_err(failure::from_conversation)?;
+        outbox_row(self.next_outbox, group.id(), None, RetentionClass::Month, &content)
     }
 
     fn can_encrypt(&self, id: ConversationId) -> bool {
@@ -403,6 +405,27 @@ impl Core {
         let Target::Person(address, tier) = to else { return Ok(()) };
         self.open_conversation(Opening::direct(address, tier), then, reply)
     }
+}
+
+/// A frame that is queued and not encrypted yet.
+fn outbox_row(
+    number: u64,
+    conversation: ConversationId,
+    message: Option<MessageId>,
+    class: RetentionClass,
+    content: &Content,
+) -> Result<OutboxRow, Failure> {
+    Ok(OutboxRow {
+        number,
+        conversation,
+        unit: UnitId::random(&mut OsRng),
+        message,
+        counter: content.counter,
+        class,
+        content: bounded(content.to_bytes())?,
+        request: Bytes::default(),
+        ciphertext: Digest::ZERO,
+    })
 }
 
 /// Writes a message row and the index from its id.

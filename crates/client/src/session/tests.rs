@@ -2,7 +2,7 @@
 
 use amanat_net::{Link, RelayTarget, RelayTlsKey, Server};
 use amanat_primitives::agree::NoiseSecret;
-use amanat_wire::client::WhatIsNew;
+use amanat_wire::{client::WhatIsNew, relay::NumberedAnswer};
 use rand_core::OsRng;
 
 use super::*;
@@ -65,8 +65,31 @@ async fn a_silent_link_is_asked_and_then_given_up() {
     // From here on time passes as soon as everyone waits; the other end stays silent for all of it.
     tokio::time::pause();
     let begun = Instant::now();
-    let failure = read(device.receiver, open, &events, &Calls(calls), &credit).await;
+    let failure = read(device.receiver, open, &events, (&Calls(calls), &credit, &AtomicU64::new(0))).await;
     assert_eq!((failure.code, begun.elapsed().as_secs()), (FailureCode::Offline, DEAD_AFTER.as_secs()));
     assert!(matches!(requests.try_recv().map(|call| call.request), Ok(Request::Ping(_))));
     drop(relay);
+}
+
+// [DELIV-184]
+#[tokio::test]
+async fn what_was_asked_and_answered_counts_for_the_next_wait_and_a_greeting_alone_does_not() {
+    let (device, mut relay) = link().await;
+    let (calls, _requests) = mpsc::channel(4);
+    let (opened, open) = mpsc::channel(4);
+    let (events, _said) = mpsc::channel(4);
+    let (calls, credit, carried) = (Calls(calls), Semaphore::new(4), AtomicU64::new(0));
+    let (answer, answered) = oneshot::channel();
+    let bytes = usize::try_from(CARRIED).unwrap();
+    opened.send((1, Asked { bytes, answer })).await.unwrap();
+    let done = FromRelay::Answer(NumberedAnswer { number: 1, answer: Answer::Done(Nothing {}) });
+    relay.sender.send(&done.to_bytes()).await.unwrap();
+    relay.sender.flush().await.unwrap();
+    tokio::select! {
+        failure = read(device.receiver, open, &events, (&calls, &credit, &carried)) => panic!("{failure:?}"),
+        answer = answered => assert!(matches!(answer, Ok(Answer::Done(_)))),
+    }
+    assert!(was_of_use(Duration::ZERO, carried.into_inner()));
+    assert!(!was_of_use(Duration::ZERO, CARRIED - 1));
+    assert!(was_of_use(STABLE + Duration::from_millis(1), 0));
 }

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    DownloadPlan, Extent, Fault, ProgressTeller, Retry, Share, TransferEvent, WINDOW, cancelled,
+    DownloadPlan, Extent, Fault, ProgressTeller, Retry, TransferEvent, WINDOW, Window, cancelled,
     destination::{OnSynced, Part, Saved},
 };
 use crate::{Failure, FailureCode, api::Direction, session::Calls};
@@ -91,7 +91,9 @@ async fn run(
     let fetching = async {
         // Nothing is fetched that cannot be kept.
         match prepared.await {
-            Ok(first) => fetch(document, first..layout.segments(), calls, fetched, progress, &share).await,
+            Ok(first) => {
+                fetch(document, first..layout.segments(), calls, fetched, progress, Window::new(share, first > 0)).await
+            }
             Err(_) => Ok(()),
         }
     };
@@ -126,13 +128,13 @@ async fn fetch(
     calls: &Calls,
     out: mpsc::Sender<Vec<u8>>,
     mut progress: ProgressTeller<'_>,
-    share: &Share,
+    mut window: Window,
 ) -> Result<(), Fault> {
     let mut open = VecDeque::with_capacity(WINDOW);
     let mut asked = segments.start;
     progress.tell(asked);
     for index in segments.clone() {
-        while open.len() < share.window() && asked < segments.end {
+        while open.len() < window.size() && asked < segments.end {
             open.push_back(calls.enqueue(Request::GetSegment(GetSegment { document, index: asked })).await?);
             asked += 1;
         }
@@ -144,6 +146,7 @@ async fn fetch(
         if out.send(bytes).await.is_err() {
             return Ok(());
         }
+        window.answered();
         progress.tell(index + 1);
     }
     Ok(())

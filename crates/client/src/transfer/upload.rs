@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    Fault, ProgressTeller, Retry, Share, TransferEvent, UploadPlan, cancelled,
+    Fault, ProgressTeller, Retry, TransferEvent, UploadPlan, Window, cancelled,
     source::{self, Made, Source, Whole, edited},
 };
 use crate::{
@@ -90,7 +90,7 @@ async fn run(plan: UploadPlan, calls: &Calls, events: &mpsc::Sender<TransferEven
         waiting: VecDeque::new(),
         sending: VecDeque::new(),
         asked: None,
-        share,
+        window: Window::new(share, held > 0),
         progress: ProgressTeller::new(events, document, Direction::Sending, layout),
     };
     let ledger = courier.carry(segments).await?;
@@ -121,7 +121,7 @@ struct Courier<'a> {
     waiting: VecDeque<Made>,
     sending: VecDeque<Sending>,
     asked: Option<Asked>,
-    share: Share,
+    window: Window,
     progress: ProgressTeller<'a>,
 }
 
@@ -180,7 +180,7 @@ impl Courier<'_> {
 
     /// Sends what may be sent, in order.
     async fn send_durable(&mut self) -> Result<(), Fault> {
-        while self.sending.len() < self.share.window() {
+        while self.sending.len() < self.window.size() {
             let Some(next) = self.waiting.front() else { break };
             let cleared = match self.ledger.clear(&next.segment) {
                 Ok(cleared) => cleared,
@@ -216,6 +216,7 @@ impl Courier<'_> {
     fn answered(&mut self, answer: Answer) -> Result<(), Fault> {
         let Some(sent) = self.sending.pop_front() else { return Ok(()) };
         let Answer::Done(_) = answer else { return Err(put_fault(&answer)) };
+        self.window.answered();
         self.progress.tell(sent.index.saturating_add(1));
         Ok(())
     }
