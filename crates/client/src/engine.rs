@@ -15,6 +15,7 @@ mod create;
 mod decline;
 mod documents;
 mod join;
+mod kept;
 mod life;
 mod link;
 mod membership;

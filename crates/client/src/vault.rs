@@ -59,6 +59,12 @@ pub(crate) enum Scope {
     Waiting(ConversationId),
     /// Messages whose content will be removed, by conversation and sequence.
     Expiries,
+    /// Entries of a log as they were, by position.
+    Kept(ConversationId),
+    /// Welcomes of one's own commits among them, by position.
+    KeptWelcomes(ConversationId),
+    /// How far these entries reach, by conversation.
+    Tails,
 }
 
 impl Scope {
@@ -83,6 +89,9 @@ impl Scope {
             Self::Waiting(id) => (31, Some(id)),
             Self::Expiries => (32, None),
             Self::Fetches => (15, None),
+            Self::Kept(id) => (55, Some(id)),
+            Self::KeptWelcomes(id) => (56, Some(id)),
+            Self::Tails => (57, None),
         };
         let mut bytes = vec![number];
         bytes.extend_from_slice(id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));

@@ -9,6 +9,7 @@ mod documents;
 mod packages;
 mod people;
 mod reads;
+mod resupply;
 mod statements;
 
 use std::sync::Arc;
@@ -122,6 +123,8 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::PutStatement(update) => statements::put(asker, ticket, update),
         Request::Revocations(after) => spawn(asker, ticket, move |asker| statements::revocations(asker, after)),
         Request::PutRenewal(bytes) => statements::renew(asker, ticket, bytes),
+        Request::Resupply(supply) => resupply::resupply(asker, ticket, supply),
+        Request::Welcomes(welcomes) => resupply::welcomes(asker, ticket, welcomes),
         Request::GetSegment(get) => spawn(asker, ticket, move |asker| documents::get(asker, &get)),
         Request::OpenDocument(_) | Request::PutSegment(_) | Request::SealDocument(_) => {
             lane.get_or_insert_with(|| Lane::start(asker)).send(ticket, request).await;

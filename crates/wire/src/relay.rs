@@ -86,6 +86,8 @@ choice!(
         12 => Segment(Bytes<{ limits::BODY }>),
         /// Answers `Revocations`.
         20 => Revocations(RevocationPage),
+        /// Answers `Resupply`: the log's last position.
+        28 => Resupplied(u64),
     }
 );
 
@@ -107,6 +109,7 @@ impl Answer {
             Self::Document(_) => "document",
             Self::Segment(_) => "segment",
             Self::Revocations(_) => "revocations",
+            Self::Resupplied(_) => "resupplied",
         }
     }
 }
@@ -146,6 +149,8 @@ code!(
         15 => ExpiredByRetention,
         /// A statement's number is not above the last one's.
         16 => OldStatement,
+        /// The relay was restored, and the log may have lost its end: wait, and ask again.
+        28 => Settling,
     }
 );
 
@@ -160,6 +165,8 @@ record!(
         running: Digest,
         /// A commit's [`crate::log::CommitReceipt`]; empty for a message.
         receipt: Bytes<{ limits::RECEIPT }>,
+        /// The entry's [`seal`](crate::resupply::seal).
+        seal: Digest,
     }
 );
 

@@ -19,6 +19,7 @@ use amanat_wire::{
 use super::{
     Input,
     core::{Core, put_conversation},
+    kept::{Applied, KeptChange, RosterLists, own_unit},
     life::Lives,
     membership::RENEW_EVERY,
 };
@@ -76,6 +77,10 @@ pub(crate) struct Draft {
     leaver: bool,
     /// What a list shows of it changed: title or members.
     changed: bool,
+    /// What the commit just applied changed, as its author said it to the relay.
+    lists: Option<RosterLists>,
+    /// What is kept of the log.
+    kept: KeptChange,
 }
 
 /// What happened with one entry.
@@ -113,6 +118,7 @@ impl Core {
         let before = self.now().min(stamp).before(MAX_EPOCH_AGE);
         group.forget_past(before).map_err(failure::from_conversation)?;
         let mut done = true;
+        let mut applied = Vec::new();
         for entry in entries.iter().filter(|entry| entry.position > draft.row.position).collect::<Vec<_>>() {
             if entry.position != draft.row.position + 1 {
                 done = false;
@@ -128,6 +134,9 @@ impl Core {
             };
             match step {
                 Step::Applied => {
+                    let (running, lists) = (group.log().running(), draft.lists.take());
+                    let own = own_unit(self.conversation(id)?.commit.as_ref(), entry);
+                    applied.push(Applied { entry: entry.clone(), running, lists, own });
                     draft.row.position = entry.position;
                     draft.row.stamp = draft.row.stamp.max(entry.stamp);
                     if !draft.row.stage.follows_log() {
@@ -143,6 +152,9 @@ impl Core {
             }
         }
         draft.batch.records(Scope::GroupRecords(id), group.take_changes());
+        if !applied.is_empty() {
+            draft.kept = self.keep_entries(id, applied, &mut draft.batch)?;
+        }
         let creating = draft.row.stage == Stage::Creating;
         let void_own = draft.void_own.take();
         let lost = self.end_of_commit(&mut draft, &group)?;
@@ -232,6 +244,7 @@ impl Core {
         let (known, missing) = self.known_devices(commit.needs())?;
         let own = commit.is_own();
         let receipt = self.receipt_of(draft, entry);
+        draft.lists = Some((commit.facts().roster_add.clone(), commit.facts().roster_remove.clone()));
         // Whatever needs no chain is judged first: nobody can make the log wait with a commit that is void anyway.
         let verdict = commit.approve(group, &known, receipt.as_ref().map(|receipt| receipt.body.roster));
         if let Err(ApproveError::Unverified(device)) = verdict {
@@ -306,6 +319,7 @@ impl Core {
         // [DELIV-88] Nothing below happens before this has returned. The group was taken out of its place: a failed
         // commit leaves it out, to be loaded again.
         self.vault.commit(batch)?;
+        self.kept.settle(draft.kept);
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
         self.taken += 1;
         let ended = !row.stage.follows_log() && row.stage != open.row.stage;
@@ -470,6 +484,8 @@ impl Draft {
             healed: false,
             leaver: false,
             changed: false,
+            lists: None,
+            kept: KeptChange::default(),
         }
     }
 

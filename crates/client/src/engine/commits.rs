@@ -161,6 +161,12 @@ impl Core {
                 self.pump(id)
             }
             Answer::Conflict(position) if !creating => self.conflict(id, position),
+            Answer::Refused(Refusal::Settling) => {
+                if let Some(open) = self.conversations.get_mut(&id) {
+                    open.commit_sent = false;
+                }
+                self.relay_settling(id)
+            }
             Answer::Refused(Refusal::TooFast | Refusal::Full | Refusal::Failed | Refusal::ShuttingDown) => {
                 self.again_later(id);
                 Ok(())

@@ -203,6 +203,8 @@ pub(crate) struct Core {
     /// Commands that wait for the link that is being made.
     pub(crate) wait_for_link: Vec<(Command, ReplyTo)>,
     pub(crate) unsettled: super::restored::Unsettled,
+    /// Tails of logs that are kept for a relay that loses them.
+    pub(crate) kept: super::kept::Kept,
     pub(crate) direct: super::join::DirectQueue,
     pub(crate) advance_open: bool,
     pub(crate) advance_at: Option<Timestamp>,
@@ -260,6 +262,7 @@ impl Core {
             last_failure: profile.no_relay,
             wait_for_link: Vec::new(),
             unsettled: super::restored::Unsettled::default(),
+            kept: super::kept::Kept::default(),
             direct,
             advance_open: false,
             advance_at: None,
@@ -448,6 +451,7 @@ impl Core {
     /// At the start: what the last run left undone.
     pub(crate) fn begin(&mut self) -> Result<(), Failure> {
         self.unsettled = super::restored::Unsettled::load(&self.vault)?;
+        self.kept = super::kept::Kept::load(&self.vault)?;
         if let Freshness::Expired { since } = self.status.freshness(self.now()) {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
         }

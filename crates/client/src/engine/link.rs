@@ -47,6 +47,11 @@ pub(crate) enum Question {
     Commit(ConversationId),
     Advance,
     KeyPackages,
+    /// Entries after this position go back to the relay.
+    Resupply(ConversationId, u64),
+    Welcomes(ConversationId),
+    Settled,
+    Status,
 }
 
 /// An answer to a request of the engine's own.
@@ -62,7 +67,10 @@ impl Core {
         match input {
             Input::Ask(command, reply) => self.command(command, reply),
             Input::Session(event) => self.session(event),
-            Input::Answered(answered) => self.answered(answered),
+            Input::Answered(answered) => {
+                self.answered(answered)?;
+                self.pump_unsettled()
+            }
             Input::Gathered(gathered) => self.gathered(gathered),
             Input::Newcomers(newcomers) => self.newcomers(newcomers),
             Input::Chains(fetched) => self.chains_fetched(fetched),
@@ -97,7 +105,7 @@ impl Core {
                 self.last_failure = None;
                 self.greeted(&ready)?;
                 self.fetch_own_chain();
-                self.ask_unsettled();
+                self.ask_unsettled()?;
                 self.ask_news();
                 for (command, reply) in std::mem::take(&mut self.wait_for_link) {
                     self.command(command, reply)?;
@@ -177,6 +185,7 @@ impl Core {
                 self.direct = super::join::DirectQueue::resume(0);
             }
         }
+        self.bring_status(&ready.status)?;
         if ready.status.is_empty() { Ok(()) } else { self.take_status(&ready.status) }
     }
 
@@ -235,11 +244,15 @@ impl Core {
                 self.key_packages_open = false;
                 Ok(())
             }
-            (Question::Read(id), Ok(Answer::Refused(Refusal::Unknown))) if self.unsettled.contains(&id) => {
+            (Question::Read(id), Ok(Answer::Refused(refusal @ (Refusal::Unknown | Refusal::NotAllowed))))
+                if self.unsettled.contains(&id) =>
+            {
                 self.clear_question(Question::Read(id));
-                let position = self.conversation(id)?.row.position;
-                self.relay_behind(id, position)
+                self.relay_lacks(id, refusal == Refusal::Unknown)
             }
+            (Question::Resupply(id, from), Ok(answer)) => self.resupplied(id, from, answer),
+            (Question::Welcomes(id), Ok(answer)) => self.welcomes_answered(id, &answer),
+            (Question::Settled | Question::Status, Ok(_)) => Ok(()),
             (question, Ok(answer)) => {
                 tracing::warn!(?question, kind = answer.kind(), "the relay refused, or its answer does not fit");
                 self.clear_question(question);
@@ -261,7 +274,7 @@ impl Core {
                     open.reading = false;
                 }
             }
-            Question::Append(..) | Question::Commit(_) | Question::Advance | Question::KeyPackages => {}
+            _ => {}
         }
     }
 
@@ -278,19 +291,18 @@ impl Core {
             self.direct.add(item);
         }
         self.process_direct()?;
+        let may_pass_over = self.may_pass_over();
         for log in news.logs.iter() {
             match self.conversations.get_mut(&log.conversation) {
                 Some(open) if open.row.position < log.head => self.read_log(log.conversation),
-                Some(open) if open.row.position > log.head => {
-                    let missing = open.row.position - log.head;
-                    self.relay_behind(log.conversation, missing)?;
-                }
+                // It has lost the end of the log: the read shows where it stands.
+                Some(open) if open.row.position > log.head => self.read_log(log.conversation),
                 // The vault is ahead of the relay's cursor: the last run ended before it could say so.
                 Some(open) => {
                     open.advance_due |= open.row.position > log.cursor;
                 }
                 // Its Welcome is on the way, or never was: then it is passed over. [DELIV-140]
-                None if more_direct || self.direct.busy() => {}
+                None if more_direct || self.direct.busy() || !may_pass_over => {}
                 None => self.foreign.push(Cursor { conversation: log.conversation, position: log.head }),
             }
         }
@@ -470,7 +482,7 @@ impl Core {
             self.timer()?;
         }
         let Some(up) = &self.link else { return Ok(()) };
-        let reading = self.conversations.values().any(|open| open.reading || open.waiting);
+        let reading = self.unsettled.busy() || self.conversations.values().any(|open| open.reading || open.waiting);
         let fetched = !up.asking_news && !reading && !self.direct.busy() && self.status_fetches == 0;
         if let (true, Some(before)) = (fetched, up.more_direct) {
             return self.fetch_more(before);

@@ -176,6 +176,9 @@ fn notice(notice: &Notice) -> NoticeLine {
             missing: Some(*missing),
             ..named("relay-behind")
         },
+        Notice::RelaySettling { conversation } => {
+            NoticeLine { conversation: Some(conversation.to_string()), ..named("relay-settling") }
+        }
         Notice::NewDevice { address, device } => {
             NoticeLine { address: Some(address.to_string()), device: Some(device.to_string()), ..named("new-device") }
         }
