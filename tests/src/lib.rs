@@ -224,6 +224,15 @@ impl Person {
         self.ask(Command::Sync).await;
     }
 
+    /// Syncs as soon as there is a link again.
+    pub async fn sync_when_linked(&self) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        while let Err(error) = self.engine.ask(Command::Sync).await {
+            assert!(tokio::time::Instant::now() < deadline, "{}: {error:?}", self.handle);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// All messages of a conversation, without marking them.
     pub async fn messages(&self, conversation: ConversationId) -> Vec<MessageView> {
         let read = Command::Read { conversation, since: 0, limit: u32::MAX, mark: false };

@@ -23,8 +23,8 @@ struct State {
     untouched: bool,
     /// Until when it waits.
     until: Option<Timestamp>,
-    /// Who has nothing beyond a log.
-    settled: HashMap<ConversationId, HashSet<DeviceId>>,
+    /// Who has nothing beyond which place of a log.
+    settled: HashMap<ConversationId, HashMap<DeviceId, u64>>,
     /// Logs of which that holds for all readers.
     whole: HashSet<ConversationId>,
     /// Logs at the start.
@@ -80,17 +80,34 @@ impl Settling {
         state.until.is_some_and(|until| now < until) && !state.whole.contains(conversation)
     }
 
-    /// A device that reads a log has nothing beyond it. `readers` are those whose word is waited for.
-    pub(crate) fn settled(&self, conversation: ConversationId, device: DeviceId, readers: &[DeviceId]) {
+    /// Whether there is anything to wait for.
+    pub(crate) fn waits(&self) -> bool {
+        self.state().until.is_some()
+    }
+
+    /// A device has nothing beyond a place of a log that it reads, which may still be to come back.
+    pub(crate) fn settled(&self, conversation: ConversationId, device: DeviceId, position: u64) {
         let mut state = self.state();
-        if state.until.is_none() || !readers.contains(&device) || state.whole.contains(&conversation) {
-            return;
+        if state.until.is_some() && !state.whole.contains(&conversation) {
+            state.settled.entry(conversation).or_default().insert(device, position);
         }
-        let settled = state.settled.entry(conversation).or_default();
-        settled.insert(device);
-        if readers.iter().all(|reader| settled.contains(reader)) {
+    }
+
+    /// Whether all whose word is waited for have none beyond the log as it stands now: then it goes on.
+    pub(crate) fn look_at(&self, conversation: ConversationId, head: u64, readers: &[DeviceId]) {
+        let mut state = self.state();
+        let Some(settled) = state.settled.get(&conversation) else { return };
+        if readers.iter().all(|reader| settled.get(reader).is_some_and(|position| *position <= head)) {
             state.settled.remove(&conversation);
             state.whole.insert(conversation);
+        }
+    }
+
+    /// A log was founded here: nothing of it was lost.
+    pub(crate) fn founded(&self, conversation: ConversationId) {
+        let mut state = self.state();
+        if state.until.is_some() && state.whole.insert(conversation) {
+            state.logs = state.logs.saturating_add(1);
         }
     }
 
@@ -137,10 +154,15 @@ mod tests {
         let (one, other) = (ConversationId::from_bytes([1; 16]), ConversationId::from_bytes([2; 16]));
         let readers = [DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32])];
         assert!(settling.holds(&one, now));
-        settling.settled(one, readers[0], &readers);
-        settling.settled(one, DeviceId::from_bytes([3; 32]), &readers);
+        settling.settled(one, readers[0], 5);
+        settling.settled(one, DeviceId::from_bytes([3; 32]), 5);
+        settling.look_at(one, 5, &readers);
         assert!(settling.holds(&one, now));
-        settling.settled(one, readers[1], &readers);
+        // Who has more than the log is heard, and waited for.
+        settling.settled(one, readers[1], 6);
+        settling.look_at(one, 5, &readers);
+        assert!(settling.holds(&one, now));
+        settling.look_at(one, 6, &readers);
         assert!(!settling.holds(&one, now) && settling.holds(&other, now));
         assert_eq!(settling.figures(now).map(|figures| figures.conversations), Some(1));
         let later = now.after(WAIT);

@@ -50,7 +50,7 @@ pub(crate) enum Question {
     /// Entries after this position go back to the relay.
     Resupply(ConversationId, u64),
     Welcomes(ConversationId),
-    Settled,
+    Settled(ConversationId),
     Status,
 }
 
@@ -103,9 +103,10 @@ impl Core {
                 self.emit(Event::Link(LinkState::Up(up.view.clone())));
                 self.link = Some(up);
                 self.last_failure = None;
+                self.unsettled.link_up();
                 self.greeted(&ready)?;
                 self.fetch_own_chain();
-                self.ask_unsettled()?;
+                self.pump_unsettled()?;
                 self.ask_news();
                 for (command, reply) in std::mem::take(&mut self.wait_for_link) {
                     self.command(command, reply)?;
@@ -252,7 +253,11 @@ impl Core {
             }
             (Question::Resupply(id, from), Ok(answer)) => self.resupplied(id, from, answer),
             (Question::Welcomes(id), Ok(answer)) => self.welcomes_answered(id, &answer),
-            (Question::Settled | Question::Status, Ok(_)) => Ok(()),
+            (Question::Settled(id), Ok(_)) => self.settled_answered(id),
+            (Question::Status, Ok(_)) => {
+                self.unsettled.status_open = false;
+                Ok(())
+            }
             (question, Ok(answer)) => {
                 tracing::warn!(?question, kind = answer.kind(), "the relay refused, or its answer does not fit");
                 self.clear_question(question);

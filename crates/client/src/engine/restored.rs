@@ -49,8 +49,10 @@ pub(crate) struct Unsettled {
     held: HashSet<ConversationId>,
     /// ... read, ...
     asked: HashSet<ConversationId>,
-    /// ... being given back, ...
+    /// ... being given back, or said to be whole, ...
     open: HashSet<ConversationId>,
+    /// The relay is being shown a newer status statement.
+    pub(crate) status_open: bool,
     /// ... and own commits whose Welcomes are still to be brought.
     welcomes: HashMap<ConversationId, VecDeque<u64>>,
 }
@@ -69,10 +71,11 @@ impl Unsettled {
 
     /// Something is on its way back to the relay, or about to be asked.
     pub(crate) fn busy(&self) -> bool {
-        !self.open.is_empty() || self.ids.iter().any(|id| !self.asked.contains(id))
+        self.status_open || !self.open.is_empty() || self.ids.iter().any(|id| !self.asked.contains(id))
     }
 
-    fn link_up(&mut self) {
+    /// Over a new link everything is asked anew.
+    pub(crate) fn link_up(&mut self) {
         let (ids, since) = (std::mem::take(&mut self.ids), self.since);
         *self = Self { ids, since, ..Self::default() };
     }
@@ -100,13 +103,8 @@ impl Core {
         self.unsettled.since.is_none_or(|since| self.now() >= since.after(WELCOMES_WAIT))
     }
 
-    /// Over a new link: looks whether the relay has what was missing.
-    pub(crate) fn ask_unsettled(&mut self) -> Result<(), Failure> {
-        self.unsettled.link_up();
-        self.pump_unsettled()
-    }
-
-    /// Asks for those that were not asked for over this link, as many as may be open.
+    /// Looks whether the relay has what was missing: asks for those that were not asked for over this link, as many as may
+    /// be open.
     pub(crate) fn pump_unsettled(&mut self) -> Result<(), Failure> {
         if self.link.is_none() {
             return Ok(());
@@ -267,8 +265,16 @@ impl Core {
         let after = self.conversation(id)?.row.position;
         let Ok(running) = self.group(id).map(|group| group.log().running()) else { return Ok(()) };
         let nothing = Resupply { conversation: id, after, running, entries: List::default() };
-        self.ask_relay(Question::Settled, Request::Resupply(nothing));
+        if self.ask_relay(Question::Settled(id), Request::Resupply(nothing)) {
+            self.unsettled.open.insert(id);
+        }
         Ok(())
+    }
+
+    /// The relay has heard that there is nothing more.
+    pub(crate) fn settled_answered(&mut self, id: ConversationId) -> Result<(), Failure> {
+        self.unsettled.open.remove(&id);
+        self.pump(id)
     }
 
     fn note_unsettled(&mut self, id: ConversationId) -> Result<(), Failure> {

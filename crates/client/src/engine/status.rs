@@ -81,7 +81,8 @@ impl Core {
         let (Ok(status), Ok(revocations), true) = (Bytes::new(status), List::new(rest), size < limits::BODY / 2) else {
             return Ok(());
         };
-        self.ask_relay(Question::Status, Request::PutStatement(StatusUpdate { status, first, revocations }));
+        self.unsettled.status_open =
+            self.ask_relay(Question::Status, Request::PutStatement(StatusUpdate { status, first, revocations }));
         Ok(())
     }
 

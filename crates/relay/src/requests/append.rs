@@ -43,7 +43,11 @@ pub(crate) async fn append(asker: &Arc<Asker>, ticket: Ticket, unit: Unit) {
             let _permit = permit;
             let shared = &asker.shared;
             let entry = translate::without_body(&unit, asker.id);
+            let founded = (unit.kind == UnitKind::Create).then_some(unit.conversation);
             let outcome = shared.store.append(translate::unit(unit, asker.id, shared.now())).await;
+            if let (Ok(_), Some(conversation)) = (&outcome, founded) {
+                shared.settling.founded(conversation);
+            }
             let outcome = outcome
                 .map_err(NotDone::from)
                 .and_then(|appended| Ok(Answer::Appended(translate::appended(appended, entry, &shared.seal_key)?)));

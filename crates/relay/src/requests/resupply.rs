@@ -31,12 +31,12 @@ async fn take(asker: &Asker, resupply: Resupply) -> Result<Answer, NotDone> {
     let Resupply { conversation, after, running, entries } = resupply;
     let shared = &asker.shared;
     let base = shared.store.log_head(conversation)?.unwrap_or((0, Digest::ZERO));
+    if entries.is_empty() {
+        return note_settled(asker, conversation, (after, running), base);
+    }
     // It begins behind this log's end: the answer says where that is.
     if after > base.0 {
         return Ok(Answer::Resupplied(base.0));
-    }
-    if entries.is_empty() {
-        return note_settled(asker, conversation, (after, running), base);
     }
     let Ok(permit) = Arc::clone(&shared.appends).acquire_owned().await else {
         return Err(Refusal::ShuttingDown.into());
@@ -54,6 +54,7 @@ async fn take(asker: &Asker, resupply: Resupply) -> Result<Answer, NotDone> {
     if head == reached.0 && count > 0 {
         tracing::info!(entries = count, "the end of a log came back");
         shared.settling.supplied(count, founded);
+        look_at(shared, conversation, head)?;
     }
     Ok(Answer::Resupplied(head))
 }
@@ -95,7 +96,7 @@ fn check(
     Ok((next, Held { unit, hash, receipt }))
 }
 
-/// A device has nothing beyond this log, if it has seen the same one.
+/// A device has nothing beyond a place of this log, if it has seen the same one.
 // [DELIV-117]
 fn note_settled(
     asker: &Asker,
@@ -111,10 +112,21 @@ fn note_settled(
     if at.0 == head.0 && at.1 != head.1 {
         return Err(Refusal::Exists.into());
     }
+    shared.settling.settled(conversation, asker.id, at.0);
+    look_at(shared, conversation, head.0)?;
+    Ok(Answer::Resupplied(head.0))
+}
+
+/// Whether a log may go on.
+fn look_at(shared: &Shared, conversation: ConversationId, head: u64) -> Result<(), NotDone> {
+    if !shared.settling.waits() {
+        return Ok(());
+    }
+    let roster = shared.store.roster(conversation)?.ok_or(Refusal::Unknown)?;
     // Nobody hears from a revoked device any more.
     let waited_for: Vec<DeviceId> = roster.readers.iter().filter(|id| !is_revoked(shared, **id)).copied().collect();
-    shared.settling.settled(conversation, asker.id, &waited_for);
-    Ok(Answer::Resupplied(head.0))
+    shared.settling.look_at(conversation, head, &waited_for);
+    Ok(())
 }
 
 fn is_revoked(shared: &Shared, device: DeviceId) -> bool {

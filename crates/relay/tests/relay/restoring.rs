@@ -37,6 +37,7 @@ fn held(entry: Entry) -> HeldEntry {
 
 fn supply(conversation: ConversationId, after: u64, entries: Vec<HeldEntry>) -> Request {
     let entries = List::new(entries).unwrap();
+    // R is looked at where nothing is brought, at the log's end alone.
     Request::Resupply(Resupply { conversation, after, running: Digest::ZERO, entries })
 }
 
