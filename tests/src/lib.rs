@@ -28,7 +28,7 @@ use amanat_identity::{
     testing::Office,
 };
 use amanat_primitives::{ConversationId, Incarnation, MessageId, Timestamp, passphrase::WorkPolicy};
-use amanat_relay_core::{Config, Relay, Running, folder};
+use amanat_relay_core::{Config, Relay, Running, backup, folder};
 use amanat_wire::Encode as _;
 use rand_core::OsRng;
 use tempfile::TempDir;
@@ -121,6 +121,27 @@ impl Rig {
         }
     }
 
+    /// Writes a backup of the relay, which runs again afterwards.
+    pub async fn back_up(&mut self) {
+        self.stop_relay().await;
+        let file = std::fs::File::create(self.dir.path().join("relay.backup")).unwrap();
+        backup::export(&self.relay_dir(), false, file, &mut |_| ()).await.unwrap();
+        self.start_relay().await;
+    }
+
+    /// Loses the relay's store, and restores the backup; it runs afterwards.
+    pub async fn restore(&mut self) {
+        self.stop_relay().await;
+        let (dir, archive) = (self.relay_dir(), self.dir.path().join("relay.backup"));
+        let data = dir.join(Config::load(&dir).unwrap().data);
+        std::fs::remove_dir_all(data).unwrap();
+        let restored = tokio::task::spawn_blocking(move || {
+            backup::restore(&archive, &dir, backup::Into::Prepared, &mut |_| ()).map_err(|error| error.to_string())
+        });
+        restored.await.unwrap().unwrap();
+        self.start_relay().await;
+    }
+
     /// Enrols someone; the profile is there afterwards, no engine runs.
     pub async fn enrol(&self, handle: &str, tier: Tier) {
         let invitation = self.office.invite(&mut OsRng, handle, tier, self.clock.now());
@@ -201,6 +222,15 @@ impl Person {
     /// Syncs until caught up.
     pub async fn sync(&self) {
         self.ask(Command::Sync).await;
+    }
+
+    /// Syncs as soon as there is a link again.
+    pub async fn sync_when_linked(&self) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        while let Err(error) = self.engine.ask(Command::Sync).await {
+            assert!(tokio::time::Instant::now() < deadline, "{}: {error:?}", self.handle);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// All messages of a conversation, without marking them.

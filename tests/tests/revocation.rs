@@ -124,6 +124,38 @@ async fn a_lost_device_stops_and_the_others_know_it() {
     assert_ne!(clerks, lost);
 }
 
+// [DELIV-123] A relay that has forgotten a revocation is told of it by whoever links first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_relay_is_told_of_revocations() {
+    let mut rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let director = rig.person("director", Tier::Secret).await;
+    director.sync().await;
+    rig.back_up().await;
+    secretary.sync_when_linked().await;
+    let lost = device(&director).await;
+    director.engine.stop().await;
+    let entries = revoke(&rig, &[], &[Of::Device(lost)]).await;
+    let number = entries.last().unwrap().number();
+    let told = |event: &Event| match event {
+        Event::Notice(Notice::RelayRestored) => Some(()),
+        _ => None,
+    };
+    secretary.sync().await;
+    let Reply::Status(overview) = secretary.ask(Command::Status).await else { panic!() };
+    assert_eq!(overview.status.unwrap().number, number);
+    rig.restore().await;
+    secretary.until("restored", told).await;
+    secretary.sync().await;
+    let mut director = rig.start("director").await;
+    director
+        .until("end of the link", |event| match event {
+            Event::Link(LinkState::Down { failure, .. }) if failure.code == FailureCode::Revoked => Some(()),
+            _ => None,
+        })
+        .await;
+}
+
 // [DELIV-93] A device that was away gets them all, over several pages.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_was_away_fetches_the_whole_list() {

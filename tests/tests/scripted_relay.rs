@@ -22,7 +22,7 @@ use amanat_tests::{Person, Rig};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
     client::{NumberedRequest, Request, ToRelay},
-    log::{Entry, Unit, UnitKind},
+    log::{Entry, RetentionClass, Unit, UnitKind},
     relay::{
         Answer, Appended, Chains, ClaimedKeyPackage, Cursors, Entries, FromRelay, LogState, News, NumberedAnswer, Push,
         Ready,
@@ -157,7 +157,7 @@ async fn until_down(person: &mut Person) -> FailureCode {
 
 fn appended(position: u64, running: Digest) -> Answer {
     let stamp = Timestamp::from(std::time::SystemTime::now());
-    Answer::Appended(Appended { position, stamp, running, receipt: Bytes::default() })
+    Answer::Appended(Appended { position, stamp, running, receipt: Bytes::default(), seal: Digest::ZERO })
 }
 
 // [DELIV-85]
@@ -178,6 +178,8 @@ async fn what_comes_before_the_greeting_ends_the_link() {
         body: Bytes::new(vec![1, 2, 3]).unwrap(),
         gone: None,
         receipt: Bytes::default(),
+        class: RetentionClass::Month,
+        seal: Digest::ZERO,
     };
     scripted.say(&FromRelay::Push(Push { conversation, entry })).await;
     assert_eq!(until_down(&mut secretary).await, FailureCode::Refused);
@@ -229,6 +231,8 @@ async fn a_relay_that_only_says_stale_gets_nothing_encrypted() {
         body: Bytes::new(vec![9; 64]).unwrap(),
         gone: None,
         receipt: Bytes::default(),
+        class: RetentionClass::Month,
+        seal: Digest::ZERO,
     };
     let entries = List::new(vec![garbage]).unwrap();
     let answer = Entries { entries, running_before: Digest::ZERO, head: position, first_kept: 1 };
@@ -264,6 +268,8 @@ async fn a_frame_that_is_stale_is_encrypted_again_when_its_commit_is_here() {
         body: Bytes::new(vec![9; 64]).unwrap(),
         gone: None,
         receipt: Bytes::default(),
+        class: RetentionClass::Month,
+        seal: Digest::ZERO,
     };
     let (first_new, last) = (read.after + 1, at.max(read.after + 1));
     let entries = List::new((first_new..=last).map(commit).collect::<Vec<_>>()).unwrap();
@@ -293,6 +299,8 @@ async fn a_push_that_skips_an_entry_leads_to_reading_the_log() {
         body: Bytes::new(vec![position as u8; 40]).unwrap(),
         gone: None,
         receipt: Bytes::default(),
+        class: RetentionClass::Month,
+        seal: Digest::ZERO,
     };
     scripted.say(&FromRelay::Push(Push { conversation, entry: garbage(9) })).await;
     let read = loop {
@@ -324,6 +332,8 @@ async fn garbage_in_the_log_is_passed_over_and_shown() {
         body: Bytes::new(vec![9; 64]).unwrap(),
         gone: None,
         receipt: Bytes::default(),
+        class: RetentionClass::Month,
+        seal: Digest::ZERO,
     };
     scripted.say(&FromRelay::Push(Push { conversation, entry: base.clone() })).await;
     let (number, read) = loop {
@@ -392,6 +402,8 @@ async fn a_replayed_entry_is_shown_once() {
         body: unit.body.clone(),
         gone: None,
         receipt: Bytes::default(),
+        class: RetentionClass::Month,
+        seal: Digest::ZERO,
     };
     // A push far ahead makes the client say where it is.
     scripted.say(&FromRelay::Push(Push { conversation, entry: entry(1_000, 9) })).await;
@@ -486,6 +498,8 @@ async fn after_gone(kind: UnitKind, days: u64) -> ConversationState {
         body: Bytes::default(),
         gone: Some(Digest::from_bytes([9; 32])),
         receipt: Bytes::default(),
+        class: RetentionClass::Month,
+        seal: Digest::ZERO,
     };
     let mut scripted = script.session().await;
     rig.clock.forward(Duration::from_secs(days * 24 * 3600));

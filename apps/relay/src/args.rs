@@ -68,7 +68,8 @@ Example:
 Example:
   amanat-relay restore --dir new-relay --from relay.backup && cp relay.key new-relay/
 
-The store becomes a new incarnation, so that clients notice and send again what is missing.")]
+The store becomes a new incarnation, so that clients notice and give back what is missing. For ten minutes from the first
+link on, the relay takes nothing new where somebody may still have more: amanat-relay status says so.")]
     Restore(From),
     /// Put a backup's store into a relay's folder that has its configuration and keys, and no store
     #[command(after_help = "\

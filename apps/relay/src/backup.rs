@@ -70,7 +70,7 @@ pub(crate) fn restore(from: From, into: Into) -> Result<(), Problem> {
         || (),
     )?;
     say(&format!(
-        "Restored into {shown}, as a new incarnation: clients will notice, and send again what is missing.\n\
+        "Restored into {shown}, as a new incarnation: clients will notice, and give back what is missing.\n\
          Next: put relay.key in its place if the backup was made without keys, then amanat-relay check --dir {shown}"
     ))
 }

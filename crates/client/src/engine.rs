@@ -17,6 +17,7 @@ mod decline;
 mod documents;
 mod forgetting;
 mod join;
+mod kept;
 mod life;
 mod link;
 mod membership;

@@ -68,6 +68,8 @@ record!(
     pub(crate) struct UnsettledRow {
         /// Their ids.
         conversations: List<ConversationId, 65_535>,
+        /// When the relay's incarnation was first seen.
+        since: Option<Timestamp>,
     }
 );
 

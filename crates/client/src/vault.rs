@@ -75,6 +75,12 @@ pub(crate) enum Scope {
     Expiries,
     /// Slots that hold keys, by what these are for.
     Slots,
+    /// Entries of a log as they were, by position.
+    Kept(ConversationId),
+    /// Welcomes of one's own commits among them, by position.
+    KeptWelcomes(ConversationId),
+    /// How far these entries reach, by conversation.
+    Tails,
 }
 
 impl Scope {
@@ -100,6 +106,9 @@ impl Scope {
             Self::Expiries => (32, None),
             Self::Fetches => (15, None),
             Self::Slots => (50, None),
+            Self::Kept(id) => (55, Some(id)),
+            Self::KeptWelcomes(id) => (56, Some(id)),
+            Self::Tails => (57, None),
         };
         let mut bytes = vec![number];
         bytes.extend_from_slice(id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));

@@ -60,6 +60,8 @@ labels! {
     ROSTER_CHANGE = "roster change";
     /// Hash of a commit receipt, carried by the next one.
     COMMIT_RECEIPT_ID = "commit receipt id";
+    /// Key of the relay's seals of log entries.
+    ENTRY_SEAL = "entry seal";
     /// Safety number of two people.
     SAFETY_NUMBER = "safety number";
     /// Hash of one stored document segment.

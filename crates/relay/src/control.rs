@@ -138,6 +138,11 @@ fn status(desk: &Desk) -> String {
     if let Ok(free) = storage::free_bytes(&desk.data) {
         lines.push(("disk_free_bytes", free.to_string()));
     }
+    if let Some(settling) = shared.settling.figures(now) {
+        lines.push(("settling_seconds", settling.left.as_secs().to_string()));
+        lines.push(("settling_conversations", settling.conversations.to_string()));
+        lines.push(("entries_back", settling.entries.to_string()));
+    }
     if let Some(status) = verified {
         lines.push(("status_number", status.number().to_string()));
         lines.push(("status_age_seconds", apart(now, status.this_update()).to_string()));

@@ -42,6 +42,9 @@ pub(crate) async fn greet(shared: &Shared, identity: Identity, remote: &NoisePub
         tracing::debug!(%error, "a hello does not verify");
         error.refusal()
     })?;
+    if !matches!(claim, Claim::Officer(_)) {
+        shared.settling.begin(&shared.store, now).await.map_err(|error| failed(shared, error))?;
+    }
     match claim {
         Claim::Officer(officer) => Ok(Greeted {
             session: Session::Officer,

@@ -29,6 +29,7 @@ mod rate;
 mod requests;
 mod service;
 mod session;
+mod settling;
 mod shared;
 mod stats;
 mod storage;

@@ -17,7 +17,7 @@ use amanat_wire::{
 };
 use tokio::sync::Notify;
 
-use crate::{live::Live, shared::Shared, stats::Counters, translate};
+use crate::{shared::Shared, translate};
 
 /// Items that may wait between the store and the links; what comes beyond is hinted at.
 const WAITING: usize = 16_384;
@@ -74,7 +74,7 @@ impl Feed {
                 continue;
             }
             for (i, published) in waiting.items.iter().enumerate() {
-                send(&shared.live, &shared.counters, published);
+                send(&shared, published);
                 if i % TURN == TURN - 1 {
                     tokio::task::yield_now().await;
                 }
@@ -99,7 +99,8 @@ fn size(published: &Published) -> usize {
     }
 }
 
-fn send(live: &Live, counters: &Counters, published: &Published) {
+fn send(shared: &Shared, published: &Published) {
+    let (live, counters) = (&shared.live, &shared.counters);
     let pushed = |queued: bool| if queued { counters.pushed() } else { counters.push_dropped() };
     match published {
         Published::Entry { conversation, entry, recipients } => {
@@ -109,7 +110,7 @@ fn send(live: &Live, counters: &Counters, published: &Published) {
                 let bytes = match &encoded {
                     Some(bytes) => bytes,
                     None => {
-                        let Ok(entry) = translate::entry((**entry).clone()) else {
+                        let Ok(entry) = translate::entry(*conversation, (**entry).clone(), &shared.seal_key) else {
                             tracing::error!("a durable entry does not fit the wire");
                             return;
                         };

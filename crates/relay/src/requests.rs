@@ -9,6 +9,7 @@ mod documents;
 mod packages;
 mod people;
 mod reads;
+mod resupply;
 mod statements;
 
 use std::sync::Arc;
@@ -125,6 +126,8 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::PutRenewal(bytes) => statements::renew(asker, ticket, bytes),
         Request::Cursors(asked) => spawn(asker, ticket, move |asker| reads::cursors(asker, &asked)),
         Request::DropKeyPackages(_) => packages::drop_all(asker, ticket),
+        Request::Resupply(supply) => resupply::resupply(asker, ticket, supply),
+        Request::Welcomes(welcomes) => resupply::welcomes(asker, ticket, welcomes),
         Request::GetSegment(get) => spawn(asker, ticket, move |asker| documents::get(asker, &get)),
         Request::OpenDocument(_) | Request::PutSegment(_) | Request::SealDocument(_) => {
             lane.get_or_insert_with(|| Lane::start(asker)).send(ticket, request).await;

@@ -28,6 +28,7 @@ use crate::{
     live::Live,
     push::Feed,
     rate::{DeviceRates, Rate, RateTable},
+    settling::Settling,
     shared::{Clock, Phase, Shared, system_clock},
     stats::{Counters, Stats},
     storage,
@@ -182,6 +183,8 @@ impl Relay {
         let addresses: Vec<SocketAddr> = servers.iter().filter_map(|server| server.local_addr().ok()).collect();
         let shared = Arc::new(Shared {
             status: storage::restore_status(&store, &authority, clock())?,
+            seal_key: storage::seal_key(&keys),
+            settling: Settling::load(&store, clock()).map_err(|_| StartError::Revocations)?,
             authority,
             keys,
             certificate,
@@ -307,6 +310,7 @@ async fn watch_over(shared: Arc<Shared>) {
             () = shared.closing() => return,
             _ = ticks.tick() => {}
         }
+        shared.settling.look(shared.now());
         match shared.store.health() {
             Health::Working => full = false,
             Health::Full if !full => {

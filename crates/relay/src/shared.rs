@@ -8,7 +8,7 @@ use std::{
 };
 
 use amanat_identity::{Authority, RelayKeys, Statement};
-use amanat_primitives::{StatementId, Timestamp};
+use amanat_primitives::{Secret, StatementId, Timestamp};
 use amanat_store::{
     blobs::Blobs,
     relay::{Store, StoreError},
@@ -22,6 +22,7 @@ use crate::{
     live::Live,
     outbox::Outbox,
     rate::RateTable,
+    settling::Settling,
     stats::{Counters, Stats, resident_kib},
 };
 
@@ -69,6 +70,9 @@ pub(crate) enum Unusual {
 pub(crate) struct Shared {
     pub(crate) authority: Authority,
     pub(crate) keys: RelayKeys,
+    /// Under which log entries are sealed.
+    pub(crate) seal_key: Secret<32>,
+    pub(crate) settling: Settling,
     /// The relay's own certificate, which goes into the chains of devices that it enrols.
     pub(crate) certificate: Statement,
     pub(crate) store: Store,
@@ -121,6 +125,7 @@ impl Shared {
         Answer::Refused(match error {
             StoreError::Conflict { last_commit } => return Answer::Conflict(last_commit),
             StoreError::StaleEpoch { last_commit } => return Answer::StaleEpoch(last_commit),
+            StoreError::Behind => Refusal::Settling,
             StoreError::NotMember => Refusal::NotAllowed,
             StoreError::Exists => Refusal::Exists,
             StoreError::UnknownConversation => Refusal::Unknown,

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use amanat_identity::{Authority, RelayKeys, revocation::ENTRIES_MAX};
-use amanat_primitives::{Timestamp, sign::SigningKey};
+use amanat_primitives::{Label, Secret, Timestamp, kdf, sign::SigningKey};
 use amanat_store::{
     OpenError,
     blobs::{BlobError, BlobLimits, Blobs},
@@ -61,6 +61,11 @@ pub(crate) async fn open(
         open().map_err(|source| StartError::Store { path: path.clone(), source })
     });
     opened.await.map_err(|_| StartError::Thread)?
+}
+
+/// The key under which log entries are sealed: it stays with the relay's other keys, also where the store is lost.
+pub(crate) fn seal_key(keys: &RelayKeys) -> Secret<32> {
+    kdf::derive(keys.signing().to_seed().expose_secret(), &[], Label::ENTRY_SEAL)
 }
 
 // [DELIV-55]

@@ -1,14 +1,15 @@
 //! Between the wire and the store (protocol-spec/02-wire and 07-delivery, "Storage"): the same things in two shapes. The
 //! store knows nothing of the wire's direct items and the wire nothing of the store's bookkeeping.
 
-use amanat_primitives::{DeviceId, Timestamp};
+use amanat_primitives::{ConversationId, DeviceId, Digest, Secret, Timestamp};
 use amanat_store::relay::{self as store, Body, DirectKind, DirectPart, Origin};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List, TooLong,
     client::Nothing,
     limits,
-    log::{Entry, Unit},
+    log::{Entry, Joiner, RetentionClass, Unit, UnitKind},
     relay::{Appended, Direct, DirectItem, Entries, GrantReused, LogState, WelcomePart},
+    resupply::seal,
 };
 
 /// A joiner's part of a Welcome: body is its `EncryptedGroupSecrets`, shared is the encrypted GroupInfo.
@@ -31,7 +32,7 @@ impl From<TooLong> for Unfit {
 
 /// A request to append, for the store.
 pub(crate) fn unit(unit: Unit, author: DeviceId, now: Timestamp) -> store::Unit {
-    let joiners = unit.joiners.into_vec();
+    let joiners = unit.joiners;
     let group_info = unit.group_info.into_vec();
     store::Unit {
         id: unit.id,
@@ -45,33 +46,86 @@ pub(crate) fn unit(unit: Unit, author: DeviceId, now: Timestamp) -> store::Unit 
         roster_add: unit.roster_add.into_vec(),
         roster_remove: unit.roster_remove.into_vec(),
         shared: (!group_info.is_empty()).then_some(group_info),
-        direct: joiners
-            .into_iter()
-            .map(|joiner| DirectPart {
-                device: joiner.device,
-                kind: WELCOME,
-                body: joiner.group_secrets.into_vec(),
-                with_shared: true,
-            })
-            .collect(),
+        direct: welcome_parts(joiners),
         now,
     }
 }
 
-/// The answer to an append.
-pub(crate) fn appended(appended: store::Appended) -> Result<Appended, Unfit> {
-    let receipt = Bytes::new(appended.receipt.unwrap_or_default())?;
-    Ok(Appended { position: appended.position, stamp: appended.stamp, running: appended.running, receipt })
+/// Joiners' parts of a Welcome, for the store.
+pub(crate) fn welcome_parts(joiners: List<Joiner, { limits::ADDS }>) -> Vec<DirectPart> {
+    let part = |joiner: Joiner| DirectPart {
+        device: joiner.device,
+        kind: WELCOME,
+        body: joiner.group_secrets.into_vec(),
+        with_shared: true,
+    };
+    joiners.into_iter().map(part).collect()
+}
+
+/// An entry that comes back, for the store; its stamp is the clock then.
+pub(crate) fn held(
+    conversation: ConversationId,
+    entry: Entry,
+    roster_add: List<DeviceId, { limits::ADDS }>,
+    roster_remove: List<DeviceId, { limits::REMOVES }>,
+) -> store::Unit {
+    store::Unit {
+        id: entry.unit,
+        conversation,
+        author: entry.sender,
+        kind: entry.kind,
+        class: entry.class,
+        seen_commit: entry.seen_commit,
+        accepted_commit: entry.accepted_commit,
+        body: entry.body.into_vec(),
+        roster_add: roster_add.into_vec(),
+        roster_remove: roster_remove.into_vec(),
+        shared: None,
+        direct: Vec::new(),
+        now: entry.stamp,
+    }
+}
+
+/// What a unit becomes, as far as its seal is over it: without body, place and stamp.
+pub(crate) fn without_body(unit: &Unit, author: DeviceId) -> (ConversationId, Entry) {
+    let entry = Entry {
+        position: 0,
+        kind: unit.kind,
+        stamp: Timestamp::from_millis(0),
+        sender: author,
+        unit: unit.id,
+        seen_commit: unit.seen_commit,
+        accepted_commit: unit.accepted_commit,
+        body: Bytes::default(),
+        gone: None,
+        receipt: Bytes::default(),
+        class: if unit.kind == UnitKind::Message { unit.class } else { RetentionClass::Month },
+        seal: Digest::ZERO,
+    };
+    (unit.conversation, entry)
+}
+
+/// The answer to an append of what becomes `entry`.
+pub(crate) fn appended(
+    appended: store::Appended,
+    (conversation, entry): (ConversationId, Entry),
+    key: &Secret<32>,
+) -> Result<Appended, Unfit> {
+    let store::Appended { position, stamp, running, receipt } = appended;
+    let receipt = Bytes::new(receipt.unwrap_or_default())?;
+    let seal = seal(key, conversation, &Entry { position, stamp, ..entry }, running);
+    Ok(Appended { position, stamp, running, receipt, seal })
 }
 
 /// An entry as members read it.
-pub(crate) fn entry(entry: store::Entry) -> Result<Entry, Unfit> {
+pub(crate) fn entry(conversation: ConversationId, entry: store::Entry, key: &Secret<32>) -> Result<Entry, Unfit> {
     // [WIRE-09]
     let (body, gone) = match entry.body {
         Body::Kept(bytes) => (Bytes::new(bytes)?, None),
         Body::Expired(hash) => (Bytes::default(), Some(hash)),
     };
-    Ok(Entry {
+    let running = entry.running;
+    let mut entry = Entry {
         position: entry.position,
         kind: entry.kind,
         stamp: entry.stamp,
@@ -82,19 +136,23 @@ pub(crate) fn entry(entry: store::Entry) -> Result<Entry, Unfit> {
         body,
         gone,
         receipt: Bytes::new(entry.receipt.unwrap_or_default())?,
-    })
+        class: entry.class,
+        seal: Digest::ZERO,
+    };
+    entry.seal = seal(key, conversation, &entry, running);
+    Ok(entry)
 }
 
 /// Bytes of an encoded entry besides body and receipt.
-const ENTRY_FRAME: usize = 160;
+const ENTRY_FRAME: usize = 192;
 
 /// Part of a log, shortened to what one message holds.
 // [WIRE-08]
-pub(crate) fn entries(read: store::Entries) -> Result<Entries, Unfit> {
+pub(crate) fn entries(conversation: ConversationId, read: store::Entries, key: &Secret<32>) -> Result<Entries, Unfit> {
     let mut room = limits::MESSAGE - 4096;
     let mut kept = Vec::with_capacity(read.entries.len().min(limits::ENTRIES));
     for item in read.entries.into_iter().take(limits::ENTRIES) {
-        let item = entry(item)?;
+        let item = entry(conversation, item, key)?;
         let size = item.body.len() + item.receipt.len() + ENTRY_FRAME;
         let Some(rest) = room.checked_sub(size) else { break };
         room = rest;

@@ -23,6 +23,7 @@ mod log;
 mod packages;
 mod reads;
 mod record;
+mod resupply;
 mod rosters;
 mod sweep;
 mod types;
@@ -47,6 +48,7 @@ pub use self::{
     directory::{HANDLE_LIMIT, SEARCH_LIMIT},
     error::{Quota, StoreError},
     export::{Restoring, read_spool},
+    resupply::{Held, HeldReceipt, LostWelcomes, Restored, Supply},
     types::{
         Access, Appended, Body, Claimed, DirectItem, DirectKind, DirectPart, Entries, Entry, Expected, KeyPackageCount,
         Listed, LogState, News, NewsPage, Origin, People, Published, Put, Redeemed, Redemption, Roster, StatusPut,

@@ -4,7 +4,12 @@
 
 use amanat_primitives::{ConversationId, DeviceId, DocumentId};
 
-use crate::{Bytes, List, Text, choice, limits, log::RetentionClass, log::Unit, record};
+use crate::{
+    Bytes, List, Text, choice, limits,
+    log::{RetentionClass, Unit},
+    record,
+    resupply::{Resupply, Welcomes},
+};
 
 choice!(
     /// A client's message on a link.
@@ -206,5 +211,9 @@ choice!(
         30 => Cursors(WhatIsNew),
         /// Remove all KeyPackages of this device, the last-resort one too. `Done`.
         31 => DropKeyPackages(Nothing),
+        /// Give a restored relay the end of a log back, or say that there is none. `Resupplied`.
+        28 => Resupply(Resupply),
+        /// The Welcome of a commit of one's own, which a restored relay may have lost. `Done`.
+        29 => Welcomes(Welcomes),
     }
 );

@@ -113,6 +113,10 @@ record!(
         gone: Option<Digest>,
         /// A commit's [`CommitReceipt`]; empty for a message.
         receipt: Bytes<{ limits::RECEIPT }>,
+        /// How long the relay keeps it.
+        class: RetentionClass,
+        /// The relay's [`seal`](crate::resupply::seal): by it, it knows the entry again as its own.
+        seal: Digest,
     }
 );
 
@@ -131,6 +135,8 @@ impl Entry {
             body: unit.body,
             gone: None,
             receipt: appended.receipt,
+            class: if unit.kind == UnitKind::Message { unit.class } else { RetentionClass::Month },
+            seal: appended.seal,
         }
     }
 

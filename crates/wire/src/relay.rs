@@ -88,6 +88,8 @@ choice!(
         20 => Revocations(RevocationPage),
         /// Answers `Cursors`.
         30 => Cursors(Cursors),
+        /// Answers `Resupply`: the log's last position.
+        28 => Resupplied(u64),
     }
 );
 
@@ -110,6 +112,7 @@ impl Answer {
             Self::Segment(_) => "segment",
             Self::Revocations(_) => "revocations",
             Self::Cursors(_) => "cursors",
+            Self::Resupplied(_) => "resupplied",
         }
     }
 }
@@ -149,6 +152,8 @@ code!(
         15 => ExpiredByRetention,
         /// A statement's number is not above the last one's.
         16 => OldStatement,
+        /// The relay was restored, and the log may have lost its end: wait, and ask again.
+        28 => Settling,
     }
 );
 
@@ -163,6 +168,8 @@ record!(
         running: Digest,
         /// A commit's [`crate::log::CommitReceipt`]; empty for a message.
         receipt: Bytes<{ limits::RECEIPT }>,
+        /// The entry's [`seal`](crate::resupply::seal).
+        seal: Digest,
     }
 );
 

@@ -172,7 +172,13 @@ pub(crate) fn notice(notice: &Notice) -> String {
         Notice::RelayRestored => "The relay was restored from a copy; each conversation is compared with it.".into(),
         Notice::RelayBehind { conversation, missing } => format!(
             "The relay has lost the last {missing} entries of conversation {}. They are safe here; nothing is sent there \
-             and what is queued stays queued. Tell the IT team: a later backup has them; else open a new conversation.",
+             and what is queued stays queued until another member brings them back. Tell the IT team if it lasts: a later \
+             backup has them; else open a new conversation.",
+            short(&conversation.to_string())
+        ),
+        Notice::RelaySettling { conversation } => format!(
+            "The relay was restored and waits, ten minutes at most, for what it has lost of conversation {}. What you send \
+             there stays queued for so long.",
             short(&conversation.to_string())
         ),
         Notice::ProfileOutdated { conversations } => format!(

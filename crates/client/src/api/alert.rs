@@ -105,6 +105,12 @@ pub enum Notice {
         /// Conversations that are.
         conversations: u64,
     },
+    /// The relay was restored and waits for what it has lost of this conversation: what is sent stays queued for so long,
+    /// ten minutes at most.
+    RelaySettling {
+        /// Which.
+        conversation: ConversationId,
+    },
     /// Someone has a device that this vault had not seen; a compared safety number does not speak for it.
     NewDevice {
         /// Whose.

@@ -20,6 +20,7 @@ use amanat_wire::{
 use super::{
     Input,
     core::{Core, put_conversation},
+    kept::{Applied, KeptChange, RosterLists, own_unit},
     life::Lives,
     membership::{RENEW_AGAIN, RENEW_EVERY},
 };
@@ -81,6 +82,10 @@ pub(crate) struct Draft {
     rolled_back: bool,
     /// The title, queued for those whom one's own commit has added.
     title: Option<OutboxRow>,
+    /// What the commit just applied changed, as its author said it to the relay.
+    lists: Option<RosterLists>,
+    /// What is kept of the log.
+    kept: KeptChange,
 }
 
 /// What happened with one entry.
@@ -119,6 +124,7 @@ impl Core {
         let epoch = group.epoch();
         let forgot = group.forget_past(before).map_err(failure::from_conversation)?;
         let mut done = true;
+        let mut applied = Vec::new();
         for entry in entries.iter().filter(|entry| entry.position > draft.row.position).collect::<Vec<_>>() {
             if entry.position != draft.row.position + 1 {
                 done = false;
@@ -134,6 +140,9 @@ impl Core {
             };
             match step {
                 Step::Applied => {
+                    let (running, lists) = (group.log().running(), draft.lists.take());
+                    let own = own_unit(self.conversation(id)?.commit.as_ref(), entry);
+                    applied.push(Applied { entry: entry.clone(), running, lists, own });
                     draft.row.position = entry.position;
                     draft.row.stamp = draft.row.stamp.max(entry.stamp);
                     if !draft.row.stage.follows_log() {
@@ -155,6 +164,9 @@ impl Core {
         draft.batch.records(Scope::GroupRecords(id), group.take_changes());
         if forgot || group.epoch() != epoch {
             draft.batch.turn_key(id, super::forgetting::forget_at(&group));
+        }
+        if !applied.is_empty() {
+            draft.kept = self.keep_entries(id, applied, &mut draft.batch)?;
         }
         let creating = draft.row.stage == Stage::Creating;
         let void_own = draft.void_own.take();
@@ -252,6 +264,7 @@ impl Core {
         let (known, missing) = self.known_devices(commit.needs())?;
         let own = commit.is_own();
         let receipt = self.receipt_of(draft, entry);
+        draft.lists = Some((commit.facts().roster_add.clone(), commit.facts().roster_remove.clone()));
         // Whatever needs no chain is judged first: nobody can make the log wait with a commit that is void anyway.
         let verdict = commit.approve(group, &known, receipt.as_ref().map(|receipt| receipt.body.roster));
         if let Err(ApproveError::Unverified(device)) = verdict {
@@ -339,6 +352,7 @@ impl Core {
         // [DELIV-88] Nothing below happens before this has returned. The group was taken out of its place: a failed
         // commit leaves it out, to be loaded again.
         self.vault.commit(batch)?;
+        self.kept.settle(draft.kept);
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
         self.taken += 1;
         let ended = !row.stage.follows_log() && row.stage != open.row.stage;
@@ -529,6 +543,8 @@ impl Draft {
             changed: false,
             rolled_back: false,
             title: None,
+            lists: None,
+            kept: KeptChange::default(),
         }
     }
 

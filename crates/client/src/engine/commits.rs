@@ -166,6 +166,12 @@ impl Core {
                 self.pump(id)
             }
             Answer::Conflict(position) if !creating => self.conflict(id, position),
+            Answer::Refused(Refusal::Settling) => {
+                if let Some(open) = self.conversations.get_mut(&id) {
+                    open.commit_sent = false;
+                }
+                self.relay_settling(id)
+            }
             // There may never be room for it, and nothing else is written here until it ends.
             Answer::Refused(Refusal::Full) if !creating && self.was_full(id) => {
                 self.give_up(id, &failure::from_refusal(Refusal::Full))

@@ -211,6 +211,8 @@ pub(crate) struct Core {
     pub(crate) unsettled: super::restored::Unsettled,
     /// What is left to do after this vault was put back from an older copy.
     pub(crate) rolled_back: super::old_copy::RolledBack,
+    /// Tails of logs that are kept for a relay that loses them.
+    pub(crate) kept: super::kept::Kept,
     pub(crate) direct: super::join::DirectQueue,
     pub(crate) advance_open: bool,
     pub(crate) advance_at: Option<Timestamp>,
@@ -269,6 +271,7 @@ impl Core {
             wait_for_link: Vec::new(),
             unsettled: super::restored::Unsettled::default(),
             rolled_back: super::old_copy::RolledBack::default(),
+            kept: super::kept::Kept::default(),
             direct,
             advance_open: false,
             advance_at: None,
@@ -460,6 +463,7 @@ impl Core {
     pub(crate) fn begin(&mut self) -> Result<(), Failure> {
         self.unsettled = super::restored::Unsettled::load(&self.vault)?;
         self.rolled_back = super::old_copy::RolledBack::load(&self.vault)?;
+        self.kept = super::kept::Kept::load(&self.vault)?;
         if let Freshness::Expired { since } = self.status.freshness(self.now()) {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
         }

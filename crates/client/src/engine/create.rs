@@ -274,7 +274,9 @@ impl Core {
         if let Some(open) = self.conversations.get(&id) {
             open.queue.keys().for_each(|number| batch.delete(Scope::Outbox, &number.to_be_bytes()));
         }
+        let kept = self.forget_kept(id, &mut batch);
         self.vault.commit(batch)?;
+        self.kept.settle(kept);
         self.conversations.remove(&id);
         self.emit(Event::Notice(crate::api::Notice::CreationRefused { conversation: id, failure }));
         Ok(())

@@ -49,6 +49,11 @@ pub(crate) enum Question {
     KeyPackages,
     Cursors,
     DropKeyPackages,
+    /// Entries after this position go back to the relay.
+    Resupply(ConversationId, u64),
+    Welcomes(ConversationId),
+    Settled(ConversationId),
+    Status,
 }
 
 /// An answer to a request of the engine's own.
@@ -64,7 +69,10 @@ impl Core {
         match input {
             Input::Ask(command, reply) => self.command(command, reply),
             Input::Session(event) => self.session(event),
-            Input::Answered(answered) => self.answered(answered),
+            Input::Answered(answered) => {
+                self.answered(answered)?;
+                self.pump_unsettled()
+            }
             Input::Gathered(gathered) => self.gathered(gathered),
             Input::Newcomers(newcomers) => self.newcomers(newcomers),
             Input::Chains(fetched) => self.chains_fetched(fetched),
@@ -98,6 +106,7 @@ impl Core {
                 self.emit(Event::Link(LinkState::Up(up.view.clone())));
                 self.link = Some(up);
                 self.last_failure = None;
+                self.unsettled.link_up();
                 self.greeted(&ready)?;
                 self.fetch_own_chain();
                 // Everything else waits for what this shows.
@@ -179,6 +188,7 @@ impl Core {
                 self.direct = super::join::DirectQueue::resume(0);
             }
         }
+        self.bring_status(&ready.status)?;
         if ready.status.is_empty() { Ok(()) } else { self.take_status(&ready.status) }
     }
 
@@ -247,10 +257,18 @@ impl Core {
                 Ok(())
             }
             (Question::Read(id), Ok(_)) if self.rolled_back.contains(&id) => self.sifted(id),
-            (Question::Read(id), Ok(Answer::Refused(Refusal::Unknown))) if self.unsettled.contains(&id) => {
+            (Question::Read(id), Ok(Answer::Refused(refusal @ (Refusal::Unknown | Refusal::NotAllowed))))
+                if self.unsettled.contains(&id) =>
+            {
                 self.clear_question(Question::Read(id));
-                let position = self.conversation(id)?.row.position;
-                self.relay_behind(id, position)
+                self.relay_lacks(id, refusal == Refusal::Unknown)
+            }
+            (Question::Resupply(id, from), Ok(answer)) => self.resupplied(id, from, answer),
+            (Question::Welcomes(id), Ok(answer)) => self.welcomes_answered(id, &answer),
+            (Question::Settled(id), Ok(_)) => self.settled_answered(id),
+            (Question::Status, Ok(_)) => {
+                self.unsettled.status_open = false;
+                Ok(())
             }
             (Question::Cursors, Ok(_)) => self.cursors_unknown(),
             (question, Ok(answer)) => {
@@ -274,9 +292,8 @@ impl Core {
                     open.reading = false;
                 }
             }
-            Question::Cursors => {}
             Question::DropKeyPackages => self.key_packages_open = false,
-            Question::Append(..) | Question::Commit(_) | Question::Advance | Question::KeyPackages => {}
+            _ => {}
         }
     }
 
@@ -293,20 +310,19 @@ impl Core {
             self.direct.add(item);
         }
         self.process_direct()?;
+        let may_pass_over = self.may_pass_over();
         for log in news.logs.iter() {
             match self.conversations.get_mut(&log.conversation) {
                 Some(open) if open.row.position < log.head => self.read_log(log.conversation),
-                // What was appended or pushed since the question may stand behind the answer's head. [DELIV-183]
-                Some(open) if open.asked_from > log.head => {
-                    let missing = open.asked_from - log.head;
-                    self.relay_behind(log.conversation, missing)?;
-                }
+                // It has lost the end of the log: the read shows where it stands. What was appended or pushed since the
+                // question may stand behind the answer's head. [DELIV-183]
+                Some(open) if open.asked_from > log.head => self.read_log(log.conversation),
                 // The vault is ahead of the relay's cursor: the last run ended before it could say so.
                 Some(open) => {
                     open.advance_due |= open.row.position > log.cursor;
                 }
                 // Its Welcome is on the way, or never was: then it is passed over. [DELIV-140]
-                None if more_direct || self.direct.busy() => {}
+                None if more_direct || self.direct.busy() || !may_pass_over => {}
                 None => self.foreign.push(Cursor { conversation: log.conversation, position: log.head }),
             }
         }
@@ -492,7 +508,7 @@ impl Core {
             self.timer()?;
         }
         let Some(up) = &self.link else { return Ok(()) };
-        let reading = self.conversations.values().any(|open| open.reading || open.waiting);
+        let reading = self.unsettled.busy() || self.conversations.values().any(|open| open.reading || open.waiting);
         let fetched = up.compared && !up.asking_news && !reading && !self.direct.busy() && self.status_fetches == 0;
         if let (true, Some(before)) = (fetched, up.more_direct) {
             return self.fetch_more(before);

@@ -124,7 +124,7 @@ impl Core {
         for (id, after) in self.rolled_back.logs.clone() {
             self.read_for_own(id, after);
         }
-        self.ask_unsettled();
+        self.pump_unsettled()?;
         self.ask_news();
         self.pump_outbox()
     }

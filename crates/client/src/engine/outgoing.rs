@@ -263,7 +263,10 @@ impl Core {
             if self.conversation(id).is_ok_and(|open| self.resting(open)) {
                 return Ok(());
             }
-            let Some(open) = self.conversations.get(&id) else { return Ok(()) };
+            // What was encrypted before the relay lost the end of the log waits for that end, too. [DELIV-112]
+            let Some(open) = self.conversations.get(&id).filter(|_| !self.unsettled.contains(&id)) else {
+                return Ok(());
+            };
             let open_requests = open.queue.keys().filter(|number| self.in_flight.contains(number)).count();
             let waits = |row: &&OutboxRow| !self.in_flight.contains(&row.number) && !open.held.contains(&row.number);
             let next = open.queue.values().find(waits);
@@ -335,6 +338,7 @@ impl Core {
             }
             // [DELIV-81] Encrypted too many commits ago: never entered the log, so the frame is encrypted again.
             Answer::StaleEpoch(position) => self.stale(id, queued, position),
+            Answer::Refused(Refusal::Settling) => self.relay_settling(id),
             Answer::Refused(Refusal::TooFast | Refusal::Full | Refusal::Failed) => {
                 self.rest_until(self.now().after(REST));
                 Ok(())

@@ -5,11 +5,17 @@ use amanat_identity::{
     Acceptable, Address, DeviceChain, Freshness, ListError, NotAccepted, Reason, RevocationEntry, RevocationList,
     SignedStatus, Standing, Subject, VerifiedDevice,
 };
-use amanat_wire::{Decode as _, Encode as _, client::Request, relay::Answer};
+use amanat_wire::{
+    Bytes, Decode as _, Encode as _, List,
+    client::{Request, StatusUpdate},
+    limits,
+    relay::Answer,
+};
 
 use super::{
     Input,
     core::Core,
+    link::Question,
     people::{VerifiedChain, fetch_chains},
 };
 use crate::{
@@ -53,6 +59,31 @@ impl Core {
             return Ok(());
         };
         self.judge_status(signed, self.revocations().summary().count, Vec::new(), true)
+    }
+
+    /// Shows a relay what it does not know: one that was restored has an older statement than this vault, and shorter a
+    /// list. [DELIV-123]
+    pub(crate) fn bring_status(&mut self, shown: &[u8]) -> Result<(), Failure> {
+        let shown =
+            SignedStatus::from_bytes(shown).ok().and_then(|shown| shown.verify(&self.authority, self.now()).ok());
+        let newer = |own: &u64| shown.as_ref().is_none_or(|shown| shown.number() < *own);
+        let (Some(own), Some(_)) = (self.status.current(), self.status.number().filter(newer)) else { return Ok(()) };
+        let status = own.published().to_bytes();
+        // Where the relay shows none, it may hold a list all the same: it passes over what it knows.
+        let first = shown.map_or(0, |shown| shown.revocations().count);
+        let mut rest = Vec::new();
+        for place in first..self.revocations().summary().count {
+            let row = self.vault.read_bytes(Scope::Revocations, &place.to_be_bytes())?;
+            rest.extend(row.map(Bytes::new).transpose().map_err(|_| failure::damaged())?);
+        }
+        // More than fits into one request is left to the officer's machine.
+        let size: usize = rest.iter().map(|entry| entry.len()).sum();
+        let (Ok(status), Ok(revocations), true) = (Bytes::new(status), List::new(rest), size < limits::BODY / 2) else {
+            return Ok(());
+        };
+        self.unsettled.status_open =
+            self.ask_relay(Question::Status, Request::PutStatement(StatusUpdate { status, first, revocations }));
+        Ok(())
     }
 
     fn judge_status(

@@ -299,6 +299,11 @@ pub(crate) fn from_refusal(refusal: Refusal) -> Failure {
         Refusal::ExpiredByRetention => {
             (Code::Gone, "the relay has deleted it after its time", "ask the sender to send it again")
         }
+        Refusal::Settling => (
+            Code::Refused,
+            "the relay was restored and waits for what it has lost",
+            "try again in ten minutes; what is queued goes out by itself",
+        ),
         Refusal::OldStatement => (Code::Refused, "the relay has a newer statement", "nothing needs to be done"),
     };
     Failure::new(code, failed, advice)

@@ -6,7 +6,7 @@ use amanat_identity::{DeviceKeys, Tier, VerifiedDevice, testing::Office};
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageSeed, Timestamp, UnitId};
 use amanat_wire::{
     Bytes, Encode as _,
-    log::{Entry, ReceiptBody, UnitKind, ciphertext_hash, running_hash},
+    log::{Entry, ReceiptBody, RetentionClass, UnitKind, ciphertext_hash, running_hash},
     relay::WelcomePart,
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
@@ -140,6 +140,8 @@ impl World {
             body: Bytes::new(body).unwrap(),
             gone: None,
             receipt: Bytes::default(),
+            class: RetentionClass::Month,
+            seal: Digest::ZERO,
         };
         self.log.push(entry.clone());
         entry

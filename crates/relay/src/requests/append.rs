@@ -16,6 +16,10 @@ pub(crate) async fn append(asker: &Arc<Asker>, ticket: Ticket, unit: Unit) {
     if !is_consistent(&unit) {
         return ticket.refuse(Refusal::Malformed);
     }
+    // [DELIV-117] What is founded has nothing that could have been lost.
+    if unit.kind != UnitKind::Create && asker.shared.settling.holds(&unit.conversation, asker.shared.now()) {
+        return ticket.refuse(Refusal::Settling);
+    }
     // [DELIV-142] A log that waits for the chain of a device that nobody has would wait for ever.
     for device in unit.roster_add.iter() {
         match asker.shared.store.chain(*device) {
@@ -38,10 +42,15 @@ pub(crate) async fn append(asker: &Arc<Asker>, ticket: Ticket, unit: Unit) {
         async move {
             let _permit = permit;
             let shared = &asker.shared;
+            let entry = translate::without_body(&unit, asker.id);
+            let founded = (unit.kind == UnitKind::Create).then_some(unit.conversation);
             let outcome = shared.store.append(translate::unit(unit, asker.id, shared.now())).await;
+            if let (Ok(_), Some(conversation)) = (&outcome, founded) {
+                shared.settling.founded(conversation);
+            }
             let outcome = outcome
                 .map_err(NotDone::from)
-                .and_then(|appended| Ok(Answer::Appended(translate::appended(appended)?)));
+                .and_then(|appended| Ok(Answer::Appended(translate::appended(appended, entry, &shared.seal_key)?)));
             asker.settle(ticket, outcome);
         }
     };

@@ -33,7 +33,7 @@ pub(crate) fn read(asker: &Asker, read: &Read) -> Result<Answer, NotDone> {
             entry.body = Body::Expired(body_hash(&entry.body));
         }
     }
-    Ok(Answer::Entries(translate::entries(entries)?))
+    Ok(Answer::Entries(translate::entries(read.conversation, entries, &asker.shared.seal_key)?))
 }
 
 fn body_hash(body: &Body) -> Digest {

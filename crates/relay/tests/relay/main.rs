@@ -16,5 +16,6 @@ mod harness;
 mod limits;
 mod links;
 mod reading;
+mod restoring;
 mod revoking;
 mod stopping;

@@ -6,13 +6,14 @@ use amanat_primitives::{DeviceId, Digest, Timestamp};
 use amanat_wire::log::{RetentionClass, UnitKind, roster_change, running_hash};
 
 use super::{
-    ReceiptInput,
+    Receipt, ReceiptInput,
     bodies::INLINE,
     commits::Link,
     error::{Quota, StoreError},
     keys,
     log::{Log, roster},
     record::{DirectRecord, EntryRecord, Place},
+    resupply::HeldReceipt,
     rosters::count,
     types::{Appended, Body, DirectItem, DirectPart, Entry, Origin, Published, Unit},
     writer::{Outcome, Writer},
@@ -56,7 +57,7 @@ impl Writer {
     }
 
     /// What can be seen from the unit alone.
-    fn check(&self, unit: &Unit) -> Result<(), StoreError> {
+    pub(crate) fn check(&self, unit: &Unit) -> Result<(), StoreError> {
         let changes = !unit.roster_add.is_empty() || !unit.roster_remove.is_empty() || !unit.direct.is_empty();
         let shape = match unit.kind {
             UnitKind::Create => unit.seen_commit == 0 && unit.accepted_commit == 0 && unit.roster_remove.is_empty(),
@@ -74,13 +75,18 @@ impl Writer {
         if self.log(tx, &unit.conversation)?.is_some() {
             return Err(StoreError::Exists);
         }
+        self.found(tx, &unit)?;
+        self.write(tx, unit, hash, None)
+    }
+
+    /// Opens a log with its first roster.
+    pub(crate) fn found(&mut self, tx: &mut Tx<'_>, unit: &Unit) -> Result<(), StoreError> {
         let members: BTreeSet<DeviceId> = unit.roster_add.iter().copied().chain([unit.author]).collect();
         let members: Arc<[DeviceId]> = members.into_iter().collect();
         self.count_founded(tx, &unit.author, &unit.conversation)?;
         self.logs.insert(unit.conversation, Log::new());
         let link = Link { position: 1, accepted: 0, roster_at: 1, author: unit.author, stamp: unit.now };
-        self.change_roster(tx, &unit.conversation, link, members)?;
-        self.write(tx, unit, hash)
+        self.change_roster(tx, &unit.conversation, link, members)
     }
 
     fn commit(&mut self, tx: &mut Tx<'_>, unit: Unit, hash: Digest) -> Result<Appended, StoreError> {
@@ -89,19 +95,36 @@ impl Writer {
         if log.readers.binary_search(&unit.author).is_err() {
             return Err(StoreError::NotMember);
         }
+        // [DELIV-119]
+        if unit.seen_commit > last.position {
+            return Err(StoreError::Behind);
+        }
         if unit.seen_commit != last.position {
             return Err(StoreError::Conflict { last_commit: last.position }); // [DELIV-11]
         }
         // A device that a settled commit has removed finds nothing here that it was in. [DELIV-191]
         let accepted = log.commits.find(unit.accepted_commit).ok_or(StoreError::UnknownCommit)?;
-        let position = log.head.position + 1;
-        let stamp = unit.now.max(log.head.stamp);
-        let members = log.members.clone();
-        let base = if accepted == last { members } else { roster(tx, &unit.conversation, accepted)? };
+        let base = self.base(tx, &unit, accepted)?;
         if base.binary_search(&unit.author).is_err() {
             return Err(StoreError::NotMember);
         }
-        // [DELIV-13]
+        self.follow(tx, &unit, accepted)?;
+        self.write(tx, unit, hash, None)
+    }
+
+    /// The roster that a commit changes: that of the commit that it builds on.
+    fn base(&mut self, tx: &Tx<'_>, unit: &Unit, accepted: Link) -> Result<Arc<[DeviceId]>, StoreError> {
+        let log = self.log(tx, &unit.conversation)?.ok_or(StoreError::UnknownConversation)?;
+        let (last, members) = (log.commits.last()?, log.members.clone());
+        if accepted == last { Ok(members) } else { Ok(roster(tx, &unit.conversation, accepted)?) }
+    }
+
+    /// Puts a commit behind the last one, with the roster that it makes. [DELIV-13]
+    pub(crate) fn follow(&mut self, tx: &mut Tx<'_>, unit: &Unit, accepted: Link) -> Result<(), StoreError> {
+        let base = self.base(tx, unit, accepted)?;
+        let log = self.log(tx, &unit.conversation)?.ok_or(StoreError::UnknownConversation)?;
+        let position = log.head.position + 1;
+        let stamp = unit.now.max(log.head.stamp);
         let mut after: BTreeSet<DeviceId> = base.iter().copied().collect();
         for device in &unit.roster_remove {
             after.remove(device);
@@ -110,8 +133,7 @@ impl Writer {
         let after: Arc<[DeviceId]> = after.into_iter().collect();
         let roster_at = if after == base { accepted.roster_at } else { position };
         let link = Link { position, accepted: accepted.position, roster_at, author: unit.author, stamp };
-        self.change_roster(tx, &unit.conversation, link, after)?;
-        self.write(tx, unit, hash)
+        self.change_roster(tx, &unit.conversation, link, after)
     }
 
     fn message(&mut self, tx: &mut Tx<'_>, unit: Unit, hash: Digest) -> Result<Appended, StoreError> {
@@ -120,14 +142,24 @@ impl Writer {
             return Err(StoreError::NotMember);
         }
         let last_commit = log.commits.last()?.position;
+        // [DELIV-119] It is this log that is behind: it must not put a second entry where others have seen one.
+        if unit.seen_commit > last_commit {
+            return Err(StoreError::Behind);
+        }
         if log.commits.are_beyond(unit.seen_commit) {
             return Err(StoreError::StaleEpoch { last_commit }); // [DELIV-12]
         }
-        self.write(tx, unit, hash)
+        self.write(tx, unit, hash, None)
     }
 
-    /// Writes the entry and all that comes with it.
-    fn write(&mut self, tx: &mut Tx<'_>, unit: Unit, hash: Digest) -> Result<Appended, StoreError> {
+    /// Writes the entry and all that comes with it. One that comes back brings its receipt, and its stamp in `now`.
+    pub(crate) fn write(
+        &mut self,
+        tx: &mut Tx<'_>,
+        unit: Unit,
+        hash: Digest,
+        held: Option<HeldReceipt>,
+    ) -> Result<Appended, StoreError> {
         let log = self.logs.get(&unit.conversation).ok_or(Fault::Damaged)?;
         let earlier = log.head.clone();
         let is_commit = unit.kind != UnitKind::Message;
@@ -138,14 +170,17 @@ impl Writer {
         if earlier.kept_bytes + unit.body.len() as u64 + ENTRY_BYTES > self.limits.conversation_bytes {
             return Err(StoreError::Full(Quota::ConversationBytes));
         }
-        let receipt = is_commit.then(|| {
-            (self.sign)(&ReceiptInput {
-                conversation: unit.conversation,
-                position,
-                commit_hash: hash,
-                stamp,
-                roster: roster_change(&unit.roster_add, &unit.roster_remove),
-                previous_receipt_hash: earlier.last_receipt,
+        let held = held.map(|held| Receipt { bytes: held.bytes, hash: held.hash });
+        let receipt = held.or_else(|| {
+            is_commit.then(|| {
+                (self.sign)(&ReceiptInput {
+                    conversation: unit.conversation,
+                    position,
+                    commit_hash: hash,
+                    stamp,
+                    roster: roster_change(&unit.roster_add, &unit.roster_remove),
+                    previous_receipt_hash: earlier.last_receipt,
+                })
             })
         });
         let (receipt, receipt_hash) = receipt.map(|receipt| (receipt.bytes, receipt.hash)).unzip();

@@ -17,6 +17,9 @@ pub enum StoreError {
         /// Position of the last commit.
         last_commit: u64,
     },
+    /// Us: the author has seen a commit that the log does not have: it has lost its end.
+    #[error("the log has lost its end")]
+    Behind,
     /// The peer: not in the roster.
     #[error("the device is not in the roster")]
     NotMember,

@@ -12,7 +12,10 @@ use std::{
 
 use amanat_primitives::{Incarnation, Label, hash};
 
-use super::{FORMAT, Limits, Store, StoreError, bodies::Bodies, keys, record::Counted, writer::Job, writer::Writer};
+use super::{
+    FORMAT, Limits, Store, StoreError, bodies::Bodies, keys, record::Counted, record::DeviceState, writer::Job,
+    writer::Writer,
+};
 use crate::{
     OpenError,
     archive::{ArchiveError, ArchiveReader, ArchiveWriter, Record},
@@ -106,17 +109,26 @@ impl Restoring {
         let engine = Engine::open(dir, settings)?;
         let bodies = Bodies::open(dir, &engine)?;
         let incarnation = Incarnation::random(&mut rand_core::OsRng);
-        let rows = vec![(keys::INCARNATION.to_vec(), incarnation.as_bytes().to_vec())];
+        let rows = vec![
+            (keys::INCARNATION.to_vec(), incarnation.as_bytes().to_vec()),
+            (keys::SETTLING.to_vec(), 0u64.to_be_bytes().to_vec()),
+        ];
         Ok(Self { dir: dir.to_owned(), engine, bodies, rows, bytes: 0 })
     }
 
-    /// Takes a row.
+    /// Takes a row. KeyPackages are left out: some were handed out since the backup, and would be again. [DELIV-122]
     ///
     /// # Errors
-    /// Of the disk.
-    pub fn row(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
-        if key == keys::INCARNATION || is_engines(&key) {
+    /// Of the disk; [`StoreError::Damaged`].
+    pub fn row(&mut self, key: Vec<u8>, mut value: Vec<u8>) -> Result<(), StoreError> {
+        if key == keys::INCARNATION || key == keys::SETTLING || is_engines(&key) || keys::is_key_package(&key) {
             return Ok(());
+        }
+        if key.first() == Some(&keys::DEVICE) {
+            let state = DeviceState::decode(&value)?;
+            let packages_first = state.packages_next;
+            // By its use its owner sees that there is to be another one.
+            value = DeviceState { packages_first, has_last_resort: false, last_resort_used: 1, ..state }.encode();
         }
         self.bytes = self.bytes.saturating_add(key.len()).saturating_add(value.len());
         self.rows.push((key, value));

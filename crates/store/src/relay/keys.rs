@@ -7,6 +7,8 @@ use crate::layout::Writer;
 
 /// The store's incarnation.
 pub(crate) const INCARNATION: &[u8] = b"mincarnation";
+/// In a restored store: when its first device linked, 0 before.
+pub(crate) const SETTLING: &[u8] = b"msettling";
 /// The latest status statement: number, bytes.
 pub(crate) const STATUS: &[u8] = b"mstatus";
 
@@ -86,6 +88,11 @@ pub(crate) fn direct(device: &DeviceId, number: u64) -> Vec<u8> {
 /// All items of a device's direct queue.
 pub(crate) fn directs(device: &DeviceId) -> Vec<u8> {
     of_device(b'q', device).finish()
+}
+
+/// Whether a key is that of a KeyPackage.
+pub(crate) fn is_key_package(key: &[u8]) -> bool {
+    matches!(key.first(), Some(b'k' | b'l'))
 }
 
 /// A one-time KeyPackage.

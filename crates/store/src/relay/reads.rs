@@ -289,7 +289,7 @@ impl Store {
     }
 
     /// Where a log stands on disk. [DELIV-02]
-    fn head(&self, conversation: &ConversationId) -> Result<Option<Head>, Fault> {
+    pub(super) fn head(&self, conversation: &ConversationId) -> Result<Option<Head>, Fault> {
         // The last entry before the head: a sweep that removes the one stores the other.
         let last = self.engine.last(&keys::entries(conversation))?;
         let Some(stored) = self.engine.get(&keys::head(conversation))? else { return Ok(None) };

@@ -21,6 +21,7 @@ use super::{
     keys,
     log::Log,
     record::{DeviceState, Head},
+    resupply::{LostWelcomes, Supply},
     sweep::SweepState,
     types::{Appended, Claimed, DirectPart, Expected, Published, Put, Redeemed, Redemption, StatusPut, Swept, Unit},
 };
@@ -62,6 +63,9 @@ pub(crate) enum Job {
     ReplaceChain(DeviceId, Vec<u8>, String, Answer<()>),
     PutStatement(u8, Vec<u8>, Vec<u8>, Expected, Answer<Put>),
     PutStatus(StatusWrite, Answer<StatusPut>),
+    Resupply(Box<Supply>, Answer<u64>),
+    Welcomes(Box<LostWelcomes>, Answer<()>),
+    BeginSettling(Timestamp, Answer<()>),
     Flush(Answer<()>),
     Export(File, Answer<File>),
 }
@@ -290,8 +294,18 @@ impl Writer {
                     writer.put_status(tx, status)
                 });
             }
+            Job::Welcomes(lost, reply) => {
+                self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.welcome_again(tx, *lost)
+                });
+            }
+            Job::BeginSettling(now, reply) => {
+                self.carry_out(tx, reply, |writer, tx| writer.begin_settling(tx, now));
+            }
             // [`take`](Worker::take) has carried these out.
             Job::Append(..)
+            | Job::Resupply(..)
             | Job::PostDirect(..)
             | Job::Advance(..)
             | Job::Decline(..)
@@ -321,6 +335,16 @@ impl Worker for Writer {
                     self.logs.remove(&conversation);
                 } else if new {
                     self.appended.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Job::Resupply(supply, reply) => {
+                let conversation = supply.conversation;
+                let done = self.carry_out(tx, reply, |writer, tx| {
+                    room?;
+                    writer.resupply(tx, *supply)
+                });
+                if !done {
+                    self.logs.remove(&conversation);
                 }
             }
             Job::PostDirect(parts, shared, now, reply) => {

@@ -181,6 +181,9 @@ fn notice(notice: &Notice) -> NoticeLine {
         Notice::ProfileOutdated { conversations } => {
             NoticeLine { conversations: Some(*conversations), ..named("profile-outdated") }
         }
+        Notice::RelaySettling { conversation } => {
+            NoticeLine { conversation: Some(conversation.to_string()), ..named("relay-settling") }
+        }
         Notice::NewDevice { address, device } => {
             NoticeLine { address: Some(address.to_string()), device: Some(device.to_string()), ..named("new-device") }
         }

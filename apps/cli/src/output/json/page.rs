@@ -382,6 +382,7 @@ fn events(samples: &mut Samples) {
         Event::Notice(Notice::RelayRestored),
         Event::Notice(Notice::RelayBehind { conversation: CONVERSATION, missing: 3 }),
         Event::Notice(Notice::ProfileOutdated { conversations: 2 }),
+        Event::Notice(Notice::RelaySettling { conversation: CONVERSATION }),
         Event::Notice(Notice::GrantReused { address: person().address }),
         Event::Notice(Notice::NewDevice { address: person().address, device: DEVICE }),
         Event::Notice(Notice::Revoked { address: person().address, device: DEVICE, reason: Reason::Lost }),

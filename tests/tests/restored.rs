@@ -1,0 +1,153 @@
+//! A relay that comes back from a backup gets from its members what it has lost (protocol-spec/07-delivery, section 14):
+//! real engines, a real relay, a clock that the test moves.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // what fails, fails the test
+
+use std::time::Duration;
+
+use amanat_client::{
+    Command, Event, Reply,
+    api::{ConversationView, MessageState, Notice, Target},
+};
+use amanat_identity::{Address, Tier};
+use amanat_primitives::ConversationId;
+use amanat_tests::{Person, Rig};
+
+fn address(rig: &Rig, handle: &str) -> Address {
+    format!("{handle}@{}", rig.office.authority().domain()).parse().unwrap()
+}
+
+async fn group(rig: &Rig, founder: &Person, members: &[&str]) -> ConversationId {
+    let members = members.iter().map(|handle| address(rig, handle)).collect();
+    match founder.ask(Command::New { title: "Budget".into(), tier: Tier::Secret, members }).await {
+        Reply::Sent { conversation, .. } => conversation,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn add(rig: &Rig, by: &Person, id: ConversationId, handle: &str) {
+    let members = vec![address(rig, handle)];
+    assert!(matches!(by.ask(Command::Add { conversation: id, members }).await, Reply::ConversationChanged { .. }));
+}
+
+/// Waits until someone has this text, and nothing alarming came.
+async fn has(person: &mut Person, id: ConversationId, text: &str) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let Reply::Conversations(list) = person.ask(Command::Conversations).await else { panic!() };
+        if list.iter().any(|view| view.id == id) && person.texts(id).await.iter().any(|found| found == text) {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{}: no {text:?} within a minute: {list:?}", person.handle);
+        match tokio::time::timeout(Duration::from_millis(200), person.events.next()).await {
+            Ok(Some(Event::Alarm { alarm, .. })) => panic!("{}: {alarm:?}", person.handle),
+            _ => {}
+        }
+    }
+}
+
+async fn until_notice(person: &mut Person, what: &str, wanted: impl Fn(&Notice) -> bool) {
+    person.until(what, |event| matches!(event, Event::Notice(notice) if wanted(notice)).then_some(())).await;
+}
+
+async fn views(person: &Person) -> Vec<ConversationView> {
+    match person.ask(Command::Conversations).await {
+        Reply::Conversations(list) => list,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_relay_has_lost_comes_back() {
+    // [DELIV-114] [DELIV-122]
+    let mut rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let mut clerk = rig.person("clerk", Tier::Secret).await;
+    let id = group(&rig, &secretary, &["director"]).await;
+    let to = Target::Conversation(id);
+    secretary.say(&to, "one").await;
+    has(&mut director, id, "one").await;
+    rig.back_up().await;
+    secretary.sync_when_linked().await;
+
+    // Messages, a newcomer, a conversation that the backup does not have, and a removal.
+    secretary.say(&to, "two").await;
+    has(&mut director, id, "two").await;
+    add(&rig, &secretary, id, "clerk").await;
+    director.say(&to, "three").await;
+    has(&mut clerk, id, "three").await;
+    let (private, _) = clerk.say(&rig.to("secretary", Tier::Restricted), "between us").await;
+    has(&mut secretary, private, "between us").await;
+    let remove = Command::Remove { conversation: id, member: address(&rig, "director") };
+    assert!(matches!(secretary.ask(remove).await, Reply::ConversationChanged { .. }));
+    let (_, last) = clerk.say(&to, "four").await;
+    has(&mut secretary, id, "four").await;
+    clerk.until_state(last, MessageState::Delivered).await;
+
+    rig.restore().await;
+    for person in [&mut secretary, &mut director, &mut clerk] {
+        until_notice(person, "restored", |notice| *notice == Notice::RelayRestored).await;
+    }
+    // All have spoken: nothing is held any more, nothing was lost, and nothing came twice.
+    let (_, last) = secretary.say(&to, "five").await;
+    has(&mut clerk, id, "five").await;
+    secretary.until_state(last, MessageState::Delivered).await;
+    clerk.say(&Target::Conversation(private), "still here").await;
+    has(&mut secretary, private, "still here").await;
+    for person in [&secretary, &clerk] {
+        person.sync().await;
+    }
+    assert_eq!(secretary.texts(id).await, ["one", "two", "three", "four", "five"]);
+    assert_eq!(clerk.texts(id).await, ["three", "four", "five"]);
+    assert_eq!(director.texts(id).await, ["one", "two", "three"]);
+    assert_eq!(clerk.texts(private).await, ["between us", "still here"]);
+    // Devices can be reached again, by KeyPackages that were never handed out before.
+    let new = group(&rig, &director, &["secretary", "clerk"]).await;
+    director.say(&Target::Conversation(new), "anew").await;
+    has(&mut clerk, new, "anew").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_welcome_comes_back_and_what_is_new_waits_for_those_who_may_be_ahead() {
+    // [DELIV-117] [DELIV-118]
+    let mut rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let director = rig.person("director", Tier::Secret).await;
+    rig.enrol("clerk", Tier::Secret).await;
+    let clerk = rig.start("clerk").await;
+    clerk.sync().await;
+    clerk.engine.stop().await;
+    let id = group(&rig, &secretary, &["director"]).await;
+    let to = Target::Conversation(id);
+    secretary.say(&to, "one").await;
+    secretary.sync().await;
+    director.sync().await;
+    rig.back_up().await;
+
+    // The clerk is added while away; the director has seen nothing since the backup.
+    director.engine.stop().await;
+    secretary.sync_when_linked().await;
+    add(&rig, &secretary, id, "clerk").await;
+    let (_, two) = secretary.say(&to, "two").await;
+    secretary.until_state(two, MessageState::Accepted).await;
+    rig.restore().await;
+    until_notice(&mut secretary, "restored", |notice| *notice == Notice::RelayRestored).await;
+
+    // The director and the clerk have not spoken: what is new is held, and said to be.
+    let (_, three) = secretary.say(&to, "three").await;
+    until_notice(&mut secretary, "hold", |notice| matches!(notice, Notice::RelaySettling { .. })).await;
+    let state = secretary.messages(id).await.into_iter().find(|message| message.id == three).unwrap().state;
+    assert_eq!(state, MessageState::Queued);
+
+    // The clerk gets the Welcome that the backup did not have.
+    let mut clerk = rig.start("clerk").await;
+    has(&mut clerk, id, "two").await;
+    rig.clock.forward(Duration::from_secs(601));
+    secretary.until_state(three, MessageState::Accepted).await;
+    has(&mut clerk, id, "three").await;
+    let mut director = rig.start("director").await;
+    has(&mut director, id, "three").await;
+    assert_eq!(director.texts(id).await, ["one", "two", "three"]);
+    assert_eq!(views(&director).await[0].members, 3);
+}
