@@ -68,7 +68,9 @@ impl Script {
                     scripted.answer(number, nothing_new()).await;
                     return scripted;
                 }
-                (number, request @ (Request::Chains(_) | Request::Cursors(_))) => scripted.pass(number, request).await,
+                (number, request @ (Request::Chains(_) | Request::Cursors(_) | Request::PutStatement(_))) => {
+                    scripted.pass(number, request).await
+                }
                 (_, other) => panic!("{other:?}"),
             }
         }

@@ -49,11 +49,7 @@ pub(crate) enum Question {
     KeyPackages,
     Cursors,
     DropKeyPackages,
-    /// Entries after this position go back to the relay.
-    Resupply(ConversationId, u64),
-    Welcomes(ConversationId),
-    Settled(ConversationId),
-    Status,
+    Bring(super::restored::Bring),
 }
 
 /// An answer to a request of the engine's own.
@@ -263,14 +259,8 @@ impl Core {
                 self.clear_question(Question::Read(id));
                 self.relay_lacks(id, refusal == Refusal::Unknown)
             }
-            (Question::Resupply(id, from), Ok(answer)) => self.resupplied(id, from, answer),
-            (Question::Welcomes(id), Ok(answer)) => self.welcomes_answered(id, &answer),
-            (Question::Settled(id), Ok(_)) => self.settled_answered(id),
-            (Question::Status, Ok(_)) => {
-                self.unsettled.status_open = false;
-                Ok(())
-            }
             (Question::Cursors, Ok(_)) => self.cursors_unknown(),
+            (Question::Bring(what), Ok(answer)) => self.brought(what, answer),
             (question, Ok(answer)) => {
                 tracing::warn!(?question, kind = answer.kind(), "the relay refused, or its answer does not fit");
                 self.clear_question(question);

@@ -37,6 +37,19 @@ const REST: Duration = Duration::from_secs(5);
 /// For so long after a restore a log without a Welcome is not passed over: its author may bring it back.
 const WELCOMES_WAIT: Duration = Duration::from_secs(600);
 
+/// What is brought to a relay that has lost something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bring {
+    /// Entries of a log behind this position.
+    Entries(ConversationId, u64),
+    /// The Welcome of one's own commit.
+    Welcomes(ConversationId),
+    /// That there is nothing more of a log.
+    Nothing(ConversationId),
+    /// A newer status statement.
+    Status,
+}
+
 /// Conversations whose log the relay may have lost the end of.
 #[derive(Default)]
 pub(crate) struct Unsettled {
@@ -187,14 +200,27 @@ impl Core {
         }
         let missing = self.conversation(id)?.row.position.saturating_sub(head);
         let Some(page) = self.page_after(id, head, running)? else { return self.relay_behind(id, missing) };
-        if self.ask_relay(Question::Resupply(id, head), Request::Resupply(page)) {
+        if self.ask_relay(Question::Bring(Bring::Entries(id, head)), Request::Resupply(page)) {
             self.unsettled.open.insert(id);
         }
         Ok(())
     }
 
+    /// The relay has answered to what was brought.
+    pub(crate) fn brought(&mut self, what: Bring, answer: Answer) -> Result<(), Failure> {
+        match what {
+            Bring::Entries(id, from) => self.resupplied(id, from, answer),
+            Bring::Welcomes(id) => self.welcomes_answered(id, &answer),
+            Bring::Nothing(id) => self.settled_answered(id),
+            Bring::Status => {
+                self.unsettled.status_open = false;
+                Ok(())
+            }
+        }
+    }
+
     /// The relay has taken a page, or not.
-    pub(crate) fn resupplied(&mut self, id: ConversationId, from: u64, answer: Answer) -> Result<(), Failure> {
+    fn resupplied(&mut self, id: ConversationId, from: u64, answer: Answer) -> Result<(), Failure> {
         self.unsettled.open.remove(&id);
         let position = self.conversation(id)?.row.position;
         match answer {
@@ -228,7 +254,7 @@ impl Core {
             self.welcome_brought(id);
             return self.bring_welcome(id);
         };
-        if self.ask_relay(Question::Welcomes(id), Request::Welcomes(welcomes)) {
+        if self.ask_relay(Question::Bring(Bring::Welcomes(id)), Request::Welcomes(welcomes)) {
             self.unsettled.open.insert(id);
         }
         Ok(())
@@ -241,7 +267,7 @@ impl Core {
     }
 
     /// The relay has taken a Welcome, or has no use for it.
-    pub(crate) fn welcomes_answered(&mut self, id: ConversationId, answer: &Answer) -> Result<(), Failure> {
+    fn welcomes_answered(&mut self, id: ConversationId, answer: &Answer) -> Result<(), Failure> {
         self.unsettled.open.remove(&id);
         match answer {
             // Over the next link.
@@ -265,14 +291,14 @@ impl Core {
         let after = self.conversation(id)?.row.position;
         let Ok(running) = self.group(id).map(|group| group.log().running()) else { return Ok(()) };
         let nothing = Resupply { conversation: id, after, running, entries: List::default() };
-        if self.ask_relay(Question::Settled(id), Request::Resupply(nothing)) {
+        if self.ask_relay(Question::Bring(Bring::Nothing(id)), Request::Resupply(nothing)) {
             self.unsettled.open.insert(id);
         }
         Ok(())
     }
 
     /// The relay has heard that there is nothing more.
-    pub(crate) fn settled_answered(&mut self, id: ConversationId) -> Result<(), Failure> {
+    fn settled_answered(&mut self, id: ConversationId) -> Result<(), Failure> {
         self.unsettled.open.remove(&id);
         self.pump(id)
     }

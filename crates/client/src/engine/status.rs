@@ -17,6 +17,7 @@ use super::{
     core::Core,
     link::Question,
     people::{VerifiedChain, fetch_chains},
+    restored::Bring,
 };
 use crate::{
     Event, Failure,
@@ -81,8 +82,10 @@ impl Core {
         let (Ok(status), Ok(revocations), true) = (Bytes::new(status), List::new(rest), size < limits::BODY / 2) else {
             return Ok(());
         };
-        self.unsettled.status_open =
-            self.ask_relay(Question::Status, Request::PutStatement(StatusUpdate { status, first, revocations }));
+        self.unsettled.status_open = self.ask_relay(
+            Question::Bring(Bring::Status),
+            Request::PutStatement(StatusUpdate { status, first, revocations }),
+        );
         Ok(())
     }
 
