@@ -23,6 +23,7 @@ mod people;
 mod queries;
 mod receipts;
 mod restored;
+mod roles;
 mod search;
 mod status;
 
@@ -96,6 +97,8 @@ pub(crate) enum Input {
     Transfer(documents::TransferEvent),
     /// Revocations have been fetched.
     Revocations(status::FetchedRevocations),
+    /// A status statement was fetched for a log that waits.
+    Status(status::FetchedStatus),
     /// This device's own chain has been fetched.
     OwnChain(Vec<people::VerifiedChain>),
 }

@@ -6,5 +6,6 @@ mod damage;
 mod joining;
 mod messages;
 mod rogue;
+mod roles;
 mod storage;
 mod world;

@@ -56,6 +56,12 @@ labels! {
     ROSTER_CHANGE = "roster change";
     /// Hash of a commit receipt, carried by the next one.
     COMMIT_RECEIPT_ID = "commit receipt id";
+    /// Hash of an MLS leaf as it stands in a group's tree.
+    LEAF = "leaf";
+    /// Signature by which a member asks to be removed from a conversation.
+    LEAVE = "leave";
+    /// Signature by which a device asks to be added to a conversation again.
+    ADD_AGAIN = "add again";
     /// Safety number of two people.
     SAFETY_NUMBER = "safety number";
     /// Hash of one stored document segment.

@@ -2,7 +2,7 @@
 //! durable with MLS's pending state before it is sent, sent again as it is until the relay answers, and ended by being
 //! found in the log, by another one that came first, or by a refusal. [CONV-41]
 
-use amanat_conversation::{Conversation, OutgoingCommit};
+use amanat_conversation::{Conversation, OutgoingCommit, Removal};
 use amanat_primitives::{ConversationId, UnitId};
 use amanat_wire::{
     Decode as _, Encode as _, List,
@@ -13,11 +13,12 @@ use amanat_wire::{
 use rand_core::OsRng;
 
 use super::{
-    apply::{Draft, MAX_POSITION},
+    apply::{Draft, MAX_POSITION, is_leave},
     core::{Core, Open, bounded, respond, tier_of},
     link::Question,
     membership::{Plan, Want},
     outgoing::LONG_REST,
+    roles::good_leaves,
 };
 use crate::{
     Failure, FailureCode, Reply, failure,
@@ -90,6 +91,10 @@ impl Core {
     fn next_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
         while self.is_current(id) {
             let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+            // [CONV-48] Who has asked to leave renews no keys: the request would be void.
+            if open.queue.values().any(is_leave) {
+                return Ok(());
+            }
             let Some(want) = open.wants.pop_front() else { return Ok(()) };
             match self.make(id, &want.plan) {
                 Ok(Some(row)) => {
@@ -115,6 +120,10 @@ impl Core {
     fn make(&mut self, id: ConversationId, plan: &Plan) -> Result<Option<CommitRow>, Failure> {
         let keys = std::sync::Arc::clone(&self.keys);
         let (now, status) = (self.now(), self.status.number().unwrap_or(0));
+        let (unfit, asked) = match plan {
+            Plan::Remove(_) => (self.unfit_members(id)?, self.asked_to_leave(id)?),
+            Plan::Add(_) | Plan::Appoint { .. } | Plan::Renew => (Vec::new(), Vec::new()),
+        };
         let group = self.group(id)?;
         let members: Vec<_> = group.members().iter().map(|member| member.device).collect();
         let (signing, rng) = (keys.signing(), &mut OsRng);
@@ -133,8 +142,17 @@ impl Core {
                 if there.is_empty() {
                     return Ok(None);
                 }
-                let commit = group.remove(&there, signing, status, now, rng);
-                (Change::Remove(list(there)?), commit)
+                let leaves = good_leaves(group, &asked).into_iter().map(|(_, proof)| proof).collect();
+                let removal = Removal { devices: there.clone(), leaves, unfit };
+                (Change::Remove(list(there)?), group.remove(removal, signing, status, now, rng))
+            }
+            Plan::Appoint { person, moderator } => {
+                let Some(roles) = group.roles() else { return Ok(None) };
+                let after = roles.with(person, *moderator).map_err(|_| failure::internal("too many moderators"))?;
+                if after == *roles {
+                    return Ok(None);
+                }
+                (Change::Appoint(Nothing {}), group.appoint(after, signing, status, now, rng))
             }
             Plan::Renew => (Change::Renew(Nothing {}), group.self_update(signing, status, now, rng)),
         };
@@ -254,7 +272,7 @@ impl Core {
             (None, None) => false,
         };
         // A short program sees to these as well, before it ends.
-        let leaving = || open.tracks.values().any(|track| track.leaving);
+        let leaving = || open.tracks.values().any(|track| track.leaving.is_some());
         going || (current && open.look_at.is_some() && (open.unfit || open.heal || leaving()))
     }
 

@@ -56,9 +56,11 @@ pub(crate) struct Open {
     pub(crate) ahead: Ahead,
     /// A read of the log is open.
     pub(crate) reading: bool,
-    /// Chains of members' devices are being fetched, before the log can go on.
+    /// Chains of members' devices, or a status statement, are being fetched, before the log can go on.
     pub(crate) waiting: bool,
-    /// Those chains could not be had: the log goes on over the next link at the earliest.
+    /// The status statement that the log waits for; 0 for none.
+    pub(crate) needs_status: u64,
+    /// They could not be had: the log goes on over the next link at the earliest.
     pub(crate) stuck: bool,
     /// Nothing is encrypted before the commit at this position is here; 0 for none.
     pub(crate) needs_commit: u64,
@@ -451,7 +453,7 @@ impl Core {
         if let Freshness::Expired { since } = self.status.freshness(self.now()) {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
         }
-        let leaving = |open: &Open| open.tracks.values().any(|track| track.leaving);
+        let leaving = |open: &Open| open.tracks.values().any(|track| track.leaving.is_some());
         let ids: Vec<_> = self.conversations.values().map(|open| (open.row.id, leaving(open))).collect();
         for (id, leaving) in ids {
             if leaving {

@@ -69,6 +69,7 @@ impl Core {
             Input::Directory(found) => self.directory_found(found),
             Input::Transfer(event) => self.transfer(event),
             Input::OwnChain(found) => self.own_chain_fetched(found),
+            Input::Status(fetched) => self.status_fetched(fetched),
             Input::Revocations(fetched) => self.revocations_fetched(fetched),
         }
     }
@@ -134,6 +135,7 @@ impl Core {
             open.waiting = false;
             open.stuck = false;
             open.needs_commit = 0;
+            open.needs_status = 0;
             open.commit_sent = false;
             open.ahead.clear();
             open.held.clear();
@@ -578,6 +580,7 @@ impl Open {
             stuck: false,
             needs_commit: 0,
             excluded: 0,
+            needs_status: 0,
             rest: None,
             receipt_due: None,
             receipt_sent: None,

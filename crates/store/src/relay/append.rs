@@ -8,6 +8,7 @@ use amanat_wire::log::{RetentionClass, UnitKind, roster_change, running_hash};
 use super::{
     ReceiptInput,
     bodies::INLINE,
+    directory::read_status,
     error::{Quota, StoreError},
     keys,
     log::{Log, roster},
@@ -138,6 +139,10 @@ impl Writer {
         if earlier.kept_bytes + unit.body.len() as u64 + ENTRY_BYTES > self.limits.conversation_bytes {
             return Err(StoreError::Full(Quota::ConversationBytes));
         }
+        let status_number = match is_commit.then(|| tx.get(keys::STATUS)).transpose()?.flatten() {
+            Some(stored) => read_status(&stored)?.0,
+            None => 0,
+        };
         let receipt = is_commit.then(|| {
             (self.sign)(&ReceiptInput {
                 conversation: unit.conversation,
@@ -145,6 +150,7 @@ impl Writer {
                 commit_hash: hash,
                 stamp,
                 roster: roster_change(&unit.roster_add, &unit.roster_remove),
+                status_number,
                 previous_receipt_hash: earlier.last_receipt,
             })
         });
