@@ -8,6 +8,7 @@
 //! `receipts` tells senders, `life` is what happens to messages afterwards, `queries` and `search` answer from the vault,
 //! `status` knows who is revoked, `documents` moves files.
 
+mod again;
 mod apply;
 mod commits;
 mod core;
@@ -97,6 +98,10 @@ pub(crate) enum Input {
     Transfer(documents::TransferEvent),
     /// Revocations have been fetched.
     Revocations(status::FetchedRevocations),
+    /// KeyPackages of devices that asked to be added again.
+    Again(again::Claimed),
+    /// The relay has answered a status statement that was brought to it over this link.
+    Delivered(u64),
     /// A status statement was fetched for a log that waits.
     Status(status::FetchedStatus),
     /// This device's own chain has been fetched.

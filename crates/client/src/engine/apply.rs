@@ -11,7 +11,7 @@ use amanat_conversation::{
     content::{Body, ContentType},
     profile::MAX_EPOCH_AGE,
 };
-use amanat_primitives::{ConversationId, DeviceId, DocumentId};
+use amanat_primitives::{ConversationId, DeviceId, DocumentId, Timestamp};
 use amanat_wire::{
     Decode as _, Text,
     log::{CommitReceipt, Entry, RetentionClass, UnitKind},
@@ -81,6 +81,8 @@ pub(crate) struct Draft {
     leave_again: bool,
     /// What a list shows of it changed: title, members or roles.
     changed: bool,
+    /// Devices that were added, and when.
+    added: Vec<(DeviceId, Timestamp)>,
     /// What commits have changed, by name.
     notices: Vec<Notice>,
     /// The status statement without which the next commit cannot be judged; 0 for none.
@@ -244,6 +246,7 @@ impl Core {
         let own = commit.is_own();
         let receipt = self.receipt_of(draft, entry);
         let before = Before::of(group, commit.facts());
+        let committed_at = commit.facts().committed_at;
         let evidence = Evidence {
             devices: &known,
             receipt: receipt.as_ref().map(|receipt| &receipt.body),
@@ -289,6 +292,7 @@ impl Core {
                 for member in merged.added.iter().filter(|member| member.device != self.own.id()) {
                     draft.tracks.insert(member.device, TrackRow::new(member.device));
                     draft.changed_tracks.push(member.device);
+                    draft.added.push((member.device, committed_at));
                 }
                 Ok(Step::Applied)
             }
@@ -356,6 +360,12 @@ impl Core {
         let look = draft.leaver || open.heal;
         open.waiting = !draft.missing.is_empty() || draft.needs_status > 0;
         open.needs_status = draft.needs_status;
+        for (device, at) in &draft.added {
+            open.added_at.insert(*device, *at);
+            // [CONV-54] Another member has seen to it.
+            open.again.remove(device);
+        }
+        let look = look || !open.again.is_empty();
         open.excluded = draft.excluded;
         self.received += messages.len() as u64;
         self.show(id, &messages, sent, alarms)?;
@@ -393,6 +403,9 @@ impl Core {
         }
         if draft.needs_status > 0 {
             self.fetch_status(id);
+        }
+        if ended && self.conversation(id).is_ok_and(|open| open.row.stage == Stage::FellOut) {
+            self.ask_again(id);
         }
         if ended && self.conversation(id).is_ok_and(|open| open.row.stage == Stage::Left) {
             self.decline(id);
@@ -515,6 +528,7 @@ impl Draft {
             leaver: false,
             leave_again: false,
             changed: false,
+            added: Vec::new(),
             notices: Vec::new(),
             needs_status: 0,
         }

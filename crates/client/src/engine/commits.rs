@@ -56,7 +56,11 @@ impl Core {
     /// Sends the conversation's commit, or makes the next one that is wanted.
     pub(crate) fn pump_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
         let Ok(open) = self.conversation(id) else { return Ok(()) };
-        if self.link.is_none() || open.commit_sent || self.resting(open) || !open.row.stage.follows_log() {
+        if self.link.as_ref().is_none_or(|up| up.lacks_status)
+            || open.commit_sent
+            || self.resting(open)
+            || !open.row.stage.follows_log()
+        {
             return Ok(());
         }
         let Some(row) = open.commit.clone() else { return self.next_commit(id) };
@@ -119,10 +123,13 @@ impl Core {
     /// Makes a commit and writes it with MLS's pending state; `None` where nothing is left to do.
     fn make(&mut self, id: ConversationId, plan: &Plan) -> Result<Option<CommitRow>, Failure> {
         let keys = std::sync::Arc::clone(&self.keys);
-        let (now, status) = (self.now(), self.status.number().unwrap_or(0));
+        let (now, status) = (self.now(), self.revocations().number());
         let (unfit, asked) = match plan {
+            Plan::Again(package) if !self.conversation(id)?.again.contains_key(&package.device().id()) => {
+                return Ok(None);
+            }
             Plan::Remove(_) => (self.unfit_members(id)?, self.asked_to_leave(id)?),
-            Plan::Add(_) | Plan::Appoint { .. } | Plan::Renew => (Vec::new(), Vec::new()),
+            Plan::Add(_) | Plan::Again(_) | Plan::Appoint { .. } | Plan::Renew => (Vec::new(), Vec::new()),
         };
         let group = self.group(id)?;
         let members: Vec<_> = group.members().iter().map(|member| member.device).collect();
@@ -145,6 +152,13 @@ impl Core {
                 let leaves = good_leaves(group, &asked).into_iter().map(|(_, proof)| proof).collect();
                 let removal = Removal { devices: there.clone(), leaves, unfit };
                 (Change::Remove(list(there)?), group.remove(removal, signing, status, now, rng))
+            }
+            Plan::Again(package) => {
+                let device = package.device().id();
+                if !members.contains(&device) {
+                    return Ok(None);
+                }
+                (Change::Add(list(vec![device])?), group.add_again(package.clone(), signing, status, now, rng))
             }
             Plan::Appoint { person, moderator } => {
                 let Some(roles) = group.roles() else { return Ok(None) };
@@ -268,12 +282,12 @@ impl Core {
             (Some(CommitRow { change: Change::Create(_), .. }), _) => may_let_in,
             (Some(CommitRow { change: Change::Add(_), .. }), _) => current && may_let_in,
             (Some(_), _) => current,
-            (None, Some(want)) => current && (may_let_in || !matches!(want.plan, Plan::Add(_))),
+            (None, Some(want)) => current && (may_let_in || !matches!(want.plan, Plan::Add(_) | Plan::Again(_))),
             (None, None) => false,
         };
         // A short program sees to these as well, before it ends.
         let leaving = || open.tracks.values().any(|track| track.leaving.is_some());
-        going || (current && open.look_at.is_some() && (open.unfit || open.heal || leaving()))
+        going || (current && open.look_at.is_some() && (open.unfit || open.heal || leaving() || !open.again.is_empty()))
     }
 
     /// Whether this device has all that the relay has told it of: what is made now is made on the last epoch.

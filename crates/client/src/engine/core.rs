@@ -42,6 +42,10 @@ pub(crate) struct Open {
     pub(crate) doing: Option<Want>,
     /// Changes of members that are still to be committed.
     pub(crate) wants: VecDeque<Want>,
+    /// Devices that asked to be added again, and when.
+    pub(crate) again: BTreeMap<DeviceId, Timestamp>,
+    /// When devices were added here in this run, by their committers' clocks: what they asked before is done.
+    pub(crate) added_at: HashMap<DeviceId, Timestamp>,
     /// When to see whether something has to be committed that nobody asked for.
     pub(crate) look_at: Option<Timestamp>,
     /// A member is revoked, or cleared for less than the tier: nothing is sent until it is removed.
@@ -152,6 +156,8 @@ pub(crate) struct Up {
     pub(crate) more_direct: Option<u64>,
     /// Everything the relay had when the link came up has been fetched.
     pub(crate) caught_up: bool,
+    /// It has an older status statement than this device, which brings it the newer one: no commit is made meanwhile.
+    pub(crate) lacks_status: bool,
     /// By how much the relay's clock and this machine's differed when it came up, where that was too much.
     pub(crate) clocks_differ: Option<std::time::Duration>,
 }

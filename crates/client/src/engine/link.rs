@@ -69,6 +69,8 @@ impl Core {
             Input::Directory(found) => self.directory_found(found),
             Input::Transfer(event) => self.transfer(event),
             Input::OwnChain(found) => self.own_chain_fetched(found),
+            Input::Again(claimed) => self.again_claimed(claimed),
+            Input::Delivered(generation) => self.status_delivered(generation),
             Input::Status(fetched) => self.status_fetched(fetched),
             Input::Revocations(fetched) => self.revocations_fetched(fetched),
         }
@@ -92,6 +94,7 @@ impl Core {
                     more_direct: None,
                     caught_up: false,
                     clocks_differ: None,
+                    lacks_status: false,
                 };
                 self.emit(Event::Link(LinkState::Up(up.view.clone())));
                 self.link = Some(up);
@@ -99,6 +102,7 @@ impl Core {
                 self.greeted(&ready)?;
                 self.fetch_own_chain();
                 self.ask_unsettled();
+                self.ask_again_everywhere();
                 self.ask_news();
                 for (command, reply) in std::mem::take(&mut self.wait_for_link) {
                     self.command(command, reply)?;
@@ -120,6 +124,7 @@ impl Core {
                 self.ask_news();
                 Ok(())
             }
+            SessionEvent::Again(asked) => self.asked_again(&asked),
             SessionEvent::Status(bytes) => self.take_status(&bytes),
         }
     }
@@ -179,7 +184,10 @@ impl Core {
                 self.direct = super::join::DirectQueue::resume(0);
             }
         }
-        if ready.status.is_empty() { Ok(()) } else { self.take_status(&ready.status) }
+        if !ready.status.is_empty() {
+            self.take_status(&ready.status)?;
+        }
+        self.deliver_status(&ready.status)
     }
 
     /// Asks the relay, and hands its answer back as an input. `false` when the link is gone or too much waits.
@@ -581,6 +589,8 @@ impl Open {
             needs_commit: 0,
             excluded: 0,
             needs_status: 0,
+            again: Default::default(),
+            added_at: Default::default(),
             rest: None,
             receipt_due: None,
             receipt_sent: None,

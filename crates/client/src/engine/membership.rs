@@ -44,7 +44,12 @@ const LOSSES: u32 = 50;
 pub(crate) enum Plan {
     Add(Vec<CheckedKeyPackage>),
     Remove(Vec<DeviceId>),
-    Appoint { person: Address, moderator: bool },
+    /// Remove a device and add the same one again.
+    Again(CheckedKeyPackage),
+    Appoint {
+        person: Address,
+        moderator: bool,
+    },
     Renew,
 }
 
@@ -371,7 +376,9 @@ impl Core {
             if let Some(open) = self.conversations.get_mut(&id) {
                 open.look_at = None;
             }
-            if let Some(plan) = self.due_plan(id)? {
+            if self.conversation(id)?.row.stage == Stage::FellOut {
+                self.ask_again(id);
+            } else if let Some(plan) = self.due_plan(id)? {
                 self.want(id, vec![Want::unasked(plan)])?;
             }
         }
@@ -408,6 +415,9 @@ impl Core {
         let leavers = self.devices_of_leavers(id)?;
         if !leavers.is_empty() {
             return Ok(Some(Plan::Remove(leavers)));
+        }
+        if self.see_to_again(id)? {
+            return Ok(None);
         }
         if !renew {
             self.look_for_renewal(id);

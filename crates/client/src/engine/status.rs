@@ -7,14 +7,15 @@ use amanat_identity::{
 };
 use amanat_primitives::ConversationId;
 use amanat_wire::{
-    Decode as _, Encode as _,
-    client::{Nothing, Request},
+    Decode as _, Encode as _, List,
+    client::{Nothing, Request, StatusUpdate},
+    limits,
     relay::Answer,
 };
 
 use super::{
     Input,
-    core::Core,
+    core::{Core, bounded},
     people::{VerifiedChain, fetch_chains},
 };
 use crate::{
@@ -135,6 +136,45 @@ impl Core {
         }
         if let Freshness::Expired { since } = self.status.freshness(self.now()) {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
+        }
+        self.pump_outbox()
+    }
+
+    /// A relay that has an older status statement than this device is given this one, with the list behind its own: until
+    /// then every commit would be void, which must not name what the relay does not have. [CONV-50]
+    pub(crate) fn deliver_status(&mut self, relays: &[u8]) -> Result<(), Failure> {
+        let relays =
+            SignedStatus::from_bytes(relays).ok().and_then(|relays| relays.verify(&self.authority, self.now()).ok());
+        let (number, first) = relays.map_or((0, 0), |relays| (relays.number(), relays.revocations().count));
+        let Some(current) = self.status.current().filter(|current| current.number() > number) else { return Ok(()) };
+        let status = bounded(current.published().to_bytes())?;
+        let all = self.vault.scan_bytes(Scope::Revocations)?;
+        let new = all.into_iter().skip(usize::try_from(first).unwrap_or(usize::MAX)).take(limits::REVOCATIONS);
+        let new = new.map(|(_, entry)| bounded(entry.to_vec())).collect::<Result<Vec<_>, _>>()?;
+        let revocations = List::new(new).map_err(|_| failure::internal("too many revocations at once"))?;
+        let Some(calls) = self.calls() else { return Ok(()) };
+        let generation = self.links;
+        if let Some(up) = &mut self.link {
+            up.lacks_status = true;
+        }
+        self.spawn(async move {
+            let update = StatusUpdate { status, first, revocations };
+            // Whoever else has brought it, or a newer one: what counts is what the next receipt says.
+            let answer = calls.call(Request::PutStatement(update)).await;
+            tracing::debug!(
+                done = matches!(answer, Ok(Answer::Done(_))),
+                "a status statement was brought to the relay"
+            );
+            Input::Delivered(generation)
+        });
+        Ok(())
+    }
+
+    /// The relay has answered that.
+    pub(crate) fn status_delivered(&mut self, generation: u64) -> Result<(), Failure> {
+        match &mut self.link {
+            Some(up) if up.generation == generation => up.lacks_status = false,
+            _ => return Ok(()),
         }
         self.pump_outbox()
     }
