@@ -84,7 +84,7 @@ mod tests {
     // [DELIV-150]
     #[test]
     fn requests_are_bounded_in_number_rate_and_time() {
-        let (again, key) = (Again::default(), SigningKey::from_seed(&amanat_primitives::Secret::new([7; 32])));
+        let (again, key) = (Again::default(), SigningKey::from_seed(&amanat_primitives::Secret::take(&mut [7; 32])));
         let at = |seconds: u64| Timestamp::from_secs(1_000_000 + seconds);
         let ask = |n: u16, seconds| {
             let mut id = [0; 16];

@@ -97,7 +97,7 @@ impl Core {
         let Claimed { conversation: id, packages } = claimed;
         match packages {
             Ok(packages) => {
-                let again = |package| Want { plan: Plan::Again(package), reply: None, losses: 0 };
+                let again = |package| Want { plan: Plan::Again(Box::new(package)), reply: None, losses: 0 };
                 self.want(id, packages.into_iter().map(again).collect())
             }
             Err(failure) => {

@@ -2,7 +2,7 @@
 //! durable with MLS's pending state before it is sent, sent again as it is until the relay answers, and ended by being
 //! found in the log, by another one that came first, or by a refusal. [CONV-41]
 
-use amanat_conversation::{Conversation, OutgoingCommit, Removal};
+use amanat_conversation::{CheckedKeyPackage, Conversation, OutgoingCommit, Removal};
 use amanat_primitives::{ConversationId, UnitId};
 use amanat_wire::{
     Decode as _, Encode as _, List,
@@ -158,7 +158,10 @@ impl Core {
                 if !members.contains(&device) {
                     return Ok(None);
                 }
-                (Change::Add(list(vec![device])?), group.add_again(package.clone(), signing, status, now, rng))
+                (
+                    Change::Add(list(vec![device])?),
+                    group.add_again(CheckedKeyPackage::clone(package), signing, status, now, rng),
+                )
             }
             Plan::Appoint { person, moderator } => {
                 let Some(roles) = group.roles() else { return Ok(None) };

@@ -45,7 +45,7 @@ pub(crate) enum Plan {
     Add(Vec<CheckedKeyPackage>),
     Remove(Vec<DeviceId>),
     /// Remove a device and add the same one again.
-    Again(CheckedKeyPackage),
+    Again(Box<CheckedKeyPackage>),
     Appoint {
         person: Address,
         moderator: bool,

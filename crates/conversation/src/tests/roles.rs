@@ -110,7 +110,7 @@ fn conversation_roles(member: &Member) -> Roles {
 // [CONV-47] No group dies with its founder.
 #[test]
 fn a_deserted_group_is_everybodys() {
-    let Room { mut w, mut a, mut b, mut c } = room(92);
+    let Room { mut w, a, mut b, mut c } = room(92);
     let signature = a.conversation.as_ref().unwrap().ask_to_leave(a.keys.signing());
     let leaves = vec![LeaveProof { device: a.id(), signature: signature.unwrap() }];
     let removal = Removal { leaves, ..Removal::from(&[a.id()]) };
