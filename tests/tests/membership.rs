@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use amanat_client::{
     Command, Event, FailureCode, Reply,
-    api::{ConversationState, ConversationView, MessageState, Target},
+    api::{ConversationState, ConversationView, MemberChange, MessageState, Notice, Role, Target},
 };
 use amanat_identity::{Address, Tier};
 use amanat_primitives::ConversationId;
@@ -48,6 +48,72 @@ async fn add(rig: &Rig, by: &Person, id: ConversationId, handle: &str) {
     assert!(matches!(by.ask(Command::Add { conversation: id, members }).await, Reply::ConversationChanged { .. }));
 }
 
+async fn make_moderator(rig: &Rig, by: &Person, id: ConversationId, handle: &str) {
+    let command = Command::SetRole { conversation: id, person: address(rig, handle), moderator: true };
+    assert!(matches!(by.ask(command).await, Reply::ConversationChanged { .. }));
+}
+
+/// Waits until a person is told of a change, by name.
+async fn until_told(person: &mut Person, wanted: MemberChange, of: &str) {
+    let told = async {
+        loop {
+            let event = person.events.next().await.unwrap();
+            if let Event::Notice(Notice::Member { whom, change, .. }) = event
+                && change == wanted
+                && whom.name == format!("Name of {of}")
+            {
+                return;
+            }
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(30), told).await;
+    assert!(told.is_ok(), "{} was not told of {of}: {wanted:?}", person.handle);
+}
+
+// [CONV-47] [CONV-49] Who may do what is refused by name before anything is sent, shown, and told to everyone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_founder_and_moderators_change_a_group() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Official).await;
+    let mut director = rig.person("director", Tier::Official).await;
+    let mut clerk = rig.person("clerk", Tier::Official).await;
+    rig.enrol("driver", Tier::Official).await;
+    let id = group(&rig, &secretary, &["director", "clerk"], Tier::Official).await;
+    for person in [&mut director, &mut clerk] {
+        until_view(person, id, "group", |view| view.members == 3 && view.title == "Budget").await;
+    }
+    let commands = [
+        Command::Add { conversation: id, members: vec![address(&rig, "driver")] },
+        Command::Remove { conversation: id, member: address(&rig, "clerk") },
+        Command::Retitle { conversation: id, title: "Mine".into() },
+        Command::SetRole { conversation: id, person: address(&rig, "clerk"), moderator: true },
+    ];
+    for command in commands {
+        let refused = director.engine.ask(command).await.unwrap_err();
+        assert_eq!(refused.code, FailureCode::NotAllowed);
+        assert!(refused.failed.contains(&address(&rig, "secretary").to_string()), "{refused}");
+    }
+    make_moderator(&rig, &secretary, id, "director").await;
+    until_told(&mut clerk, MemberChange::Moderator, "director").await;
+    until_told(&mut director, MemberChange::Moderator, "director").await;
+    let Reply::Members(members) = clerk.ask(Command::Members { conversation: id }).await else { panic!() };
+    let roles: Vec<_> = members.iter().map(|member| (member.address.handle.as_str(), member.role)).collect();
+    let all = [("clerk", Some(Role::Member)), ("director", Some(Role::Moderator)), ("secretary", Some(Role::Founder))];
+    assert_eq!(roles, all);
+    add(&rig, &director, id, "driver").await;
+    until_told(&mut clerk, MemberChange::Added, "driver").await;
+    let founder = Command::Remove { conversation: id, member: address(&rig, "secretary") };
+    assert_eq!(director.engine.ask(founder).await.unwrap_err().code, FailureCode::NotAllowed);
+    director.ask(Command::Remove { conversation: id, member: address(&rig, "driver") }).await;
+    until_told(&mut secretary, MemberChange::Removed, "driver").await;
+    // The founder goes; the moderators go on by themselves.
+    secretary.ask(Command::Leave { conversation: id }).await;
+    until_told(&mut clerk, MemberChange::Left, "secretary").await;
+    until_view(&mut director, id, "two members", |view| view.members == 2).await;
+    make_moderator(&rig, &director, id, "clerk").await;
+    until_told(&mut clerk, MemberChange::Moderator, "clerk").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_come_go_and_come_back() {
     let rig = Rig::new().await;
@@ -59,13 +125,16 @@ async fn people_come_go_and_come_back() {
     secretary.say(&to, "before the clerk").await;
     director.next_message().await;
 
-    // Added by a member who is not the founder; reads from then on, and has the title.
+    // Added by a moderator who is not the founder; reads from then on, and has the title.
+    make_moderator(&rig, &secretary, id, "director").await;
     add(&rig, &director, id, "clerk").await;
     until_view(&mut clerk, id, "title", |view| view.title == "Budget" && view.members == 3).await;
     secretary.say(&to, "to all").await;
     director.next_message().await;
     assert_eq!(clerk.next_message().await.1.sequence, 1);
     assert_eq!(clerk.texts(id).await, ["to all"]);
+    make_moderator(&rig, &secretary, id, "clerk").await;
+    until_told(&mut clerk, MemberChange::Moderator, "clerk").await;
     let again = clerk.engine.ask(Command::Add { conversation: id, members: vec![address(&rig, "director")] }).await;
     assert_eq!(again.unwrap_err().code, FailureCode::NotFound);
 
@@ -132,6 +201,12 @@ async fn all_change_the_members_at_once() {
     let id = group(&rig, &people[0], &handles[1..], Tier::Official).await;
     for person in &mut people {
         until_view(person, id, "group", |view| view.members == handles.len()).await;
+    }
+    for handle in &handles[1..] {
+        make_moderator(&rig, &people[0], id, handle).await;
+        for person in &mut people {
+            until_told(person, MemberChange::Moderator, handle).await;
+        }
     }
     let asked = people.iter().map(|person| {
         let members = vec![address(&rig, &format!("new-{}", person.handle))];

@@ -10,10 +10,10 @@ use amanat_client::{
     api::{Alarm, ConversationState, MessageBody, MessageState, Target},
 };
 use amanat_conversation::{
-    Conversation, Incoming, Kind, NewConversation, OutgoingCommit, check_key_package,
+    Conversation, Evidence, Incoming, Kind, NewConversation, OutgoingCommit, check_key_package,
     content::{Body, Edit},
 };
-use amanat_identity::{DeviceChain, DeviceKeys, Tier, VerifiedDevice};
+use amanat_identity::{DeviceChain, DeviceKeys, RevocationList, Tier, VerifiedDevice};
 use amanat_net::{Link, RelayTarget};
 use amanat_primitives::{ConversationId, DeviceId, MessageId, MessageSeed, Timestamp, UnitId};
 use amanat_tests::{Person, Rig};
@@ -72,7 +72,9 @@ impl Rogue {
         let Answer::Appended(appended) = self.ask(Request::Append(unit.clone())).await else { panic!() };
         let entry = Entry::of_own(unit, self.own.id(), appended);
         if let Incoming::Commit(commit) = group.receive(&entry).unwrap() {
-            let approved = commit.approve(group, &BTreeMap::new(), None).unwrap();
+            let (devices, revocations) = (BTreeMap::new(), RevocationList::default());
+            let evidence = Evidence { devices: &devices, receipt: None, revocations: &revocations };
+            let approved = commit.approve(group, &evidence).unwrap();
             group.merge(approved).unwrap();
         }
     }

@@ -68,8 +68,14 @@ impl Script {
                     scripted.answer(number, nothing_new()).await;
                     return scripted;
                 }
-                (number, request @ (Request::Chains(_) | Request::Cursors(_) | Request::PutStatement(_))) => {
-                    scripted.pass(number, request).await
+                (
+                    number,
+                    request @ (Request::Chains(_)
+                    | Request::Cursors(_)
+                    | Request::PutStatement(_)
+                    | Request::AskAgain(_)),
+                ) => {
+                    scripted.pass(number, request).await;
                 }
                 (_, other) => panic!("{other:?}"),
             }
@@ -489,6 +495,16 @@ async fn a_log_is_not_passed_over_before_its_welcome_can_have_come() {
 async fn after_gone(kind: UnitKind, days: u64) -> ConversationState {
     let (rig, mut secretary, to, script) = after_one_message().await;
     let Target::Conversation(conversation) = to else { panic!() };
+    gone(&rig, &mut secretary, conversation, &script, (kind, days)).await
+}
+
+async fn gone(
+    rig: &Rig,
+    secretary: &mut Person,
+    conversation: ConversationId,
+    script: &Script,
+    (kind, days): (UnitKind, u64),
+) -> ConversationState {
     let gone = |position| Entry {
         position,
         kind,
@@ -538,4 +554,28 @@ async fn what_cannot_have_expired_yet_is_withheld_and_stops_the_conversation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_members_that_is_gone_cannot_be_followed() {
     assert_eq!(after_gone(UnitKind::Commit, 2).await, ConversationState::FellOut);
+}
+
+// [CONV-54] A device that has fallen out asks by itself, and is put in again by whoever is there; nobody does anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_fell_out_comes_back_by_itself() {
+    let (mut rig, mut secretary, to, script) = after_one_message().await;
+    let Target::Conversation(conversation) = to else { panic!() };
+    let fell_out = gone(&rig, &mut secretary, conversation, &script, (UnitKind::Commit, 2)).await;
+    assert_eq!(fell_out, ConversationState::FellOut);
+    drop(script);
+    rig.start_relay().await;
+    let mut director = rig.start("director").await;
+    let active = |event: &Event| match event {
+        Event::Conversation(view) if view.id == conversation => (view.state == ConversationState::Active).then_some(()),
+        _ => None,
+    };
+    secretary.until("return", active).await;
+    secretary.say(&to, "two").await;
+    assert_eq!(director.next_message().await.1.from, secretary_address(&rig));
+    assert_eq!(secretary.texts(conversation).await, ["one", "two"]);
+}
+
+fn secretary_address(rig: &Rig) -> amanat_identity::Address {
+    format!("secretary@{}", rig.office.authority().domain()).parse().unwrap()
 }

@@ -125,6 +125,17 @@ pub(crate) enum Command {
         #[arg(value_name = "ADDRESS")]
         member: String,
     },
+    /// Make a member of a group a moderator, who may add and remove others, or a plain member again
+    #[command(after_help = examples::ROLE)]
+    Role {
+        /// An id or a unique prefix of 8 or more characters
+        conversation: String,
+        /// Whom, by address or bare handle
+        #[arg(value_name = "ADDRESS")]
+        member: String,
+        /// What they are from now on
+        role: RoleName,
+    },
     /// Leave a conversation; what you have read stays here
     #[command(after_help = examples::LEAVE)]
     Leave {
@@ -331,6 +342,15 @@ pub(crate) enum Role {
     Officer,
     /// Reads registers
     Auditor,
+}
+
+/// What someone is in a group.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RoleName {
+    /// Adds and removes others, and changes the title
+    Moderator,
+    /// Writes
+    Member,
 }
 
 /// Where the root key is.

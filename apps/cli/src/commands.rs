@@ -4,7 +4,7 @@
 use amanat_client::api::SendOptions;
 
 use crate::{
-    args::{AuthorityCommand, CardCommand, Command, RelayCommand, Role},
+    args::{AuthorityCommand, CardCommand, Command, RelayCommand, Role, RoleName},
     bench,
     context::Context,
     demo,
@@ -53,6 +53,9 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         Command::New { title, tier, member } => conversations::new(&context, title, tier, &member).await,
         Command::Add { conversation, members } => membership::add(&context, &conversation, &members).await,
         Command::Remove { conversation, member } => membership::remove(&context, &conversation, &member).await,
+        Command::Role { conversation, member, role } => {
+            membership::role(&context, &conversation, &member, role == RoleName::Moderator).await
+        }
         Command::Leave { conversation } => membership::leave(&context, &conversation).await,
         Command::Title { conversation, title } => membership::title(&context, &conversation, title).await,
         Command::Members { conversation } => conversations::members(&context, &conversation).await,

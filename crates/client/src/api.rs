@@ -10,10 +10,11 @@ mod progress;
 
 use std::path::PathBuf;
 
+pub use amanat_conversation::Role;
 use amanat_identity::{Address, Tier};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 
-pub use self::alert::{Alarm, Notice};
+pub use self::alert::{Alarm, MemberChange, Notice, Who};
 pub use self::message::{Acknowledgement, Hit, MessageBody, MessageRef, MessageState, MessageView, Quote, SendOptions};
 pub use self::progress::{Direction, Progress};
 pub use crate::failure::{Failure, FailureCode};
@@ -193,6 +194,16 @@ pub enum Command {
         /// Whom.
         member: Address,
     },
+    /// Makes a member a moderator, or a moderator a member. Needs the relay, and the founder. Replies
+    /// [`Reply::ConversationChanged`] once the change stands in the log.
+    SetRole {
+        /// Where.
+        conversation: ConversationId,
+        /// Whom.
+        person: Address,
+        /// A moderator, or none any more.
+        moderator: bool,
+    },
     /// Asks the other members to remove this person. Replies [`Reply::ConversationChanged`] once that is durable in the outbox.
     Leave {
         /// Which.
@@ -253,7 +264,7 @@ pub enum Reply {
         /// The document, if one was sent.
         document: Option<DocumentId>,
     },
-    /// Answers [`Command::Add`], [`Command::Remove`], [`Command::Leave`], [`Command::Retitle`].
+    /// Answers [`Command::Add`], [`Command::Remove`], [`Command::SetRole`], [`Command::Leave`], [`Command::Retitle`].
     ConversationChanged {
         /// Which conversation.
         conversation: ConversationId,
@@ -557,6 +568,8 @@ pub struct Member {
     pub post: String,
     /// Clearance, from the certificate.
     pub clearance: Tier,
+    /// What the person may do here; none in a 1:1.
+    pub role: Option<Role>,
     /// The safety number was compared.
     pub verified: bool,
     /// It is this device.

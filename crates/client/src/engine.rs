@@ -9,6 +9,7 @@
 //! `status` knows who is revoked, `documents` moves files, `forgetting` lets
 //! go of keys whose time is over, `restored` and `old_copy` notice a relay or a vault that was put back from a copy.
 
+mod again;
 mod apply;
 mod commits;
 mod core;
@@ -27,6 +28,7 @@ mod people;
 mod queries;
 mod receipts;
 mod restored;
+mod roles;
 mod search;
 mod status;
 
@@ -100,6 +102,10 @@ pub(crate) enum Input {
     Transfer(documents::TransferEvent),
     /// Revocations have been fetched.
     Revocations(status::FetchedRevocations),
+    /// KeyPackages of devices that asked to be added again.
+    Again(again::Claimed),
+    /// A status statement was fetched for a log that waits.
+    Status(status::FetchedStatus),
     /// This device's own chain has been fetched.
     OwnChain(Vec<people::VerifiedChain>),
 }

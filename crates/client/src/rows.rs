@@ -3,6 +3,7 @@
 use amanat_conversation::content::REACTION;
 use amanat_primitives::{
     ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, MessageSeed, StatementId, Timestamp, UnitId,
+    sign::Signature,
 };
 use amanat_wire::{
     Bytes, List, Text, choice,
@@ -167,15 +168,15 @@ record!(
         has: u64,
         /// Up to here it told us that ours are read.
         has_read: u64,
-        /// It has asked to leave.
-        leaving: bool,
+        /// It has asked to leave: what it signed.
+        leaving: Option<Signature>,
     }
 );
 
 impl TrackRow {
     /// Of a device from which nothing has come yet.
     pub(crate) fn new(device: DeviceId) -> Self {
-        Self { device, shown: 0, read: 0, told_delivered: 0, told_read: 0, has: 0, has_read: 0, leaving: false }
+        Self { device, shown: 0, read: 0, told_delivered: 0, told_read: 0, has: 0, has_read: 0, leaving: None }
     }
 }
 
@@ -339,6 +340,8 @@ choice!(
         3 => Remove(List<DeviceId, { limits::REMOVES }>),
         /// Renew this device's keys.
         4 => Renew(Nothing),
+        /// Say who is a moderator.
+        5 => Appoint(Nothing),
     }
 );
 

@@ -19,7 +19,7 @@ use amanat_net::{LinkFacts, LinkReceiver, LinkSender, RelayTarget, backoff::Back
 use amanat_primitives::agree::NoiseSecret;
 use amanat_wire::{
     Bytes, Decode as _, Encode as _,
-    client::{Hello, Identity, Nothing, NumberedRequest, Request, ToRelay},
+    client::{AddAgain, Hello, Identity, Nothing, NumberedRequest, Request, ToRelay},
     limits,
     relay::{Answer, DirectItem, FromRelay, Push, Ready},
 };
@@ -155,6 +155,8 @@ pub(crate) enum SessionEvent {
     NewsHint,
     /// A status statement.
     Status(Vec<u8>),
+    /// A device asks to be added again.
+    Again(AddAgain),
 }
 
 /// As whom and with which relay.
@@ -376,6 +378,7 @@ async fn read(
             Ok(FromRelay::PushDirect(item)) => SessionEvent::PushDirect(item),
             Ok(FromRelay::NewsHint(_)) => SessionEvent::NewsHint,
             Ok(FromRelay::PushStatus(status)) => SessionEvent::Status(status.into_vec()),
+            Ok(FromRelay::PushAgain(asked)) => SessionEvent::Again(asked),
             Ok(FromRelay::Goodbye(refusal)) => return failure::from_refusal(refusal),
             Ok(FromRelay::Ready(_) | FromRelay::Enrolled(_)) => return failure::protocol(),
         };

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use amanat_identity::VerifiedDevice;
+use amanat_identity::{RevocationList, Tier, VerifiedDevice};
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
 use amanat_wire::{
     Bytes, Decode, DecodeError, List, Reader, TooLong, limits,
-    log::{Joiner, roster_change},
+    log::{Joiner, ReceiptBody, roster_change},
     record,
 };
 use openmls::prelude::{KeyPackage, LeafNode, Proposal, StagedCommit};
@@ -15,8 +15,9 @@ use openmls::prelude::{KeyPackage, LeafNode, Proposal, StagedCommit};
 use crate::{
     Conversation,
     credential::{LeafClaim, LeafFault, check_leaf},
-    group::{FactsError, GroupFacts, MembersError, check_members, claimed},
+    group::{FactsError, GroupFacts, Kind, MembersError, check_members, claimed},
     key_package::{KeyPackageError, check_added},
+    roles::{Act, LEAVES, LeaveProof, NotAllowed, Roles},
     state::Head,
 };
 
@@ -35,6 +36,8 @@ record!(
         roster_add: List<DeviceId, { limits::ADDS }>,
         /// Devices removed, in ascending order.
         roster_remove: List<DeviceId, { limits::REMOVES }>,
+        /// Requests of people who are removed because they asked for it, ascending by device.
+        leaves: List<LeaveProof, LEAVES>,
     }
 );
 
@@ -49,7 +52,15 @@ impl CommitFacts {
         added.sort_unstable();
         removed.sort_unstable();
         let (roster_add, roster_remove) = (List::new(added)?, List::new(removed)?);
-        Ok(Self { version: VERSION, committed_at, status_number, roster_add, roster_remove })
+        let leaves = List::default();
+        Ok(Self { version: VERSION, committed_at, status_number, roster_add, roster_remove, leaves })
+    }
+
+    /// With the requests of those who asked to be removed.
+    pub(crate) fn for_leavers(self, mut leaves: Vec<LeaveProof>) -> Result<Self, TooLong> {
+        leaves.sort_unstable_by_key(|proof| proof.device);
+        leaves.dedup_by_key(|proof| proof.device);
+        Ok(Self { leaves: List::new(leaves)?, ..self })
     }
 
     /// The change of members as a relay's receipt names it.
@@ -62,11 +73,11 @@ impl CommitFacts {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         let facts = Self::decode_checked(&mut Reader::new(bytes), bytes)?;
         let ascending = |list: &[DeviceId]| list.iter().zip(list.iter().skip(1)).all(|(a, b)| a < b);
-        if ascending(&facts.roster_add) && ascending(&facts.roster_remove) {
-            Ok(facts)
-        } else {
-            Err(DecodeError::Invalid("roster"))
+        if !ascending(&facts.roster_add) || !ascending(&facts.roster_remove) {
+            return Err(DecodeError::Invalid("roster"));
         }
+        let devices: Vec<_> = facts.leaves.iter().map(|proof| proof.device).collect();
+        if ascending(&devices) { Ok(facts) } else { Err(DecodeError::Invalid("leaves")) }
     }
 
     fn decode_checked(r: &mut Reader<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
@@ -132,6 +143,36 @@ pub enum VoidReason {
     /// Its members are not allowed together.
     #[error(transparent)]
     Members(#[from] MembersError),
+    /// Its maker may not make it.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    /// It names a status statement that the relay did not have yet.
+    #[error("the commit names a later status statement than the relay had")]
+    StatusAhead,
+    /// Its committer is revoked.
+    #[error("the committer is revoked")]
+    Revoked,
+    /// A device that it adds is revoked, or no longer cleared for the tier.
+    #[error("the added device {0} is revoked, or not cleared for the conversation's tier")]
+    AddedUnfit(DeviceId),
+}
+
+/// What a commit is judged by, beside itself and the conversation.
+#[derive(Clone, Copy)]
+pub struct Evidence<'a> {
+    /// Chains of those whom [`ReceivedCommit::needs`] names, and of [`ReceivedCommit::concerns`] as far as they are had.
+    pub devices: &'a BTreeMap<DeviceId, VerifiedDevice>,
+    /// The relay's word for it, verified; none where it is missing, which is an alarm of its own.
+    pub receipt: Option<&'a ReceiptBody>,
+    /// Who is revoked, as far as this device knows.
+    pub revocations: &'a RevocationList,
+}
+
+impl Evidence<'_> {
+    /// Whether a device is revoked, or not cleared for a tier, as of a status statement. `[CONV-51]`
+    fn unfit(&self, device: &DeviceId, tier: Tier, as_of: u64) -> bool {
+        self.devices.get(device).is_some_and(|device| self.revocations.standing(device, as_of).require(tier).is_err())
+    }
 }
 
 /// Whether a commit's time and status statement number follow the last accepted commit's and fit the relay's stamp.
@@ -162,6 +203,8 @@ pub struct ReceivedCommit {
     pub(crate) facts: CommitFacts,
     pub(crate) added: Vec<LeafClaim>,
     pub(crate) removed: Vec<DeviceId>,
+    /// The roles after it, where it names any.
+    pub(crate) appoints: Option<Roles>,
     /// `None` for this device's own pending commit.
     pub(crate) staged: Option<Box<StagedCommit>>,
 }
@@ -176,6 +219,10 @@ pub enum ApproveError {
     /// again.
     #[error("the chain of device {0} is needed first")]
     Unverified(DeviceId),
+    /// The commit was judged by a later status statement than this device has: fetch it and its list, then receive the
+    /// entry again.
+    #[error("status statement {0} is needed first")]
+    NeedsStatus(u64),
     /// It is void for everyone: pass over it and name its sender.
     #[error("the commit is void: {0}")]
     Void(#[from] VoidReason),
@@ -200,6 +247,13 @@ impl ReceivedCommit {
         if self.is_own() { Vec::new() } else { self.added.iter().map(|claim| claim.device).collect() }
     }
 
+    /// The devices whose standing counts: those, the committer, and whoever is removed.
+    #[must_use]
+    pub fn concerns(&self) -> Vec<DeviceId> {
+        let added = self.added.iter().map(|claim| claim.device);
+        added.chain([self.sender]).chain(self.removed.iter().copied()).collect()
+    }
+
     /// Whom it adds, as their leaves say.
     #[must_use]
     pub fn added(&self) -> &[LeafClaim] {
@@ -218,28 +272,74 @@ impl ReceivedCommit {
         &self.facts
     }
 
-    /// Judges it. The verdict depends on the commit, the conversation, the relay's receipt and the chains of the added
-    /// devices alone, so that all members come to the same one. `roster` is the change of members that the relay says in
-    /// its receipt it was asked for; none where there is no receipt, which is an alarm of its own. `[CONV-16]`
+    /// The roles after it, where it changes them.
+    #[must_use]
+    pub fn appoints(&self) -> Option<&Roles> {
+        self.appoints.as_ref()
+    }
+
+    /// Judges it. The verdict depends on the commit, the conversation, the relay's receipt, the chains of the devices that
+    /// it concerns and the list of revocations up to the number that it names alone, so that all members come to the same
+    /// one. `[CONV-16]`
     ///
     /// # Errors
     /// [`ApproveError`].
-    pub fn approve(
-        self,
-        conversation: &Conversation,
-        devices: &BTreeMap<DeviceId, VerifiedDevice>,
-        roster: Option<Digest>,
-    ) -> Result<Approved, ApproveError> {
+    pub fn approve(self, conversation: &Conversation, evidence: &Evidence<'_>) -> Result<Approved, ApproveError> {
         let Head { committed_at, status_number, .. } = *conversation.head();
         validity(&self.facts, (committed_at, status_number), self.stamp)?;
-        self.check_roster(roster)?;
+        // [CONV-50]
+        if evidence.receipt.is_some_and(|receipt| self.facts.status_number > receipt.status_number) {
+            return Err(VoidReason::StatusAhead.into());
+        }
+        self.check_roster(evidence.receipt.map(|receipt| receipt.roster))?;
         let members = conversation.members();
         let staying = members.iter().filter(|member| !self.removed.contains(&member.device));
         check_members(conversation.kind(), staying.chain(&self.added).map(claimed)).map_err(VoidReason::Members)?;
         if let Some(staged) = &self.staged {
-            self.check_staged(staged, conversation, devices)?;
+            self.check_staged(staged, conversation)?;
         }
-        Ok(Approved(self))
+        self.check_act(conversation, &members, evidence)?;
+        if let Some(staged) = &self.staged {
+            for queued in staged.add_proposals() {
+                self.check_add(queued.add_proposal().key_package(), conversation.tier(), evidence.devices)?;
+            }
+        }
+        // [CONV-51]
+        let as_of = self.facts.status_number;
+        match self.added.iter().find(|claim| evidence.unfit(&claim.device, conversation.tier(), as_of)) {
+            Some(claim) => Err(VoidReason::AddedUnfit(claim.device).into()),
+            None => Ok(Approved(self)),
+        }
+    }
+
+    /// Who may do this, and the list of revocations as of the number that the commit names. `[CONV-47]` `[CONV-51]`
+    fn check_act(
+        &self,
+        conversation: &Conversation,
+        members: &[LeafClaim],
+        evidence: &Evidence<'_>,
+    ) -> Result<(), ApproveError> {
+        let act = Act {
+            roles: conversation.roles(),
+            members,
+            committer: self.sender,
+            added: &self.added,
+            removed: &self.removed,
+            appoints: self.appoints.as_ref(),
+            leavers: &conversation.leavers(&self.facts),
+        };
+        // What nobody could be entitled to by a revocation needs no list.
+        act.check(|_| true).map_err(VoidReason::NotAllowed)?;
+        let (tier, as_of) = (conversation.tier(), self.facts.status_number);
+        if !evidence.revocations.reaches(as_of) {
+            return Err(ApproveError::NeedsStatus(as_of));
+        }
+        act.check(|device| evidence.unfit(device, tier, as_of)).map_err(VoidReason::NotAllowed)?;
+        let revoked = |device: &VerifiedDevice| evidence.revocations.standing(device, as_of).is_revoked();
+        if evidence.devices.get(&self.sender).is_some_and(revoked) {
+            return Err(VoidReason::Revoked.into());
+        }
+        Ok(())
     }
 
     // [CONV-15]
@@ -253,28 +353,24 @@ impl ReceivedCommit {
         if same { Ok(()) } else { Err(VoidReason::RosterMismatch) }
     }
 
-    fn check_staged(
-        &self,
-        staged: &StagedCommit,
-        conversation: &Conversation,
-        devices: &BTreeMap<DeviceId, VerifiedDevice>,
-    ) -> Result<(), ApproveError> {
-        // [CONV-14] Adds and removes, nothing else.
-        let allowed = |proposal: &Proposal| matches!(proposal, Proposal::Add(_) | Proposal::Remove(_));
+    fn check_staged(&self, staged: &StagedCommit, conversation: &Conversation) -> Result<(), VoidReason> {
+        // [CONV-14] Adds, removes and a group's roles, nothing else.
+        let allowed = |proposal: &Proposal| match proposal {
+            Proposal::Add(_) | Proposal::Remove(_) => true,
+            Proposal::GroupContextExtensions(_) => conversation.kind() == Kind::Group,
+            _ => false,
+        };
         if staged.queued_proposals().any(|queued| !allowed(queued.proposal())) {
-            return Err(VoidReason::ForbiddenProposal.into());
+            return Err(VoidReason::ForbiddenProposal);
         }
         // [CONV-10]
-        let facts = GroupFacts::of_context(staged.group_context()).map_err(VoidReason::Facts)?;
+        let (facts, _) = GroupFacts::of_context(staged.group_context()).map_err(VoidReason::Facts)?;
         if facts != *conversation.facts() {
-            return Err(VoidReason::FactsChanged.into());
+            return Err(VoidReason::FactsChanged);
         }
         if let Some(leaf) = staged.update_path_leaf_node() {
             let old = conversation.leaf_of(&self.sender);
             check_new_leaf(leaf, old).map_err(VoidReason::OwnLeaf)?;
-        }
-        for queued in staged.add_proposals() {
-            self.check_add(queued.add_proposal().key_package(), &facts, devices)?;
         }
         Ok(())
     }
@@ -283,14 +379,14 @@ impl ReceivedCommit {
     fn check_add(
         &self,
         package: &KeyPackage,
-        facts: &GroupFacts,
+        tier: Tier,
         devices: &BTreeMap<DeviceId, VerifiedDevice>,
     ) -> Result<(), ApproveError> {
         // `added` was read from the same leaves when the commit was received.
         let claim = LeafClaim::of_leaf(package.leaf_node()).map_err(|_| VoidReason::RosterMismatch)?;
         let device = devices.get(&claim.device).ok_or(ApproveError::Unverified(claim.device))?;
         let refused = |error| VoidReason::Added(claim.device, error);
-        check_leaf(package.leaf_node(), device, Some(facts.tier)).map_err(|fault| refused(fault.into()))?;
+        check_leaf(package.leaf_node(), device, Some(tier)).map_err(|fault| refused(fault.into()))?;
         check_added(package, device, self.facts.committed_at).map_err(refused)?;
         Ok(())
     }

@@ -5,7 +5,9 @@
 
 mod life;
 
-use amanat_primitives::{ConversationId, DeviceId, Digest, Label, MessageId, MessageSeed, Timestamp, hash};
+use amanat_primitives::{
+    ConversationId, DeviceId, Digest, Label, MessageId, MessageSeed, Timestamp, hash, sign::Signature,
+};
 use amanat_wire::{Bytes, Decode, DecodeError, Encode, List, Reader, Text, TooLong, Writer, record};
 
 pub use life::{Acknowledgement, Edit, Expiring, REACTION, Reaction, Reply};
@@ -63,7 +65,7 @@ content_types! {
     OWN_DEVICE = 12, "own-device note";
     /// Reserved: where other shared conversations stand.
     HEADS = 13, "heads";
-    /// A member asks to be removed; no body.
+    /// A member asks to be removed.
     LEAVE = 14, "leave request";
     /// Reserved: a device could not process a commit and asks to be added again.
     ADD_AGAIN = 15, "request to be added again";
@@ -215,8 +217,8 @@ pub enum Body {
     Receipt(Receipt),
     /// The conversation's title.
     Title(Text<TITLE>),
-    /// Its sender asks to be removed.
-    Leave,
+    /// Its sender asks to be removed: what [`Conversation::ask_to_leave`](crate::Conversation::ask_to_leave) signed.
+    Leave(Signature),
     /// A text that answers a message.
     Reply(Reply),
     /// A reaction to a message.
@@ -260,7 +262,7 @@ impl Body {
             Self::Document(_) => ContentType::DOCUMENT,
             Self::Receipt(_) => ContentType::RECEIPT,
             Self::Title(_) => ContentType::TITLE,
-            Self::Leave => ContentType::LEAVE,
+            Self::Leave(_) => ContentType::LEAVE,
             Self::Reply(_) => ContentType::REPLY,
             Self::Reaction(_) => ContentType::REACTION,
             Self::Edit(_) => ContentType::EDIT,
@@ -281,7 +283,7 @@ impl Body {
             Self::Text(text) | Self::AskAcknowledgement(text) => Bytes::new(text.as_bytes()),
             Self::Title(title) => Bytes::new(title.as_bytes()),
             Self::Receipt(receipt) => Bytes::new(receipt.to_bytes()),
-            Self::Leave => Ok(Bytes::default()),
+            Self::Leave(signature) => Bytes::new(signature.to_bytes()),
             Self::Reply(reply) => Bytes::new(reply.to_bytes()),
             Self::Reaction(reaction) => Bytes::new(reaction.to_bytes()),
             Self::Edit(edit) => Bytes::new(edit.to_bytes()),
@@ -313,8 +315,7 @@ impl Body {
             ContentType::ACKNOWLEDGED => Ok(Self::Acknowledgement(Acknowledgement::from_bytes(body)?)),
             ContentType::EXPIRING => Ok(Self::Expiring(Expiring::read(body)?)),
             ContentType::DOCUMENT => Ok(Self::Document(Bytes::new(body).map_err(too_long)?)),
-            ContentType::LEAVE if body.is_empty() => Ok(Self::Leave),
-            ContentType::LEAVE => Err(DecodeError::LeftOver),
+            ContentType::LEAVE => Ok(Self::Leave(<Signature as Decode>::from_bytes(body)?)),
             newer => Ok(Self::Newer(newer, Bytes::new(body).map_err(too_long)?)),
         }
     }

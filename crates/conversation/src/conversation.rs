@@ -18,6 +18,7 @@ use crate::{
     history::LogTrack,
     provider::{LeafSigner, Provider},
     records::{Changes, Records},
+    roles::Roles,
     state::{self, Head, UNSEEN},
 };
 
@@ -26,6 +27,7 @@ pub struct Conversation {
     pub(crate) group: MlsGroup,
     pub(crate) records: Records,
     pub(crate) facts: GroupFacts,
+    pub(crate) roles: Option<Roles>,
     pub(crate) head: Head,
     pub(crate) log: LogTrack,
     /// A failed operation could not be undone.
@@ -54,22 +56,22 @@ impl Conversation {
         let Some(head) = Head::load(&records)? else { return Ok(None) };
         let provider = Provider::of_group(&mut records, None);
         let Some(group) = MlsGroup::load(provider.storage(), &group_id(id))? else { return Ok(None) };
-        let facts = GroupFacts::of_context(group.public_group().group_context())?;
+        let (facts, roles) = GroupFacts::of_context(group.public_group().group_context())?;
         let log = state::load_log(&records, &head)?;
-        Ok(Some(Self { group, records, facts, head, log, broken: false }))
+        Ok(Some(Self { group, records, facts, roles, head, log, broken: false }))
     }
 
     /// A new one, whose own records are yet to be written.
     pub(crate) fn assemble(
         group: MlsGroup,
         mut records: Records,
-        facts: GroupFacts,
+        (facts, roles): (GroupFacts, Option<Roles>),
         head: Head,
         log: LogTrack,
     ) -> Self {
         head.store(&mut records);
         state::store_log(&mut records, &log);
-        Self { group, records, facts, head, log, broken: false }
+        Self { group, records, facts, roles, head, log, broken: false }
     }
 
     /// Takes what has changed since the last call, to be written in one batch.

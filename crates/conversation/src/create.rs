@@ -17,12 +17,13 @@ use crate::{
     conversation::group_id,
     credential::{self, LeafClaim, check_leaf},
     framing,
-    group::{GroupFacts, NewConversation, check_founders, check_members, claimed, verified},
+    group::{GroupFacts, Kind, NewConversation, check_founders, check_members, claimed, verified},
     history::{LogTrack, SenderTrack},
     key_package::{CheckedKeyPackage, check_added, reference},
     profile::{self, COMMIT_EXTENSION},
     provider::{LeafSigner, Provider, SUITE},
     records::Records,
+    roles::{Act, LeaveProof, Roles},
     state::{self, Head, Pending},
 };
 
@@ -41,6 +42,31 @@ struct Change {
     remove: Vec<(LeafNodeIndex, DeviceId)>,
     /// Renew the committer's own keys, where nothing else makes that happen.
     renew: bool,
+    appoint: Option<Roles>,
+    leaves: Vec<LeaveProof>,
+    unfit: Vec<DeviceId>,
+}
+
+/// Whom to remove, and by what right where the remover's role is not enough.
+#[derive(Default)]
+pub struct Removal {
+    /// Devices.
+    pub devices: Vec<DeviceId>,
+    /// Requests of those among them who asked for it.
+    pub leaves: Vec<LeaveProof>,
+    /// Those among them who are revoked, or no longer cleared for the tier.
+    pub unfit: Vec<DeviceId>,
+}
+
+impl From<&[DeviceId]> for Removal {
+    fn from(devices: &[DeviceId]) -> Self {
+        Self { devices: devices.to_vec(), ..Self::default() }
+    }
+}
+impl<const N: usize> From<&[DeviceId; N]> for Removal {
+    fn from(devices: &[DeviceId; N]) -> Self {
+        devices.as_slice().into()
+    }
 }
 
 /// Who commits, by what and when.
@@ -72,7 +98,8 @@ impl Conversation {
         let founders = std::iter::once(own).chain(members.iter().map(CheckedKeyPackage::device));
         check_founders(new.kind, founders.map(verified))?;
         let mut records = Records::default();
-        let context = facts.extensions().ok_or(ConversationError::Library)?;
+        let roles = (new.kind == Kind::Group).then(|| Roles::founded_by(own.address().clone()));
+        let context = facts.extensions(roles.as_ref()).ok_or(ConversationError::Library)?;
         let group = found_group(context, new.conversation, own, signing, &mut records, rng)?;
         let claim = group.own_leaf_node().map(LeafClaim::of_leaf).and_then(Result::ok);
         let claim = claim.ok_or(ConversationError::Library)?;
@@ -80,7 +107,7 @@ impl Conversation {
         claim.check(own, Some(new.tier)).map_err(|fault| ConversationError::CannotAdd(own.id(), fault))?;
         let opening = CommitFacts::new(now, status_number, [], [])?;
         let head = Head::new(own.id(), 0, &opening);
-        let mut conversation = Self::assemble(group, records, facts, head, LogTrack::from_start());
+        let mut conversation = Self::assemble(group, records, (facts, roles), head, LogTrack::from_start());
         let change = Change { add: members, ..Change::default() };
         let commit = conversation.commit(change, &Committer { signing, status_number, now }, rng)?;
         Ok(Created { conversation, commit })
@@ -108,13 +135,14 @@ impl Conversation {
     /// [`ConversationError`].
     pub fn remove(
         &mut self,
-        devices: &[DeviceId],
+        removal: impl Into<Removal>,
         signing: &SigningKey,
         status_number: u64,
         now: Timestamp,
         rng: &mut dyn CryptoRngCore,
     ) -> Result<OutgoingCommit, ConversationError> {
-        let change = Change { remove: self.leaves_of(devices)?, ..Change::default() };
+        let Removal { devices, leaves, unfit } = removal.into();
+        let change = Change { remove: self.leaves_of(&devices)?, leaves, unfit, ..Change::default() };
         self.commit(change, &Committer { signing, status_number, now }, rng)
     }
 
@@ -132,6 +160,22 @@ impl Conversation {
     ) -> Result<OutgoingCommit, ConversationError> {
         let remove = self.leaves_of(&[member.device().id()])?;
         let change = Change { add: vec![member], remove, ..Change::default() };
+        self.commit(change, &Committer { signing, status_number, now }, rng)
+    }
+
+    /// Says who the moderators of a group are.
+    ///
+    /// # Errors
+    /// [`ConversationError`].
+    pub fn appoint(
+        &mut self,
+        roles: Roles,
+        signing: &SigningKey,
+        status_number: u64,
+        now: Timestamp,
+        rng: &mut dyn CryptoRngCore,
+    ) -> Result<OutgoingCommit, ConversationError> {
+        let change = Change { appoint: Some(roles), ..Change::default() };
         self.commit(change, &Committer { signing, status_number, now }, rng)
     }
 
@@ -177,10 +221,16 @@ impl Conversation {
         let status_number = by.status_number.max(self.head.status_number);
         let removed = change.remove.iter().map(|(_, device)| *device);
         let facts = CommitFacts::new(committed_at, status_number, added, removed)?;
+        let facts = facts.for_leavers(change.leaves.clone())?;
+        self.check_allowed(&change, &facts)?;
+        let context = match &change.appoint {
+            Some(roles) => Some(self.facts.extensions(Some(roles)).ok_or(ConversationError::Library)?),
+            None => None,
+        };
         let signer = LeafSigner(by.signing);
         self.transact(Some(rng), |group, provider| {
             let for_joiners = vec![profile::private_extension(COMMIT_EXTENSION, facts.to_bytes())];
-            let bundle = build(group, provider, &change, &facts, for_joiners, &signer)?;
+            let bundle = build(group, provider, &change, context, &facts, for_joiners, &signer)?;
             provider.storage().fault().map_or(Ok(()), |fault| Err(ConversationError::Storage(fault)))?;
             let commit = outgoing(&bundle, &change, &facts)?;
             let pending = Pending { hash: commit.hash, facts };
@@ -206,6 +256,24 @@ impl Conversation {
             return Err(ConversationError::CannotRemoveOwn);
         }
         Ok(())
+    }
+
+    /// What would be void for everyone is not made. `[CONV-47]`
+    fn check_allowed(&self, change: &Change, facts: &CommitFacts) -> Result<(), ConversationError> {
+        let added: Vec<_> = change.add.iter().map(|member| LeafClaim::of_leaf(member.package.leaf_node())).collect();
+        let added = added.into_iter().collect::<Result<Vec<_>, _>>().map_err(|_| ConversationError::Library)?;
+        let removed: Vec<_> = change.remove.iter().map(|(_, device)| *device).collect();
+        let founding = self.head.accepted_commit == 0;
+        let act = Act {
+            roles: self.roles.as_ref().filter(|_| !founding),
+            members: &self.members(),
+            committer: self.head.own,
+            added: &added,
+            removed: &removed,
+            appoints: change.appoint.as_ref(),
+            leavers: &self.leavers(facts),
+        };
+        Ok(act.check(|device| change.unfit.contains(device))?)
     }
 
     /// Hash of this device's commit that is on its way.
@@ -259,6 +327,7 @@ fn build(
     group: &mut MlsGroup,
     provider: &Provider<'_>,
     change: &Change,
+    context: Option<Extensions<GroupContext>>,
     facts: &CommitFacts,
     for_joiners: Vec<Extension>,
     signer: &LeafSigner<'_>,
@@ -266,8 +335,11 @@ fn build(
     // Whatever OpenMLS answers here, nothing was sent yet and everything is undone.
     let failed = || ConversationError::of(provider.storage());
     group.set_aad(facts.to_bytes());
-    let builder = group
-        .commit_builder()
+    let mut builder = group.commit_builder();
+    if let Some(context) = context {
+        builder = builder.propose_group_context_extensions(context).map_err(|_| failed())?;
+    }
+    let builder = builder
         .consume_proposal_store(false)
         // [CONV-75]
         .force_self_update(change.renew)
@@ -340,7 +412,7 @@ impl Conversation {
         let mut group = found_group(context, id, own, signing, &mut records, rng).unwrap();
         let provider = Provider::of_group(&mut records, Some(rng));
         let change = Change { add, ..Change::default() };
-        let bundle = build(&mut group, &provider, &change, commit, for_joiners, &LeafSigner(signing)).unwrap();
+        let bundle = build(&mut group, &provider, &change, None, commit, for_joiners, &LeafSigner(signing)).unwrap();
         outgoing(&bundle, &change, commit).unwrap()
     }
 }

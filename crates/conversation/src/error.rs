@@ -9,6 +9,7 @@ use crate::{
     group::{FactsError, MembersError},
     history::NotNext,
     key_package::KeyPackageError,
+    roles::NotAllowed,
     storage::{Storage, StorageError},
 };
 
@@ -45,6 +46,9 @@ pub enum ConversationError {
     /// A device to be added is refused for its KeyPackage.
     #[error("device {0} cannot be added: {1}")]
     CannotAddPackage(DeviceId, KeyPackageError),
+    /// This device's person may not make the change.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
     /// The members would not be allowed together.
     #[error(transparent)]
     Members(#[from] MembersError),

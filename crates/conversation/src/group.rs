@@ -8,8 +8,9 @@ use openmls::prelude::{Extensions, GroupContext};
 
 use crate::{
     credential::LeafClaim,
-    profile::{self, GROUP_EXTENSION},
+    profile::{self, GROUP_EXTENSION, ROLES_EXTENSION},
     provider::SUITE,
+    roles::Roles,
 };
 
 code!(
@@ -81,16 +82,19 @@ impl GroupFacts {
         Self { version: VERSION, conversation, kind, tier, policy_version: POLICY_VERSION, relay, suite }
     }
 
-    pub(crate) fn extensions(&self) -> Option<Extensions<GroupContext>> {
-        profile::group_extensions(self.to_bytes())
+    /// The GroupContext extensions of such a conversation; `roles` are those of a group.
+    pub(crate) fn extensions(&self, roles: Option<&Roles>) -> Option<Extensions<GroupContext>> {
+        profile::group_extensions(self.to_bytes(), roles.map(Roles::to_bytes))
     }
 
-    /// Reads and checks a GroupContext. `[CONV-10]`
-    pub(crate) fn of_context(context: &GroupContext) -> Result<Self, FactsError> {
+    /// Reads and checks a GroupContext: what the conversation is, and who may change it. `[CONV-10]` `[CONV-46]`
+    pub(crate) fn of_context(context: &GroupContext) -> Result<(Self, Option<Roles>), FactsError> {
         let extensions = context.extensions();
         let ours = extensions.unknown(GROUP_EXTENSION).ok_or(FactsError::Extensions)?;
         let facts = Self::from_bytes(&ours.0)?;
-        if facts.extensions().as_ref() != Some(extensions) {
+        let roles = extensions.unknown(ROLES_EXTENSION).map(|roles| Roles::read(&roles.0)).transpose()?;
+        let fitting = roles.is_some() == (facts.kind == Kind::Group);
+        if !fitting || facts.extensions(roles.as_ref()).as_ref() != Some(extensions) {
             return Err(FactsError::Extensions);
         }
         let known = facts.version == VERSION && facts.policy_version == POLICY_VERSION;
@@ -100,7 +104,7 @@ impl GroupFacts {
         if context.group_id().as_slice() != facts.conversation.as_bytes() {
             return Err(FactsError::OtherConversation);
         }
-        Ok(facts)
+        Ok((facts, roles))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     profile::{self, COMMIT_EXTENSION},
     provider::Provider,
     records::Records,
+    roles::Roles,
     state::Head,
     storage::{KEY_PACKAGE, Storage, StorageError, key_with},
 };
@@ -86,6 +87,7 @@ impl From<StorageError> for JoinError {
 pub struct JoinStaged {
     staged: StagedWelcome,
     facts: GroupFacts,
+    roles: Option<Roles>,
     commit: CommitFacts,
     own: VerifiedDevice,
     members: Vec<LeafClaim>,
@@ -137,13 +139,13 @@ impl Conversation {
         let staged = builder.build().map_err(fault)?;
         let used = device.get(&key).is_none().then_some(key);
 
-        let facts = GroupFacts::of_context(staged.group_context())?;
+        let (facts, roles) = GroupFacts::of_context(staged.group_context())?;
         let members = staged.members().map(|member| LeafClaim::of_member(&member));
         let members = members.collect::<Result<Vec<_>, _>>().map_err(JoinError::Unreadable)?;
         let inviter = staged.welcome_sender().map_err(|_| JoinError::Invalid)?;
         let inviter = LeafClaim::of_leaf(inviter).map_err(JoinError::Unreadable)?.device;
         let (own, position, running) = (own.clone(), part.position, part.running);
-        Ok(JoinStaged { staged, facts, commit, own, members, inviter, position, running, used })
+        Ok(JoinStaged { staged, facts, roles, commit, own, members, inviter, position, running, used })
     }
 }
 
@@ -154,7 +156,7 @@ fn check_group_info(
     own: &VerifiedDevice,
 ) -> Result<CommitFacts, JoinError> {
     let info = processed.unverified_group_info();
-    let facts = GroupFacts::of_context(info.group_context())?;
+    let (facts, _) = GroupFacts::of_context(info.group_context())?;
     if facts.conversation != *conversation {
         return Err(JoinError::OtherConversation);
     }
@@ -214,7 +216,7 @@ impl JoinStaged {
         old: Records,
     ) -> Result<Conversation, JoinError> {
         self.check(devices, receipt)?;
-        let Self { staged, facts, commit, own, members, position, running, used, .. } = self;
+        let Self { staged, facts, roles, commit, own, members, position, running, used, .. } = self;
         // [CONV-42] What was there before goes in the same batch.
         let mut records = old;
         records.clear();
@@ -223,7 +225,7 @@ impl JoinStaged {
         begin_tracks(&mut records, &members, position == 1);
         let head = Head::new(own.id(), position, &commit);
         let log = LogTrack::joined(position, running);
-        let conversation = Conversation::assemble(group, records, facts, head, log);
+        let conversation = Conversation::assemble(group, records, (facts, roles), head, log);
         if let Some(used) = used {
             // [CONV-22] A one-time KeyPackage opens one Welcome.
             key_packages.delete(&used);
@@ -242,6 +244,10 @@ impl JoinStaged {
         for claim in self.members.iter().filter(|claim| claim.device != self.own.id()) {
             let device = devices.get(&claim.device).ok_or(JoinError::Unverified(claim.device))?;
             claim.check(device, Some(self.facts.tier)).map_err(|fault| JoinError::Member(claim.device, fault))?;
+        }
+        // [CONV-50]
+        if self.commit.status_number > receipt.status_number {
+            return Err(JoinError::Void(VoidReason::StatusAhead));
         }
         // [CONV-15]
         if !self.commit.roster_add.contains(&self.own.id()) || self.commit.roster_change() != receipt.roster {

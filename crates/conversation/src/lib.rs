@@ -11,7 +11,7 @@
 //! reads its clock to note when an epoch began; no verdict of ours rests on either.
 //!
 //! Absent on purpose: no PublicMessage, no proposal outside a commit, no external commit or sender, no pre-shared key,
-//! no change of what a conversation is, no GroupInfo outside a Welcome; and no membership that rests on a credential
+//! no change of what a conversation is but of its roles, no GroupInfo outside a Welcome; and no membership that rests on a credential
 //! alone.
 
 pub mod commit;
@@ -29,13 +29,14 @@ pub mod profile;
 mod provider;
 pub mod receive;
 mod records;
+pub mod roles;
 mod state;
 mod storage;
 
-pub use commit::{ApproveError, Approved, CommitFacts, OutgoingCommit, ReceivedCommit, VoidReason, validity};
+pub use commit::{ApproveError, Approved, CommitFacts, Evidence, OutgoingCommit, ReceivedCommit, VoidReason, validity};
 pub use content::{Body, Content, ContentType, Frame, Receipt, ReceiptLine};
 pub use conversation::{Conversation, Encrypted};
-pub use create::Created;
+pub use create::{Created, Removal};
 pub use credential::{LeafClaim, LeafFault};
 pub use error::ConversationError;
 pub use group::{FactsError, GroupFacts, Kind, MembersError, NewConversation};
@@ -47,6 +48,7 @@ pub use key_package::{
 pub use provider::SUITE_NAME;
 pub use receive::{Incoming, Merged, Message, Refusal, Refused};
 pub use records::{Changes, Records};
+pub use roles::{LeaveProof, NotAllowed, Role, Roles};
 pub use storage::StorageError;
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ pub(crate) const VALIDITY_EXTENSION: u16 = 0xF102;
 /// Our GroupInfo extension: the facts of the commit that a joiner did not see.
 pub(crate) const COMMIT_EXTENSION: u16 = 0xF103;
 
+/// Our second GroupContext extension, of groups alone: who may change the conversation.
+pub(crate) const ROLES_EXTENSION: u16 = 0xF104;
+
 /// How long a one-time KeyPackage may be used.
 pub const KEY_PACKAGE_VALIDITY: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long a last-resort KeyPackage may be used.
@@ -56,7 +59,8 @@ pub(crate) fn join_config() -> MlsGroupJoinConfig {
 
 /// Exactly what every leaf says it can do.
 pub(crate) fn capabilities() -> Capabilities {
-    let extensions = [GROUP_EXTENSION, VALIDITY_EXTENSION, COMMIT_EXTENSION].map(ExtensionType::Unknown);
+    let extensions =
+        [GROUP_EXTENSION, VALIDITY_EXTENSION, COMMIT_EXTENSION, ROLES_EXTENSION].map(ExtensionType::Unknown);
     let extensions = [&extensions[..], &[ExtensionType::LastResort]].concat();
     Capabilities::new(
         Some(&[ProtocolVersion::Mls10]),
@@ -80,10 +84,12 @@ pub(crate) fn private_extension(number: u16, body: Vec<u8>) -> Extension {
     Extension::Unknown(number, UnknownExtension(body))
 }
 
-/// The GroupContext extensions of a conversation: ours, and that ours is required. Nothing else is allowed there.
-pub(crate) fn group_extensions(facts: Vec<u8>) -> Option<Extensions<GroupContext>> {
-    let required =
-        RequiredCapabilitiesExtension::new(&[ExtensionType::Unknown(GROUP_EXTENSION)], &[], &[CredentialType::Basic]);
-    Extensions::from_vec(vec![Extension::RequiredCapabilities(required), private_extension(GROUP_EXTENSION, facts)])
-        .ok()
+/// The GroupContext extensions of a conversation: ours, and that ours are required. Nothing else is allowed there.
+pub(crate) fn group_extensions(facts: Vec<u8>, roles: Option<Vec<u8>>) -> Option<Extensions<GroupContext>> {
+    let ours = [(GROUP_EXTENSION, Some(facts)), (ROLES_EXTENSION, roles)];
+    let ours: Vec<_> = ours.into_iter().filter_map(|(number, body)| body.map(|body| (number, body))).collect();
+    let types: Vec<_> = ours.iter().map(|(number, _)| ExtensionType::Unknown(*number)).collect();
+    let required = RequiredCapabilitiesExtension::new(&types, &[], &[CredentialType::Basic]);
+    let ours = ours.into_iter().map(|(number, body)| private_extension(number, body));
+    Extensions::from_vec(std::iter::once(Extension::RequiredCapabilities(required)).chain(ours).collect()).ok()
 }

@@ -7,7 +7,8 @@ use openmls::{
     framing::errors::MessageDecryptionError,
     prelude::{
         ApplyUpdatePathError, MlsMessageIn, OpenMlsProvider as _, ProcessMessageError, ProcessedMessage,
-        ProcessedMessageContent, StageCommitError, StagedCommit, ValidationError, tls_codec::Deserialize as _,
+        ProcessedMessageContent, Proposal, StageCommitError, StagedCommit, ValidationError,
+        tls_codec::Deserialize as _,
     },
 };
 
@@ -17,9 +18,11 @@ use crate::{
     content::{Frame, FrameError},
     credential::{LeafClaim, device_of},
     framing::{self, ContentKind, Header, NotPrivate},
+    group::GroupFacts,
     history::{Claim, Order, SenderTrack},
     profile::PAST_EPOCHS,
     provider::Provider,
+    roles::Roles,
     state,
     storage::StorageError,
 };
@@ -131,6 +134,13 @@ pub enum Refusal {
     /// The plaintext is no frame.
     #[error(transparent)]
     Frame(#[from] FrameError),
+}
+
+/// What a staged commit changes.
+struct Changed {
+    added: Vec<LeafClaim>,
+    removed: Vec<DeviceId>,
+    appoints: Option<Roles>,
 }
 
 /// Inside: a peer's fault or our own.
@@ -282,7 +292,8 @@ impl Conversation {
         self.undo()?;
         let (sender, staged) = staged?;
         let facts = CommitFacts::read(header.authenticated_data).map_err(|_| by(sender, Refusal::CommitData))?;
-        let (added, removed) = self.changes_of(&staged).map_err(|reason| by(sender, Refusal::Void(reason)))?;
+        let Changed { added, removed, appoints } =
+            self.changes_of(&staged).map_err(|reason| by(sender, Refusal::Void(reason)))?;
         Ok(Incoming::Commit(Box::new(ReceivedCommit {
             conversation: self.id(),
             epoch: self.epoch(),
@@ -293,6 +304,7 @@ impl Conversation {
             facts,
             added,
             removed,
+            appoints,
             staged: Some(staged),
         })))
     }
@@ -311,7 +323,7 @@ impl Conversation {
 
     fn own_commit(&self, entry: &Entry, hash: Digest, facts: CommitFacts) -> Result<ReceivedCommit, Stop> {
         let staged = self.group.pending_commit().ok_or(ConversationError::NoCommitPending)?;
-        let (added, removed) = self.changes_of(staged).map_err(|_| ConversationError::Library)?;
+        let Changed { added, removed, appoints } = self.changes_of(staged).map_err(|_| ConversationError::Library)?;
         Ok(ReceivedCommit {
             conversation: self.id(),
             epoch: self.epoch(),
@@ -322,11 +334,12 @@ impl Conversation {
             facts,
             added,
             removed,
+            appoints,
             staged: None,
         })
     }
 
-    fn changes_of(&self, staged: &StagedCommit) -> Result<(Vec<LeafClaim>, Vec<DeviceId>), VoidReason> {
+    fn changes_of(&self, staged: &StagedCommit) -> Result<Changed, VoidReason> {
         let mut added = Vec::new();
         for queued in staged.add_proposals() {
             let leaf = queued.add_proposal().key_package().leaf_node();
@@ -338,7 +351,13 @@ impl Conversation {
             let claim = leaf.ok_or(VoidReason::RosterMismatch).map(LeafClaim::of_leaf)?;
             removed.push(claim.map_err(VoidReason::Unreadable)?.device);
         }
-        Ok((added, removed))
+        let mut proposals = staged.queued_proposals();
+        let appoints = if proposals.any(|queued| matches!(queued.proposal(), Proposal::GroupContextExtensions(_))) {
+            GroupFacts::of_context(staged.group_context()).map_err(VoidReason::Facts)?.1
+        } else {
+            None
+        };
+        Ok(Changed { added, removed, appoints })
     }
 
     /// Merges an approved commit, and passes over its entry.
@@ -383,7 +402,12 @@ impl Conversation {
         self.head.note_end(commit.stamp);
         self.pass(commit.position, &commit.hash)?;
         let self_removed = !self.is_active();
-        Ok(Merged { own, added: commit.added, removed: commit.removed, self_removed })
+        let before = self.roles.clone();
+        if commit.appoints.is_some() {
+            self.roles = commit.appoints;
+        }
+        let roles = before.filter(|before| self.roles.as_ref() != Some(before));
+        Ok(Merged { own, by: commit.sender, added: commit.added, removed: commit.removed, roles, self_removed })
     }
 
     /// Passes over the next entry without applying it: an invalid commit. If it is this device's own, it is given up.
@@ -405,10 +429,14 @@ impl Conversation {
 pub struct Merged {
     /// It was this device's own.
     pub own: bool,
+    /// Whose it was.
+    pub by: DeviceId,
     /// Who was added.
     pub added: Vec<LeafClaim>,
     /// Who was removed.
     pub removed: Vec<DeviceId>,
+    /// The roles before it, where it has changed them.
+    pub roles: Option<Roles>,
     /// This device was removed: the conversation can be read but no longer written in.
     pub self_removed: bool,
 }

@@ -6,6 +6,7 @@ mod damage;
 mod joining;
 mod messages;
 mod rogue;
+mod roles;
 mod stolen;
 mod storage;
 mod world;

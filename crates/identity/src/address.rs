@@ -87,6 +87,20 @@ impl FromStr for Address {
     }
 }
 
+impl amanat_wire::Encode for Address {
+    fn encode(&self, w: &mut amanat_wire::Writer) {
+        self.domain.encode(w);
+        self.handle.encode(w);
+    }
+}
+
+impl amanat_wire::Decode for Address {
+    fn decode(r: &mut amanat_wire::Reader<'_>) -> Result<Self, amanat_wire::DecodeError> {
+        let domain = Domain::decode(r)?;
+        Ok(Self { handle: Handle::decode(r)?, domain })
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.handle, self.domain)

@@ -30,6 +30,8 @@ pub const STATUS_VALIDITY: Duration = days(1);
 pub const STATUS_VALIDITY_MAX: Duration = days(31);
 /// From when on before its end a certificate's renewal is asked for.
 pub const RENEWAL_DUE: Duration = days(30);
+/// A device whose chain has ended is served for so long, and counts as revoked after that.
+pub const LAPSE: Duration = days(7);
 
 /// What a tier asks of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

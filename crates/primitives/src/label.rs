@@ -62,6 +62,12 @@ labels! {
     COMMIT_RECEIPT_ID = "commit receipt id";
     /// Key of the relay's seals of log entries.
     ENTRY_SEAL = "entry seal";
+    /// Hash of an MLS leaf as it stands in a group's tree.
+    LEAF = "leaf";
+    /// Signature by which a member asks to be removed from a conversation.
+    LEAVE = "leave";
+    /// Signature by which a device asks to be added to a conversation again.
+    ADD_AGAIN = "add again";
     /// Safety number of two people.
     SAFETY_NUMBER = "safety number";
     /// Hash of one stored document segment.

@@ -130,6 +130,8 @@ fn start(shared: &Arc<Shared>, link: Link, greeted: Greeted, complete: Complete,
     if latest != status {
         outbox.send(&FromRelay::PushStatus(latest));
     }
+    let (telling, id) = (Arc::clone(shared), greeted.id);
+    tokio::task::spawn_blocking(move || crate::again::tell_newly_connected(&telling, id));
     if !shared.is_open() {
         outbox.close(Refusal::ShuttingDown, true);
     }

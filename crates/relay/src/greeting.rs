@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use amanat_identity::{DeviceChain, Statement, Subject, VerifiedDevice, VerifiedEnrolment};
+use amanat_identity::{DeviceChain, Statement, Subject, VerifiedDevice, VerifiedEnrolment, policy::LAPSE};
 use amanat_primitives::{DeviceId, Digest, StatementId, Timestamp, agree::NoisePublic};
 use amanat_store::relay::{DirectPart, Redeemed, Redemption, StoreError};
 use amanat_wire::{
@@ -62,7 +62,9 @@ pub(crate) async fn greet(shared: &Shared, identity: Identity, remote: &NoisePub
 }
 
 fn device_greeted(device: &VerifiedDevice, receipt: Option<Bytes<{ limits::STATEMENT }>>) -> Greeted {
-    let (id, subject, valid_until) = (device.id(), Some(device.subject()), device.valid_until());
+    // [DELIV-152]
+    let served_until = device.valid_until().after(LAPSE);
+    let (id, subject, valid_until) = (device.id(), Some(device.subject()), served_until);
     Greeted { session: Session::Device, id, subject, valid_until, receipt }
 }
 

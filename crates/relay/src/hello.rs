@@ -1,7 +1,7 @@
 //! Hello (protocol-spec/07-delivery, section 2): who has connected, verified before anything is sent or displaced.
 
 use amanat_identity::{
-    ChainError, DeviceChain, Enrolment, OfficerChain, VerifiedDevice, VerifiedEnrolment, VerifiedOfficer,
+    ChainError, DeviceChain, Enrolment, OfficerChain, VerifiedDevice, VerifiedEnrolment, VerifiedOfficer, policy::LAPSE,
 };
 use amanat_primitives::{Timestamp, agree::NoisePublic};
 use amanat_wire::{Bytes, Decode as _, client::Identity, limits, relay::Refusal};
@@ -33,7 +33,11 @@ pub(crate) fn verify(
             let (device, bytes) = match chain.verify(authority, now, Timestamp::CLOCK_TOLERANCE) {
                 Ok(device) => (device, bytes),
                 // [DELIV-97] It may have been renewed while it was away.
-                Err(error) => renewed(shared, &chain, now).ok_or(error)?,
+                Err(error) => match renewed(shared, &chain, now) {
+                    Some(renewed) => renewed,
+                    // [DELIV-152] Time to be renewed in; nothing else is forgiven.
+                    None => (chain.verify(authority, now, LAPSE).map_err(|_| error)?, bytes),
+                },
             };
             device.require_link_key(remote)?;
             // [DELIV-90] By everything on the list, whatever the number.

@@ -12,6 +12,7 @@
 //! Absent: any key that could read, mint or alter; names, addresses and ids in the log above `debug`.
 
 mod admission;
+mod again;
 pub mod backup;
 mod board;
 pub mod check;

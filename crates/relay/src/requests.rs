@@ -117,6 +117,7 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::News(asked) => spawn(asker, ticket, move |asker| reads::news(asker, &asked)),
         Request::Decline(conversation) => reads::decline(asker, ticket, conversation),
         Request::Read(read) => spawn(asker, ticket, move |asker| reads::read(asker, &read)),
+        Request::AskAgain(asked) => spawn(asker, ticket, move |asker| reads::ask_again(asker, asked)),
         Request::Chains(devices) => spawn(asker, ticket, move |asker| people::chains(asker, &devices)),
         Request::People(query) => spawn(asker, ticket, move |asker| people::people(asker, &query)),
         Request::PutKeyPackages(put) => packages::put(asker, ticket, put),

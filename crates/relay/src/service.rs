@@ -199,6 +199,7 @@ impl Relay {
             phase: watch::Sender::new(Phase::Open),
             appends: Arc::new(Semaphore::new(storage::APPENDS)),
             notices: Mutex::new(HashMap::new()),
+            again: Default::default(),
             warned: Mutex::default(),
         });
         let (alive, drained) = mpsc::channel(1);

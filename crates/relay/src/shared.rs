@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     admission::Admission,
+    again::Again,
     board::{Board, Published},
     live::Live,
     outbox::Outbox,
@@ -88,6 +89,7 @@ pub(crate) struct Shared {
     /// One permit for each append under way.
     pub(crate) appends: Arc<Semaphore>,
     pub(crate) notices: Mutex<HashMap<StatementId, Instant>>,
+    pub(crate) again: Again,
     pub(crate) warned: Mutex<Vec<(Unusual, Instant)>>,
 }
 

@@ -76,6 +76,7 @@ fn receipt(input: &ReceiptInput, key: &SigningKey) -> Receipt {
         commit: input.commit_hash,
         stamp: input.stamp,
         roster: input.roster,
+        status_number: input.status_number,
         previous: input.previous_receipt_hash,
     };
     let receipt = CommitReceipt::sign(body, key);

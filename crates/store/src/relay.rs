@@ -132,6 +132,8 @@ pub struct ReceiptInput {
     pub stamp: Timestamp,
     /// [`roster_change`](amanat_wire::log::roster_change) of its unit.
     pub roster: Digest,
+    /// Number of the latest status statement in the store; 0 for none.
+    pub status_number: u64,
     /// [`Receipt::hash`] of the log's previous commit; zero for the first.
     pub previous_receipt_hash: Digest,
 }

@@ -2,10 +2,13 @@
 //! number that its answer repeats. Up to [`limits::OPEN_REQUESTS`] may be open at once; the relay answers each when its
 //! effect is durable, and may answer them out of order.
 
-use amanat_primitives::{ConversationId, DeviceId, DocumentId};
+use amanat_primitives::{
+    ConversationId, DeviceId, DocumentId, Label, Timestamp,
+    sign::{BadSignature, Signature, SigningKey, VerifyingKey},
+};
 
 use crate::{
-    Bytes, List, Text, choice, limits,
+    Bytes, Encode as _, List, Text, choice, limits,
     log::{RetentionClass, Unit},
     record,
     resupply::{Resupply, Welcomes},
@@ -168,6 +171,51 @@ record!(
     }
 );
 
+record!(
+    /// A device that cannot follow a conversation's log any more asks its members to be added again (chapter 05, section
+    /// 5).
+    pub struct AddAgain {
+        /// Which.
+        conversation: ConversationId,
+        /// Who asks.
+        device: DeviceId,
+        /// When, by its clock.
+        at: Timestamp,
+        /// By the device's signing key, under [`Label::ADD_AGAIN`], over the fields before.
+        signature: Signature,
+    }
+);
+
+impl AddAgain {
+    /// How long a request counts.
+    pub const COUNTS: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+    /// Signs one.
+    #[must_use]
+    pub fn sign(conversation: ConversationId, device: DeviceId, at: Timestamp, key: &SigningKey) -> Self {
+        let signature = key.sign(Label::ADD_AGAIN, &message(&conversation, &device, at));
+        Self { conversation, device, at, signature }
+    }
+
+    /// Checks the device's signature.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify(&self, key: &VerifyingKey) -> Result<(), BadSignature> {
+        key.verify(Label::ADD_AGAIN, &message(&self.conversation, &self.device, self.at), &self.signature)
+    }
+
+    /// Whether it is neither too old nor from the future.
+    #[must_use]
+    pub fn counts(&self, now: Timestamp) -> bool {
+        now.since(self.at) < Self::COUNTS && self.at.since(now) <= Timestamp::CLOCK_TOLERANCE
+    }
+}
+
+fn message(conversation: &ConversationId, device: &DeviceId, at: Timestamp) -> Vec<u8> {
+    [&conversation.as_bytes()[..], device.as_bytes(), &at.to_bytes()].concat()
+}
+
 choice!(
     /// What a client asks. Which [`crate::relay::Answer`] belongs to each is said beside it.
     pub enum Request: u8 {
@@ -203,6 +251,8 @@ choice!(
         15 => GetSegment(GetSegment),
         /// Take this device out of a conversation's roster. `Done`.
         16 => Decline(ConversationId),
+        /// Hand a request to be added again to a conversation's members. `Done`.
+        22 => AskAgain(AddAgain),
         /// The list of revocations after so many entries. `Revocations`.
         20 => Revocations(u32),
         /// A `Renewal` (chapter 03) for the chain of its grant. `Done`.

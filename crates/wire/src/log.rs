@@ -160,6 +160,8 @@ record!(
         stamp: Timestamp,
         /// [`roster_change`] of the request: what the relay has made of its roster.
         roster: Digest,
+        /// Number of the latest status statement that the relay had then; 0 for none.
+        status_number: u64,
         /// [`CommitReceipt::id`] of the log's previous commit; zero for the first.
         previous: Digest,
     }

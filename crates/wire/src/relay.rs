@@ -3,7 +3,13 @@
 
 use amanat_primitives::{ConversationId, DeviceId, Digest, Incarnation, Timestamp};
 
-use crate::{Bytes, List, choice, client::Nothing, code, limits, log::Entry, record};
+use crate::{
+    Bytes, List, choice,
+    client::{AddAgain, Nothing},
+    code, limits,
+    log::Entry,
+    record,
+};
 
 choice!(
     /// A relay's message on a link.
@@ -24,6 +30,8 @@ choice!(
         7 => PushStatus(Bytes<{ limits::CHAIN }>),
         /// The relay ends the link and says why.
         8 => Goodbye(Refusal),
+        /// A member's device asks to be added again.
+        9 => PushAgain(AddAgain),
     }
 );
 

@@ -127,6 +127,14 @@ pub(crate) const REMOVE: &str = "\
 Examples:
   amanat remove 3fa94c01 clerk";
 
+pub(crate) const ROLE: &str = "\
+Examples:
+  amanat role 3fa94c01 director moderator
+  amanat role 3fa94c01 director member
+
+The founder of a group and its moderators add and remove people and change the title. Only the founder makes moderators;
+where the founder is no longer a member, the moderators do.";
+
 pub(crate) const LEAVE: &str = "\
 Examples:
   amanat leave 3fa94c01";

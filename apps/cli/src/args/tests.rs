@@ -91,6 +91,8 @@ fn the_commands_of_the_stable_list_parse() {
         "new t --tier top-secret --member a b --member c",
         "add abcdef01 a@b c",
         "remove abcdef01 a@b",
+        "role abcdef01 a@b moderator",
+        "role abcdef01 a member",
         "leave abcdef01",
         "title abcdef01 t",
         "send abcdef01 text --queue",

@@ -2,7 +2,7 @@
 
 use amanat_client::{
     Command, Event, Reply,
-    api::{ConversationView, Member, MessageBody, Notice},
+    api::{ConversationView, Member, MessageBody, Notice, Role},
 };
 use amanat_identity::Tier;
 
@@ -116,13 +116,14 @@ pub(super) async fn members(context: &Context, conversation: &str) -> Outcome {
     if context.screen.is_json() {
         return members.iter().try_for_each(|member| context.screen.object(&json::MemberLine::from(member)));
     }
-    let mut table = Table::new(["NAME", "ADDRESS", "POST", "CLEARANCE", "DEVICE", "VERIFIED"]);
+    let mut table = Table::new(["NAME", "ADDRESS", "POST", "CLEARANCE", "ROLE", "DEVICE", "VERIFIED"]);
     for member in &members {
         table.row([
             (&member.name).into(),
             member.address.to_string().into(),
             (&member.post).into(),
             say::tier_cell(member.clearance),
+            member.role.map(Role::name).unwrap_or_default().into(),
             Cell::new(say::short(&member.device.to_string())),
             if member.own { Cell::styled("this device", table::QUIET) } else { say::verified_cell(member.verified) },
         ]);

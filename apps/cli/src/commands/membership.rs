@@ -1,4 +1,4 @@
-//! `amanat add`, `remove`, `leave` and `title`: who is in a conversation, and what it is called.
+//! `amanat add`, `remove`, `role`, `leave` and `title`: who is in a conversation, and what it is called.
 
 use amanat_client::{Command, Event, Reply};
 use amanat_primitives::ConversationId;
@@ -45,6 +45,20 @@ async fn remove_in(session: &mut Session, conversation: &str, member: &str) -> O
     let member = session.address(member).await?;
     session.settle().await?;
     change(session, Command::Remove { conversation, member }).await
+}
+
+/// `amanat role`.
+pub(super) async fn role(context: &Context, conversation: &str, member: &str, moderator: bool) -> Outcome {
+    let mut session = Session::open(context, Link::Dial).await?;
+    let outcome = role_in(&mut session, conversation, member, moderator).await;
+    done(context, session.close(outcome).await?, if moderator { "a moderator now" } else { "a plain member now" })
+}
+
+async fn role_in(session: &mut Session, conversation: &str, member: &str, moderator: bool) -> Outcome<ConversationId> {
+    let conversation = session.conversation(conversation).await?;
+    let person = session.address(member).await?;
+    session.settle().await?;
+    change(session, Command::SetRole { conversation, person, moderator }).await
 }
 
 /// `amanat leave`.

@@ -7,7 +7,7 @@ use amanat_client::{
     api::{LinkState, Overview},
 };
 
-use amanat_identity::policy::RENEWAL_DUE;
+use amanat_identity::policy::{LAPSE, RENEWAL_DUE};
 use amanat_primitives::Timestamp;
 
 use crate::{
@@ -49,9 +49,17 @@ pub(crate) fn pairs(view: &Overview) -> Pairs {
     pairs.push("clearance", say::tier_cell(view.clearance));
     pairs.push("authority", &view.authority);
     pairs.push("device", view.device.to_string());
-    let due = Timestamp::from(std::time::SystemTime::now()).after(RENEWAL_DUE) > view.valid_until;
+    let now = Timestamp::from(std::time::SystemTime::now());
+    let due = now.after(RENEWAL_DUE) > view.valid_until;
     let until = local(view.valid_until);
-    let words = if due { format!("{until}: ask the security officer for amanat renew") } else { until };
+    let words = if now > view.valid_until {
+        let last = local(view.valid_until.after(LAPSE));
+        format!("ended {until}; the relay serves this device until {last}: ask the security officer for amanat renew")
+    } else if due {
+        format!("{until}: ask the security officer for amanat renew")
+    } else {
+        until
+    };
     pairs.push("valid until", if due { Cell::styled(words, table::CAUTION) } else { words.into() });
     match &view.link {
         Some(link) => {

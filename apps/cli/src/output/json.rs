@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use amanat_client::api::{
     ConversationState, ConversationView, DocumentView, Hit, LinkView, Member, MessageBody, MessageView, Overview,
-    Person, Verification,
+    Person, Role, Verification,
 };
 use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
@@ -282,7 +282,7 @@ impl Sent {
     }
 }
 
-/// `add`, `remove`, `leave` and `title`.
+/// `add`, `remove`, `role`, `leave` and `title`.
 #[derive(Serialize)]
 pub(crate) struct Changed {
     conversation: String,
@@ -426,6 +426,7 @@ pub(crate) struct MemberLine {
     name: String,
     post: String,
     clearance: &'static str,
+    role: Option<&'static str>,
     verified: bool,
 }
 
@@ -437,6 +438,7 @@ impl From<&Member> for MemberLine {
             name: member.name.clone(),
             post: member.post.clone(),
             clearance: member.clearance.name(),
+            role: member.role.map(Role::name),
             verified: member.verified,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use amanat_client::{
     Event,
-    api::{Alarm, ConversationState, LinkState, LinkView, MessageState, Notice},
+    api::{Alarm, ConversationState, LinkState, LinkView, MemberChange, MessageState, Notice, Who},
 };
 use amanat_identity::Tier;
 use anstyle::{AnsiColor, Style};
@@ -137,6 +137,14 @@ pub(crate) fn alarm(alarm: &Alarm) -> String {
              security officer.",
             short(&message.to_string())
         ),
+        Alarm::NotAllowed { sender } => format!(
+            "{sender} tried to change the title, which only the founder and moderators may. Nothing was changed. Tell your \
+             security officer."
+        ),
+        Alarm::WaitingStatus { number } => format!(
+            "A change of members rests on status statement {number}, which the relay does not give. What comes after \
+             waits. Tell your security officer."
+        ),
         Alarm::Undecryptable { position, sender } => {
             format!("The entry at position {position}, from device {sender}, does not decrypt. It is not shown.")
         }
@@ -209,10 +217,32 @@ pub(crate) fn notice(notice: &Notice) -> String {
         Notice::CreationRefused { conversation, failure } => {
             format!("The relay refused to open conversation {conversation}: {} {}", failure.failed, failure.advice)
         }
+        Notice::Member { conversation, by, whom, device, change } => {
+            let device = device.map(|device| short(&device.to_string()).to_owned()).unwrap_or_default();
+            let said = membership(by, whom, &device, *change);
+            format!("{said} ({})", short(&conversation.to_string()))
+        }
         Notice::ClockSkew { by } => format!(
             "The clocks of this machine and the relay differ by {} minutes. Set this machine's clock.",
             by.as_secs() / 60
         ),
+    }
+}
+
+/// What a commit has changed for a person.
+fn membership(by: &Who, whom: &Who, device: &str, change: MemberChange) -> String {
+    let (who, name, itself) = (&by.name, &whom.name, by.address == whom.address);
+    match change {
+        MemberChange::Added => format!("{who} added {name}."),
+        MemberChange::Removed => format!("{who} removed {name}."),
+        MemberChange::Left => format!("{name} left."),
+        MemberChange::Moderator => format!("{who} made {name} a moderator."),
+        MemberChange::NotModerator => format!("{who} made {name} a plain member."),
+        MemberChange::DeviceAdded if itself => format!("{who} added a device ({device})."),
+        MemberChange::DeviceAdded => format!("{who} added a device of {name} ({device})."),
+        MemberChange::DeviceRemoved if itself => format!("{who} removed a device ({device})."),
+        MemberChange::DeviceRemoved => format!("{who} removed a device of {name} ({device})."),
+        MemberChange::AddedAgain => format!("A device of {name} ({device}) was added again by {who}."),
     }
 }
 

@@ -43,6 +43,11 @@ pub enum Alarm {
         /// Whose message it is.
         message: MessageId,
     },
+    /// Someone gave the conversation another title who may not. Nothing was changed.
+    NotAllowed {
+        /// Who tried.
+        sender: Address,
+    },
     /// An entry of the log does not decrypt.
     Undecryptable {
         /// Where.
@@ -66,6 +71,11 @@ pub enum Alarm {
     Waiting {
         /// Whose certificate.
         device: DeviceId,
+    },
+    /// A commit was judged by a status statement that cannot be had here: the log waits there.
+    WaitingStatus {
+        /// Its number.
+        number: u64,
     },
     /// The relay keeps messages from this device although no valid commit has removed it.
     Excluded {
@@ -153,11 +163,71 @@ pub enum Notice {
         /// Why.
         failure: Failure,
     },
+    /// The members of a conversation, or their roles, are others now.
+    Member {
+        /// Which.
+        conversation: ConversationId,
+        /// Who changed it.
+        by: Who,
+        /// Whom it is about.
+        whom: Who,
+        /// Which of that person's devices, where it is about one.
+        device: Option<DeviceId>,
+        /// What changed.
+        change: MemberChange,
+    },
     /// The clocks of this machine and the relay differ by more than ten minutes.
     ClockSkew {
         /// By how much.
         by: std::time::Duration,
     },
+}
+
+/// A person, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// Address.
+    pub address: Address,
+    /// Name, from the certificate; the address again where there is none.
+    pub name: String,
+}
+
+/// What a commit has changed for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberChange {
+    /// Is a member now.
+    Added,
+    /// Was removed.
+    Removed,
+    /// Asked to be removed, and was.
+    Left,
+    /// Is a moderator now.
+    Moderator,
+    /// Is no moderator any more.
+    NotModerator,
+    /// A member has another device here.
+    DeviceAdded,
+    /// A member has a device less here.
+    DeviceRemoved,
+    /// A device that could not follow was added again.
+    AddedAgain,
+}
+
+impl MemberChange {
+    /// As `--json` prints it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Left => "left",
+            Self::Moderator => "moderator",
+            Self::NotModerator => "not-moderator",
+            Self::DeviceAdded => "device-added",
+            Self::DeviceRemoved => "device-removed",
+            Self::AddedAgain => "added-again",
+        }
+    }
 }
 
 impl Alarm {
@@ -170,10 +240,12 @@ impl Alarm {
             Self::Replay { .. } => "replay",
             Self::Broken { .. } => "broken",
             Self::NotAuthor { .. } => "not-author",
+            Self::NotAllowed { .. } => "not-allowed",
             Self::Undecryptable { .. } => "undecryptable",
             Self::VoidCommit { .. } => "void-commit",
             Self::Receipt { .. } => "receipt",
             Self::Waiting { .. } => "waiting",
+            Self::WaitingStatus { .. } => "waiting-status",
             Self::Excluded { .. } => "excluded",
             Self::ExpiredEntries { .. } => "expired",
         }

@@ -7,7 +7,9 @@
 mod messages;
 
 use amanat_conversation::{
-    ApproveError, Content, Conversation, Incoming, ReceivedCommit, Refusal, content::Body, profile::MAX_EPOCH_AGE,
+    ApproveError, Content, Conversation, Evidence, Incoming, LeaveProof, ReceivedCommit, Refusal,
+    content::{Body, ContentType},
+    profile::MAX_EPOCH_AGE,
 };
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, Timestamp};
 use amanat_wire::{
@@ -23,10 +25,11 @@ use super::{
     kept::{Applied, KeptChange, RosterLists, own_unit},
     life::Lives,
     membership::{RENEW_AGAIN, RENEW_EVERY},
+    roles::Before,
 };
 use crate::{
     Event, Failure, FailureCode,
-    api::{Alarm, MessageState},
+    api::{Alarm, MessageState, Notice},
     failure,
     rows::{ConversationRow, MessageRow, OutboxRow, Stage, TrackRow},
     vault::{Batch, Scope},
@@ -76,7 +79,9 @@ pub(crate) struct Draft {
     healed: bool,
     /// A member has asked to leave.
     leaver: bool,
-    /// What a list shows of it changed: title or members.
+    /// This device's request to leave was void.
+    leave_again: bool,
+    /// What a list shows of it changed: title, members or roles.
     changed: bool,
     /// This device has sent what this vault does not know.
     rolled_back: bool,
@@ -86,6 +91,12 @@ pub(crate) struct Draft {
     lists: Option<RosterLists>,
     /// What is kept of the log.
     kept: KeptChange,
+    /// Devices that were added, and when.
+    added: Vec<(DeviceId, Timestamp)>,
+    /// What commits have changed, by name.
+    notices: Vec<Notice>,
+    /// The status statement without which the next commit cannot be judged; 0 for none.
+    needs_status: u64,
 }
 
 /// What happened with one entry.
@@ -157,7 +168,7 @@ impl Core {
                 }
             }
         }
-        if draft.committed && self.adds(id) && !draft.row.title.is_empty() {
+        if draft.committed && self.owes_title(id, &group) && !draft.row.title.is_empty() {
             // In the batch that lets them in, so that they get it whatever happens then. [DELIV-181]
             draft.title = Some(self.draft_title(&mut group, &draft.row.title)?);
         }
@@ -196,10 +207,10 @@ impl Core {
                 let queued = self.queued(draft.id, entry);
                 self.own_change(draft.id, &mut draft.lives, queued.as_ref())?;
                 if let Some(queued) = queued {
-                    draft.own(queued)?;
+                    draft.own(group, self.own.id(), queued)?;
                 }
             }
-            Incoming::Message(message) => self.apply_message(draft, entry, *message)?,
+            Incoming::Message(message) => self.apply_message(group, draft, entry, *message)?,
             Incoming::Commit(commit) => return self.apply_commit(group, draft, entry, *commit),
             Incoming::Gone => {
                 let (from, to) = (entry.position, entry.position);
@@ -261,15 +272,32 @@ impl Core {
         entry: &Entry,
         commit: ReceivedCommit,
     ) -> Result<Step, Failure> {
-        let (known, missing) = self.known_devices(commit.needs())?;
+        let needs = commit.needs();
+        let (known, mut missing) = self.known_devices(commit.concerns())?;
+        missing.retain(|device| needs.contains(device));
         let own = commit.is_own();
         let receipt = self.receipt_of(draft, entry);
         draft.lists = Some((commit.facts().roster_add.clone(), commit.facts().roster_remove.clone()));
+        let before = Before::of(group, commit.facts());
+        let committed_at = commit.facts().committed_at;
+        let evidence = Evidence {
+            devices: &known,
+            receipt: receipt.as_ref().map(|receipt| &receipt.body),
+            revocations: self.revocations(),
+        };
         // Whatever needs no chain is judged first: nobody can make the log wait with a commit that is void anyway.
-        let verdict = commit.approve(group, &known, receipt.as_ref().map(|receipt| receipt.body.roster));
-        if let Err(ApproveError::Unverified(device)) = verdict {
-            draft.missing = if missing.is_empty() { vec![device] } else { missing };
-            return Ok(Step::Wait);
+        let verdict = commit.approve(group, &evidence);
+        match verdict {
+            Err(ApproveError::Unverified(device)) => {
+                draft.missing = if missing.is_empty() { vec![device] } else { missing };
+                return Ok(Step::Wait);
+            }
+            // [CONV-50]
+            Err(ApproveError::NeedsStatus(number)) => {
+                draft.needs_status = number;
+                return Ok(Step::Wait);
+            }
+            _ => {}
         }
         match receipt {
             Some(receipt) => draft.row.receipt = receipt.id(),
@@ -285,7 +313,10 @@ impl Core {
                     (draft.row.sent, draft.row.used) = (0, false);
                 }
                 (draft.wrong_roster, draft.healed) = (false, true);
-                draft.changed |= !merged.added.is_empty() || !merged.removed.is_empty();
+                draft.changed |= !merged.added.is_empty() || !merged.removed.is_empty() || merged.roles.is_some();
+                if draft.row.stage != Stage::Creating {
+                    draft.notices.extend(self.changes_by_name(draft.id, group, &before, &merged)?);
+                }
                 draft.row.stage = if merged.self_removed { Stage::Removed } else { Stage::Active };
                 for device in merged.removed {
                     draft.tracks.remove(&device);
@@ -294,10 +325,11 @@ impl Core {
                 for member in merged.added.iter().filter(|member| member.device != self.own.id()) {
                     draft.tracks.insert(member.device, TrackRow::new(member.device));
                     draft.changed_tracks.push(member.device);
+                    draft.added.push((member.device, committed_at));
                 }
                 Ok(Step::Applied)
             }
-            Err(ApproveError::Unverified(_)) => Ok(Step::Wait),
+            Err(ApproveError::Unverified(_) | ApproveError::NeedsStatus(_)) => Ok(Step::Wait),
             Err(ApproveError::Void(reason)) => {
                 tracing::warn!(?reason, "a commit is void");
                 group.void(entry).map_err(failure::from_conversation)?;
@@ -377,10 +409,23 @@ impl Core {
         }
         open.heal = draft.wrong_roster || (open.heal && !draft.healed);
         let look = draft.leaver || open.heal;
-        open.waiting = !draft.missing.is_empty();
+        open.waiting = !draft.missing.is_empty() || draft.needs_status > 0;
+        open.needs_status = draft.needs_status;
+        for (device, at) in &draft.added {
+            open.added_at.insert(*device, *at);
+            // [CONV-54] Another member has seen to it.
+            open.again.remove(device);
+        }
+        let look = look || !open.again.is_empty();
         open.excluded = draft.excluded;
         self.received += messages.len() as u64;
         self.show(id, &messages, sent, alarms)?;
+        for notice in draft.notices {
+            self.emit(Event::Notice(notice));
+        }
+        if draft.leave_again {
+            self.leave_again(id)?;
+        }
         if draft.changed {
             self.judge_members(id)?;
         }
@@ -410,6 +455,12 @@ impl Core {
         }
         if !draft.missing.is_empty() {
             self.fetch_missing(id, draft.missing);
+        }
+        if draft.needs_status > 0 {
+            self.fetch_status(id);
+        }
+        if ended && self.conversation(id).is_ok_and(|open| open.row.stage == Stage::FellOut) {
+            self.ask_again(id);
         }
         if ended && self.conversation(id).is_ok_and(|open| open.row.stage == Stage::Left) {
             self.decline(id);
@@ -516,6 +567,12 @@ impl Core {
     }
 }
 
+/// Whether a queued message asks to leave.
+pub(crate) fn is_leave(queued: &OutboxRow) -> bool {
+    let content = Content::from_bytes(&queued.content);
+    content.is_ok_and(|content| ContentType(content.content_type) == ContentType::LEAVE)
+}
+
 impl Draft {
     fn of(id: ConversationId, row: ConversationRow, tracks: HashMap<DeviceId, TrackRow>) -> Self {
         Self {
@@ -540,21 +597,29 @@ impl Draft {
             wrong_roster: false,
             healed: false,
             leaver: false,
+            leave_again: false,
             changed: false,
             rolled_back: false,
             title: None,
             lists: None,
             kept: KeptChange::default(),
+            added: Vec::new(),
+            notices: Vec::new(),
+            needs_status: 0,
         }
     }
 
     /// An entry of one's own was found in the log.
-    fn own(&mut self, queued: OutboxRow) -> Result<(), Failure> {
+    fn own(&mut self, group: &Conversation, own: DeviceId, queued: OutboxRow) -> Result<(), Failure> {
         let content = Content::from_bytes(&queued.content).map_err(|_| failure::damaged())?;
         match content.body() {
             Ok(Body::Title(title)) => self.retitle(&title),
             // The relay serves this device no more in a moment, and the others will remove it.
-            Ok(Body::Leave) => self.row.stage = Stage::Left,
+            Ok(Body::Leave(signature)) if group.leaver(&LeaveProof { device: own, signature }).is_some() => {
+                self.row.stage = Stage::Left;
+            }
+            // [CONV-48]
+            Ok(Body::Leave(_)) => self.leave_again = true,
             _ => {}
         }
         self.row.accepted = self.row.accepted.max(queued.counter);

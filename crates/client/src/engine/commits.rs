@@ -2,7 +2,7 @@
 //! durable with MLS's pending state before it is sent, sent again as it is until the relay answers, and ended by being
 //! found in the log, by another one that came first, or by a refusal. [CONV-41]
 
-use amanat_conversation::{Conversation, OutgoingCommit};
+use amanat_conversation::{CheckedKeyPackage, Conversation, LeafClaim, OutgoingCommit, Removal};
 use amanat_primitives::{ConversationId, UnitId};
 use amanat_wire::{
     Decode as _, Encode as _, List,
@@ -13,11 +13,12 @@ use amanat_wire::{
 use rand_core::OsRng;
 
 use super::{
-    apply::{Draft, MAX_POSITION},
+    apply::{Draft, MAX_POSITION, is_leave},
     core::{Core, Open, bounded, respond, tier_of},
     link::Question,
     membership::{Plan, Want},
     outgoing::LONG_REST,
+    roles::{good_leaves, may_change},
 };
 use crate::{
     Failure, FailureCode, Reply, failure,
@@ -55,7 +56,13 @@ impl Core {
     /// Sends the conversation's commit, or makes the next one that is wanted.
     pub(crate) fn pump_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
         let Ok(open) = self.conversation(id) else { return Ok(()) };
-        if self.link.is_none() || open.commit_sent || self.resting(open) || !open.row.stage.follows_log() {
+        // Until the relay has the status statement that commits name, each would be void. [CONV-50]
+        if self.link.is_none()
+            || self.unsettled.status_open
+            || open.commit_sent
+            || self.resting(open)
+            || !open.row.stage.follows_log()
+        {
             return Ok(());
         }
         let Some(row) = open.commit.clone() else { return self.next_commit(id) };
@@ -94,6 +101,10 @@ impl Core {
         }
         while self.is_current(id) {
             let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+            // [CONV-48] Who has asked to leave renews no keys: the request would be void.
+            if open.queue.values().any(is_leave) {
+                return Ok(());
+            }
             let Some(want) = open.wants.pop_front() else { return Ok(()) };
             match self.make(id, &want.plan) {
                 Ok(Some(row)) => {
@@ -119,7 +130,14 @@ impl Core {
     /// Makes a commit and writes it with MLS's pending state; `None` where nothing is left to do.
     fn make(&mut self, id: ConversationId, plan: &Plan) -> Result<Option<CommitRow>, Failure> {
         let keys = std::sync::Arc::clone(&self.keys);
-        let (now, status) = (self.now(), self.status.number().unwrap_or(0));
+        let (now, status) = (self.now(), self.revocations().number());
+        let (unfit, asked) = match plan {
+            Plan::Again(package) if !self.conversation(id)?.again.contains_key(&package.device().id()) => {
+                return Ok(None);
+            }
+            Plan::Remove(_) => (self.unfit_members(id)?, self.asked_to_leave(id)?),
+            Plan::Add(_) | Plan::Again(_) | Plan::Appoint { .. } | Plan::Renew => (Vec::new(), Vec::new()),
+        };
         let group = self.group(id)?;
         let members: Vec<_> = group.members().iter().map(|member| member.device).collect();
         let (signing, rng) = (keys.signing(), &mut OsRng);
@@ -138,8 +156,27 @@ impl Core {
                 if there.is_empty() {
                     return Ok(None);
                 }
-                let commit = group.remove(&there, signing, status, now, rng);
-                (Change::Remove(list(there)?), commit)
+                let leaves = good_leaves(group, &asked).into_iter().map(|(_, proof)| proof).collect();
+                let removal = Removal { devices: there.clone(), leaves, unfit };
+                (Change::Remove(list(there)?), group.remove(removal, signing, status, now, rng))
+            }
+            Plan::Again(package) => {
+                let device = package.device().id();
+                if !members.contains(&device) {
+                    return Ok(None);
+                }
+                (
+                    Change::Add(list(vec![device])?),
+                    group.add_again(CheckedKeyPackage::clone(package), signing, status, now, rng),
+                )
+            }
+            Plan::Appoint { person, moderator } => {
+                let Some(roles) = group.roles() else { return Ok(None) };
+                let after = roles.with(person, *moderator).map_err(|_| failure::internal("too many moderators"))?;
+                if after == *roles {
+                    return Ok(None);
+                }
+                (Change::Appoint(Nothing {}), group.appoint(after, signing, status, now, rng))
             }
             Plan::Renew => (Change::Renew(Nothing {}), group.self_update(signing, status, now, rng)),
         };
@@ -261,10 +298,14 @@ impl Core {
         Ok(draft.lost.then(|| row.change.clone()))
     }
 
-    /// Whether the commit on its way adds members.
-    pub(crate) fn adds(&self, id: ConversationId) -> bool {
+    /// Whether the commit on its way, merged by now, adds members who get the title from this device: it counts where
+    /// this person may change the conversation, and for a new device of this person's. [CONV-49]
+    pub(crate) fn owes_title(&self, id: ConversationId, group: &Conversation) -> bool {
         let commit = self.conversation(id).ok().and_then(|open| open.commit.as_ref());
-        commit.is_some_and(|row| matches!(row.change, Change::Add(_)))
+        let Some(CommitRow { change: Change::Add(added), .. }) = commit else { return false };
+        let own = self.own.address();
+        let is_own = |member: &LeafClaim| member.address == *own && added.contains(&member.device);
+        may_change(group, own) || group.members().iter().any(is_own)
     }
 
     /// Whether a commit is on its way or will be in a moment, as far as it can go now.
@@ -276,12 +317,12 @@ impl Core {
             (Some(CommitRow { change: Change::Create(_), .. }), _) => may_let_in,
             (Some(CommitRow { change: Change::Add(_), .. }), _) => current && may_let_in,
             (Some(_), _) => current,
-            (None, Some(want)) => current && (may_let_in || !matches!(want.plan, Plan::Add(_))),
+            (None, Some(want)) => current && (may_let_in || !matches!(want.plan, Plan::Add(_) | Plan::Again(_))),
             (None, None) => false,
         };
         // A short program sees to these as well, before it ends.
-        let leaving = || open.tracks.values().any(|track| track.leaving);
-        going || (current && open.look_at.is_some() && (open.unfit || open.heal || leaving()))
+        let leaving = || open.tracks.values().any(|track| track.leaving.is_some());
+        going || (current && open.look_at.is_some() && (open.unfit || open.heal || leaving() || !open.again.is_empty()))
     }
 
     /// Whether this device has all that the relay has told it of: what is made now is made on the last epoch.

@@ -44,6 +44,10 @@ pub(crate) struct Open {
     pub(crate) doing: Option<Want>,
     /// Changes of members that are still to be committed.
     pub(crate) wants: VecDeque<Want>,
+    /// Devices that asked to be added again, and when.
+    pub(crate) again: BTreeMap<DeviceId, Timestamp>,
+    /// When devices were added here in this run, by their committers' clocks: what they asked before is done.
+    pub(crate) added_at: HashMap<DeviceId, Timestamp>,
     /// When to see whether something has to be committed that nobody asked for.
     pub(crate) look_at: Option<Timestamp>,
     /// A member is revoked, or cleared for less than the tier: nothing is sent until it is removed.
@@ -60,9 +64,11 @@ pub(crate) struct Open {
     pub(crate) reading: bool,
     /// Where this vault was in the log when it last asked what is new.
     pub(crate) asked_from: u64,
-    /// Chains of members' devices are being fetched, before the log can go on.
+    /// Chains of members' devices, or a status statement, are being fetched, before the log can go on.
     pub(crate) waiting: bool,
-    /// Those chains could not be had: the log goes on over the next link at the earliest.
+    /// The status statement that the log waits for; 0 for none.
+    pub(crate) needs_status: u64,
+    /// They could not be had: the log goes on over the next link at the earliest.
     pub(crate) stuck: bool,
     /// Nothing is encrypted before the commit at this position is here; 0 for none.
     pub(crate) needs_commit: u64,
@@ -467,7 +473,7 @@ impl Core {
         if let Freshness::Expired { since } = self.status.freshness(self.now()) {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
         }
-        let leaving = |open: &Open| open.tracks.values().any(|track| track.leaving);
+        let leaving = |open: &Open| open.tracks.values().any(|track| track.leaving.is_some());
         let ids: Vec<_> = self.conversations.values().map(|open| (open.row.id, leaving(open))).collect();
         for (id, leaving) in ids {
             if leaving {

@@ -207,7 +207,7 @@ impl Core {
             tier: opening.tier,
             relay,
         };
-        let status = self.status.number().unwrap_or(0);
+        let status = self.revocations().number();
         let devices: Vec<_> = packages.iter().map(|package| package.device().id()).collect();
         let created = Conversation::create(&new, &self.own, self.keys.signing(), packages, status, now, &mut OsRng)
             .map_err(failure::from_conversation)?;
@@ -372,7 +372,12 @@ pub(crate) async fn gather(
     Ok(Found { chains, packages })
 }
 
-async fn claim(calls: &Calls, now: Timestamp, chains: &[VerifiedChain]) -> Result<Vec<CheckedKeyPackage>, Failure> {
+/// Claims and checks a KeyPackage of each device.
+pub(crate) async fn claim(
+    calls: &Calls,
+    now: Timestamp,
+    chains: &[VerifiedChain],
+) -> Result<Vec<CheckedKeyPackage>, Failure> {
     let devices: Vec<_> = chains.iter().map(|found| found.device.id()).collect();
     let list = List::<_, { limits::ADDS }>::new(devices).map_err(|_| failure::internal("too many devices at once"))?;
     let claimed = match calls.call(Request::ClaimKeyPackages(list)).await {

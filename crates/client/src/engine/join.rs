@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Event, Failure, FailureCode,
-    api::{Alarm, Notice},
+    api::{Alarm, MemberChange, Notice},
     failure,
     rows::{ConversationRow, MessageRow, OutboxRow, RelayRow, Stage, TrackRow, meta},
     vault::{Batch, Scope},
@@ -235,12 +235,29 @@ impl Core {
             return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
         };
         let old = Records::load(self.vault.scan_bytes(Scope::GroupRecords(part.conversation))?);
+        let inviter = staged.inviter();
         let group = match staged.approve(&known, &receipt.body, &mut packages, old) {
             Ok(group) => group,
             Err(error) => return Ok(Outcome::Refused(refused(&error))),
         };
+        let again = self.conversations.get(&part.conversation).is_some_and(|open| open.row.stage == Stage::FellOut);
         self.install(number, part, &receipt, group, packages)?;
+        // Of a founding the conversation itself tells.
+        if part.position > 1 {
+            let change = if again { MemberChange::AddedAgain } else { MemberChange::Added };
+            self.tell_added(part.conversation, inviter, change)?;
+        }
         Ok(Outcome::Joined(part.conversation))
+    }
+
+    /// Tells by whom this device was added.
+    fn tell_added(&mut self, id: ConversationId, inviter: DeviceId, change: MemberChange) -> Result<(), Failure> {
+        let Some(by) = self.known_device(inviter)?.map(|device| device.address().clone()) else { return Ok(()) };
+        let (by, own) = (self.who_of(&by, vec![inviter])?, self.own.address().clone());
+        let whom = self.who_of(&own, vec![self.own.id()])?;
+        let device = (change == MemberChange::AddedAgain).then(|| self.own.id());
+        self.emit(Event::Notice(Notice::Member { conversation: id, by, whom, device, change }));
+        Ok(())
     }
 
     /// Makes a joined group durable together with the item and the KeyPackage that it used up. What this vault has of the

@@ -75,6 +75,8 @@ impl Core {
             Input::Directory(found) => self.directory_found(found),
             Input::Transfer(event) => self.transfer(event),
             Input::OwnChain(found) => self.own_chain_fetched(found),
+            Input::Again(claimed) => self.again_claimed(claimed),
+            Input::Status(fetched) => self.status_fetched(fetched),
             Input::Revocations(fetched) => self.revocations_fetched(fetched),
         }
     }
@@ -126,6 +128,7 @@ impl Core {
                 self.ask_news();
                 Ok(())
             }
+            SessionEvent::Again(asked) => self.asked_again(&asked),
             SessionEvent::Status(bytes) => self.take_status(&bytes),
         }
     }
@@ -141,6 +144,7 @@ impl Core {
             open.waiting = false;
             open.stuck = false;
             open.needs_commit = 0;
+            open.needs_status = 0;
             open.commit_sent = false;
             open.ahead.clear();
             open.held.clear();
@@ -609,6 +613,9 @@ impl Open {
             stuck: false,
             needs_commit: 0,
             excluded: 0,
+            needs_status: 0,
+            again: Default::default(),
+            added_at: Default::default(),
             rest: None,
             receipt_due: None,
             receipt_sent: None,

@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 
-use amanat_conversation::{CheckedKeyPackage, Kind, content::Body};
+use amanat_conversation::{CheckedKeyPackage, Kind, LeaveProof, content::Body};
 use amanat_identity::{Address, VerifiedDevice};
 use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::{limits, log::RetentionClass};
@@ -20,6 +20,7 @@ use super::{
     core::{Core, ReplyTo, answer_with, respond, tier_of},
     create::{Found, gather},
     outgoing::Outgoing,
+    roles::good_leaves,
 };
 use crate::{
     Event, Failure, FailureCode, Reply, failure,
@@ -45,6 +46,12 @@ const LOSSES: u32 = 50;
 pub(crate) enum Plan {
     Add(Vec<CheckedKeyPackage>),
     Remove(Vec<DeviceId>),
+    /// Remove a device and add the same one again.
+    Again(Box<CheckedKeyPackage>),
+    Appoint {
+        person: Address,
+        moderator: bool,
+    },
     Renew,
 }
 
@@ -114,7 +121,9 @@ impl Core {
             let advice = "open a group with `amanat new`";
             return Err(Failure::new(FailureCode::Conversation, "a 1:1 stays between two people", advice));
         }
-        self.may_reach(members)
+        self.may_reach(members)?;
+        // One's own devices are one's own to add.
+        self.require_change(id, "add members")
     }
 
     /// Newcomers were found: they are added, at most as many in one commit as fit.
@@ -170,6 +179,11 @@ impl Core {
             let failed = format!("{member} is not a member");
             return Err(Failure::new(FailureCode::NotFound, failed, "list members with `amanat members CONVERSATION`"));
         }
+        let unfit = self.unfit_members(id)?;
+        let asked = self.asked_to_leave(id)?;
+        let asked = good_leaves(self.group(id)?, &asked).into_iter().any(|(person, _)| person == *member);
+        let excused = asked || devices.iter().all(|device| unfit.contains(device));
+        self.require_removal(id, member, excused)?;
         Ok(devices)
     }
 
@@ -180,7 +194,28 @@ impl Core {
 
     /// [`Command::Leave`](crate::Command::Leave): asks the others, who remove this person's devices.
     pub(crate) fn leave(&mut self, id: ConversationId, reply: ReplyTo) -> Result<(), Failure> {
-        self.tell_members(id, Body::Leave, reply)
+        match self.check_can_post(id).and_then(|()| self.request_to_leave(id)) {
+            Ok(body) => self.tell_members(id, body, reply),
+            Err(failure) => answer_with(reply, Err(failure)),
+        }
+    }
+
+    fn request_to_leave(&mut self, id: ConversationId) -> Result<Body, Failure> {
+        let keys = std::sync::Arc::clone(&self.keys);
+        self.group(id)?.ask_to_leave(keys.signing()).map(Body::Leave).map_err(failure::from_conversation)
+    }
+
+    /// A request of this device came too late: its keys were renewed before it stood in the log. It is made again.
+    pub(crate) fn leave_again(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let body = self.request_to_leave(id)?;
+        self.queue_unread(id, body)
+    }
+
+    /// Requests to leave, as they came.
+    pub(crate) fn asked_to_leave(&self, id: ConversationId) -> Result<Vec<LeaveProof>, Failure> {
+        let tracks = self.conversation(id)?.tracks.values();
+        let proofs = tracks.filter_map(|track| Some(LeaveProof { device: track.device, signature: track.leaving? }));
+        Ok(proofs.collect())
     }
 
     /// [`Command::Retitle`](crate::Command::Retitle).
@@ -189,6 +224,9 @@ impl Core {
         if direct {
             let failed = "a 1:1 has the other's name for its title";
             return respond(reply, Err(Failure::new(FailureCode::Conversation, failed, "open a group with a title")));
+        }
+        if let Err(failure) = self.require_change(id, "change the title") {
+            return answer_with(reply, Err(failure));
         }
         match super::create::checked_title(title)
             .and_then(|title| Body::title(title).map_err(|_| failure::internal("a title is longer than its field")))
@@ -211,7 +249,7 @@ impl Core {
         self.queue(id, row, outgoing, Batch::default())
     }
 
-    fn want(&mut self, id: ConversationId, wants: Vec<Want>) -> Result<(), Failure> {
+    pub(crate) fn want(&mut self, id: ConversationId, wants: Vec<Want>) -> Result<(), Failure> {
         if let Some(open) = self.conversations.get_mut(&id) {
             open.wants.extend(wants);
         }
@@ -249,7 +287,7 @@ impl Core {
         let want = open.doing.take().or_else(|| match change {
             Change::Remove(devices) => Some(Want::unasked(Plan::Remove(devices.into_vec()))),
             Change::Renew(_) => Some(Want::unasked(Plan::Renew)),
-            Change::Create(_) | Change::Add(_) => None,
+            Change::Create(_) | Change::Add(_) | Change::Appoint(_) => None,
         });
         let Some(mut want) = want else { return };
         want.losses += 1;
@@ -276,7 +314,7 @@ impl Core {
     }
 
     /// Members who are revoked, or whose clearance no longer reaches the tier, by what is known now.
-    fn unfit_members(&mut self, id: ConversationId) -> Result<Vec<DeviceId>, Failure> {
+    pub(crate) fn unfit_members(&mut self, id: ConversationId) -> Result<Vec<DeviceId>, Failure> {
         let tier = tier_of(self.conversation(id)?.row.tier);
         let members: Vec<DeviceId> = self.group(id)?.members().iter().map(|member| member.device).collect();
         let (known, _) = self.known_devices(members)?;
@@ -349,11 +387,26 @@ impl Core {
             if let Some(open) = self.conversations.get_mut(&id) {
                 open.look_at = None;
             }
-            if let Some(plan) = self.due_plan(id)? {
+            if self.conversation(id)?.row.stage == Stage::FellOut {
+                self.ask_again(id);
+            } else if let Some(plan) = self.due_plan(id)? {
                 self.want(id, vec![Want::unasked(plan)])?;
             }
         }
         Ok(())
+    }
+
+    /// All devices of the other people who asked to leave.
+    fn devices_of_leavers(&mut self, id: ConversationId) -> Result<Vec<DeviceId>, Failure> {
+        let (asked, own) = (self.asked_to_leave(id)?, self.own.address().clone());
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let group = self.group(id)?;
+        let people = good_leaves(group, &asked).into_iter().map(|(person, _)| person).filter(|person| *person != own);
+        let people: HashSet<Address> = people.take(amanat_conversation::roles::LEAVES).collect();
+        let gone = group.members().into_iter().filter(|member| people.contains(&member.address));
+        Ok(gone.map(|member| member.device).take(limits::REMOVES).collect())
     }
 
     /// What has to be committed now; others may have seen to it meanwhile.
@@ -364,30 +417,18 @@ impl Core {
             return Ok(None);
         }
         let unfit = open.unfit;
-        let leaving: HashSet<DeviceId> =
-            open.tracks.values().filter(|track| track.leaving).map(|track| track.device).collect();
         let row = &open.row;
         let renew = open.heal || row.sent >= RENEW_AFTER || (row.used && row.renew_at <= now);
         if unfit {
             let devices: Vec<DeviceId> = self.unfit_members(id)?.into_iter().take(limits::REMOVES).collect();
             return Ok((!devices.is_empty()).then_some(Plan::Remove(devices)));
         }
-        if !leaving.is_empty() {
-            let members = self.group(id)?.members();
-            let people: HashSet<String> = members
-                .iter()
-                .filter(|member| leaving.contains(&member.device))
-                .map(|member| member.address.to_string())
-                .collect();
-            let own = self.own.address().to_string();
-            let gone = members.iter().filter(|member| {
-                let address = member.address.to_string();
-                people.contains(&address) && address != own
-            });
-            let devices: Vec<DeviceId> = gone.map(|member| member.device).take(limits::REMOVES).collect();
-            if !devices.is_empty() {
-                return Ok(Some(Plan::Remove(devices)));
-            }
+        let leavers = self.devices_of_leavers(id)?;
+        if !leavers.is_empty() {
+            return Ok(Some(Plan::Remove(leavers)));
+        }
+        if self.see_to_again(id)? {
+            return Ok(None);
         }
         if !renew {
             self.look_for_renewal(id);

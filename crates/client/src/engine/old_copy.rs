@@ -125,6 +125,7 @@ impl Core {
             self.read_for_own(id, after);
         }
         self.pump_unsettled()?;
+        self.ask_again_everywhere();
         self.ask_news();
         self.pump_outbox()
     }

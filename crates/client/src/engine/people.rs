@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use amanat_identity::{Address, Authority, DeviceChain, SafetyNumber, VerifiedDevice};
+use amanat_identity::{Address, Authority, DeviceChain, SafetyNumber, VerifiedDevice, policy::LAPSE};
 use amanat_primitives::{DeviceId, StatementId, Timestamp};
 use amanat_wire::{
     Bytes, Decode as _, List, Text,
@@ -81,7 +81,8 @@ enum Purpose {
 pub(crate) fn verify_all(authority: &Authority, now: Timestamp, chains: Chains) -> Vec<VerifiedChain> {
     let verify = |chain: Bytes<{ limits::CHAIN }>| {
         let parsed = DeviceChain::from_bytes(&chain).ok()?;
-        match parsed.verify(authority, now, Timestamp::CLOCK_TOLERANCE) {
+        // [DELIV-152] Who may still be renewed is still somebody.
+        match parsed.verify(authority, now, LAPSE) {
             Ok(device) => Some(VerifiedChain { device, chain }),
             Err(error) => {
                 tracing::warn!(%error, "a chain from the directory does not verify");
@@ -265,7 +266,7 @@ impl Core {
     /// What a remembered chain proved when it was fetched. Whether it still holds is asked where someone is added.
     fn recall(&self, row: &ChainRow) -> Option<VerifiedDevice> {
         let chain = DeviceChain::from_bytes(&row.chain).ok()?;
-        chain.verify(&self.authority, row.verified_at, Timestamp::CLOCK_TOLERANCE).ok()
+        chain.verify(&self.authority, row.verified_at, LAPSE).ok()
     }
 
     fn recall_all(&self) -> Result<Vec<VerifiedDevice>, Failure> {

@@ -60,6 +60,9 @@ impl Core {
             Command::Save { document, out } => return self.save(document, out, reply),
             Command::Add { conversation, members } => return self.add_members(conversation, members, reply),
             Command::Remove { conversation, member } => return self.remove_member(conversation, &member, reply),
+            Command::SetRole { conversation, person, moderator } => {
+                return self.set_role(conversation, &person, moderator, reply);
+            }
             Command::Leave { conversation } => return self.leave(conversation, reply),
             Command::Retitle { conversation, title } => return self.retitle(conversation, &title, reply),
             Command::PauseDocument { document } => self.pause_document(document),
@@ -85,6 +88,7 @@ impl Core {
             | Command::Save { .. }
             | Command::Add { .. }
             | Command::Remove { .. }
+            | Command::SetRole { .. }
             | Command::Sync => false,
             Command::Status
             | Command::Conversations
@@ -355,7 +359,9 @@ impl Core {
     }
 
     fn list_members(&mut self, id: ConversationId) -> Result<Reply, Failure> {
-        let leaves = self.group(id)?.members();
+        let group = self.group(id)?;
+        let (leaves, roles) = (group.members(), group.roles().cloned());
+        let role = |person: &Address| roles.as_ref().map(|roles| roles.of(person));
         let (known, missing) = self.known_devices(leaves.iter().map(|leaf| leaf.device))?;
         let mut members = Vec::new();
         // Whose grant was used twice is not believed any more, but is still there.
@@ -366,6 +372,7 @@ impl Core {
                 name: leaf.address.to_string(),
                 post: "certificate refused".to_owned(),
                 clearance: amanat_identity::Tier::Official,
+                role: role(&leaf.address),
                 verified: false,
                 own: false,
             });
@@ -377,6 +384,7 @@ impl Core {
                 name: device.name().as_str().to_owned(),
                 post: device.post().as_str().to_owned(),
                 clearance: device.clearance(),
+                role: role(device.address()),
                 verified: self.is_confirmed(device)?,
                 own: device.id() == self.own.id(),
             });
@@ -422,6 +430,7 @@ fn needs_standing(command: &Command) -> bool {
         | Command::New { .. }
         | Command::Add { .. }
         | Command::Remove { .. }
+        | Command::SetRole { .. }
         | Command::Leave { .. }
         | Command::Retitle { .. }
         | Command::Save { .. }

@@ -214,7 +214,7 @@ impl Core {
             Bring::Nothing(id) => self.settled_answered(id),
             Bring::Status => {
                 self.unsettled.status_open = false;
-                Ok(())
+                self.pump_outbox()
             }
         }
     }

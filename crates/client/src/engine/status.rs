@@ -5,9 +5,10 @@ use amanat_identity::{
     Acceptable, Address, DeviceChain, Freshness, ListError, NotAccepted, Reason, RevocationEntry, RevocationList,
     SignedStatus, Standing, Subject, VerifiedDevice,
 };
+use amanat_primitives::ConversationId;
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
-    client::{Request, StatusUpdate},
+    client::{Nothing, Request, StatusUpdate},
     limits,
     relay::Answer,
 };
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     Event, Failure,
-    api::{LinkState, Notice},
+    api::{Alarm, LinkState, Notice},
     failure,
     rows::{ChainRow, ProfileRow, meta},
     session::Calls,
@@ -34,6 +35,13 @@ pub(crate) struct FetchedRevocations {
     /// So many were held.
     first: u32,
     entries: Result<Vec<RevocationEntry>, Failure>,
+}
+
+/// A status statement that was fetched for a log that waits for it.
+pub(crate) struct FetchedStatus {
+    generation: u64,
+    conversation: ConversationId,
+    bytes: Option<Vec<u8>>,
 }
 
 impl Core {
@@ -135,12 +143,10 @@ impl Core {
     pub(crate) fn revocations_fetched(&mut self, fetched: FetchedRevocations) -> Result<(), Failure> {
         self.status_fetches = self.status_fetches.saturating_sub(1);
         match fetched.entries {
-            Ok(entries) => self.judge_status(fetched.status, fetched.first, entries, false),
-            Err(failure) => {
-                tracing::warn!(code = failure.code.name(), "revocations could not be fetched");
-                Ok(())
-            }
+            Ok(entries) => self.judge_status(fetched.status, fetched.first, entries, false)?,
+            Err(failure) => tracing::warn!(code = failure.code.name(), "revocations could not be fetched"),
         }
+        self.go_on_with_status()
     }
 
     /// List and statement are one batch. [DELIV-93]
@@ -162,6 +168,59 @@ impl Core {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
         }
         self.pump_outbox()
+    }
+
+    /// A commit was judged by a later status statement than this device has: the latest is asked for, while its log waits.
+    /// [CONV-50]
+    pub(crate) fn fetch_status(&mut self, id: ConversationId) {
+        let Some(calls) = self.calls() else { return };
+        self.status_fetches += 1;
+        let generation = self.links;
+        self.spawn(async move {
+            let bytes = match calls.call(Request::Status(Nothing {})).await {
+                Ok(Answer::Status(bytes)) => Some(bytes.to_vec()),
+                _ => None,
+            };
+            Input::Status(FetchedStatus { generation, conversation: id, bytes })
+        });
+    }
+
+    /// The relay has answered; its list may still have to be fetched.
+    pub(crate) fn status_fetched(&mut self, fetched: FetchedStatus) -> Result<(), Failure> {
+        self.status_fetches = self.status_fetches.saturating_sub(1);
+        if self.link.as_ref().is_none_or(|up| up.generation != fetched.generation) {
+            return Ok(());
+        }
+        match fetched.bytes {
+            Some(bytes) => self.take_status(&bytes)?,
+            None => tracing::warn!(conversation = %fetched.conversation, "a status statement could not be fetched"),
+        }
+        self.go_on_with_status()
+    }
+
+    /// Logs that waited for a status statement go on with it; where it is not to be had, that is said.
+    fn go_on_with_status(&mut self) -> Result<(), Failure> {
+        let waiting: Vec<_> = self.conversations.values().filter(|open| open.needs_status > 0).collect();
+        let waiting: Vec<_> = waiting.into_iter().map(|open| (open.row.id, open.needs_status)).collect();
+        for (id, number) in waiting {
+            let here = self.revocations().reaches(number);
+            if !here && self.status_fetches > 0 {
+                continue;
+            }
+            if let Some(open) = self.conversations.get_mut(&id) {
+                open.needs_status = 0;
+                open.waiting = false;
+                open.stuck = !here;
+            }
+            if here {
+                self.read_log(id);
+            } else {
+                self.emit(Event::Alarm { conversation: id, alarm: Alarm::WaitingStatus { number } });
+                let view = self.conversation_view(id)?;
+                self.emit(Event::Conversation(view));
+            }
+        }
+        Ok(())
     }
 
     /// Everyone whom this vault knows and who is not revoked, this device included.

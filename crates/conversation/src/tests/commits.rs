@@ -28,6 +28,10 @@ pub(super) fn room(seed: u64) -> Room {
 fn members_come_go_and_renew_their_keys() {
     let Room { mut w, mut a, mut b, mut c } = room(40);
     let mut d = w.enrol("d", Tier::Secret);
+    w.make_moderator(&mut a, &b);
+    for member in [&mut b, &mut c] {
+        w.catch_up(member);
+    }
     let package = w.checked(&mut d);
     let now = w.now;
     let commit = b.conversation.as_mut().unwrap().add(vec![package], b.keys.signing(), 1, now, &mut w.rng).unwrap();
@@ -138,7 +142,7 @@ fn a_commit_waits_for_chains_without_a_trace() {
         let before = b.disk.clone();
         let Ok(Incoming::Commit(received)) = b.conv().receive(&entry) else { panic!() };
         assert_eq!((received.needs(), received.sender()), (vec![d.id()], a.id()));
-        let waiting = received.approve(b.conv(), &w.chains, None).err();
+        let waiting = received.approve(b.conv(), &w.evidence()).err();
         assert_eq!(waiting, Some(ApproveError::Unverified(d.id())));
         b.restart();
         assert_eq!(b.disk.0, before.0);

@@ -362,7 +362,8 @@ fn a_group_whose_context_is_not_ours_is_refused() {
     // Facts that are not required of all, facts beside others, and no facts.
     let facts = crate::GroupFacts::new(&w.spec(Kind::Group, Tier::Official));
     let ours = || profile::private_extension(profile::GROUP_EXTENSION, facts.to_bytes());
-    let mut more = facts.extensions().unwrap();
+    let roles = crate::Roles::founded_by(a.device.address().clone());
+    let mut more = facts.extensions(Some(&roles)).unwrap();
     more.add(profile::private_extension(COMMIT_EXTENSION, vec![1])).unwrap();
     for context in [Extensions::single(ours()).unwrap(), more, Extensions::default()] {
         let package = w.checked(&mut b);
@@ -380,6 +381,7 @@ fn a_welcome_with_other_extensions_is_refused() {
     let mut w = World::new(31);
     let (mut a, mut b) = (w.enrol("a", Tier::Official), w.enrol("b", Tier::Official));
     let facts = crate::GroupFacts::new(&w.spec(Kind::Group, Tier::Official));
+    let roles = crate::Roles::founded_by(a.device.address().clone());
     let says = |added: &[DeviceId]| {
         let commit = crate::CommitFacts::new(START, 1, added.to_vec(), []).unwrap();
         profile::private_extension(COMMIT_EXTENSION, commit.to_bytes())
@@ -395,7 +397,7 @@ fn a_welcome_with_other_extensions_is_refused() {
     ];
     for (extensions, expected) in cases {
         let package = w.checked(&mut b);
-        let commit = w.found_as(&mut a, vec![package], facts.extensions().unwrap(), Some(extensions));
+        let commit = w.found_as(&mut a, vec![package], facts.extensions(Some(&roles)).unwrap(), Some(extensions));
         w.log.clear();
         w.append_commit(a.id(), UnitKind::Create, &commit);
         assert_eq!(w.try_join(&b, &commit, &w.chains.clone()).err(), Some(expected));

@@ -140,7 +140,7 @@ fn verdict(room: &mut Room, body: &[u8]) -> Result<Refusal, VoidReason> {
         Incoming::Refused(refused) => Ok(refused.reason),
         Incoming::Commit(commit) => {
             assert_eq!(commit.sender(), a.id());
-            let Err(ApproveError::Void(reason)) = commit.approve(b.conv(), &w.chains, None) else { panic!("approved") };
+            let Err(ApproveError::Void(reason)) = commit.approve(b.conv(), &w.evidence()) else { panic!("approved") };
             b.conv().void(&entry).unwrap();
             Err(reason)
         }
@@ -222,13 +222,14 @@ fn only_adds_and_removes_inside_commits() {
     // A change of what the conversation is, and external senders let in.
     let mut changed = room.b.conv().facts().clone();
     changed.tier = Tier::Official;
-    let commit = rogue(&room).context(changed.extensions().unwrap());
-    assert_eq!(verdict(&mut room, &commit), Err(VoidReason::ForbiddenProposal));
-    let mut senders = room.b.conv().facts().extensions().unwrap();
+    let commit = rogue(&room).context(changed.extensions(room.b.conv().roles()).unwrap());
+    assert_eq!(verdict(&mut room, &commit), Err(VoidReason::FactsChanged));
+    let facts_now = room.b.conv().facts().clone();
+    let mut senders = facts_now.extensions(room.b.conv().roles()).unwrap();
     let CredentialWithKey { credential, signature_key } = credential::own(&d.device);
     senders.add(Extension::ExternalSenders(vec![ExternalSender::new(signature_key, credential)])).unwrap();
     let commit = rogue(&room).context(senders);
-    assert_eq!(verdict(&mut room, &commit), Err(VoidReason::ForbiddenProposal));
+    assert_eq!(verdict(&mut room, &commit), Ok(Refusal::Void(VoidReason::Facts(FactsError::Extensions))));
 }
 
 // [CONV-13] The relay orders by what an entry is declared as, so it must be that.
@@ -387,7 +388,8 @@ fn an_update_renews_the_encryption_key_alone() {
         let commit = rogue(&room).update(leaf(other));
         assert_eq!(verdict(&mut room, &commit), Err(VoidReason::OwnLeaf(LeafFault::Credential)));
     }
-    let extensions = [profile::GROUP_EXTENSION, 0xF1FF].map(openmls::prelude::ExtensionType::Unknown);
+    let extensions =
+        [profile::GROUP_EXTENSION, profile::ROLES_EXTENSION, 0xF1FF].map(openmls::prelude::ExtensionType::Unknown);
     let wider = Capabilities::new(None, None, Some(&extensions), Some(&[]), None);
     let commit = rogue(&room).update(LeafNodeParameters::builder().with_capabilities(wider).build());
     assert_eq!(verdict(&mut room, &commit), Err(VoidReason::OwnLeaf(LeafFault::Capabilities)));
@@ -444,7 +446,10 @@ fn a_plaintext_that_is_no_frame_is_refused_by_name() {
 fn facts_are_read_back_exactly_or_not_at_all() {
     let mut room = room(67);
     let facts = room.b.conv().facts().clone();
-    assert_eq!(GroupFacts::of_context(room.b.conv().group.public_group().group_context()), Ok(facts.clone()));
+    assert_eq!(
+        GroupFacts::of_context(room.b.conv().group.public_group().group_context()).map(|(facts, _)| facts),
+        Ok(facts.clone())
+    );
     let mut bytes = facts.to_bytes();
     bytes.push(0);
     assert_eq!(

@@ -131,7 +131,7 @@ fn commits_survive_a_failure_at_every_write() {
     w.room(Tier::Official, &mut a, &mut [&mut b, &mut c]);
     let rng = std::cell::RefCell::new(w.rng.clone());
     let now = w.now;
-    let (gone, chains) = (c.id(), w.chains.clone());
+    let (gone, chains, revocations) = (c.id(), w.chains.clone(), w.revocations.clone());
     let commit = |a: &mut Member| {
         let conversation = a.conversation.as_mut().unwrap();
         conversation.remove(&[gone], a.keys.signing(), 1, now, &mut *rng.borrow_mut())
@@ -151,7 +151,8 @@ fn commits_survive_a_failure_at_every_write() {
         let take = |member: &mut Member| {
             let conversation = member.conversation.as_mut().unwrap();
             let Incoming::Commit(received) = conversation.receive(&entry)? else { panic!() };
-            let approved = received.approve(conversation, &chains, None).unwrap();
+            let evidence = crate::Evidence { devices: &chains, receipt: None, revocations: &revocations };
+            let approved = received.approve(conversation, &evidence).unwrap();
             conversation.merge(approved)
         };
         let (merged, writes) = at_every_write(member, take, untouched);

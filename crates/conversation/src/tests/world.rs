@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use amanat_identity::{DeviceKeys, Tier, VerifiedDevice, testing::Office};
+use amanat_identity::{
+    DeviceKeys, ListSummary, RevocationEntry, RevocationList, StatusView, Tier, VerifiedDevice, testing::Office,
+};
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageSeed, Timestamp, UnitId};
 use amanat_wire::{
     Bytes, Encode as _,
@@ -12,8 +14,8 @@ use amanat_wire::{
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
 use crate::{
-    Approved, Body, Changes, CheckedKeyPackage, CommitFacts, Conversation, Incoming, KeyPackageMaker, Kind, Merged,
-    Message, NewConversation, OutgoingCommit, Records, check_key_package, profile,
+    Approved, Body, Changes, CheckedKeyPackage, CommitFacts, Conversation, Evidence, Incoming, KeyPackageMaker, Kind,
+    Merged, Message, NewConversation, OutgoingCommit, Records, check_key_package, profile,
 };
 use openmls::prelude::{Extension, Extensions, GroupContext};
 
@@ -71,6 +73,9 @@ pub(super) struct World {
     pub(super) id: ConversationId,
     pub(super) log: Vec<Entry>,
     pub(super) chains: BTreeMap<DeviceId, VerifiedDevice>,
+    pub(super) revocations: RevocationList,
+    /// What the relay says of the next commit.
+    pub(super) receipt: Option<ReceiptBody>,
 }
 
 impl World {
@@ -78,13 +83,19 @@ impl World {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let office = Office::new(&mut rng, START);
         let id = ConversationId::random(&mut rng);
-        Self { rng, office, now: START, id, log: Vec::new(), chains: BTreeMap::new() }
+        let revocations = revocations(&office, 2, &[]);
+        Self { rng, office, now: START, id, log: Vec::new(), chains: BTreeMap::new(), revocations, receipt: None }
     }
 
     pub(super) fn enrol(&mut self, handle: &str, tier: Tier) -> Member {
         let (keys, _, device) = self.office.enrol(&mut self.rng, handle, tier, self.now);
         self.chains.insert(device.id(), device.clone());
         Member { keys, device, packages: Disk::default(), disk: Disk::default(), conversation: None }
+    }
+
+    /// What members judge by.
+    pub(super) fn evidence(&self) -> Evidence<'_> {
+        Evidence { devices: &self.chains, receipt: self.receipt.as_ref(), revocations: &self.revocations }
     }
 
     /// A fresh one-time KeyPackage, as bytes; its private half is on the device's disk.
@@ -218,7 +229,7 @@ impl World {
             Incoming::Message(message) => Seen::Message(*message),
             Incoming::Refused(refused) => Seen::Refused(refused),
             Incoming::Commit(commit) => {
-                let approved = commit.approve(member.conv(), &self.chains, None).unwrap();
+                let approved = commit.approve(member.conv(), &self.evidence()).unwrap();
                 Seen::Merged(member.conv().merge(approved).unwrap())
             }
         };
@@ -238,15 +249,35 @@ impl World {
     pub(super) fn approve(&mut self, member: &mut Member) -> Result<Approved, crate::ApproveError> {
         let entry = self.log[member.conv().log().position() as usize].clone();
         let Incoming::Commit(commit) = member.conv().receive(&entry).unwrap() else { panic!("not a commit") };
-        commit.approve(member.conv(), &self.chains, None)
+        commit.approve(member.conv(), &self.evidence())
     }
+}
+
+/// The list that a status statement of that number names.
+pub(super) fn revocations(office: &Office, number: u64, entries: &[RevocationEntry]) -> RevocationList {
+    let summary = entries.iter().fold(ListSummary::default(), ListSummary::with);
+    let validity = amanat_identity::policy::STATUS_VALIDITY;
+    let signed = office.officer_keys.attest(&office.officer(START), number, summary, START, validity).unwrap();
+    let mut view = StatusView::new();
+    let status = signed.verify(office.authority(), START).unwrap();
+    let acceptable = view.judge(status, entries, office.authority()).unwrap();
+    assert!(view.accept(acceptable));
+    view.revocations().clone()
 }
 
 /// The relay's word for a commit, as far as a joiner looks at it.
 pub(super) fn receipt_of(commit: &OutgoingCommit, stamp: Timestamp) -> ReceiptBody {
-    let roster = commit.facts.roster_change();
+    let (roster, commit_status) = (commit.facts.roster_change(), commit.facts.status_number);
     let [commit, previous] = [Digest::ZERO; 2];
-    ReceiptBody { conversation: ConversationId::from_bytes([0; 16]), position: 0, commit, stamp, roster, previous }
+    ReceiptBody {
+        conversation: ConversationId::from_bytes([0; 16]),
+        position: 0,
+        commit,
+        stamp,
+        roster,
+        status_number: commit_status,
+        previous,
+    }
 }
 
 /// What a step showed.
@@ -281,6 +312,16 @@ pub(super) fn texts(seen: &[Seen]) -> Vec<String> {
 }
 
 impl World {
+    /// A commit that makes a member a moderator, appended and merged by its maker.
+    pub(super) fn make_moderator(&mut self, by: &mut Member, whom: &Member) {
+        let conversation = by.conversation.as_mut().unwrap();
+        let roles = conversation.roles().unwrap().with(whom.device.address(), true).unwrap();
+        let commit = conversation.appoint(roles, by.keys.signing(), 1, self.now, &mut self.rng).unwrap();
+        by.restart();
+        self.append_commit(by.id(), UnitKind::Commit, &commit);
+        self.catch_up(by);
+    }
+
     /// A self-update, appended and merged by its maker.
     pub(super) fn renew(&mut self, member: &mut Member) {
         let conversation = member.conversation.as_mut().unwrap();
@@ -306,7 +347,9 @@ impl World {
     ) -> OutgoingCommit {
         let mut facts = crate::GroupFacts::new(&self.spec(Kind::Group, Tier::Official));
         change(&mut facts);
-        self.found_as(founder, add, facts.extensions().unwrap(), None)
+        let founder_is = founder.device.address().clone();
+        let roles = (facts.kind == Kind::Group).then(|| crate::Roles::founded_by(founder_is));
+        self.found_as(founder, add, facts.extensions(roles.as_ref()).unwrap(), None)
     }
 
     /// The same, with any extensions in the GroupContext and the GroupInfo.

@@ -6,14 +6,14 @@ use amanat_primitives::{ConversationId, Digest};
 use amanat_store::relay::{Body, NewsPage};
 use amanat_wire::{
     List,
-    client::{Advance, Nothing, Read, WhatIsNew},
+    client::{AddAgain, Advance, Nothing, Read, WhatIsNew},
     limits,
     log::{UnitKind, ciphertext_hash},
     relay::{Answer, Cursors, News, Refusal},
 };
 
 use super::{Asker, NotDone};
-use crate::{outbox::Ticket, translate};
+use crate::{again, outbox::Ticket, translate};
 
 /// Bytes of entries asked of the store at once.
 const READ_BYTES: usize = 1024 * 1024;
@@ -51,6 +51,21 @@ pub(crate) fn decline(asker: &Arc<Asker>, ticket: Ticket, conversation: Conversa
         let outcome = asker.shared.store.decline(asker.id, conversation).await;
         asker.settle(ticket, outcome.map(|()| Answer::Done(Nothing {})).map_err(NotDone::from));
     });
+}
+
+/// Hands a request to be added again to the members. [DELIV-150]
+pub(crate) fn ask_again(asker: &Asker, asked: AddAgain) -> Result<Answer, NotDone> {
+    let shared = &asker.shared;
+    // A reader of the log: a member, or one that is leaving it.
+    let reads = asked.device == asker.id && shared.store.log_state(asker.id, asked.conversation)?.is_some();
+    if !reads {
+        return Err(Refusal::NotAllowed.into());
+    }
+    if !shared.again.keep(asked.clone(), shared.now()) {
+        return Err(Refusal::TooFast.into());
+    }
+    again::tell(shared, &asked);
+    Ok(Answer::Done(Nothing {}))
 }
 
 /// What is new for a device.

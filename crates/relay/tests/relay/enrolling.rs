@@ -61,7 +61,7 @@ async fn the_links_key_must_be_the_certificates() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_verify_is_refused_with_a_fitting_word() {
     let mut site = Site::new().await;
-    let (device, mut client) = site.enrol("ayesha").await;
+    let (device, _client) = site.enrol("ayesha").await;
     let mut altered = device.chain.clone();
     altered.grant.signed.not_after = now();
     let identity = Identity::Device(Bytes::new(altered.to_bytes()).unwrap());
@@ -77,14 +77,26 @@ async fn what_does_not_verify_is_refused_with_a_fitting_word() {
     let refused = Client::connect(&site, foreign.keys.noise(), foreign.identity()).await;
     assert_eq!(refused.err(), Some(End::Goodbye(Refusal::Identity)));
 
+    // [DELIV-152] A certificate that ended a few days ago can still be renewed; eight days after, it is over.
+    let days = |days: u64| (days * 24 * 3600 * 1000, std::sync::atomic::Ordering::SeqCst);
+    let (ahead, order) = days(365 + 3);
+    site.ahead.store(ahead, order);
+    let mut late = Client::connect(&site, device.keys.noise(), device.identity()).await.unwrap();
+    let number = late.start(Request::Ping(Nothing {})).await;
+    assert!(late.answer(number).await.is_ok());
+    let (ahead, order) = days(365 + 8);
+    site.ahead.store(ahead, order);
+    let refused = Client::connect(&site, device.keys.noise(), device.identity()).await;
+    assert_eq!(refused.err(), Some(End::Goodbye(Refusal::Expired)));
+
     // Two years later every certificate has ended. The relay itself would not start then.
     let two_years = Duration::from_secs(2 * 366 * 24 * 3600);
     site.ahead.store(two_years.as_millis() as u64, std::sync::atomic::Ordering::SeqCst);
     let refused = Client::connect(&site, device.keys.noise(), device.identity()).await;
     assert_eq!(refused.err(), Some(End::Goodbye(Refusal::Expired)));
     // [DELIV-66] And a link that has been up since does not outlive its chain.
-    let number = client.start(Request::Ping(Nothing {})).await;
-    assert_eq!(client.answer(number).await, Err(End::Goodbye(Refusal::Expired)));
+    let number = late.start(Request::Ping(Nothing {})).await;
+    assert_eq!(late.answer(number).await, Err(End::Goodbye(Refusal::Expired)));
     assert!(site.stop().await);
 }
 

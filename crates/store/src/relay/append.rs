@@ -9,6 +9,7 @@ use super::{
     Receipt, ReceiptInput,
     bodies::INLINE,
     commits::Link,
+    directory::read_status,
     error::{Quota, StoreError},
     keys,
     log::{Log, roster},
@@ -170,6 +171,10 @@ impl Writer {
         if earlier.kept_bytes + unit.body.len() as u64 + ENTRY_BYTES > self.limits.conversation_bytes {
             return Err(StoreError::Full(Quota::ConversationBytes));
         }
+        let status_number = match is_commit.then(|| tx.get(keys::STATUS)).transpose()?.flatten() {
+            Some(stored) => read_status(&stored)?.0,
+            None => 0,
+        };
         let held = held.map(|held| Receipt { bytes: held.bytes, hash: held.hash });
         let receipt = held.or_else(|| {
             is_commit.then(|| {
@@ -179,6 +184,7 @@ impl Writer {
                     commit_hash: hash,
                     stamp,
                     roster: roster_change(&unit.roster_add, &unit.roster_remove),
+                    status_number,
                     previous_receipt_hash: earlier.last_receipt,
                 })
             })

@@ -50,6 +50,7 @@ pub(crate) fn receipt(input: &ReceiptInput) -> Receipt {
     bytes.extend_from_slice(input.conversation.as_bytes());
     bytes.extend_from_slice(input.commit_hash.as_bytes());
     bytes.extend_from_slice(input.roster.as_bytes());
+    bytes.extend_from_slice(&input.status_number.to_be_bytes());
     bytes.extend_from_slice(input.previous_receipt_hash.as_bytes());
     let hash = hash::digest(Label::COMMIT_RECEIPT_ID, &[&bytes]);
     Receipt { bytes, hash }

@@ -285,6 +285,7 @@ pub(crate) async fn receipts_are_chained(open: Open) {
             commit_hash: ciphertext_hash(body),
             stamp,
             roster,
+            status_number: 0,
             previous_receipt_hash: previous,
         })
     };

@@ -43,6 +43,8 @@ pub(crate) enum EventLine {
         conversation: String,
         alarm: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
+        number: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         sender: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         from: Option<u64>,
@@ -70,7 +72,15 @@ pub(crate) struct NoticeLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,9 +160,11 @@ fn alarm(conversation: String, alarm: &Alarm) -> EventLine {
     let (sender, range, at) = match alarm {
         Alarm::Gap { sender, from, to } => (Some(sender.to_string()), Some((*from, *to)), None),
         Alarm::Fork { sender, position } => (Some(sender.to_string()), None, Some(*position)),
-        Alarm::Replay { sender } | Alarm::Broken { sender } | Alarm::NotAuthor { sender, .. } => {
-            (Some(sender.to_string()), None, None)
-        }
+        Alarm::Replay { sender }
+        | Alarm::Broken { sender }
+        | Alarm::NotAuthor { sender, .. }
+        | Alarm::NotAllowed { sender } => (Some(sender.to_string()), None, None),
+        Alarm::WaitingStatus { .. } => (None, None, None),
         Alarm::Undecryptable { position, sender } | Alarm::VoidCommit { position, sender } => {
             (Some(sender.to_string()), None, Some(*position))
         }
@@ -165,7 +177,11 @@ fn alarm(conversation: String, alarm: &Alarm) -> EventLine {
         Alarm::NotAuthor { message, .. } => Some(message.to_string()),
         _ => None,
     };
-    EventLine::Alarm { conversation, alarm: alarm.kind(), sender, from, to, message, position: at }
+    let number = match alarm {
+        Alarm::WaitingStatus { number } => Some(*number),
+        _ => None,
+    };
+    EventLine::Alarm { conversation, alarm: alarm.kind(), number, sender, from, to, message, position: at }
 }
 
 fn notice(notice: &Notice) -> NoticeLine {
@@ -205,6 +221,16 @@ fn notice(notice: &Notice) -> NoticeLine {
             conversation: Some(conversation.to_string()),
             failure: Some(failure.into()),
             ..named("creation-refused")
+        },
+        Notice::Member { conversation, by, whom, device, change } => NoticeLine {
+            address: Some(whom.address.to_string()),
+            name: Some(whom.name.clone()),
+            device: device.map(|device| device.to_string()),
+            change: Some(change.name()),
+            by: Some(by.address.to_string()),
+            by_name: Some(by.name.clone()),
+            conversation: Some(conversation.to_string()),
+            ..named("member")
         },
         Notice::ClockSkew { by } => NoticeLine { by_s: Some(by.as_secs()), ..named("clock-skew") },
     }

@@ -7,8 +7,8 @@ use amanat_client::{
     Event, Failure, FailureCode, SUITE_NAME,
     api::{
         Acknowledgement, Alarm, ConversationState, ConversationView, Direction, DocumentView, Hit, LinkState, LinkView,
-        Member, MessageBody, MessageState, MessageView, Notice, Overview, Person, Progress, Quote, StatusSummary,
-        TransferState, TransferView, Verification,
+        Member, MemberChange, MessageBody, MessageState, MessageView, Notice, Overview, Person, Progress, Quote,
+        StatusSummary, TransferState, TransferView, Verification, Who,
     },
 };
 use amanat_identity::{Reason, Tier};
@@ -242,7 +242,7 @@ fn staff_objects(samples: &mut Samples) {
     samples.add("conversations", &ConversationLine::from(&conversation(None)));
     samples.add("status", &StatusLine::from(&overview(Some(link()))));
     samples.add("status", &StatusLine::from(&overview(None)));
-    samples.add("add, remove, leave, title", &Changed::new(CONVERSATION));
+    samples.add("add, remove, role, leave, title", &Changed::new(CONVERSATION));
     samples.add("new", &Sent::new(CONVERSATION, None, None));
     samples.add("send", &Sent::new(CONVERSATION, Some(MESSAGE), None));
     samples.add("send", &Sent::new(CONVERSATION, Some(MESSAGE), Some(DOCUMENT)));
@@ -269,6 +269,7 @@ fn staff_objects(samples: &mut Samples) {
             name: "A. Khan".into(),
             post: "Secretary".into(),
             clearance: Tier::Secret,
+            role: Some(Role::Founder),
             verified: true,
             own: false,
         }),
@@ -356,6 +357,11 @@ fn measured_objects(samples: &mut Samples) {
 fn events(samples: &mut Samples) {
     let alarm = |alarm| Event::Alarm { conversation: CONVERSATION, alarm };
     let sender = person().address;
+    let who = |address| Who { address, name: "A. Khan".into() };
+    let member = |change, device| {
+        let (by, whom) = (who(person().address), who(person().address));
+        Event::Notice(Notice::Member { conversation: CONVERSATION, by, whom, device, change })
+    };
     let all = [
         Event::Link(LinkState::Connecting),
         Event::Link(LinkState::Up(link())),
@@ -371,11 +377,13 @@ fn events(samples: &mut Samples) {
         alarm(Alarm::Fork { sender: sender.clone(), position: 9 }),
         alarm(Alarm::Replay { sender: sender.clone() }),
         alarm(Alarm::Broken { sender: sender.clone() }),
-        alarm(Alarm::NotAuthor { sender, message: MESSAGE }),
+        alarm(Alarm::NotAuthor { sender: sender.clone(), message: MESSAGE }),
+        alarm(Alarm::NotAllowed { sender: sender.clone() }),
         alarm(Alarm::Undecryptable { position: 9, sender: DEVICE }),
         alarm(Alarm::VoidCommit { position: 9, sender: DEVICE }),
         alarm(Alarm::Receipt { position: 9 }),
         alarm(Alarm::Waiting { device: DEVICE }),
+        alarm(Alarm::WaitingStatus { number: 1_801_000_000 }),
         alarm(Alarm::Excluded { position: 9 }),
         alarm(Alarm::ExpiredEntries { from: 3, to: 4 }),
         Event::Notice(Notice::StatusExpired { since: AT }),
@@ -390,6 +398,8 @@ fn events(samples: &mut Samples) {
         Event::Notice(Notice::InvitationReused { at: AT }),
         Event::Notice(Notice::JoinRefused { conversation: CONVERSATION, failure: offline() }),
         Event::Notice(Notice::CreationRefused { conversation: CONVERSATION, failure: offline() }),
+        member(MemberChange::Added, None),
+        member(MemberChange::AddedAgain, Some(DEVICE)),
         Event::Notice(Notice::ClockSkew { by: Duration::from_secs(3600) }),
         Event::Missed,
         Event::Stopped(offline()),

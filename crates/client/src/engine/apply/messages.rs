@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use amanat_conversation::{
-    Message,
+    Conversation, LeaveProof, Message,
     content::Body,
     history::{Claim, Order},
 };
@@ -20,6 +20,7 @@ use crate::{
         documents,
         life::{Cause, Verdict, target_of},
         outgoing::{put_message, text},
+        roles::may_change,
     },
     failure,
     rows::{DocumentRow, LifeRow, MessageRow, Presence, WaitingChange},
@@ -27,7 +28,13 @@ use crate::{
 };
 
 impl Core {
-    pub(super) fn apply_message(&mut self, draft: &mut Draft, entry: &Entry, message: Message) -> Result<(), Failure> {
+    pub(super) fn apply_message(
+        &mut self,
+        group: &Conversation,
+        draft: &mut Draft,
+        entry: &Entry,
+        message: Message,
+    ) -> Result<(), Failure> {
         let Some(device) = self.known_device(message.sender)? else {
             // A member whose chain was verified once and has gone out of use since: its grant was used twice.
             draft.alarms.push(Alarm::Undecryptable { position: entry.position, sender: entry.sender });
@@ -64,16 +71,30 @@ impl Core {
                 Ok(())
             }
             Body::Title(title) => {
-                draft.retitle(&title);
+                self.take_title(group, draft, &address, &title);
                 Ok(())
             }
-            Body::Leave => {
-                draft.leaver = true;
-                draft.track(message.sender).leaving = true;
+            Body::Leave(signature) => {
+                // [CONV-48] What is void here is void for everyone: it is asked again.
+                if group.leaver(&LeaveProof { device: message.sender, signature }).is_some() {
+                    draft.leaver = true;
+                    draft.track(message.sender).leaving = Some(signature);
+                }
                 Ok(())
             }
             change if target_of(&change).is_some() => self.apply_change(draft, &message, &address, &change),
             message_body => self.apply_shown(draft, entry, &message, &device, (message_body, lifetime)),
+        }
+    }
+
+    /// A title counts where its author may change the conversation at that place in the log. One's own person gives it to a
+    /// new device of one's own, which has none yet. [CONV-49]
+    fn take_title(&self, group: &Conversation, draft: &mut Draft, author: &Address, title: &str) {
+        let for_a_new_device = draft.row.title.is_empty() && author == self.own.address();
+        if for_a_new_device || may_change(group, author) {
+            draft.retitle(title);
+        } else if crate::show::one_line(title) != *draft.row.title {
+            draft.alarms.push(Alarm::NotAllowed { sender: author.clone() });
         }
     }
 

@@ -1,0 +1,113 @@
+//! Being added again (protocol-spec/05-conversation, section 5): a device that cannot follow a log any more asks by itself,
+//! and any member who is there takes it out and puts it in again.
+
+use amanat_conversation::CheckedKeyPackage;
+use amanat_primitives::{ConversationId, DeviceId};
+use amanat_wire::{
+    Bytes,
+    client::{AddAgain, Request},
+    relay::Answer,
+};
+use std::time::Duration;
+
+use super::{
+    Input,
+    core::Core,
+    create::claim,
+    membership::{Plan, Want},
+    people::VerifiedChain,
+};
+use crate::{Failure, rows::Stage};
+
+/// How often a device that has fallen out asks, while it has a link.
+const ASK_EVERY: Duration = Duration::from_secs(600);
+
+/// KeyPackages of devices that asked to be added again.
+pub(crate) struct Claimed {
+    conversation: ConversationId,
+    packages: Result<Vec<CheckedKeyPackage>, Failure>,
+}
+
+impl Core {
+    /// Asks to be added again, everywhere this device has fallen out. [CONV-54]
+    pub(crate) fn ask_again_everywhere(&mut self) {
+        let fell_out = self.conversations.values().filter(|open| open.row.stage == Stage::FellOut);
+        let ids: Vec<ConversationId> = fell_out.map(|open| open.row.id).collect();
+        ids.into_iter().for_each(|id| self.ask_again(id));
+    }
+
+    /// Asks to be added again.
+    pub(crate) fn ask_again(&mut self, id: ConversationId) {
+        let Some(calls) = self.calls() else { return };
+        let request = AddAgain::sign(id, self.own.id(), self.now(), self.keys.signing());
+        let due = self.now().after(ASK_EVERY);
+        self.look_by(id, due);
+        self.runtime.spawn(async move {
+            // Where it fails, it is asked again.
+            if !matches!(calls.call(Request::AskAgain(request)).await, Ok(Answer::Done(_))) {
+                tracing::debug!("the relay did not take a request to be added again");
+            }
+        });
+    }
+
+    /// Another device asks. Where it is a member here, and asks for itself and lately, this device sees to it in a moment,
+    /// unless another member has by then. [CONV-54]
+    pub(crate) fn asked_again(&mut self, asked: &AddAgain) -> Result<(), Failure> {
+        let (id, device, now) = (asked.conversation, asked.device, self.now());
+        let active = self.conversations.get(&id).is_some_and(|open| open.row.stage == Stage::Active);
+        if !active || device == self.own.id() || !asked.counts(now) {
+            return Ok(());
+        }
+        let members = self.group(id)?.members();
+        let leaf = members.iter().find(|member| member.device == device);
+        if leaf.is_none_or(|leaf| asked.verify(&leaf.signing_key).is_err()) {
+            return Ok(());
+        }
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        // From before it was last added: done already.
+        if open.added_at.get(&device).is_some_and(|added| *added >= asked.at) {
+            return Ok(());
+        }
+        open.again.insert(device, asked.at);
+        self.look_soon(id);
+        Ok(())
+    }
+
+    /// Claims a KeyPackage of each device that asked; whether there was one.
+    pub(crate) fn see_to_again(&mut self, id: ConversationId) -> Result<bool, Failure> {
+        let asked: Vec<DeviceId> = self.conversation(id)?.again.keys().copied().collect();
+        if asked.is_empty() {
+            return Ok(false);
+        }
+        let unfit = self.unfit_members(id)?;
+        let (known, _) = self.known_devices(asked.into_iter().filter(|device| !unfit.contains(device)))?;
+        let Some(calls) = self.calls() else { return Ok(false) };
+        let now = self.now();
+        // A device at a time: each is a commit of its own.
+        let Some(device) = known.into_values().next() else { return Ok(false) };
+        self.spawn(async move {
+            let packages = claim(&calls, now, &[VerifiedChain { device, chain: Bytes::default() }]).await;
+            Input::Again(Claimed { conversation: id, packages })
+        });
+        Ok(true)
+    }
+
+    /// They are there.
+    pub(crate) fn again_claimed(&mut self, claimed: Claimed) -> Result<(), Failure> {
+        let Claimed { conversation: id, packages } = claimed;
+        match packages {
+            Ok(packages) => {
+                let again = |package| Want { plan: Plan::Again(Box::new(package)), reply: None, losses: 0 };
+                self.want(id, packages.into_iter().map(again).collect())
+            }
+            Err(failure) => {
+                tracing::warn!(code = failure.code.name(), "a device that asks cannot be added again");
+                if let Some(open) = self.conversations.get_mut(&id) {
+                    // It asks again.
+                    open.again.clear();
+                }
+                Ok(())
+            }
+        }
+    }
+}
