@@ -22,6 +22,8 @@
 
 #[path = "power_cut/disk.rs"]
 mod disk;
+#[path = "power_cut/turner.rs"]
+mod turner;
 #[path = "power_cut/writer.rs"]
 mod writer;
 
@@ -66,6 +68,24 @@ fn nothing_acknowledged_is_lost_in_a_power_cut() {
     acknowledged += truth.len();
     assert!(acknowledged > 20 * cuts as usize, "the writers got something done: {acknowledged}");
     println!("{cuts} cuts, {acknowledged} acknowledgements, none lost");
+}
+
+// [DELIV-170]
+#[test]
+fn keys_turn_through_power_cuts() {
+    let cuts = if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") { 100 } else { 10 };
+    let mut random = Random::new();
+    let mut bench = Bench::new();
+    let mut turns = 0;
+    for number in 0..cuts {
+        let cut = if number % 2 == 0 { Cut::Clean } else { Cut::Torn };
+        let lines = bench.write(Job::Turn, &[], Some(Duration::from_millis(20 + random.below(200))));
+        let last = lines.last().and_then(|line| line.strip_prefix("turned ")).map_or(0, |turn| turn.parse().unwrap());
+        bench.lose_power(cut, &mut random);
+        println!("cut {number} ({cut:?}, seed {}) after turn {last}", random.seed);
+        turns = turner::check(&bench.live().join("store"), last);
+    }
+    assert!(turns > 2 * cuts, "the writers got something done: {turns}");
 }
 
 /// Without our syncs of the database, with sled's own left: what was acknowledged since sled's last one is lost.

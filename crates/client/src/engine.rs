@@ -24,6 +24,7 @@ mod link;
 mod membership;
 mod old_copy;
 mod outgoing;
+mod packages;
 mod people;
 mod queries;
 mod receipts;

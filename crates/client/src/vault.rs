@@ -7,11 +7,9 @@
 //! is sealed under keys that are shredded ([`keys`]).
 
 mod keys;
-#[cfg(test)]
-mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry},
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -324,10 +322,10 @@ impl Vault {
             for row in self.table.scan(&prefix(&self.names, &Scope::GroupRecords(id).bytes())) {
                 let (name, sealed) = row.map_err(failure::from_table)?;
                 let name: [u8; 32] = name.try_into().map_err(|_| failure::damaged())?;
-                if !last.contains_key(&name) {
+                if let Entry::Vacant(stays) = last.entry(name) {
                     let (key, plain) = self.open_with(keys, &name, &sealed)?;
                     let value = Some(Zeroizing::new(plain));
-                    last.insert(name, Change { scope: Scope::GroupRecords(id), key, value });
+                    stays.insert(Change { scope: Scope::GroupRecords(id), key, value });
                 }
             }
         }
@@ -522,3 +520,6 @@ impl Batch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

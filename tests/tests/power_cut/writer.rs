@@ -33,6 +33,8 @@ const SEGMENTS: u64 = 12;
 pub(crate) enum Job {
     /// Opens the store and says whether that worked.
     Open,
+    /// Turns keys until it is stopped.
+    Turn,
     /// Writes until it is stopped. The number sets its units apart from other writers'.
     Write(u32),
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open => f.write_str("open"),
+            Self::Turn => f.write_str("turn"),
             Self::Write(number) => write!(f, "{number}"),
         }
     }
@@ -51,6 +54,9 @@ pub(crate) fn run(job: &str) {
     let dir = PathBuf::from(std::env::var("CUT_ROOT").unwrap()).join("store");
     // The test harness has begun a line of its own.
     std::io::stdout().lock().write_all(b"\n").unwrap();
+    if job == "turn" {
+        return crate::turner::run(&dir, say);
+    }
     if job == "open" {
         match open(&dir) {
             Ok(store) => {

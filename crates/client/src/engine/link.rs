@@ -33,8 +33,6 @@ const ADVANCE_AFTER: Duration = Duration::from_millis(100);
 const NEWS_AFTER: Duration = Duration::from_secs(1);
 /// Entries asked for at once.
 pub(crate) const READ_ENTRIES: u16 = 256;
-/// KeyPackages are published this often at most.
-const PUBLISH_EVERY: Duration = Duration::from_secs(60);
 /// One-time KeyPackages kept at the relay.
 const KEY_PACKAGES: u16 = 20;
 
@@ -478,21 +476,6 @@ impl Core {
                 }
             }
         }
-    }
-
-    /// Tops up this device's KeyPackages at the relay; their private halves are durable first.
-    pub(crate) fn publish_key_packages(&mut self, replace_last_resort: bool) -> Result<(), Failure> {
-        let now = self.now();
-        // A relay that keeps saying that there are none does not fill the vault with their private halves.
-        let lately = self.published_at.is_some_and(|at| now < at.after(PUBLISH_EVERY));
-        if self.key_packages_open || lately {
-            return Ok(());
-        }
-        self.published_at = Some(now);
-        let made = crate::key_packages::make(&self.vault, &self.keys, &self.own, replace_last_resort, now)?;
-        let Some(request) = made else { return Ok(()) };
-        self.key_packages_open = self.ask_relay(Question::KeyPackages, Request::PutKeyPackages(request));
-        Ok(())
     }
 
     /// After each input: does what is due, and completes what waits for everything to be done.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use amanat_primitives::ConversationId;
 use amanat_wire::{
     List,
-    client::{Cursor, Nothing, Read, Request, WhatIsNew},
+    client::{Cursor, Read, Request, WhatIsNew},
     relay::{Cursors, Entries},
 };
 
@@ -57,6 +57,17 @@ impl RolledBack {
     pub(crate) fn note(&mut self, log: Cursor, batch: &mut Batch) -> Result<(), Failure> {
         self.logs.insert(log.conversation, log.position);
         self.packages = true;
+        self.put(batch)
+    }
+
+    /// KeyPackages at the relay are still to be replaced, and nothing else is to be done before that.
+    pub(crate) fn wants_packages(&self) -> bool {
+        self.packages && self.logs.is_empty()
+    }
+
+    /// They are, in the batch that says so.
+    pub(crate) fn packages_replaced(&mut self, batch: &mut Batch) -> Result<(), Failure> {
+        self.packages = false;
         self.put(batch)
     }
 
@@ -221,28 +232,5 @@ impl Core {
         self.rolled_back.put(&mut batch)?;
         self.vault.commit(batch)?;
         self.process_direct()
-    }
-
-    /// Has the relay forget KeyPackages whose private halves were used up since the copy was made, or are in no vault any
-    /// more. Welcomes that had come by then are taken. Whether that is under way.
-    pub(crate) fn replace_packages(&mut self) -> bool {
-        if !self.rolled_back.packages || self.key_packages_open || !self.rolled_back.logs.is_empty() {
-            return self.rolled_back.packages && self.key_packages_open;
-        }
-        self.key_packages_open = self.ask_relay(Question::DropKeyPackages, Request::DropKeyPackages(Nothing {}));
-        self.key_packages_open
-    }
-
-    /// They are gone at the relay: their private halves go here, and new ones are published.
-    pub(crate) fn packages_dropped(&mut self) -> Result<(), Failure> {
-        self.rolled_back.packages = false;
-        let mut batch = Batch::default();
-        for (key, _) in self.vault.scan_bytes(Scope::DeviceRecords)? {
-            batch.delete(Scope::DeviceRecords, &key);
-        }
-        self.rolled_back.put(&mut batch)?;
-        self.vault.commit(batch)?;
-        (self.key_packages_open, self.published_at) = (false, None);
-        self.publish_key_packages(true)
     }
 }

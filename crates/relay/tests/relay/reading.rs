@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use amanat_wire::{
     Bytes, List, Text,
-    client::{Advance, Cursor, Nothing, People, PutKeyPackages, Read, Request},
+    client::{Advance, Cursor, Nothing, People, PutKeyPackages, Read, Request, WhatIsNew},
     limits,
     log::{RetentionClass, UnitKind, ciphertext_hash, running_hash},
     relay::{Answer, Direct, FromRelay, Refusal},
@@ -171,6 +171,46 @@ async fn key_packages_are_handed_out_once_and_the_owner_hears_of_the_last() {
     let put = PutKeyPackages { one_time: List::default(), last_resort: Some(package(8)) };
     assert_eq!(ayesha.ask(Request::PutKeyPackages(put)).await, Answer::Done(Nothing {}));
     assert_eq!(ayesha.news().await.last_resort_used, 0);
+    // All of them go when their owner says so.
+    let more = PutKeyPackages { one_time: List::new(vec![package(3)]).unwrap(), last_resort: None };
+    assert_eq!(ayesha.ask(Request::PutKeyPackages(more)).await, Answer::Done(Nothing {}));
+    assert_eq!(ayesha.ask(Request::DropKeyPackages(Nothing {})).await, Answer::Done(Nothing {}));
+    assert_eq!(ayesha.news().await.key_packages, 0);
+    match bilal.ask(Request::ClaimKeyPackages(List::new(vec![a.id()]).unwrap())).await {
+        Answer::KeyPackages(packages) => assert!(packages[0].key_package.is_empty()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Also where nothing is new, a device is told how far it has said that it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_learns_where_it_stands_in_all_its_logs() {
+    let site = Site::new().await;
+    let (_a, mut ayesha) = site.enrol("ayesha").await;
+    let (b, mut bilal) = site.enrol("bilal").await;
+    let mut conversations = Vec::new();
+    for _ in 0..3 {
+        conversations.push(found(&mut ayesha, &[b.id()]).await);
+    }
+    conversations.sort_unstable();
+    ayesha.append(message(conversations[1], 1)).await;
+    let cursors = conversations.iter().map(|id| Cursor { conversation: *id, position: 1 }).collect::<Vec<_>>();
+    bilal.ask(Request::Advance(Advance { cursors: List::new(cursors).unwrap(), direct: 0 })).await;
+    // Written with the next batch, or within 200 ms.
+    let logs = loop {
+        let Answer::Cursors(page) = bilal.ask(Request::Cursors(WhatIsNew { after: None })).await else { panic!() };
+        assert_eq!(page.more, None);
+        if page.logs.iter().all(|log| log.cursor == 1) {
+            break page.logs;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let seen: Vec<_> = logs.iter().map(|log| (log.conversation, log.cursor, log.head)).collect();
+    let expected: Vec<_> = conversations.iter().zip([1, 2, 1]).map(|(id, head)| (*id, 1, head)).collect();
+    assert_eq!(seen, expected);
+    let after = Some(conversations[1]);
+    let Answer::Cursors(page) = bilal.ask(Request::Cursors(WhatIsNew { after })).await else { panic!() };
+    assert_eq!(page.logs.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,63 @@
+//! A writer that turns keys as the vault does (protocol-spec/07-delivery, section 12), and the check of what is left.
+
+use std::path::Path;
+
+use amanat_store::{
+    slots::{SLOT, Slot, Slots},
+    table::{Batch, Options, Table},
+};
+
+/// The row that names the slot in force.
+const NAMED: &[u8] = b"slot";
+const PLACES: u64 = 64;
+
+/// Turns the key until it is stopped.
+pub(crate) fn run(dir: &Path, say: impl Fn(&str)) {
+    let table = Table::open(dir, &Options::new("vault", 2)).unwrap();
+    let slots = Slots::open(dir).unwrap();
+    if slots.all().unwrap().is_empty() {
+        slots.grow().unwrap();
+    }
+    let mut before = named(&table);
+    loop {
+        let number = before.map_or(1, |before| before + 1);
+        slots.write(place(number), &key(number)).unwrap();
+        slots.sync().unwrap();
+        table.commit(Batch::new().put(NAMED, &number.to_be_bytes())).unwrap();
+        if let Some(before) = before {
+            slots.write(place(before), &[0; SLOT]).unwrap();
+            slots.sync().unwrap();
+        }
+        say(&format!("turned {number}"));
+        before = Some(number);
+    }
+}
+
+/// The turn in force after a cut; its key is there, and those before the last that was acknowledged are not.
+pub(crate) fn check(dir: &Path, acknowledged: u64) -> u64 {
+    let table = Table::open(dir, &Options::new("vault", 2)).unwrap();
+    let number = named(&table).expect("a key is in force");
+    assert!(number >= acknowledged, "turn {acknowledged} was acknowledged, {number} is there");
+    let all = Slots::open(dir).unwrap().all().unwrap();
+    assert_eq!(all[place(number) as usize], key(number), "the key that is named is in its slot");
+    for (place, slot) in all.iter().enumerate().filter(|(_, slot)| **slot != [0; SLOT]) {
+        let found = u64::from_be_bytes(*slot.first_chunk().unwrap());
+        assert!(found >= acknowledged || *slot != key(found), "the key of turn {found} is still in place {place}");
+    }
+    table.close();
+    number
+}
+
+fn named(table: &Table) -> Option<u64> {
+    table.get(NAMED).unwrap().map(|number| u64::from_be_bytes(number.try_into().unwrap()))
+}
+
+fn place(number: u64) -> u32 {
+    (number % PLACES) as u32
+}
+
+fn key(number: u64) -> Slot {
+    let mut slot = [0; SLOT];
+    slot.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&number.to_be_bytes()));
+    slot
+}
