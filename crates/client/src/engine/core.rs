@@ -429,7 +429,10 @@ impl Core {
         self.warm_search()?;
         if self.news_at.is_some_and(|due| due <= self.now()) {
             self.news_at = None;
-            self.ask_news();
+            match self.compared() {
+                true => self.ask_news(),
+                false => self.ask_cursors(None),
+            }
         }
         if self.transfers.due().is_some_and(|due| due <= self.now()) {
             self.resume_transfers()?;

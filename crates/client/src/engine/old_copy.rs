@@ -116,9 +116,9 @@ impl Core {
         }
     }
 
-    /// The relay does not say. Nothing is sent or read over this link: to go on would be to guess.
+    /// The relay does not say. Nothing is read or sent before it does: to go on would be to guess.
     pub(crate) fn cursors_unknown(&mut self) -> Result<(), Failure> {
-        tracing::warn!("the relay does not say how far this device is; nothing is sent over this link");
+        tracing::warn!("the relay does not say how far this device is; it is asked again");
         self.news_later();
         Ok(())
     }
