@@ -520,6 +520,25 @@ pub(crate) enum BenchCommand {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,
     },
+    /// What months of use cost: a revoked device, a large group, a long absence, a full vault
+    #[command(after_help = examples::BENCH_LIFE)]
+    Life {
+        /// Runs, to show how far they spread
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        runs: u32,
+        /// Devices in the large group
+        #[arg(long, value_name = "N", default_value_t = 200)]
+        devices: u32,
+        /// Epochs that a device has missed
+        #[arg(long, value_name = "N", default_value_t = 300)]
+        epochs: u32,
+        /// Messages in the full vault
+        #[arg(long, value_name = "N", default_value_t = 100_000)]
+        messages: u32,
+        /// Where to put the relay and the vaults [default: the temporary folder]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
     /// The relay of a benchmark, as a process of its own
     #[command(hide = true)]
     Relay {

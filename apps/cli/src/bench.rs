@@ -4,6 +4,7 @@ mod child;
 mod document;
 mod hands;
 mod latencies;
+mod life;
 mod line;
 mod machine;
 mod pairs;
@@ -23,6 +24,11 @@ pub(crate) async fn run(context: &Context, what: BenchCommand) -> Outcome {
         BenchCommand::Document { size, runs, cuts, dir } => {
             let scratch = Scratch::temporary(dir.as_deref())?;
             document::run(context, scratch.path(), document::Wanted { size, runs: runs.max(1), cuts }).await
+        }
+        BenchCommand::Life { runs, devices, epochs, messages, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            let wanted = life::Wanted { runs: runs.max(1), devices, epochs, messages };
+            life::run(context, scratch.path(), wanted).await
         }
         BenchCommand::Relay { dir } => hands::relay(context, &dir).await,
         BenchCommand::Peer => hands::peer(context).await,

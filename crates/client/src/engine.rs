@@ -39,7 +39,8 @@ use amanat_primitives::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::core::Core;
-pub(crate) use self::core::{Open, target_of};
+pub(crate) use self::core::{Open, bounded, put_conversation, target_of};
+pub(crate) use self::outgoing::put_message;
 use crate::{
     Command, Event, Failure, Reply, failure,
     profile::Profile,

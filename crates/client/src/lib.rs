@@ -12,6 +12,7 @@ mod failure;
 mod fold;
 mod key_packages;
 pub mod profile;
+pub mod rehearsal;
 mod rows;
 mod session;
 mod show;

@@ -243,7 +243,8 @@ pub(crate) const BENCH: &str = "\
 Examples:
   amanat bench pairs
   amanat bench pairs --json --dir /var/tmp
-  amanat bench document --size 1GiB --runs 3";
+  amanat bench document --size 1GiB --runs 3
+  amanat bench life";
 
 pub(crate) const BENCH_PAIRS: &str = "\
 Examples:
@@ -259,6 +260,14 @@ Examples:
   amanat bench document --runs 1 --cuts 5
 
 Measure a release build. Sender, relay and recipient are a process each.";
+
+pub(crate) const BENCH_LIFE: &str = "\
+Examples:
+  amanat bench life
+  amanat bench life --runs 3 --json
+  amanat bench life --devices 50 --epochs 60 --messages 10000
+
+Measure a release build. The large group is made in this process, without links; all else goes over a relay of its own.";
 
 pub(crate) const COMPLETIONS: &str = "\
 Examples:

@@ -116,6 +116,7 @@ fn the_commands_of_the_stable_list_parse() {
         "verify a@b --confirm",
         "bench pairs --json",
         "bench document --size 1GiB --json",
+        "bench life --runs 2 --devices 50 --epochs 60 --messages 1000 --json",
         "completions bash",
         "--json --profile d status",
     ] {

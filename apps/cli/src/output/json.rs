@@ -528,6 +528,44 @@ pub(crate) struct DocumentRun {
     pub(crate) carried_down: Option<f64>,
 }
 
+/// One run of `bench life`: what took how long.
+#[derive(Serialize, Clone)]
+pub(crate) struct SecondsRun {
+    pub(crate) seconds: f64,
+}
+
+/// One run of `bench life`: a large group.
+#[derive(Serialize, Clone)]
+pub(crate) struct GroupRun {
+    pub(crate) devices: u32,
+    pub(crate) add_ms: f64,
+    pub(crate) add_received_ms: f64,
+    pub(crate) join_ms: f64,
+    pub(crate) remove_ms: f64,
+    pub(crate) remove_received_ms: f64,
+    pub(crate) update_ms: f64,
+    pub(crate) update_received_ms: f64,
+}
+
+impl GroupRun {
+    /// The most that a change costs a committer or a member.
+    pub(crate) fn most(&self) -> f64 {
+        let made = self.add_ms.max(self.remove_ms).max(self.update_ms);
+        made.max(self.add_received_ms).max(self.remove_received_ms).max(self.update_received_ms)
+    }
+}
+
+/// One run of `bench life`: a full vault.
+#[derive(Serialize, Clone)]
+pub(crate) struct SearchRun {
+    pub(crate) messages: u32,
+    pub(crate) argon2_ms: f64,
+    pub(crate) unlock_ms: f64,
+    pub(crate) first_ms: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+}
+
 /// `completions`.
 #[derive(Serialize)]
 pub(crate) struct Completions {

@@ -290,6 +290,45 @@ fn staff_objects(samples: &mut Samples) {
     samples.add("completions", &Completions { shell: "bash".into(), script: "_amanat() {\n".into() });
 }
 
+fn life_objects(samples: &mut Samples) {
+    fn line<R: serde::Serialize>(scenario: &'static str, p50_ms: f64, p99_ms: f64, run: R) -> Bench<R> {
+        Bench {
+            scenario,
+            per_s: 2.5,
+            p50_ms,
+            p99_ms,
+            relay_cpu_s: 4.5,
+            generator_cpu_s: 21.5,
+            syncs_per_s: 900.5,
+            sync_p50_ms: 0.75,
+            relay_rss_mib: 18.5,
+            runs: vec![run],
+        }
+    }
+    samples.add("bench life", &line("life removal", 2500.5, 2500.5, SecondsRun { seconds: 2.5 }));
+    let group = GroupRun {
+        devices: 200,
+        add_ms: 14.5,
+        add_received_ms: 11.5,
+        join_ms: 40.5,
+        remove_ms: 13.5,
+        remove_received_ms: 10.5,
+        update_ms: 12.5,
+        update_received_ms: 9.5,
+    };
+    samples.add("bench life", &line("life group", 14.5, 14.5, group));
+    samples.add("bench life", &line("life absence", 1500.5, 1500.5, SecondsRun { seconds: 1.5 }));
+    let search = SearchRun {
+        messages: 100_000,
+        argon2_ms: 450.5,
+        unlock_ms: 120.5,
+        first_ms: 600.5,
+        p50_ms: 20.5,
+        p99_ms: 35.5,
+    };
+    samples.add("bench life", &line("life search", 20.5, 35.5, search));
+}
+
 fn measured_objects(samples: &mut Samples) {
     samples.add(
         "demo",
@@ -317,6 +356,7 @@ fn measured_objects(samples: &mut Samples) {
             runs: vec![pairs.clone(), pairs],
         },
     );
+    life_objects(samples);
     samples.add(
         "bench document",
         &Bench {
