@@ -69,7 +69,7 @@ Example:
   amanat-relay restore --dir new-relay --from relay.backup && cp relay.key new-relay/
 
 The store becomes a new incarnation, so that clients notice and send again what is missing.")]
-    Restore(From),
+    Restore(Restore),
     /// Put a backup's store into a relay's folder that has its configuration and keys, and no store
     #[command(after_help = "\
 Example:
@@ -98,6 +98,15 @@ pub(crate) struct From {
     /// The backup
     #[arg(long, value_name = "FILE")]
     pub(crate) from: PathBuf,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) from: From,
+    /// Put the store where the backup's relay.toml says, also outside of DIR
+    #[arg(long)]
+    pub(crate) data_elsewhere: bool,
 }
 
 #[derive(ClapArgs)]
