@@ -462,7 +462,9 @@ impl Core {
         if ended && self.conversation(id).is_ok_and(|open| open.row.stage == Stage::FellOut) {
             self.ask_again(id);
         }
-        if ended && self.conversation(id).is_ok_and(|open| open.row.stage == Stage::Left) {
+        // So that the relay ends the membership at once, whoever commits next.
+        let out = |stage| matches!(stage, Stage::Left | Stage::Removed);
+        if ended && self.conversation(id).is_ok_and(|open| out(open.row.stage)) {
             self.decline(id);
         }
         // A Welcome may have waited for this log.
