@@ -210,6 +210,26 @@ impl Vault {
         Ok(())
     }
 
+    /// The next rows of a scope, decoded, at most `limit`, in no particular order; `place` is where it goes on. Fewer than
+    /// `limit` are the last ones.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn scan_on<T: Decode>(
+        &self,
+        scope: Scope,
+        place: &mut Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Vec<T>, Failure> {
+        let page = self.table.scan_from(&self.prefix(&scope.bytes()), place.as_deref(), limit);
+        let page = page.map_err(failure::from_table)?;
+        if let Some((name, _)) = page.last() {
+            *place = Some(name.clone());
+        }
+        let plain = page.iter().map(|(name, sealed)| self.open_row(name, sealed));
+        plain.map(|row| T::from_bytes(&row?.1).map_err(|_| failure::damaged())).collect()
+    }
+
     /// Makes all changes of `batch` durable, or none. Returns when fsync has.
     ///
     /// # Errors
