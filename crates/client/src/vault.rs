@@ -9,7 +9,7 @@
 mod keys;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet, btree_map::Entry},
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -118,6 +118,9 @@ impl Scope {
 const FORMAT: u32 = 2;
 /// Longest key of a row, in bytes (OpenMLS's are the longest).
 const KEY: usize = 4096;
+
+/// Rows that one step looks at for keys of days that are over.
+const SWEEP: usize = 1024;
 
 /// An open vault. One process holds it; [`Table`] sees to that.
 pub(crate) struct Vault {
@@ -266,24 +269,27 @@ impl Vault {
         }
     }
 
-    /// Shreds the keys of days that are over and under which nothing is sealed any more.
+    /// Shreds the keys of days that are over and under which nothing is sealed any more, once a day: a step of it, while
+    /// [`is_sweeping`](Self::is_sweeping).
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
     pub(crate) fn shred_days(&self, now: Timestamp) -> Result<(), Failure> {
-        let over = self.keys().days_over(now);
-        if over.is_empty() {
-            return Ok(());
-        }
+        let mut keys = self.keys();
+        let Some(place) = keys.sweeping(now) else { return Ok(()) };
         // Whatever a row may still need is kept: a message that waits to be sent outlives its day.
-        let mut used = BTreeSet::new();
-        for row in self.table.scan(&[]) {
-            let (_, sealed) = row.map_err(failure::from_table)?;
-            used.extend(self.keys().sealing(&sealed).map(|(owner, _)| owner.to_bytes()));
-        }
+        let rows = self.table.scan_from(&[], place.as_deref(), SWEEP).map_err(failure::from_table)?;
+        let place = rows.last().filter(|_| rows.len() == SWEEP).map(|(name, _)| name.clone());
+        let Some(unused) = keys.swept(rows.iter().map(|(_, sealed)| sealed.as_slice()), place) else { return Ok(()) };
+        drop(keys);
         let mut batch = Batch::default();
-        batch.ended.extend(over.into_iter().filter(|owner| !used.contains(&owner.to_bytes())));
+        batch.ended.extend(unused);
         self.commit(batch)
+    }
+
+    /// Whether keys of days that are over are still being looked for.
+    pub(crate) fn is_sweeping(&self) -> bool {
+        self.keys().is_sweeping()
     }
 
     /// Conversations in which keys of earlier epochs are to be forgotten by now.

@@ -415,6 +415,7 @@ impl Core {
             .chain(self.transfers.due())
             .chain(self.expiries.next())
             .chain(self.search.next())
+            .chain(self.vault.is_sweeping().then(Timestamp::default))
             .min()
             .map(|due| due.since(now))
     }

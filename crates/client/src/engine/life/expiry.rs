@@ -37,6 +37,11 @@ impl Expiries {
         if self.loaded { self.due.first().map(|(at, ..)| *at) } else { Some(Timestamp::default()) }
     }
 
+    /// Whether all are here that the last runs left.
+    pub(crate) fn are_read(&self) -> bool {
+        self.loaded
+    }
+
     /// A message's life is durable: it expires, or has.
     pub(crate) fn note(&mut self, id: ConversationId, life: &LifeRow) {
         let Some(at) = life.expires_at else { return };
