@@ -410,6 +410,8 @@ pub struct Overview {
     pub queued: usize,
     /// Messages not yet read.
     pub unread: u64,
+    /// After an empty search: what the next one needs is still being read.
+    pub preparing_search: bool,
 }
 
 /// The latest status statement.

@@ -278,6 +278,20 @@ pub fn open(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Profile, 
 /// # Errors
 /// As [`open`].
 pub fn open_at(dir: &Path, passphrase: &str, work: &WorkPolicy, now: Timestamp) -> Result<Profile, Failure> {
+    unlock(dir, passphrase, work)?.open_at(now)
+}
+
+/// A profile whose passphrase was right; its vault is still closed.
+pub struct Unlocked {
+    dir: PathBuf,
+    key: Secret<32>,
+}
+
+/// Checks the passphrase only: the first half of [`open`], nearly all of it Argon2id.
+///
+/// # Errors
+/// No profile, wrong passphrase, damaged: each its own [`Failure`].
+pub fn unlock(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Unlocked, Failure> {
     if !exists(dir) {
         return Err(Failure::new(
             FailureCode::NoProfile,
@@ -285,9 +299,21 @@ pub fn open_at(dir: &Path, passphrase: &str, work: &WorkPolicy, now: Timestamp) 
             "join with an invitation: `amanat join INVITATION --profile DIR`",
         ));
     }
-    let key = read_key(dir, passphrase, work)?;
-    let vault = Vault::open(&dir.join("vault"), &key)?;
-    load(vault, now)
+    Ok(Unlocked { dir: dir.to_owned(), key: read_key(dir, passphrase, work)? })
+}
+
+impl Unlocked {
+    /// Opens the vault: the second half of [`open`].
+    ///
+    /// # Errors
+    /// In use, damaged, not enrolled: each its own [`Failure`].
+    pub fn open(self) -> Result<Profile, Failure> {
+        self.open_at(Timestamp::from(std::time::SystemTime::now()))
+    }
+
+    fn open_at(self, now: Timestamp) -> Result<Profile, Failure> {
+        load(Vault::open(&self.dir.join("vault"), &self.key)?, now)
+    }
 }
 
 fn load(vault: Vault, now: Timestamp) -> Result<Profile, Failure> {

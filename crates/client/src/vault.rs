@@ -9,7 +9,7 @@
 mod keys;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet, btree_map::Entry},
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -119,6 +119,9 @@ const FORMAT: u32 = 2;
 /// Longest key of a row, in bytes (OpenMLS's are the longest).
 const KEY: usize = 4096;
 
+/// Rows that one step looks at for keys of days that are over.
+const SWEEP: usize = 1024;
+
 /// An open vault. One process holds it; [`Table`] sees to that.
 pub(crate) struct Vault {
     table: Table,
@@ -210,6 +213,26 @@ impl Vault {
         Ok(())
     }
 
+    /// The next rows of a scope, decoded, at most `limit`, in no particular order; `place` is where it goes on. Fewer than
+    /// `limit` are the last ones.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn scan_on<T: Decode>(
+        &self,
+        scope: Scope,
+        place: &mut Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Vec<T>, Failure> {
+        let page = self.table.scan_from(&self.prefix(&scope.bytes()), place.as_deref(), limit);
+        let page = page.map_err(failure::from_table)?;
+        if let Some((name, _)) = page.last() {
+            *place = Some(name.clone());
+        }
+        let plain = page.iter().map(|(name, sealed)| self.open_row(name, sealed));
+        plain.map(|row| T::from_bytes(&row?.1).map_err(|_| failure::damaged())).collect()
+    }
+
     /// Makes all changes of `batch` durable, or none. Returns when fsync has.
     ///
     /// # Errors
@@ -246,24 +269,27 @@ impl Vault {
         }
     }
 
-    /// Shreds the keys of days that are over and under which nothing is sealed any more.
+    /// Shreds the keys of days that are over and under which nothing is sealed any more, once a day: a step of it, while
+    /// [`is_sweeping`](Self::is_sweeping).
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
     pub(crate) fn shred_days(&self, now: Timestamp) -> Result<(), Failure> {
-        let over = self.keys().days_over(now);
-        if over.is_empty() {
-            return Ok(());
-        }
+        let mut keys = self.keys();
+        let Some(place) = keys.sweeping(now) else { return Ok(()) };
         // Whatever a row may still need is kept: a message that waits to be sent outlives its day.
-        let mut used = BTreeSet::new();
-        for row in self.table.scan(&[]) {
-            let (_, sealed) = row.map_err(failure::from_table)?;
-            used.extend(self.keys().sealing(&sealed).map(|(owner, _)| owner.to_bytes()));
-        }
+        let rows = self.table.scan_from(&[], place.as_deref(), SWEEP).map_err(failure::from_table)?;
+        let place = rows.last().filter(|_| rows.len() == SWEEP).map(|(name, _)| name.clone());
+        let Some(unused) = keys.swept(rows.iter().map(|(_, sealed)| sealed.as_slice()), place) else { return Ok(()) };
+        drop(keys);
         let mut batch = Batch::default();
-        batch.ended.extend(over.into_iter().filter(|owner| !used.contains(&owner.to_bytes())));
+        batch.ended.extend(unused);
         self.commit(batch)
+    }
+
+    /// Whether keys of days that are over are still being looked for.
+    pub(crate) fn is_sweeping(&self) -> bool {
+        self.keys().is_sweeping()
     }
 
     /// Conversations in which keys of earlier epochs are to be forgotten by now.

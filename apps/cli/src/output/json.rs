@@ -562,6 +562,8 @@ pub(crate) struct SearchRun {
     pub(crate) argon2_ms: f64,
     pub(crate) unlock_ms: f64,
     pub(crate) first_ms: f64,
+    pub(crate) prepared_in_ms: f64,
+    pub(crate) prepared_ms: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
 }

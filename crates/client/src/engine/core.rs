@@ -413,6 +413,7 @@ impl Core {
             .chain(self.transfers.due())
             .chain(self.expiries.next())
             .chain(self.search.next())
+            .chain(self.vault.is_sweeping().then(Timestamp::default))
             .min()
             .map(|due| due.since(now))
     }

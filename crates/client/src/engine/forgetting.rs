@@ -19,7 +19,10 @@ impl Core {
     /// Forgets what is due. Of earlier epochs only while the link is up and all is read: a device that was away may still
     /// be sent a message of an epoch that has ended long ago by now, but had not when it was written. [CONV-24]
     pub(crate) fn forget_due(&mut self) -> Result<(), Failure> {
-        self.vault.shred_days(self.now())?;
+        // Once a day, and not before what has expired is gone: it would keep its day's key for another day.
+        if self.expiries.are_read() {
+            self.vault.shred_days(self.now())?;
+        }
         if self.link.as_ref().is_none_or(|up| !up.caught_up || up.asking_news) {
             return Ok(());
         }

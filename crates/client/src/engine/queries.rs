@@ -136,6 +136,7 @@ impl Core {
             conversations: self.conversations.len(),
             queued: self.conversations.values().map(queued_messages).sum(),
             unread: self.conversations.values().map(|open| open.row.unread).sum(),
+            preparing_search: self.search.next().is_some(),
         })))
     }
 

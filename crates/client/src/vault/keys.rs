@@ -5,7 +5,7 @@
 //! the old slot is overwritten and synced. Opening shreds what no row names. So whatever the steps between which the power
 //! goes, there is one key in force, and what was sealed under an earlier one can be opened by nobody. [DELIV-170]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use amanat_primitives::{ConversationId, Digest, Label, Secret, Timestamp, aead::SealKey, kdf};
 use amanat_store::{
@@ -71,6 +71,15 @@ pub(super) struct Keys {
     free: Vec<u32>,
     /// The day on which it was last looked for days that are over.
     looked: Option<u64>,
+    sweep: Option<Sweep>,
+}
+
+/// Looks, in steps, under which keys of days that are over anything is sealed.
+struct Sweep {
+    over: Vec<Owner>,
+    used: BTreeSet<Vec<u8>>,
+    /// How far all rows were looked at.
+    place: Option<Vec<u8>>,
 }
 
 /// What a batch does to the keys.
@@ -101,7 +110,7 @@ impl Keys {
         let spare: Vec<(u32, &Slot)> = (0..).zip(&all).filter(|(place, _)| !named.contains(place)).collect();
         let left: Vec<u32> = spare.iter().filter(|(_, slot)| **slot != [0; SLOT]).map(|(place, _)| *place).collect();
         let free = spare.iter().rev().map(|(place, _)| *place).collect();
-        let keys = Self { file, wrap, held, owners, free, looked: None };
+        let keys = Self { file, wrap, held, owners, free, looked: None, sweep: None };
         keys.shred(&left)?;
         Ok(keys)
     }
@@ -135,6 +144,9 @@ impl Keys {
         owner: &Owner,
     ) -> Result<(u64, &'k SealKey), TableError> {
         let name = owner.to_bytes();
+        if let (Owner::Day(_), Some(sweep)) = (owner, &mut self.sweep) {
+            sweep.used.insert(name.clone());
+        }
         if !turn.fresh.contains_key(&name) && !self.owners.contains_key(&name) {
             self.renew(turn, owner, None)?;
         }
@@ -232,14 +244,38 @@ impl Keys {
         self.held.values().filter(due).filter_map(id).collect()
     }
 
-    /// Days that are over, where it was not looked for them today.
-    pub(super) fn days_over(&mut self, now: Timestamp) -> Vec<Owner> {
+    /// Begins to look for days that are over, where that was not done today. Where rows are to be looked at, the one from
+    /// which on.
+    pub(super) fn sweeping(&mut self, now: Timestamp) -> Option<Option<Vec<u8>>> {
         let today = now.as_millis() / DAY;
-        if self.looked.replace(today) == Some(today) {
-            return Vec::new();
+        if self.looked.replace(today) != Some(today) {
+            let over = |held: &&Held| matches!(held.row.owner, Owner::Day(day) if day < today);
+            let over: Vec<Owner> = self.held.values().filter(over).map(|held| held.row.owner.clone()).collect();
+            self.sweep = (!over.is_empty()).then(|| Sweep { over, used: BTreeSet::new(), place: None });
         }
-        let over = |held: &Held| matches!(held.row.owner, Owner::Day(day) if day < today);
-        self.held.values().filter(|held| over(held)).map(|held| held.row.owner.clone()).collect()
+        self.sweep.as_ref().map(|sweep| sweep.place.clone())
+    }
+
+    /// Whether rows are still to be looked at.
+    pub(super) fn is_sweeping(&self) -> bool {
+        self.sweep.is_some()
+    }
+
+    /// Some rows were looked at, up to `place`; where they were the last, the days under whose key nothing is.
+    pub(super) fn swept<'r>(
+        &mut self,
+        rows: impl Iterator<Item = &'r [u8]>,
+        place: Option<Vec<u8>>,
+    ) -> Option<Vec<Owner>> {
+        let used: Vec<Vec<u8>> = rows.filter_map(|sealed| Some(self.sealing(sealed)?.0.to_bytes())).collect();
+        let sweep = self.sweep.as_mut()?;
+        sweep.used.extend(used);
+        if place.is_some() {
+            sweep.place = place;
+            return None;
+        }
+        let Sweep { over, used, .. } = self.sweep.take()?;
+        Some(over.into_iter().filter(|owner| !used.contains(&owner.to_bytes())).collect())
     }
 
     fn shred(&self, places: &[u32]) -> Result<(), TableError> {

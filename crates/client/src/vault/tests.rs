@@ -250,6 +250,47 @@ fn what_expired_is_opened_by_nobody_when_its_day_is_over() {
     }
 }
 
+// [DELIV-174]
+#[test]
+fn a_day_that_is_used_while_it_is_looked_for_stays() {
+    let (bench, day) = (Bench::new(), Duration::from_secs(24 * 3600));
+    let vault = bench.open();
+    let scope = Scope::Messages(CONVERSATION);
+    let mut batch = Batch::default();
+    for number in 0..SWEEP as u32 + 100 {
+        batch.put_bytes(scope, number.to_be_bytes().to_vec(), b"stays".to_vec());
+    }
+    batch.put_bytes(Scope::Outbox, b"a".to_vec(), b"waits".to_vec());
+    batch.queue_expires(Some(NOW), NOW);
+    vault.commit(batch).unwrap();
+    let mut batch = Batch::default();
+    batch.delete(Scope::Outbox, b"a");
+    vault.commit(batch).unwrap();
+    let later = NOW.after(day);
+    vault.shred_days(later).unwrap();
+    assert!(vault.is_sweeping());
+    // Where it was looked already.
+    let (last, _) = vault.table.scan(&[]).nth(SWEEP - 1).unwrap().unwrap();
+    let name = |key: &[u8]| vault.name(&Scope::Documents.bytes(), key);
+    let key = (0..u32::MAX).map(u32::to_be_bytes).find(|key| name(key).as_slice() < last.as_slice()).unwrap();
+    let mut batch = Batch::default();
+    batch.put_bytes(Scope::Documents, key.to_vec(), b"content".to_vec());
+    batch.expires(Scope::Documents, &key, Some(NOW), later);
+    vault.commit(batch).unwrap();
+    while vault.is_sweeping() {
+        vault.shred_days(later).unwrap();
+    }
+    assert_eq!(read(&vault, Scope::Documents, &key).unwrap(), b"content");
+    let mut batch = Batch::default();
+    batch.delete(Scope::Documents, &key);
+    vault.commit(batch).unwrap();
+    vault.shred_days(later.after(day)).unwrap();
+    while vault.is_sweeping() {
+        vault.shred_days(later.after(day)).unwrap();
+    }
+    assert!(bench.slots().iter().all(|byte| *byte == 0));
+}
+
 #[test]
 fn a_vault_from_before_there_were_slots_gets_them() {
     let bench = Bench::new();

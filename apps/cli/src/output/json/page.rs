@@ -138,6 +138,7 @@ fn overview(link: Option<LinkView>) -> Overview {
         conversations: 2,
         queued: 0,
         unread: 1,
+        preparing_search: false,
     }
 }
 
@@ -323,6 +324,8 @@ fn life_objects(samples: &mut Samples) {
         argon2_ms: 450.5,
         unlock_ms: 120.5,
         first_ms: 600.5,
+        prepared_in_ms: 900.5,
+        prepared_ms: 30.5,
         p50_ms: 20.5,
         p99_ms: 35.5,
     };

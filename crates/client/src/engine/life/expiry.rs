@@ -16,13 +16,18 @@ use crate::{
 
 /// Messages whose content is removed in one batch.
 const BATCH: usize = 64;
+/// ExpiryRows that one step reads.
+const STEP: usize = 1024;
 /// How long a change waits for a message that does not come: as long as the relay keeps messages.
 pub(super) const WAIT: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// When messages expire. Loaded when the timer first runs, which is at once.
+/// When messages expire. Read from the vault by the timer, from the start on and in steps, so that opening takes no longer
+/// where there are many.
 #[derive(Default)]
 pub(crate) struct Expiries {
     loaded: bool,
+    /// How far it is read.
+    place: Option<Vec<u8>>,
     due: BTreeSet<(Timestamp, ConversationId, u64)>,
 }
 
@@ -30,6 +35,11 @@ impl Expiries {
     /// When the timer is due next.
     pub(crate) fn next(&self) -> Option<Timestamp> {
         if self.loaded { self.due.first().map(|(at, ..)| *at) } else { Some(Timestamp::default()) }
+    }
+
+    /// Whether all are here that the last runs left.
+    pub(crate) fn are_read(&self) -> bool {
+        self.loaded
     }
 
     /// A message's life is durable: it expires, or has.
@@ -55,7 +65,7 @@ impl Core {
     /// Removes what is due. [CONV-66]
     pub(crate) fn expire_due(&mut self) -> Result<(), Failure> {
         if !self.expiries.loaded {
-            self.load_expiries()?;
+            self.read_expiries()?;
         }
         let now = self.now();
         loop {
@@ -83,10 +93,12 @@ impl Core {
         if self.conversations.contains_key(&id) { self.lives_changed(id, &lives) } else { Ok(()) }
     }
 
-    /// Reads what the last runs left, and forgets changes whose message never came.
-    fn load_expiries(&mut self) -> Result<(), Failure> {
-        for row in self.vault.scan::<ExpiryRow>(Scope::Expiries)? {
-            self.expiries.due.insert((row.at, row.conversation, row.sequence));
+    /// Reads some of what the last runs left; in the end forgets changes whose message never came.
+    fn read_expiries(&mut self) -> Result<(), Failure> {
+        let rows: Vec<ExpiryRow> = self.vault.scan_on(Scope::Expiries, &mut self.expiries.place, STEP)?;
+        self.expiries.due.extend(rows.iter().map(|row| (row.at, row.conversation, row.sequence)));
+        if rows.len() == STEP {
+            return Ok(());
         }
         let now = self.now();
         let mut batch = Batch::default();
