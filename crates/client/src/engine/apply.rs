@@ -4,6 +4,7 @@
 //! An entry that does not decrypt, a void commit, a gap or a fork never stops the log: it is passed over and shown as an
 //! [`Alarm`]. Only chains that are missing make a conversation wait, until they are fetched.
 
+mod gone;
 mod messages;
 
 use amanat_conversation::{
@@ -11,12 +12,11 @@ use amanat_conversation::{
     content::{Body, ContentType},
     profile::MAX_EPOCH_AGE,
 };
-use amanat_primitives::{ConversationId, DeviceId, DocumentId, Timestamp};
+use amanat_primitives::{ConversationId, DeviceId, DocumentId};
 use amanat_wire::{
     Decode as _, Text,
     client::Cursor,
-    log::{CommitReceipt, Entry, RetentionClass, UnitKind},
-    relay::Entries,
+    log::{CommitReceipt, Entry, UnitKind},
 };
 
 use super::{
@@ -236,25 +236,6 @@ impl Core {
             }
         }
         Ok(Step::Applied)
-    }
-
-    /// Judges an entry of which the relay gives the hash alone. Nothing goes before its class has ended, and no class is
-    /// shorter than a day: where it is too early, the relay withholds it. [DELIV-141]
-    fn judge_gone(&self, group: &Conversation, draft: &mut Draft, entry: &Entry) -> Option<Result<Step, Failure>> {
-        let since = draft.row.stamp.max(entry.stamp);
-        if entry.gone.is_none() || group.is_own(entry) || !self.too_early_to_go(since) {
-            return None;
-        }
-        if group.seen_commit() == group.accepted_commit() && !self.clocks_differ() {
-            return Some(Err(failure::false_expiry()));
-        }
-        // A refused commit may have told the relay that this device is removed, or a clock is wrong: the log waits until
-        // that is set right.
-        if self.conversation(draft.id).is_ok_and(|open| open.excluded != entry.position) {
-            draft.alarms.push(Alarm::Excluded { position: entry.position });
-        }
-        draft.excluded = entry.position;
-        Some(Ok(Step::Wait))
     }
 
     /// The outbox row that an entry of one's own belongs to.
@@ -507,72 +488,6 @@ impl Core {
             let chains = super::people::fetch_chains(&calls, &authority, now, &missing).await;
             Input::Chains(super::join::Fetched { generation, log: Some(id), asked: missing, chains })
         });
-    }
-
-    /// Entries before the first that the relay still keeps are gone: said, and the log goes on behind them. Whether it
-    /// does.
-    pub(crate) fn skip_expired(&mut self, id: ConversationId, entries: &Entries) -> Result<bool, Failure> {
-        let row = &self.conversation(id)?.row;
-        let (position, stamp) = (row.position, row.stamp);
-        if entries.first_kept <= position + 1 || entries.head <= position {
-            return Ok(true);
-        }
-        let to = entries.first_kept - 1;
-        // Nothing goes before its class has ended, and no class is shorter than a day: a relay that says otherwise, or
-        // names places that its own log does not have, covers something up.
-        let early = self.too_early_to_go(stamp);
-        if early && self.clocks_differ() {
-            self.emit(Event::Alarm { conversation: id, alarm: Alarm::Excluded { position: to } });
-            return Ok(false);
-        }
-        if early || entries.first_kept > entries.head.saturating_add(1) || entries.head > MAX_POSITION {
-            let sender = self.own.address().clone();
-            self.emit(Event::Alarm { conversation: id, alarm: Alarm::Fork { sender, position: to } });
-            self.freeze(id, &failure::false_expiry())?;
-            return Ok(false);
-        }
-        let group = self.group(id)?;
-        group.jump(to, entries.running_before);
-        let group_position = group.log().position();
-        let changes = group.take_changes();
-        let mut batch = Batch::default();
-        batch.records(Scope::GroupRecords(id), changes);
-        let row = ConversationRow { position: group_position, ..self.conversation(id)?.row.clone() };
-        put_conversation(&mut batch, &row);
-        self.commit(Some(id), batch)?;
-        if let Some(open) = self.conversations.get_mut(&id) {
-            open.row = row;
-        }
-        self.emit(Event::Alarm { conversation: id, alarm: Alarm::ExpiredEntries { from: position + 1, to } });
-        Ok(true)
-    }
-
-    /// Whether what the relay stamped then cannot have expired yet, by this machine's clock and the tolerance.
-    fn too_early_to_go(&self, stamp: Timestamp) -> bool {
-        self.now().after(Timestamp::CLOCK_TOLERANCE) < stamp.after(RetentionClass::Day.span())
-    }
-
-    /// Whether this machine's clock is too far from the relay's to judge by it.
-    pub(crate) fn clocks_differ(&self) -> bool {
-        self.link.as_ref().is_some_and(|up| up.clocks_differ.is_some())
-    }
-}
-
-impl Core {
-    /// Puts a conversation out of use, durably and visibly; the others go on.
-    pub(crate) fn freeze(&mut self, id: ConversationId, why: &Failure) -> Result<(), Failure> {
-        tracing::warn!(%why, "a conversation is frozen");
-        self.drop_group(id);
-        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
-        let row = ConversationRow { stage: Stage::Frozen, ..open.row.clone() };
-        let mut batch = Batch::default();
-        put_conversation(&mut batch, &row);
-        self.vault.commit(batch)?;
-        open.row = row;
-        open.ahead.clear();
-        let view = self.conversation_view(id)?;
-        self.emit(Event::Conversation(view));
-        Ok(())
     }
 }
 

@@ -136,6 +136,38 @@ impl Ahead {
 }
 
 impl Open {
+    /// A conversation as it is on disk.
+    pub(crate) fn of(row: crate::rows::ConversationRow) -> Self {
+        Self {
+            row,
+            tracks: Default::default(),
+            group: None,
+            commit: None,
+            commit_sent: false,
+            commit_full: false,
+            doing: None,
+            wants: Default::default(),
+            look_at: None,
+            unfit: false,
+            heal: false,
+            queue: Default::default(),
+            held: Default::default(),
+            ahead: Default::default(),
+            reading: false,
+            asked_from: 0,
+            waiting: false,
+            stuck: false,
+            needs_commit: 0,
+            excluded: 0,
+            needs_status: 0,
+            again: Default::default(),
+            rest: None,
+            receipt_due: None,
+            receipt_sent: None,
+            advance_due: false,
+        }
+    }
+
     /// Something is to be appended to its log.
     pub(crate) fn waits_to_send(&self) -> bool {
         !self.queue.is_empty() || self.commit.is_some() || !self.wants.is_empty()

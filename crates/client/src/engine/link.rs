@@ -14,7 +14,7 @@ use amanat_wire::{
 
 use super::{
     Input,
-    core::{Core, Open, Up},
+    core::{Core, Up},
 };
 use crate::{
     Command, Event, Failure, FailureCode, Reply,
@@ -569,39 +569,5 @@ fn view_of(peer: SocketAddr, facts: LinkFacts) -> LinkView {
         key_exchange: facts.key_exchange.to_owned(),
         cipher: facts.cipher_suite.to_owned(),
         noise: facts.noise.to_owned(),
-    }
-}
-
-impl Open {
-    /// A conversation as it is on disk.
-    pub(crate) fn of(row: crate::rows::ConversationRow) -> Self {
-        Self {
-            row,
-            tracks: Default::default(),
-            group: None,
-            commit: None,
-            commit_sent: false,
-            commit_full: false,
-            doing: None,
-            wants: Default::default(),
-            look_at: None,
-            unfit: false,
-            heal: false,
-            queue: Default::default(),
-            held: Default::default(),
-            ahead: Default::default(),
-            reading: false,
-            asked_from: 0,
-            waiting: false,
-            stuck: false,
-            needs_commit: 0,
-            excluded: 0,
-            needs_status: 0,
-            again: Default::default(),
-            rest: None,
-            receipt_due: None,
-            receipt_sent: None,
-            advance_due: false,
-        }
     }
 }
