@@ -2,7 +2,7 @@
 //! sending them all. They are written as received messages are, into a conversation that is there.
 
 use amanat_conversation::content::Body;
-use amanat_primitives::{ConversationId, MessageId, Timestamp};
+use amanat_primitives::{ConversationId, MessageId, MessageSeed, Timestamp};
 use amanat_wire::Text;
 use rand_core::OsRng;
 
@@ -36,7 +36,7 @@ pub fn fill(profile: &Profile, id: ConversationId, texts: &[String], now: Timest
             let too_large = |_| failure::too_large("text", "64 KiB", "shorten it");
             let body = Body::text(text.as_str()).map_err(too_large)?;
             let message = MessageRow {
-                id: MessageId::random(&mut OsRng),
+                id: MessageId::of(id, profile.own.id(), MessageSeed::random(&mut OsRng)),
                 sequence: row.sequence,
                 device: profile.own.id(),
                 from: from.clone(),
