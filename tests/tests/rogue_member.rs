@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use amanat_client::{
     Command, Event, Reply,
-    api::{Alarm, ConversationState, MessageBody, MessageState, Target},
+    api::{Alarm, ConversationState, MessageBody, MessageState, Notice, Target},
 };
 use amanat_conversation::{
-    Conversation, Evidence, Incoming, Kind, NewConversation, OutgoingCommit, check_key_package,
+    Conversation, Created, Evidence, Incoming, Kind, NewConversation, OutgoingCommit, check_key_package,
     content::{Body, Edit},
 };
 use amanat_identity::{DeviceChain, DeviceKeys, RevocationList, Tier, VerifiedDevice};
@@ -102,24 +102,24 @@ async fn device_of(person: &Person) -> DeviceId {
     overview.device
 }
 
-/// A conversation that the rogue has founded with the secretary, once her engine has it.
-async fn founded(rig: &Rig, rogue: &mut Rogue, secretary: &mut Person) -> (Conversation, DeviceId) {
+/// A group that the rogue founds with the victim, on no relay yet.
+async fn found(rig: &Rig, rogue: &mut Rogue, victim: DeviceId, id: ConversationId, tier: Tier) -> Created {
     let now = rig.clock.now();
-    let victim = device_of(secretary).await;
     let Answer::Chains(chains) = rogue.ask(Request::Chains(List::new(vec![victim]).unwrap())).await else { panic!() };
     let chain = DeviceChain::from_bytes(&chains.chains[0]).unwrap();
     let verified = chain.verify(rig.office.authority(), now, Timestamp::CLOCK_TOLERANCE).unwrap();
     let claim = Request::ClaimKeyPackages(List::new(vec![victim]).unwrap());
     let Answer::KeyPackages(claimed) = rogue.ask(claim).await else { panic!() };
     let package = check_key_package(&claimed[0].key_package, &verified, now).unwrap();
-    let new = NewConversation {
-        conversation: ConversationId::random(&mut OsRng),
-        kind: Kind::Group,
-        tier: Tier::Official,
-        relay: rig.office.relay(now).id(),
-    };
-    let created =
-        Conversation::create(&new, &rogue.own, rogue.keys.signing(), vec![package], 0, now, &mut OsRng).unwrap();
+    let new = NewConversation { conversation: id, kind: Kind::Group, tier, relay: rig.office.relay(now).id() };
+    Conversation::create(&new, &rogue.own, rogue.keys.signing(), vec![package], 0, now, &mut OsRng).unwrap()
+}
+
+/// A conversation that the rogue has founded with the secretary, once her engine has it.
+async fn founded(rig: &Rig, rogue: &mut Rogue, secretary: &mut Person) -> (Conversation, DeviceId) {
+    let victim = device_of(secretary).await;
+    let id = ConversationId::random(&mut OsRng);
+    let created = found(rig, rogue, victim, id, Tier::Official).await;
     let mut group = created.conversation;
     let create = unit(&group, UnitKind::Create, created.commit);
     rogue.append(&mut group, create).await;
@@ -200,6 +200,26 @@ async fn being_removed_stops_one_conversation_and_nothing_else() {
     secretary.sync().await;
     secretary.say(&rig.to("director", Tier::Official), "and again").await;
     director.next_message().await;
+}
+
+// [CONV-55] Whoever comes back comes back to the same conversation, or not at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_group_under_a_known_id_is_refused() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let (mut group, victim) = founded(&rig, &mut rogue, &mut secretary).await;
+    let removal = group.remove(&[victim], rogue.keys.signing(), 0, rig.clock.now(), &mut OsRng).unwrap();
+    let commit = unit(&group, UnitKind::Commit, removal);
+    rogue.append(&mut group, commit).await;
+    until_state(&mut secretary, group.id(), ConversationState::Removed).await;
+    let other = found(&rig, &mut rogue, victim, group.id(), Tier::Restricted).await;
+    let commit = unit(&group, UnitKind::Commit, other.commit);
+    let Answer::Appended(_) = rogue.ask(Request::Append(commit)).await else { panic!() };
+    let refused = |event: &Event| matches!(event, Event::Notice(Notice::JoinRefused { .. })).then_some(());
+    secretary.until("refusal", refused).await;
+    let Reply::Conversations(list) = secretary.ask(Command::Conversations).await else { panic!() };
+    assert_eq!((list[0].state, list[0].tier), (ConversationState::Removed, Tier::Official));
 }
 
 // [CONV-15] The relay was asked for another change of members than the commit makes: void, by the relay's own receipt.

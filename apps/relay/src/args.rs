@@ -70,7 +70,7 @@ Example:
 
 The store becomes a new incarnation, so that clients notice and give back what is missing. For ten minutes from the first
 link on, the relay takes nothing new where somebody may still have more: amanat-relay status says so.")]
-    Restore(From),
+    Restore(Restore),
     /// Put a backup's store into a relay's folder that has its configuration and keys, and no store
     #[command(after_help = "\
 Example:
@@ -99,6 +99,15 @@ pub(crate) struct From {
     /// The backup
     #[arg(long, value_name = "FILE")]
     pub(crate) from: PathBuf,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) from: From,
+    /// Put the store where the backup's relay.toml says, also outside of DIR
+    #[arg(long)]
+    pub(crate) data_elsewhere: bool,
 }
 
 #[derive(ClapArgs)]

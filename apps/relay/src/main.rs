@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Command::Status(at) => status::status(&at.dir),
         Command::Backup(to) => backup::backup(to),
         Command::Export(to) => backup::export(to),
-        Command::Restore(from) => backup::restore(from, Into::Empty),
+        Command::Restore(to) => backup::restore(to.from, Into::Empty { elsewhere: to.data_elsewhere }),
         Command::Import(from) => backup::restore(from, Into::Prepared),
     };
     match done {

@@ -170,13 +170,17 @@ record!(
         has_read: u64,
         /// It has asked to leave: what it signed.
         leaving: Option<Signature>,
+        /// When it was last added, by the committer's clock: what it asked before is done.
+        added_at: Timestamp,
     }
 );
 
 impl TrackRow {
     /// Of a device from which nothing has come yet.
     pub(crate) fn new(device: DeviceId) -> Self {
-        Self { device, shown: 0, read: 0, told_delivered: 0, told_read: 0, has: 0, has_read: 0, leaving: None }
+        let (told_delivered, told_read) = (0, 0);
+        let (leaving, added_at) = (None, Timestamp::default());
+        Self { device, shown: 0, read: 0, told_delivered, told_read, has: 0, has_read: 0, leaving, added_at }
     }
 }
 

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use amanat_identity::{RevocationList, Tier, VerifiedDevice};
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
 use amanat_wire::{
-    Bytes, Decode, DecodeError, List, Reader, TooLong, limits,
+    Bytes, Decode, DecodeError, List, Reader, TooLong,
+    client::AddAgain,
+    limits,
     log::{Joiner, ReceiptBody, roster_change},
     record,
 };
@@ -38,6 +40,8 @@ record!(
         roster_remove: List<DeviceId, { limits::REMOVES }>,
         /// Requests of people who are removed because they asked for it, ascending by device.
         leaves: List<LeaveProof, LEAVES>,
+        /// Requests of devices that are removed and added because they asked for it, ascending by device.
+        again: List<AddAgain, { limits::ADDS }>,
     }
 );
 
@@ -52,8 +56,13 @@ impl CommitFacts {
         added.sort_unstable();
         removed.sort_unstable();
         let (roster_add, roster_remove) = (List::new(added)?, List::new(removed)?);
-        let leaves = List::default();
-        Ok(Self { version: VERSION, committed_at, status_number, roster_add, roster_remove, leaves })
+        let (leaves, again) = (List::default(), List::default());
+        Ok(Self { version: VERSION, committed_at, status_number, roster_add, roster_remove, leaves, again })
+    }
+
+    /// With the requests of those who asked to be added again.
+    pub(crate) fn for_returning(self, again: Vec<AddAgain>) -> Result<Self, TooLong> {
+        Ok(Self { again: List::new(again)?, ..self })
     }
 
     /// With the requests of those who asked to be removed.
@@ -77,7 +86,11 @@ impl CommitFacts {
             return Err(DecodeError::Invalid("roster"));
         }
         let devices: Vec<_> = facts.leaves.iter().map(|proof| proof.device).collect();
-        if ascending(&devices) { Ok(facts) } else { Err(DecodeError::Invalid("leaves")) }
+        if !ascending(&devices) {
+            return Err(DecodeError::Invalid("leaves"));
+        }
+        let devices: Vec<_> = facts.again.iter().map(|asked| asked.device).collect();
+        if ascending(&devices) { Ok(facts) } else { Err(DecodeError::Invalid("requests")) }
     }
 
     fn decode_checked(r: &mut Reader<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
@@ -327,6 +340,7 @@ impl ReceivedCommit {
             removed: &self.removed,
             appoints: self.appoints.as_ref(),
             leavers: &conversation.leavers(&self.facts),
+            returning: &conversation.returning(&self.facts),
         };
         // What nobody could be entitled to by a revocation needs no list.
         act.check(|_| true).map_err(VoidReason::NotAllowed)?;

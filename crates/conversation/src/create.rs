@@ -3,7 +3,9 @@
 use amanat_identity::VerifiedDevice;
 use amanat_primitives::{ConversationId, CryptoRngCore, DeviceId, Timestamp, sign::SigningKey};
 use amanat_wire::{
-    Bytes, Encode as _, List, limits,
+    Bytes, Encode as _, List,
+    client::AddAgain,
+    limits,
     log::{Joiner, ciphertext_hash},
 };
 use openmls::prelude::{
@@ -44,6 +46,7 @@ struct Change {
     renew: bool,
     appoint: Option<Roles>,
     leaves: Vec<LeaveProof>,
+    again: Vec<AddAgain>,
     unfit: Vec<DeviceId>,
 }
 
@@ -153,13 +156,14 @@ impl Conversation {
     pub fn add_again(
         &mut self,
         member: CheckedKeyPackage,
+        asked: AddAgain,
         signing: &SigningKey,
         status_number: u64,
         now: Timestamp,
         rng: &mut dyn CryptoRngCore,
     ) -> Result<OutgoingCommit, ConversationError> {
         let remove = self.leaves_of(&[member.device().id()])?;
-        let change = Change { add: vec![member], remove, ..Change::default() };
+        let change = Change { add: vec![member], remove, again: vec![asked], ..Change::default() };
         self.commit(change, &Committer { signing, status_number, now }, rng)
     }
 
@@ -221,7 +225,7 @@ impl Conversation {
         let status_number = by.status_number.max(self.head.status_number);
         let removed = change.remove.iter().map(|(_, device)| *device);
         let facts = CommitFacts::new(committed_at, status_number, added, removed)?;
-        let facts = facts.for_leavers(change.leaves.clone())?;
+        let facts = facts.for_leavers(change.leaves.clone())?.for_returning(change.again.clone())?;
         self.check_allowed(&change, &facts)?;
         let context = match &change.appoint {
             Some(roles) => Some(self.facts.extensions(Some(roles)).ok_or(ConversationError::Library)?),
@@ -272,6 +276,7 @@ impl Conversation {
             removed: &removed,
             appoints: change.appoint.as_ref(),
             leavers: &self.leavers(facts),
+            returning: &self.returning(facts),
         };
         Ok(act.check(|device| change.unfit.contains(device))?)
     }

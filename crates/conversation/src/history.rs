@@ -65,13 +65,28 @@ pub struct SenderTrack {
     missing: Vec<Missing>,
     /// First counter of the earliest gap that was given up: what is missing there will not be told, or taken, again.
     given_up: Option<u64>,
+    /// The epoch that its last addition began, where this member saw it: what it said before belongs to an earlier
+    /// membership.
+    since: u64,
 }
 
 impl SenderTrack {
     /// Of a sender that joined with this member or after it.
     #[must_use]
     pub fn from_start() -> Self {
-        Self { next: 1, last: Digest::ZERO, missing: Vec::new(), given_up: None }
+        Self { next: 1, last: Digest::ZERO, missing: Vec::new(), given_up: None, since: 0 }
+    }
+
+    /// Of a sender that was added by the commit which began this epoch.
+    #[must_use]
+    pub fn from_epoch(since: u64) -> Self {
+        Self { since, ..Self::from_start() }
+    }
+
+    /// Whether a content of that epoch is of an earlier membership.
+    #[must_use]
+    pub fn is_of_earlier_membership(&self, epoch: u64) -> bool {
+        epoch < self.since
     }
 
     /// Of a sender that was there before this member: its first content is taken as it comes.
@@ -154,13 +169,14 @@ impl Encode for SenderTrack {
             missing.encode(w);
         }
         self.given_up.encode(w);
+        self.since.encode(w);
     }
 }
 impl Decode for SenderTrack {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (next, last) = (u64::decode(r)?, Digest::decode(r)?);
         let missing = List::<Missing, GAPS>::decode(r)?.into_vec();
-        Ok(Self { next, last, missing, given_up: Option::decode(r)? })
+        Ok(Self { next, last, missing, given_up: Option::decode(r)?, since: u64::decode(r)? })
     }
 }
 

@@ -109,7 +109,8 @@ pub enum Refusal {
     /// Its signature does not verify, or its sender is no member.
     #[error("a message that is not signed by a member")]
     NotSigned,
-    /// Its sender was a member when it was encrypted, and was removed before its place in the log.
+    /// Its sender was a member when it was encrypted, and was removed before its place in the log, though it may have been
+    /// added again.
     #[error("a message of somebody who had been removed before it")]
     NotMember,
     /// It is in this device's name but not known to be of its making: somebody else has its keys, or its state was
@@ -271,7 +272,8 @@ impl Conversation {
             }
         })?;
         // From here on the message's key is used up, whatever it says. [CONV-81]
-        if epoch < self.epoch() && !self.members().iter().any(|member| member.device == sender) {
+        let left = || !self.members().iter().any(|member| member.device == sender);
+        if track.is_of_earlier_membership(epoch) || epoch < self.epoch() && left() {
             return Err(by(sender, Refusal::NotMember));
         }
         let frame = match Frame::open(&plaintext) {
@@ -389,9 +391,10 @@ impl Conversation {
             // Whichever was merged: a pending one is merged or lost now. [CONV-41]
             Ok::<_, ConversationError>(state::delete_pending(provider.storage())?)
         })?;
+        let epoch = self.epoch();
         for claim in &commit.added {
             // [CONV-35] Counters begin anew with each addition.
-            state::put_sender(&mut self.records, &claim.device, &SenderTrack::from_start());
+            state::put_sender(&mut self.records, &claim.device, &SenderTrack::from_epoch(epoch));
         }
         let oldest = self.epoch().saturating_sub(PAST_EPOCHS);
         state::forget_sent_before(&mut self.records, oldest);

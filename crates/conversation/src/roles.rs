@@ -8,7 +8,7 @@ use amanat_primitives::{
     ConversationId, DeviceId, Digest, Label, hash,
     sign::{Signature, SigningKey},
 };
-use amanat_wire::{Decode as _, DecodeError, List, TooLong, record};
+use amanat_wire::{Decode as _, DecodeError, List, TooLong, client::AddAgain, record};
 use openmls::prelude::{LeafNode, tls_codec::Serialize as _};
 
 use crate::{Conversation, ConversationError, commit::CommitFacts, credential::LeafClaim};
@@ -170,6 +170,8 @@ pub(crate) struct Act<'a> {
     pub(crate) appoints: Option<&'a Roles>,
     /// People who asked to leave, with valid proofs.
     pub(crate) leavers: &'a BTreeSet<Address>,
+    /// Devices that asked to be added again, with valid requests.
+    pub(crate) returning: &'a BTreeSet<DeviceId>,
 }
 
 impl Act<'_> {
@@ -183,15 +185,15 @@ impl Act<'_> {
         let may_change = roles.may_change(committer, self.members);
         let role = roles.of(committer);
         for claim in self.added {
-            // [CONV-53] The same device again is nobody new.
-            let again = self.removed.contains(&claim.device) && find(&claim.device) == Some(claim);
+            // [CONV-53] The same device again is nobody new, where it asked for it.
+            let again = self.returns(claim) && find(&claim.device) == Some(claim);
             if !may_change && claim.address != *committer && !again {
                 return Err(NotAllowed::Add);
             }
         }
         for device in self.removed {
             let Some(person) = find(device).map(|member| &member.address) else { return Err(NotAllowed::Remove) };
-            let again = self.added.iter().any(|claim| find(device) == Some(claim));
+            let again = self.added.iter().any(|claim| self.returns(claim) && find(device) == Some(claim));
             if person == committer || again || self.leavers.contains(person) || unfit(device) {
                 continue;
             }
@@ -203,6 +205,10 @@ impl Act<'_> {
             }
         }
         self.appoints.map_or(Ok(()), |after| self.check_appointment(roles, after, committer))
+    }
+
+    fn returns(&self, claim: &LeafClaim) -> bool {
+        self.removed.contains(&claim.device) && self.returning.contains(&claim.device)
     }
 
     fn check_appointment(&self, before: &Roles, after: &Roles, committer: &Address) -> Result<(), NotAllowed> {
@@ -253,6 +259,18 @@ impl Conversation {
         let message = leave_message(&self.id(), leaf)?;
         claim.signing_key.verify(Label::LEAVE, &message, &proof.signature).ok()?;
         Some(claim.address)
+    }
+
+    /// Every device that may be removed and added by the requests in a commit's facts: each signed by the member's own
+    /// key, within a day of the commit. `[CONV-53]`
+    pub(crate) fn returning(&self, facts: &CommitFacts) -> BTreeSet<DeviceId> {
+        let asks = |asked: &&AddAgain| {
+            let claim = self.leaf_of(&asked.device).and_then(|leaf| LeafClaim::of_leaf(leaf).ok());
+            asked.conversation == self.id()
+                && asked.counts(facts.committed_at)
+                && claim.is_some_and(|claim| asked.verify(&claim.signing_key).is_ok())
+        };
+        facts.again.iter().filter(asks).map(|asked| asked.device).collect()
     }
 
     /// Everybody who may be removed by the requests in a commit's facts.

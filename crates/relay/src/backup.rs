@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, BufReader, Read, Write},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use amanat_store::{
@@ -13,13 +13,15 @@ use amanat_store::{
     relay::{Limits, Receipt, Restoring, Store, StoreError, read_spool},
 };
 
+use zeroize::Zeroizing;
+
 use crate::{
     config::{self, Config, ConfigError},
     folder::{self, CARD_FILE, CERTIFICATE_FILE, FolderError, KEY_FILE},
 };
 
-/// A restore in the making, below the relay's folder.
-const RESTORING: &str = "restoring";
+/// What the name of a store in the making ends in, beside its place.
+const RESTORING: &str = ".restoring";
 
 /// Why there is no backup, or no restore.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +58,17 @@ pub enum BackupError {
         /// What.
         path: PathBuf,
     },
+    /// The archive's configuration puts the store elsewhere.
+    #[error("the backup's relay.toml puts the store into {}, outside of {}", data.display(), dir.display())]
+    Elsewhere {
+        /// Where to.
+        data: PathBuf,
+        /// The relay's folder.
+        dir: PathBuf,
+    },
+    /// The archive has no configuration.
+    #[error("the backup holds no relay.toml")]
+    NoConfig,
     /// The archive names a file that no relay has.
     #[error("the archive holds a file that is no relay's")]
     ForeignFile,
@@ -76,7 +89,11 @@ impl BackupError {
             }
             Self::Store(_) | Self::Document(_) => "look at the disk and its log (dmesg); amanat-relay check".into(),
             Self::Io { .. } => "run as the relay's user, and look whether the disk is full (df)".into(),
-            Self::Occupied { .. } => "restore into an empty folder, or move the old store aside first".into(),
+            Self::Occupied { .. } => {
+                "restore into an empty folder; where all but the store is there, amanat-relay import".into()
+            }
+            Self::Elsewhere { .. } => "if that is where it should go, say so: --data-elsewhere".into(),
+            Self::NoConfig => "make the folder with amanat-relay init, then amanat-relay import".into(),
         }
     }
 }
@@ -100,7 +117,7 @@ pub(crate) fn write<W: Write>(
     for name in [config::FILE, CARD_FILE, CERTIFICATE_FILE].into_iter().chain(keys) {
         let path = dir.join(name);
         if path.exists() {
-            let bytes = fs::read(&path).map_err(io_error(&path))?;
+            let bytes = Zeroizing::new(fs::read(&path).map_err(io_error(&path))?);
             archive.add(&Record::File { name: name.into(), bytes }).map_err(ArchiveError::Io)?;
         }
     }
@@ -130,8 +147,7 @@ pub(crate) fn write<W: Write>(
 pub(crate) fn spool(data: &Path) -> Result<File, BackupError> {
     let path = data.join("export.rows");
     let failed = io_error(&path);
-    let options = fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).to_owned();
-    let file = std::os::unix::fs::OpenOptionsExt::mode(&mut options.clone(), 0o600).open(&path).map_err(&failed)?;
+    let file = folder::create_new(&path).map_err(&failed)?;
     fs::remove_file(&path).map_err(failed)?;
     Ok(file)
 }
@@ -165,24 +181,41 @@ pub async fn export<W: Write>(
 /// # Errors
 /// [`BackupError`].
 pub fn verify(archive: impl Read) -> Result<(), BackupError> {
+    look_through(archive).map(|_| ())
+}
+
+type Files = Vec<(String, Zeroizing<Vec<u8>>)>;
+
+/// Reads all of an archive; gives the files of the relay's folder.
+fn look_through(archive: impl Read) -> Result<Files, BackupError> {
     let mut archive = ArchiveReader::open(archive)?;
-    let mut missing = 0u64;
+    let (mut missing, mut files) = (0u64, Files::new());
     while let Some(record) = archive.next_record()? {
         missing = match record {
             Record::Document(opening) if missing == 0 => opening.segments,
             Record::Segment(_) if missing > 0 => missing - 1,
-            Record::File { .. } | Record::Row { .. } | Record::Body(_) if missing == 0 => 0,
+            Record::File { name, bytes } if missing == 0 => {
+                if ![config::FILE, CARD_FILE, CERTIFICATE_FILE, KEY_FILE].contains(&name.as_str()) {
+                    return Err(BackupError::ForeignFile);
+                }
+                files.push((name, bytes));
+                0
+            }
+            Record::Row { .. } | Record::Body(_) if missing == 0 => 0,
             _ => return Err(ArchiveError::Damaged.into()),
         };
     }
-    if missing > 0 { Err(ArchiveError::Damaged.into()) } else { Ok(()) }
+    if missing > 0 { Err(ArchiveError::Damaged.into()) } else { Ok(files) }
 }
 
 /// Where a restored relay goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Into {
     /// Into an empty or new folder, with the relay's own files from the archive.
-    Empty,
+    Empty {
+        /// Also where the archive's configuration puts the store outside of it.
+        elsewhere: bool,
+    },
     /// Into a relay's folder that has its configuration and no store: the archive's files are left out.
     Prepared,
 }
@@ -194,49 +227,63 @@ pub enum Into {
 /// [`BackupError`].
 pub fn restore(archive: &Path, dir: &Path, into: Into, told: &mut dyn FnMut(u64)) -> Result<(), BackupError> {
     let open = || File::open(archive).map(BufReader::new).map_err(io_error(archive));
-    let data = match into {
-        Into::Empty => {
-            let occupied = fs::read_dir(dir)
-                .is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != RESTORING)));
-            if occupied {
-                return Err(BackupError::Occupied { path: dir.to_owned() });
-            }
-            None
-        }
-        Into::Prepared => Some(dir.join(Config::load(dir)?.data)),
+    let prepared = if into == Into::Prepared { Some(dir.join(Config::load(dir)?.data)) } else { None };
+    let files = look_through(open()?)?;
+    let data = match (into, prepared) {
+        (Into::Empty { elsewhere }, _) => place(&files, dir, elsewhere)?,
+        (Into::Prepared, prepared) => prepared.ok_or(BackupError::NoConfig)?,
     };
-    if let Some(data) = data.as_ref().filter(|data| data.exists()) {
-        return Err(BackupError::Occupied { path: data.clone() });
+    let mut name = data.file_name().unwrap_or_default().to_owned();
+    name.push(RESTORING);
+    // Beside its place, so that it is renamed on one disk.
+    let making = data.with_file_name(name);
+    if data.symlink_metadata().is_ok() {
+        return Err(BackupError::Occupied { path: data });
     }
-    verify(open()?)?;
-    let making = dir.join(RESTORING);
-    if making.exists() {
+    if into != Into::Prepared && is_occupied(dir, &making) {
+        return Err(BackupError::Occupied { path: dir.to_owned() });
+    }
+    if making.symlink_metadata().is_ok() {
         // An earlier restore was interrupted.
         fs::remove_dir_all(&making).map_err(io_error(&making))?;
     }
-    let files = build(ArchiveReader::open(open()?)?, &making, told)?;
-    let data = match data {
-        Some(data) => data,
-        None => {
-            for (name, bytes) in files {
-                let mode = if name == KEY_FILE { 0o600 } else { 0o640 };
-                folder::write(&dir.join(name), &bytes, mode)?;
-            }
-            dir.join(Config::load(dir)?.data)
+    build(ArchiveReader::open(open()?)?, &making, told)?;
+    if into != Into::Prepared {
+        fs::create_dir_all(dir).map_err(io_error(dir))?;
+        for (name, bytes) in files {
+            let mode = if name == KEY_FILE { 0o600 } else { 0o640 };
+            folder::write(&dir.join(name), &bytes, mode)?;
         }
-    };
+    }
     fs::rename(&making, &data).map_err(io_error(&data))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error(dir))
+    let parent = data.parent().unwrap_or(dir);
+    File::open(parent).and_then(|parent| parent.sync_all()).map_err(io_error(parent))
 }
 
-type Files = Vec<(String, Vec<u8>)>;
+/// Where the archive's configuration puts the store. What wrote the archive chooses no place outside of `dir` unless the
+/// operator says so. [DELIV-195]
+fn place(files: &Files, dir: &Path, elsewhere: bool) -> Result<PathBuf, BackupError> {
+    let (_, text) = files.iter().find(|(name, _)| name == config::FILE).ok_or(BackupError::NoConfig)?;
+    let text = std::str::from_utf8(text).map_err(|_| ArchiveError::Damaged)?;
+    let data = Config::parse(text, Path::new(config::FILE))?.data;
+    let below = data.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let at = dir.join(&data);
+    if (below && data.file_name().is_some()) || (elsewhere && at.file_name().is_some()) {
+        Ok(at)
+    } else {
+        Err(BackupError::Elsewhere { data: at, dir: dir.to_owned() })
+    }
+}
 
-/// Builds store and documents in `making`; gives the files of the relay's folder.
-fn build<R: Read>(
-    mut archive: ArchiveReader<R>,
-    making: &Path,
-    told: &mut dyn FnMut(u64),
-) -> Result<Files, BackupError> {
+/// Whether there is anything in a folder but what an earlier restore has begun at `making`.
+fn is_occupied(dir: &Path, making: &Path) -> bool {
+    let begun = making.strip_prefix(dir).ok().and_then(|path| path.components().next());
+    let foreign = |entry: fs::DirEntry| begun.is_none_or(|begun| begun.as_os_str() != entry.file_name());
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(foreign)))
+}
+
+/// Builds store and documents in `making`.
+fn build<R: Read>(mut archive: ArchiveReader<R>, making: &Path, told: &mut dyn FnMut(u64)) -> Result<(), BackupError> {
     let mut store = Restoring::begin(&making.join("store"))?;
     // What was taken in once is not refused now.
     let limits = BlobLimits {
@@ -247,17 +294,11 @@ fn build<R: Read>(
         ..BlobLimits::default()
     };
     let blobs = Blobs::open(making, limits)?;
-    let mut files = Files::new();
     let mut document = None;
     let mut done = 0u64;
     while let Some(record) = archive.next_record()? {
         match record {
-            Record::File { name, bytes } => {
-                if ![config::FILE, CARD_FILE, CERTIFICATE_FILE, KEY_FILE].contains(&name.as_str()) {
-                    return Err(BackupError::ForeignFile);
-                }
-                files.push((name, bytes));
-            }
+            Record::File { .. } => {}
             Record::Row { key, value } => {
                 done = done.saturating_add(value.len() as u64);
                 store.row(key, value)?;
@@ -285,5 +326,5 @@ fn build<R: Read>(
         told(done);
     }
     store.finish()?;
-    Ok(files)
+    Ok(())
 }

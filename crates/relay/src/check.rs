@@ -149,7 +149,7 @@ fn store(config: &Config, dir: &Path, findings: &mut Vec<Finding>) {
 /// Writes and removes an empty file.
 fn tempfile_in(dir: &Path) -> std::io::Result<()> {
     let path = dir.join(".amanat-check");
-    fs::OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
+    folder::create_new(&path)?;
     fs::remove_file(path)
 }
 

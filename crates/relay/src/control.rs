@@ -135,6 +135,9 @@ fn status(desk: &Desk) -> String {
         ("incarnation", shared.store.incarnation().to_string()),
         ("certificate_ends_in_seconds", desk.certificate_until.since(now).as_secs().to_string()),
     ];
+    if let Some(ahead) = shared.clock_ahead() {
+        lines.push(("clock_ahead_seconds", ahead.as_secs().to_string()));
+    }
     if let Ok(free) = storage::free_bytes(&desk.data) {
         lines.push(("disk_free_bytes", free.to_string()));
     }

@@ -305,6 +305,16 @@ pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FolderEr
     File::open(parent).and_then(|dir| dir.sync_all()).map_err(failed)
 }
 
+/// Makes a file that is not there, in place of whatever is: the operator must follow no link that the relay's user made.
+// [DELIV-195]
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
 #[cfg(test)]
 mod tests {
     use rand_core::OsRng;

@@ -16,6 +16,7 @@ mod again;
 pub mod backup;
 mod board;
 pub mod check;
+mod clock;
 pub mod config;
 mod connection;
 pub mod control;
@@ -36,7 +37,7 @@ mod stats;
 mod storage;
 mod translate;
 
+pub use clock::{Clock, Steady};
 pub use config::Config;
 pub use service::{Relay, Running, StartError};
-pub use shared::Clock;
 pub use stats::Stats;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use amanat_primitives::DeviceId;
+use amanat_primitives::{ConversationId, DeviceId};
 
 /// A steady rate and what may be used at once above it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +60,11 @@ impl Bucket {
         Duration::from_millis(debt.div_ceil(rate.per_second.max(1)))
     }
 
+    /// Gives `amount` tokens back.
+    fn give_back(&mut self, rate: Rate, amount: u64) {
+        self.level = self.level.saturating_add(thousandths(amount)).min(thousandths(rate.burst));
+    }
+
     pub(crate) fn is_full(&mut self, rate: Rate, now: Instant) -> bool {
         self.refill(rate, now);
         self.level >= thousandths(rate.burst)
@@ -83,10 +88,19 @@ pub(crate) struct DeviceRates {
     pub(crate) foundings: Rate,
     /// Devices added to conversations, each [`HOUR`] tokens.
     pub(crate) additions: Rate,
+    /// Commits in one conversation, each [`HOUR`] tokens.
+    pub(crate) commits: Rate,
 }
 
 /// Tokens of one thing whose rate is so many an hour, which comes in so many a second.
 const HOUR: u64 = 3600;
+
+/// Commits of one device in one conversation: 200 at once, then one in 5 minutes. Founding a conversation of 1,500 devices
+/// takes 30, and renewing keys after every 200 messages one in 5 minutes at 57,600 messages a day. Without it, one member
+/// could have every commit of the others come too late, and make the tree of section 10 grow without bound.
+pub(crate) const COMMITS: Rate = Rate { per_second: 12, burst: 200 * HOUR };
+/// Conversations of one device whose commits are counted at once; those in which it made none lately are not.
+const COUNTED: usize = 4_096;
 
 impl Rate {
     /// So many an hour; all of them may come at once.
@@ -104,6 +118,8 @@ pub(crate) struct DeviceBuckets {
     claims: Bucket,
     foundings: Bucket,
     additions: Bucket,
+    /// Those that are not full.
+    commits: HashMap<ConversationId, Bucket>,
 }
 
 /// The buckets of all devices seen lately: they outlive a link, or reconnecting would refill them.
@@ -128,6 +144,7 @@ impl RateTable {
                 claims: Bucket::full(self.rates.claims, now),
                 foundings: Bucket::full(self.rates.foundings, now),
                 additions: Bucket::full(self.rates.additions, now),
+                commits: HashMap::new(),
             }))
         });
         Meter { rates: self.rates, buckets: Arc::clone(buckets) }
@@ -146,9 +163,18 @@ impl RateTable {
             let bytes = b.bytes.is_full(self.rates.bytes, now);
             let founding = b.foundings.is_full(self.rates.foundings, now);
             let adding = b.additions.is_full(self.rates.additions, now);
-            !(requests && bytes && founding && adding && b.claims.is_full(self.rates.claims, now))
+            b.forget_full_commits(self.rates.commits, now);
+            let idle = requests && bytes && founding && adding && b.commits.is_empty();
+            !(idle && b.claims.is_full(self.rates.claims, now))
         });
         devices.shrink_to_fit();
+    }
+}
+
+impl DeviceBuckets {
+    fn forget_full_commits(&mut self, rate: Rate, now: Instant) {
+        self.commits.retain(|_, bucket| !bucket.is_full(rate, now));
+        self.commits.shrink_to_fit();
     }
 }
 
@@ -176,6 +202,27 @@ impl Meter {
         let mut b = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         (adds == 0 || b.additions.take(self.rates.additions, adds as u64 * HOUR, now))
             && (!founds || b.foundings.take(self.rates.foundings, HOUR, now))
+    }
+
+    /// May it make a commit in a conversation? [DELIV-193]
+    pub(crate) fn commit(&self, conversation: ConversationId, now: Instant) -> bool {
+        let rate = self.rates.commits;
+        let mut b = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if b.commits.len() >= COUNTED && !b.commits.contains_key(&conversation) {
+            b.forget_full_commits(rate, now);
+            if b.commits.len() >= COUNTED {
+                return false;
+            }
+        }
+        b.commits.entry(conversation).or_insert_with(|| Bucket::full(rate, now)).take(rate, HOUR, now)
+    }
+
+    /// A commit that came too late is not counted: losing to others again and again must not silence anyone. [DELIV-193]
+    pub(crate) fn commit_lost(&self, conversation: ConversationId) {
+        let mut b = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = b.commits.get_mut(&conversation) {
+            bucket.give_back(self.rates.commits, HOUR);
+        }
     }
 
     /// May it claim so many KeyPackages?
@@ -240,6 +287,7 @@ mod tests {
             claims: RATE,
             foundings: Rate::hourly(2),
             additions: Rate::hourly(5),
+            commits: COMMITS,
         };
         let table = RateTable::new(rates);
         let start = Instant::now();
@@ -250,6 +298,38 @@ mod tests {
         table.sweep(start);
         assert!(!table.of(device, start).request(start));
         table.sweep(start + Duration::from_secs(3));
+        assert!(table.devices.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn commits_are_counted_for_each_conversation() {
+        // [DELIV-193]
+        let rates = DeviceRates {
+            requests: RATE,
+            bytes: RATE,
+            claims: RATE,
+            foundings: Rate::hourly(2),
+            additions: Rate::hourly(5),
+            commits: COMMITS,
+        };
+        let (table, start) = (RateTable::new(rates), Instant::now());
+        let meter = table.of(DeviceId::from_bytes([1; 32]), start);
+        let of = |n: u16| {
+            let [high, low] = n.to_be_bytes();
+            ConversationId::from_bytes([high, low, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+        };
+        assert_eq!((0..300).filter(|_| meter.commit(of(1), start)).count(), 200);
+        assert!(meter.commit(of(2), start), "another conversation");
+        let later = start + Duration::from_secs(3600);
+        assert_eq!((0..300).filter(|_| meter.commit(of(1), later)).count(), 12);
+        meter.commit_lost(of(1));
+        assert!(meter.commit(of(1), later) && !meter.commit(of(1), later));
+        // What is counted is bounded, and forgotten when it is full again.
+        assert_eq!((10..5_000).filter(|n| meter.commit(of(*n), later)).count(), COUNTED - 2 + 1, "2 is full again");
+        drop(meter);
+        table.sweep(later + Duration::from_secs(600));
+        assert_eq!(table.devices.lock().unwrap().len(), 1, "1 is not full yet");
+        table.sweep(later + Duration::from_secs(24 * 3600));
         assert!(table.devices.lock().unwrap().is_empty());
     }
 }

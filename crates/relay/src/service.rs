@@ -21,15 +21,16 @@ use tokio::{
 
 use crate::{
     admission::{Admission, Bounds},
+    clock::{Clock, JumpWatch, Steady, system_clock, system_steady},
     config::Config,
     connection::{self, Alive},
     control,
     folder::{self, FolderError},
     live::Live,
     push::Feed,
-    rate::{DeviceRates, Rate, RateTable},
+    rate::{COMMITS, DeviceRates, Rate, RateTable},
     settling::Settling,
-    shared::{Clock, Phase, Shared, system_clock},
+    shared::{Phase, Shared},
     stats::{Counters, Stats},
     storage,
 };
@@ -159,14 +160,29 @@ impl Relay {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, dir: &Path) -> Result<Running, StartError> {
-        Self::start_with_clock(config, dir, system_clock()).await
+        Self::start_with_clocks(config, dir, system_clock(), system_steady()).await
     }
 
-    /// As [`start`](Self::start), with another clock: for tests of what takes days.
+    /// As [`start`](Self::start), with another clock, which is believed whatever it says: for tests of what takes days.
     ///
     /// # Errors
     /// [`StartError`].
     pub async fn start_with_clock(config: Config, dir: &Path, clock: Clock) -> Result<Running, StartError> {
+        let same = Arc::clone(&clock);
+        let steady: Steady = Arc::new(move || same().since(Timestamp::from_millis(0)));
+        Self::start_with_clocks(config, dir, clock, steady).await
+    }
+
+    /// As [`start`](Self::start), with other clocks: for tests of one that jumps.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_with_clocks(
+        config: Config,
+        dir: &Path,
+        clock: Clock,
+        steady: Steady,
+    ) -> Result<Running, StartError> {
         let Credentials { keys, authority, relay, certificate } = credentials(&config, dir, clock())?;
         if relay.valid_until() < clock().after(CERTIFICATE_SOON) {
             tracing::warn!("the relay's certificate ends within 30 days: have relay.card certified again");
@@ -195,6 +211,7 @@ impl Relay {
             admission: Admission::new(bounds(&config)),
             counters: Counters::default(),
             status_file: config.status_file.as_ref().map(|path| dir.join(path)),
+            jumps: JumpWatch::start(clock(), steady),
             clock,
             phase: watch::Sender::new(Phase::Open),
             appends: Arc::new(Semaphore::new(storage::APPENDS)),
@@ -251,6 +268,7 @@ fn device_rates(config: &Config) -> DeviceRates {
         claims: Rate { per_second: claims.div_ceil(60), burst: claims.saturating_mul(10) },
         foundings: Rate::hourly(limits.conversations_per_hour),
         additions: Rate::hourly(limits.additions_per_hour),
+        commits: COMMITS,
     }
 }
 
@@ -297,7 +315,10 @@ async fn sweep(shared: Arc<Shared>) {
         let now = Instant::now();
         shared.rates.sweep(now);
         shared.admission.sweep(now);
-        storage::sweep(&shared, SWEEP_STEP).await;
+        // [DELIV-194]
+        if shared.clock_ahead().is_none() {
+            storage::sweep(&shared, SWEEP_STEP).await;
+        }
     }
 }
 
@@ -312,6 +333,8 @@ async fn watch_over(shared: Arc<Shared>) {
             _ = ticks.tick() => {}
         }
         shared.settling.look(shared.now());
+        // Looked at often, so that small corrections do not add up to a jump.
+        let _ = shared.clock_ahead();
         match shared.store.health() {
             Health::Working => full = false,
             Health::Full if !full => {

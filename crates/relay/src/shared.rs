@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use amanat_identity::{Authority, RelayKeys, Statement};
@@ -20,20 +20,13 @@ use crate::{
     admission::Admission,
     again::Again,
     board::{Board, Published},
+    clock::{Clock, JumpWatch},
     live::Live,
     outbox::Outbox,
     rate::RateTable,
     settling::Settling,
     stats::{Counters, Stats, resident_kib},
 };
-
-/// The relay's clock. Tests give another; no program does.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// The system's clock.
-pub(crate) fn system_clock() -> Clock {
-    Arc::new(|| SystemTime::now().into())
-}
 
 /// What the relay is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +56,8 @@ pub(crate) enum Unusual {
     DocumentFull,
     /// A grant was presented by a second device.
     GrantReused,
+    /// The clock has jumped ahead.
+    ClockAhead,
     /// A receipt of this relay for a certificate that it did not take.
     ForeignReceipt,
 }
@@ -85,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) status_file: Option<PathBuf>,
     pub(crate) clock: Clock,
+    pub(crate) jumps: JumpWatch,
     pub(crate) phase: watch::Sender<Phase>,
     /// One permit for each append under way.
     pub(crate) appends: Arc<Semaphore>,
@@ -97,6 +93,18 @@ impl Shared {
     /// The relay's time.
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// By how much the relay's clock has jumped ahead of what it can be. [DELIV-194]
+    pub(crate) fn clock_ahead(&self) -> Option<Duration> {
+        let ahead = self.jumps.ahead(self.now())?;
+        if self.warn_due(Unusual::ClockAhead) {
+            tracing::error!(
+                seconds = ahead.as_secs(),
+                "the machine's clock has jumped ahead: nothing is taken in until it is set right; if it is right now, start the relay again"
+            );
+        }
+        Some(ahead)
     }
 
     /// Waits until the relay is told to stop, or fails.

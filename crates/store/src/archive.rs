@@ -8,10 +8,14 @@
 //!
 //! A stream without its end is no archive: so a copy that was cut short, or is still being made, is told from a whole one.
 
-use std::io::{self, Read, Write};
+use std::{
+    fmt,
+    io::{self, Read, Write},
+};
 
 use amanat_primitives::{ConversationId, DeviceId, Digest, DocumentId, Timestamp, hash::StreamHasher};
 use amanat_wire::log::RetentionClass;
+use zeroize::Zeroizing;
 
 use crate::{
     blobs::Opening,
@@ -52,14 +56,14 @@ impl From<Fault> for ArchiveError {
 }
 
 /// One record.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Record {
     /// A file of the relay's folder.
     File {
         /// Its name, without a folder.
         name: String,
-        /// Its content.
-        bytes: Vec<u8>,
+        /// Its content; of one file, the relay's secret keys.
+        bytes: Zeroizing<Vec<u8>>,
     },
     /// A row of the store.
     Row {
@@ -76,10 +80,27 @@ pub enum Record {
     Segment(Vec<u8>),
 }
 
+/// What it is and how long, never its content. [DELIV-196]
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { name, bytes } => write!(f, "File({name:?}, {} bytes)", bytes.len()),
+            Self::Row { key, value } => write!(f, "Row({} bytes, {} bytes)", key.len(), value.len()),
+            Self::Body(bytes) => write!(f, "Body({} bytes)", bytes.len()),
+            Self::Document(opening) => write!(f, "Document({} segments)", opening.segments),
+            Self::Segment(bytes) => write!(f, "Segment({} bytes)", bytes.len()),
+        }
+    }
+}
+
 impl Record {
     fn encode(&self) -> (u8, Vec<u8>) {
         match self {
-            Self::File { name, bytes } => (1, Layout::default().string(name.as_bytes()).raw(bytes).finish()),
+            Self::File { name, bytes } => {
+                // Room for all of it, so that no copy of keys is left behind as it grows.
+                let w = Layout::with_capacity(4 + name.len() + bytes.len());
+                (1, w.string(name.as_bytes()).raw(bytes).finish())
+            }
             Self::Row { key, value } => (2, Layout::default().string(key).raw(value).finish()),
             Self::Body(bytes) => (3, bytes.clone()),
             Self::Document(opening) => (4, encode_opening(opening)),
@@ -87,17 +108,17 @@ impl Record {
         }
     }
 
-    fn decode(kind: u8, payload: Vec<u8>) -> Result<Self, ArchiveError> {
+    fn decode(kind: u8, mut payload: Zeroizing<Vec<u8>>) -> Result<Self, ArchiveError> {
         let mut fields = Fields::new(&payload);
         Ok(match kind {
             1 => {
                 let name = String::from_utf8(fields.string()?.to_vec()).map_err(|_| ArchiveError::Damaged)?;
-                Self::File { name, bytes: fields.rest().to_vec() }
+                Self::File { name, bytes: Zeroizing::new(fields.rest().to_vec()) }
             }
             2 => Self::Row { key: fields.string()?.to_vec(), value: fields.rest().to_vec() },
-            3 => Self::Body(payload),
+            3 => Self::Body(std::mem::take(&mut *payload)),
             4 => Self::Document(decode_opening(fields)?),
-            5 => Self::Segment(payload),
+            5 => Self::Segment(std::mem::take(&mut *payload)),
             _ => return Err(ArchiveError::Damaged),
         })
     }
@@ -159,7 +180,7 @@ impl<W: Write> ArchiveWriter<W> {
     /// Of `out`; [`io::ErrorKind::InvalidInput`] above [`RECORD_LIMIT`].
     pub fn add(&mut self, record: &Record) -> io::Result<()> {
         let (kind, payload) = record.encode();
-        self.frame(kind, &payload)?;
+        self.frame(kind, &Zeroizing::new(payload))?;
         self.records += 1;
         Ok(())
     }
@@ -244,7 +265,7 @@ impl<R: Read> ArchiveReader<R> {
         if length > RECORD_LIMIT {
             return Err(ArchiveError::Damaged);
         }
-        let mut payload = vec![0; length];
+        let mut payload = Zeroizing::new(vec![0; length]);
         self.fill(&mut payload)?;
         let mut crc = [0; 4];
         self.fill(&mut crc)?;
@@ -294,7 +315,7 @@ mod tests {
             now: Timestamp::from_secs(5),
         };
         vec![
-            Record::File { name: "relay.toml".into(), bytes: b"x = 1".to_vec() },
+            Record::File { name: "relay.toml".into(), bytes: b"x = 1".to_vec().into() },
             Record::Row { key: b"hkey".to_vec(), value: vec![7; 100_000] },
             Record::Body(vec![9; 70_000]),
             Record::Document(opening),
@@ -320,6 +341,13 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         assert_eq!(read(&written()).unwrap(), records());
+    }
+
+    #[test]
+    fn no_content_is_shown() {
+        // [DELIV-196]
+        let keys = Record::File { name: "relay.key".into(), bytes: b"secret".to_vec().into() };
+        assert_eq!(format!("{keys:?}"), "File(\"relay.key\", 6 bytes)");
     }
 
     #[test]

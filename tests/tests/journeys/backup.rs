@@ -143,7 +143,7 @@ fn a_relay_that_has_lost_the_end_of_a_log_is_noticed() {
         assert_eq!(office.texts("secretary", &conversation), ["one", "two", "three"], "nothing is rolled back");
         let lines = office.say("secretary", &["read", &conversation, "--peek"]);
         assert_eq!(lines[2]["state"], "queued", "{lines:?}");
-        office.by("secretary", &["sync"]).run();
+        let _ = office.by("secretary", &["sync"]).run();
         assert_eq!(office.say("secretary", &["read", &conversation, "--peek"])[2]["state"], "queued");
         office.by("director", &["sync"]).run().ok();
         assert_eq!(office.texts("director", &conversation), ["one", "two"]);

@@ -2,7 +2,7 @@
 //! and any member who is there takes it out and puts it in again.
 
 use amanat_conversation::CheckedKeyPackage;
-use amanat_primitives::{ConversationId, DeviceId};
+use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::{
     Bytes,
     client::{AddAgain, Request},
@@ -17,7 +17,10 @@ use super::{
     membership::{Plan, Want},
     people::VerifiedChain,
 };
-use crate::{Failure, rows::Stage};
+use crate::{
+    Failure,
+    rows::{Stage, TrackRow},
+};
 
 /// How often a device that has fallen out asks, while it has a link.
 const ASK_EVERY: Duration = Duration::from_secs(600);
@@ -64,11 +67,12 @@ impl Core {
             return Ok(());
         }
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
-        // From before it was last added: done already.
-        if open.added_at.get(&device).is_some_and(|added| *added >= asked.at) {
+        // From before it was last added, by clocks that may differ: done already. It asks anew where it was not.
+        let spent = |track: &TrackRow| track.added_at.after(Timestamp::CLOCK_TOLERANCE) >= asked.at;
+        if open.tracks.get(&device).is_some_and(spent) {
             return Ok(());
         }
-        open.again.insert(device, asked.at);
+        open.again.insert(device, asked.clone());
         self.look_soon(id);
         Ok(())
     }

@@ -91,8 +91,8 @@ pub(crate) struct Draft {
     lists: Option<RosterLists>,
     /// What is kept of the log.
     kept: KeptChange,
-    /// Devices that were added, and when.
-    added: Vec<(DeviceId, Timestamp)>,
+    /// Devices that were added.
+    added: Vec<DeviceId>,
     /// What commits have changed, by name.
     notices: Vec<Notice>,
     /// The status statement without which the next commit cannot be judged; 0 for none.
@@ -317,15 +317,22 @@ impl Core {
                 if draft.row.stage != Stage::Creating {
                     draft.notices.extend(self.changes_by_name(draft.id, group, &before, &merged)?);
                 }
-                draft.row.stage = if merged.self_removed { Stage::Removed } else { Stage::Active };
+                // Who is taken out and put in again needs the Welcome for it, and asks until it comes. [CONV-54]
+                let returns = merged.added.iter().any(|member| member.device == self.own.id());
+                draft.row.stage = match (merged.self_removed, returns) {
+                    (false, _) => Stage::Active,
+                    (true, false) => Stage::Removed,
+                    (true, true) => Stage::FellOut,
+                };
                 for device in merged.removed {
                     draft.tracks.remove(&device);
                     draft.batch.delete(Scope::Tracks(draft.id), device.as_bytes());
                 }
                 for member in merged.added.iter().filter(|member| member.device != self.own.id()) {
-                    draft.tracks.insert(member.device, TrackRow::new(member.device));
+                    let track = TrackRow { added_at: committed_at, ..TrackRow::new(member.device) };
+                    draft.tracks.insert(member.device, track);
                     draft.changed_tracks.push(member.device);
-                    draft.added.push((member.device, committed_at));
+                    draft.added.push(member.device);
                 }
                 Ok(Step::Applied)
             }
@@ -341,6 +348,7 @@ impl Core {
                     draft.row.sent = 0;
                 }
                 draft.wrong_roster |= !own;
+                draft.healed |= own;
                 draft.alarms.push(Alarm::VoidCommit { position: entry.position, sender: entry.sender });
                 Ok(Step::Applied)
             }
@@ -411,8 +419,7 @@ impl Core {
         let look = draft.leaver || open.heal;
         open.waiting = !draft.missing.is_empty() || draft.needs_status > 0;
         open.needs_status = draft.needs_status;
-        for (device, at) in &draft.added {
-            open.added_at.insert(*device, *at);
+        for device in &draft.added {
             // [CONV-54] Another member has seen to it.
             open.again.remove(device);
         }
@@ -462,7 +469,9 @@ impl Core {
         if ended && self.conversation(id).is_ok_and(|open| open.row.stage == Stage::FellOut) {
             self.ask_again(id);
         }
-        if ended && self.conversation(id).is_ok_and(|open| open.row.stage == Stage::Left) {
+        // So that the relay ends the membership at once, whoever commits next.
+        let out = |stage| matches!(stage, Stage::Left | Stage::Removed);
+        if ended && self.conversation(id).is_ok_and(|open| out(open.row.stage)) {
             self.decline(id);
         }
         // A Welcome may have waited for this log.

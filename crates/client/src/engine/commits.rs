@@ -16,7 +16,7 @@ use super::{
     apply::{Draft, MAX_POSITION, is_leave},
     core::{Core, Open, bounded, respond, tier_of},
     link::Question,
-    membership::{Plan, Want},
+    membership::{Plan, RENEW_AGAIN, Want},
     outgoing::LONG_REST,
     roles::{good_leaves, may_change},
 };
@@ -132,11 +132,12 @@ impl Core {
         let keys = std::sync::Arc::clone(&self.keys);
         let (now, status) = (self.now(), self.revocations().number());
         let (unfit, asked) = match plan {
-            Plan::Again(package) if !self.conversation(id)?.again.contains_key(&package.device().id()) => {
-                return Ok(None);
-            }
             Plan::Remove(_) => (self.unfit_members(id)?, self.asked_to_leave(id)?),
             Plan::Add(_) | Plan::Again(_) | Plan::Appoint { .. } | Plan::Renew => (Vec::new(), Vec::new()),
+        };
+        let returning = match plan {
+            Plan::Again(package) => self.conversation(id)?.again.get(&package.device().id()).cloned(),
+            _ => None,
         };
         let group = self.group(id)?;
         let members: Vec<_> = group.members().iter().map(|member| member.device).collect();
@@ -162,13 +163,9 @@ impl Core {
             }
             Plan::Again(package) => {
                 let device = package.device().id();
-                if !members.contains(&device) {
-                    return Ok(None);
-                }
-                (
-                    Change::Add(list(vec![device])?),
-                    group.add_again(CheckedKeyPackage::clone(package), signing, status, now, rng),
-                )
+                let Some(request) = returning.filter(|_| members.contains(&device)) else { return Ok(None) };
+                let package = CheckedKeyPackage::clone(package);
+                (Change::Add(list(vec![device])?), group.add_again(package, request, signing, status, now, rng))
             }
             Plan::Appoint { person, moderator } => {
                 let Some(roles) = group.roles() else { return Ok(None) };
@@ -212,6 +209,11 @@ impl Core {
             // There may never be room for it, and nothing else is written here until it ends.
             Answer::Refused(Refusal::Full) if !creating && self.was_full(id) => {
                 self.give_up(id, &failure::from_refusal(Refusal::Full))
+            }
+            // Messages need not wait for what is due again anyway.
+            Answer::Refused(Refusal::TooFast) if matches!(row.change, Change::Renew(_)) => {
+                self.look_by(id, self.now().after(RENEW_AGAIN));
+                self.give_up(id, &failure::from_refusal(Refusal::TooFast))
             }
             Answer::Refused(Refusal::TooFast | Refusal::Full | Refusal::Failed | Refusal::ShuttingDown) => {
                 self.again_later(id);

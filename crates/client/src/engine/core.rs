@@ -12,7 +12,7 @@ use amanat_conversation::{Conversation, Records};
 use amanat_identity::{Authority, DeviceKeys, Freshness, StatusView, Tier, VerifiedDevice, VerifiedRelay};
 use amanat_net::RelayTarget;
 use amanat_primitives::{ConversationId, DeviceId, Timestamp, agree::NoiseSecret};
-use amanat_wire::{Bytes, Encode as _, limits, log::Entry};
+use amanat_wire::{Bytes, Encode as _, client::AddAgain, limits, log::Entry};
 use tokio::{
     runtime::Handle,
     sync::{broadcast, mpsc, oneshot},
@@ -44,10 +44,8 @@ pub(crate) struct Open {
     pub(crate) doing: Option<Want>,
     /// Changes of members that are still to be committed.
     pub(crate) wants: VecDeque<Want>,
-    /// Devices that asked to be added again, and when.
-    pub(crate) again: BTreeMap<DeviceId, Timestamp>,
-    /// When devices were added here in this run, by their committers' clocks: what they asked before is done.
-    pub(crate) added_at: HashMap<DeviceId, Timestamp>,
+    /// Devices that asked to be added again, with what they signed.
+    pub(crate) again: BTreeMap<DeviceId, AddAgain>,
     /// When to see whether something has to be committed that nobody asked for.
     pub(crate) look_at: Option<Timestamp>,
     /// A member is revoked, or cleared for less than the tier: nothing is sent until it is removed.

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use amanat_conversation::{Content, Conversation, Kind, NewConversation, Records};
-use amanat_primitives::{ConversationId, DeviceId, Digest};
+use amanat_conversation::{Content, Conversation, Kind, LeafClaim, NewConversation, Records};
+use amanat_primitives::{ConversationId, DeviceId, Digest, UnitId};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _,
     log::CommitReceipt,
     relay::{Direct, DirectItem, WelcomePart},
 };
+use rand_core::OsRng;
 
 use super::{
     Input,
@@ -240,6 +241,10 @@ impl Core {
             Ok(group) => group,
             Err(error) => return Ok(Outcome::Refused(refused(&error))),
         };
+        if !self.is_the_same(&group) {
+            let failed = "a device that is to come back was invited to another conversation under the same id";
+            return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
+        }
         let again = self.conversations.get(&part.conversation).is_some_and(|open| open.row.stage == Stage::FellOut);
         self.install(number, part, &receipt, group, packages)?;
         // Of a founding the conversation itself tells.
@@ -248,6 +253,22 @@ impl Core {
             self.tell_added(part.conversation, inviter, change)?;
         }
         Ok(Outcome::Joined(part.conversation))
+    }
+
+    /// Whether a group is what this vault knows under its id, if it knows any: a relay and somebody who has never been in it
+    /// could otherwise put another one in its place, and what waits would go there. [CONV-55]
+    fn is_the_same(&mut self, group: &Conversation) -> bool {
+        let facts = group.facts();
+        let Some(open) = self.conversations.get(&facts.conversation) else { return true };
+        let row = &open.row;
+        let direct = facts.kind == Kind::Direct;
+        let peer = |member: &LeafClaim| member.address.to_string() == *row.peer;
+        let same = row.tier == facts.tier.number()
+            && direct != row.peer.is_empty()
+            && (!direct || group.members().iter().any(peer));
+        let founder = |group: &Conversation| group.roles().map(|roles| roles.founder.clone());
+        let known = self.group(facts.conversation).ok().and_then(|known| founder(known));
+        same && known.is_none_or(|known| founder(group) == Some(known))
     }
 
     /// Tells by whom this device was added.
@@ -341,7 +362,9 @@ impl Core {
             put_message(batch, id, &MessageRow { counter: content.counter, ..row });
         }
         let (request, ciphertext) = (Bytes::default(), Digest::ZERO);
+        // Under a new unit id: what an earlier membership may have put into the log is refused there by everybody. [CONV-81]
         let again = OutboxRow {
+            unit: UnitId::random(&mut OsRng),
             counter: content.counter,
             content: bounded(content.to_bytes())?,
             request,

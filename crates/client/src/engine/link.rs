@@ -598,7 +598,6 @@ impl Open {
             excluded: 0,
             needs_status: 0,
             again: Default::default(),
-            added_at: Default::default(),
             rest: None,
             receipt_due: None,
             receipt_sent: None,

@@ -320,8 +320,9 @@ impl Core {
     /// The relay has answered an append.
     pub(crate) fn append_answered(&mut self, id: ConversationId, number: u64, answer: Answer) -> Result<(), Failure> {
         self.in_flight.remove(&number);
-        let Some(queued) = self.conversations.get(&id).and_then(|open| open.queue.get(&number)).cloned() else {
-            // Its entry was read from the log before the answer came.
+        let queued = self.conversations.get(&id).and_then(|open| open.queue.get(&number)).cloned();
+        let Some(queued) = queued.filter(|queued| !queued.request.is_empty()) else {
+            // Its entry was read from the log before the answer came; or this device was added again, and it goes anew.
             return self.apply_ahead(id);
         };
         match answer {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use amanat_identity::{Tier, testing::Office};
 use amanat_primitives::{CryptoRngCore, DeviceId, Timestamp, sign::SigningKey};
-use amanat_wire::{Bytes, log::UnitKind};
+use amanat_wire::{Bytes, client::AddAgain, log::UnitKind};
 use openmls::prelude::{
     Capabilities, CredentialWithKey, Extensions, KeyPackage, Lifetime, MlsMessageOut, OpenMlsProvider as _,
     tls_codec::Serialize as _,
@@ -238,7 +238,8 @@ fn rejoining_replaces_every_record() {
     let old: Vec<_> = b.disk.0.clone().into_iter().collect();
     let package = w.checked(&mut b);
     let (signing, now) = (a.keys.signing(), w.now);
-    let commit = a.conversation.as_mut().unwrap().add_again(package, signing, 1, now, &mut w.rng).unwrap();
+    let asked = AddAgain::sign(w.id, b.id(), now, b.keys.signing());
+    let commit = a.conversation.as_mut().unwrap().add_again(package, asked, signing, 1, now, &mut w.rng).unwrap();
     a.restart();
     w.append_commit(a.id(), UnitKind::Commit, &commit);
     w.catch_up(&mut a);

@@ -2,7 +2,7 @@
 //! verdict.
 
 use amanat_identity::{Reason, Target, Tier, body::RevocationBody};
-use amanat_wire::{Encode, log::UnitKind};
+use amanat_wire::{Encode, client::AddAgain, log::UnitKind};
 
 use super::{
     commits::{Room, room},
@@ -209,7 +209,20 @@ fn any_member_adds_the_same_device_again() {
     let package = w.checked(&mut c);
     let now = w.now;
     let signing = b.keys.signing();
-    let commit = b.conversation.as_mut().unwrap().add_again(package, signing, 1, now, &mut w.rng).unwrap();
+    // Only where it asked, lately, by its own key: nobody is thrown out in this way.
+    let day = std::time::Duration::from_secs(24 * 3600);
+    let not_asked = [
+        AddAgain::sign(w.id, c.id(), now, b.keys.signing()),
+        AddAgain::sign(w.id, c.id(), now.before(day), c.keys.signing()),
+        AddAgain::sign(amanat_primitives::ConversationId::from_bytes([9; 16]), c.id(), now, c.keys.signing()),
+    ];
+    for asked in not_asked {
+        let group = b.conversation.as_mut().unwrap();
+        let refused = group.add_again(package.clone(), asked, signing, 1, now, &mut w.rng).err();
+        assert_eq!(refused, Some(ConversationError::NotAllowed(NotAllowed::Add)));
+    }
+    let asked = AddAgain::sign(w.id, c.id(), now, c.keys.signing());
+    let commit = b.conversation.as_mut().unwrap().add_again(package, asked, signing, 1, now, &mut w.rng).unwrap();
     b.restart();
     w.append_commit(b.id(), UnitKind::Commit, &commit);
     all_merge(&mut w, &mut [&mut a, &mut b]);

@@ -2,6 +2,7 @@
 
 use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Instant};
 
+use amanat_store::relay::StoreError;
 use amanat_wire::{
     log::{Unit, UnitKind},
     relay::{Answer, Refusal},
@@ -28,6 +29,16 @@ pub(crate) async fn append(asker: &Arc<Asker>, ticket: Ticket, unit: Unit) {
             Err(error) => return asker.settle(ticket, Err(error.into())),
         }
     }
+    // [DELIV-194]
+    if asker.shared.clock_ahead().is_some() {
+        return ticket.refuse(Refusal::Failed);
+    }
+    // [DELIV-193]
+    let commits = (unit.kind == UnitKind::Commit).then_some(unit.conversation);
+    if commits.is_some_and(|conversation| !asker.meter.commit(conversation, Instant::now())) {
+        asker.shared.counters.too_fast();
+        return ticket.refuse(Refusal::TooFast);
+    }
     // [DELIV-133]
     if !asker.meter.changes(unit.kind == UnitKind::Create, unit.roster_add.len(), Instant::now()) {
         asker.shared.counters.too_fast();
@@ -47,6 +58,9 @@ pub(crate) async fn append(asker: &Arc<Asker>, ticket: Ticket, unit: Unit) {
             let outcome = shared.store.append(translate::unit(unit, asker.id, shared.now())).await;
             if let (Ok(_), Some(conversation)) = (&outcome, founded) {
                 shared.settling.founded(conversation);
+            }
+            if let (Err(StoreError::Conflict { .. }), Some(conversation)) = (&outcome, commits) {
+                asker.meter.commit_lost(conversation);
             }
             let outcome = outcome
                 .map_err(NotDone::from)

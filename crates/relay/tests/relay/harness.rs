@@ -19,7 +19,7 @@ use amanat_identity::{
 use amanat_net::{DialError, Link, LinkReceiver, LinkSender, RelayTarget, dial};
 use amanat_primitives::{ConversationId, DeviceId, Timestamp, UnitId, agree::NoiseSecret, passphrase::WorkPolicy};
 use amanat_relay_core::{
-    Clock, Config, Relay, Running,
+    Clock, Config, Relay, Running, Steady,
     config::{Limits, Quotas},
     folder::{self, CERTIFICATE_FILE, Wishes},
 };
@@ -45,6 +45,8 @@ pub struct Site {
     pub running: Option<Running>,
     /// Milliseconds that the relay's clock is ahead of the system's.
     pub ahead: Arc<AtomicU64>,
+    /// By how many more it is wrong.
+    pub jumped: Arc<AtomicU64>,
 }
 
 pub fn now() -> Timestamp {
@@ -68,15 +70,18 @@ impl Site {
         // Any free port; nothing here reads the address from the certificate.
         config.listen = vec!["127.0.0.1:0".parse().unwrap()];
         (config.limits, config.quotas) = (limits, quotas);
-        let mut site = Self { office, dir, config, running: None, ahead: Arc::default() };
+        let mut site = Self { office, dir, config, running: None, ahead: Arc::default(), jumped: Arc::default() };
         site.start().await;
         site
     }
 
     pub async fn start(&mut self) {
         let ahead = Arc::clone(&self.ahead);
-        let clock: Clock = Arc::new(move || now().after(Duration::from_millis(ahead.load(Ordering::SeqCst))));
-        let running = Relay::start_with_clock(self.config.clone(), self.dir.path(), clock).await.unwrap();
+        let time = move || now().after(Duration::from_millis(ahead.load(Ordering::SeqCst)));
+        let (jumped, right) = (Arc::clone(&self.jumped), time.clone());
+        let clock: Clock = Arc::new(move || right().after(Duration::from_millis(jumped.load(Ordering::SeqCst))));
+        let steady: Steady = Arc::new(move || time().since(Timestamp::from_millis(0)));
+        let running = Relay::start_with_clocks(self.config.clone(), self.dir.path(), clock, steady).await.unwrap();
         self.running = Some(running);
     }
 

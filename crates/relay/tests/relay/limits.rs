@@ -76,6 +76,53 @@ async fn foundings_and_additions_have_a_rate_of_who_makes_them() {
     assert!(matches!(bilal.ask(Request::Append(add)).await, Answer::Appended(_)));
 }
 
+/// [DELIV-193] However fast a member commits, the others come to theirs; and losing to it costs them nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_have_a_rate_in_each_conversation() {
+    let site = Site::new().await;
+    let (_a, mut ayesha) = site.enrol("ayesha").await;
+    let (b, mut bilal) = site.enrol("bilal").await;
+    let conversation = found(&mut ayesha, &[b.id()]).await;
+    let mut last = 1;
+    for _ in 0..200 {
+        last = bilal.append(commit(conversation, last, &[], &[])).await.position;
+        assert!(matches!(ayesha.ask(Request::Append(commit(conversation, 1, &[], &[]))).await, Answer::Conflict(_)));
+    }
+    let more = commit(conversation, last, &[], &[]);
+    assert_eq!(bilal.ask(Request::Append(more)).await, Answer::Refused(Refusal::TooFast));
+    bilal.append(message(conversation, last)).await;
+    let elsewhere = found(&mut bilal, &[]).await;
+    bilal.append(commit(elsewhere, 1, &[], &[])).await;
+    ayesha.append(commit(conversation, last, &[], &[])).await;
+}
+
+/// [DELIV-194] A clock that jumps ahead stamps nothing, and ends nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_ahead_is_not_believed() {
+    let mut site = Site::new().await;
+    let (a, mut ayesha) = site.enrol("ayesha").await;
+    let conversation = found(&mut ayesha, &[]).await;
+    let before = ayesha.append(message(conversation, 1)).await.stamp;
+    site.jumped.store(24 * 3600 * 1000, std::sync::atomic::Ordering::SeqCst);
+    let refused = Answer::Refused(Refusal::Failed);
+    assert_eq!(ayesha.ask(Request::Append(message(conversation, 1))).await, refused);
+    assert_eq!(ayesha.ask(Request::Append(commit(conversation, 1, &[], &[]))).await, refused);
+    let dir = site.dir.path().to_owned();
+    let asked = tokio::task::spawn_blocking(move || amanat_relay_core::control::ask_status(&dir));
+    let status = asked.await.unwrap().unwrap();
+    let said = status.iter().find(|(name, _)| name == "clock_ahead_seconds").map(|(_, value)| value.as_str());
+    assert!(matches!(said, Some("86399" | "86400")), "{said:?}");
+    site.jumped.store(0, std::sync::atomic::Ordering::SeqCst);
+    let after = ayesha.append(commit(conversation, 1, &[], &[])).await.stamp;
+    assert!(after.since(before) < PATIENCE);
+    // An operator who finds it right starts the relay again.
+    site.jumped.store(24 * 3600 * 1000, std::sync::atomic::Ordering::SeqCst);
+    drop(ayesha);
+    assert!(site.stop().await);
+    site.start().await;
+    site.connect(&a).await.append(message(conversation, 2)).await;
+}
+
 /// [DELIV-59]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_has_a_quota() {

@@ -10,6 +10,7 @@
 )]
 
 mod appending;
+mod backups;
 mod documents;
 mod enrolling;
 mod harness;

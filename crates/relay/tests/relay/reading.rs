@@ -60,7 +60,8 @@ async fn strangers_read_nothing_and_the_removed_only_commits() {
     let (_a, mut ayesha) = site.enrol("ayesha").await;
     let (b, mut bilal) = site.enrol("bilal").await;
     let (_c, mut chand) = site.enrol("chand").await;
-    let conversation = found(&mut ayesha, &[b.id()]).await;
+    let (d, mut dawud) = site.enrol("dawud").await;
+    let conversation = found(&mut ayesha, &[b.id(), d.id()]).await;
     let before = message(conversation, 1);
     ayesha.append(before.clone()).await;
     let read = |after| Request::Read(Read { conversation, after, max_entries: 10 });
@@ -76,8 +77,8 @@ async fn strangers_read_nothing_and_the_removed_only_commits() {
     // [WIRE-09] The running hash can be followed all the same.
     assert_eq!(read_by_removed.entries[2].ciphertext_hash(), ciphertext_hash(&after.body));
     assert_eq!(bilal.ask(Request::Append(message(conversation, 3))).await, Answer::Refused(Refusal::NotAllowed));
-    // Once a commit builds on it and it was read, nothing.
-    ayesha.append(commit(conversation, 3, &[], &[])).await;
+    // Once another builds on it, and it was read, nothing. [DELIV-192]
+    dawud.append(commit(conversation, 3, &[], &[])).await;
     assert_eq!(bilal.read(conversation, 1).await.entries.len(), 4);
     let cursors = List::new(vec![Cursor { conversation, position: 3 }]).unwrap();
     bilal.ask(Request::Advance(Advance { cursors, direct: 0 })).await;

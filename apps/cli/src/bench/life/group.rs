@@ -3,18 +3,18 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use amanat_conversation::{
-    CheckedKeyPackage, Conversation, Incoming, KeyPackageMaker, Kind, NewConversation, OutgoingCommit, Records,
-    check_key_package,
+    CheckedKeyPackage, Conversation, Evidence, Incoming, KeyPackageMaker, Kind, NewConversation, OutgoingCommit,
+    Records, check_key_package,
 };
 use amanat_identity::{
-    DeviceKeys, Invitation, Invitee, StatusView, Tier, VerifiedDevice, VerifiedRelay,
+    DeviceKeys, Invitation, Invitee, RevocationList, StatusView, Tier, VerifiedDevice, VerifiedRelay,
     armour::{self, FileKind},
 };
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp, UnitId, passphrase::WorkPolicy};
 use amanat_relay_core::folder;
 use amanat_wire::{
     Bytes,
-    log::{Entry, ReceiptBody, UnitKind, ciphertext_hash, running_hash},
+    log::{Entry, ReceiptBody, RetentionClass, UnitKind, ciphertext_hash, running_hash},
     relay::WelcomePart,
 };
 use rand_core::OsRng;
@@ -28,8 +28,8 @@ use crate::{
     problem::{Outcome, Problem},
 };
 
-/// Status number in every commit.
-const STATUS: u64 = 1;
+/// Status number in every commit: nobody is revoked here, by no list.
+const STATUS: u64 = 0;
 
 /// A device, and the group as it has it.
 struct Device {
@@ -109,15 +109,22 @@ impl Hall {
             body: Bytes::new(commit.body.to_vec()).map_err(broken)?,
             gone: None,
             receipt: Bytes::default(),
+            class: RetentionClass::Month,
+            seal: Digest::ZERO,
         })
+    }
+
+    fn evidence<'a>(&'a self, revocations: &'a RevocationList) -> Evidence<'a> {
+        Evidence { devices: &self.devices, receipt: None, revocations }
     }
 
     /// Takes a commit in, up to what would be written; in milliseconds.
     fn take_in(&self, device: &mut Device, entry: &Entry) -> Outcome<f64> {
         let group = device.group.as_mut().ok_or_else(lost)?;
+        let revocations = RevocationList::default();
         let begun = processor();
         let Incoming::Commit(commit) = group.receive(entry).map_err(broken)? else { return Err(lost()) };
-        let approved = commit.approve(group, &self.devices, None).map_err(broken)?;
+        let approved = commit.approve(group, &self.evidence(&revocations)).map_err(broken)?;
         group.merge(approved).map_err(broken)?;
         let _ = group.take_changes();
         Ok(millis(begun))
@@ -165,6 +172,7 @@ impl Hall {
             commit: Digest::ZERO,
             stamp: self.now,
             roster: commit.facts.roster_change(),
+            status_number: STATUS,
             previous: Digest::ZERO,
         };
         let begun = processor();
