@@ -100,7 +100,8 @@ async fn a_lost_link_has_nothing_made_again() {
     let before = relay.puts().len();
     let (last, _) = run_upload(UploadPlan { making, ..desk.plan(&relay) }, &relay, never()).await;
     let Some(TransferEvent::Uploaded { digest: sent, .. }) = last else { panic!("{}", told(last)) };
-    assert!(sent == digest && relay.kept().sealed && relay.puts().len() == before);
+    assert_eq!((sent, relay.puts().len()), (digest, before));
+    assert!(relay.kept().sealed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
