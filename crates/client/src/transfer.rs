@@ -31,9 +31,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{Failure, api::Direction, failure, session::CallError};
 
 pub(crate) use destination::{part_of, remove_part};
-pub(crate) use download::download;
+pub(crate) use download::{Writing, download};
 pub(crate) use source::stamp_of;
-pub(crate) use upload::upload;
+pub(crate) use upload::{Making, upload};
 
 /// Requests that the transfers of one direction keep open together: enough that the relay's disk and the link are never
 /// idle, and few enough that messages need not wait long behind them.
@@ -59,6 +59,8 @@ pub(crate) struct UploadPlan {
     pub(crate) stamp: SourceStamp,
     /// Hashes that are durable from earlier attempts, from segment 0 on.
     pub(crate) hashes: Vec<SegmentHash>,
+    /// What the last link left.
+    pub(crate) making: Option<Making>,
     /// Its part of the open requests.
     pub(crate) share: Share,
 }
@@ -71,6 +73,8 @@ pub(crate) struct DownloadPlan {
     pub(crate) out: PathBuf,
     /// What an earlier attempt left in its part file.
     pub(crate) kept: Option<Extent>,
+    /// The part file as the last link left it, which is still open.
+    pub(crate) writing: Option<Writing>,
     /// Its part of the open requests.
     pub(crate) share: Share,
 }
@@ -189,6 +193,8 @@ pub(crate) enum TransferEvent {
         failure: Failure,
         /// And now?
         retry: Retry,
+        /// For the next link to go on with.
+        making: Option<Box<Making>>,
     },
     /// Verified, synced, and under its final name.
     Fetched {
@@ -207,6 +213,8 @@ pub(crate) enum TransferEvent {
         failure: Failure,
         /// And now?
         retry: Retry,
+        /// For the next link to go on with.
+        writing: Option<Box<Writing>>,
     },
 }
 

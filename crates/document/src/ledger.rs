@@ -137,6 +137,12 @@ impl SegmentLedger {
         Pending { first: self.durable as u64, hashes: self.hashes.get(self.durable..).unwrap_or_default() }
     }
 
+    /// How many segments' hashes are on disk.
+    #[must_use]
+    pub const fn durable(&self) -> u64 {
+        self.durable as u64
+    }
+
     /// Says that the sync has returned for the hashes of all segments below `up_to`.
     pub fn persisted(&mut self, up_to: u64) {
         let up_to = usize::try_from(up_to).unwrap_or(usize::MAX).min(self.hashes.len());

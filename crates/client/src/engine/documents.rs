@@ -36,7 +36,7 @@ use crate::{
     failure,
     rows::{DocumentRow, MessageRow, Upload},
     session::Calls,
-    transfer::Extent,
+    transfer::{Extent, Making},
 };
 
 /// Events of one transfer that may wait.
@@ -56,6 +56,8 @@ pub(crate) struct Transfers {
     /// How many run, for their shares.
     sending: Arc<AtomicUsize>,
     fetching: Arc<AtomicUsize>,
+    /// Uploads between two links; at most [`RUNNING`].
+    making: Vec<(DocumentId, Making)>,
     /// Fetches that someone waits for, in their order.
     waiting: Vec<Fetch>,
     /// How often the uploads of a message began again because their file was edited.
@@ -120,6 +122,11 @@ impl Transfers {
     fn ended(&mut self, direction: Direction, document: DocumentId) -> Option<Running> {
         let list = self.in_direction(direction);
         list.iter().position(|running| running.document == document).map(|at| list.remove(at))
+    }
+
+    fn take_making(&mut self, document: DocumentId) -> Option<Making> {
+        let at = self.making.iter().position(|(of, _)| *of == document)?;
+        Some(self.making.remove(at).1)
     }
 
     fn running(&self, direction: Direction, document: DocumentId) -> Option<&Running> {
@@ -200,12 +207,17 @@ impl Core {
                 }
                 self.start_uploads()
             }
-            TransferEvent::UploadFailed { document, failure, retry } => {
+            TransferEvent::UploadFailed { document, failure, retry, making } => {
                 self.transfers.ended(Direction::Sending, document);
+                if let Some(making) = making {
+                    self.keep_making(document, *making)?;
+                }
                 self.upload_failed(document, failure, retry)
             }
             TransferEvent::Fetched { document, path, size } => self.fetched(document, path, size),
-            TransferEvent::FetchFailed { document, failure, retry } => self.fetch_failed(document, failure, retry),
+            TransferEvent::FetchFailed { document, failure, retry, writing } => {
+                self.fetch_failed(document, failure, retry, writing.map(|writing| *writing))
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 //! another file could be overwritten.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     sync::{
@@ -87,6 +87,15 @@ impl Part {
         let synced = sync_folder(&part.folder).and_then(|()| EarlySync::of(&part.file, Arc::clone(on_synced)));
         part.early = Some(synced.map_err(|error| part.write_failure(&error))?);
         Ok(part)
+    }
+
+    /// Over the next link; `false` where this is no longer the file that the next program would find.
+    pub(super) fn go_on(&mut self, on_synced: &Arc<OnSynced>) -> bool {
+        let ours = is_named(&self.file, &self.path) && self.file.metadata().is_ok_and(|found| is_ours_alone(&found));
+        if ours {
+            self.early = EarlySync::of(&self.file, Arc::clone(on_synced)).ok();
+        }
+        self.early.is_some()
     }
 
     /// Goes back to what is verified and synced, and shows it to `verifier`. `false` where the file is not what `kept`
@@ -322,17 +331,23 @@ fn open_left(path: &Path) -> io::Result<Option<File>> {
         _ => return Ok(None),
     }
     let file = OpenOptions::new().read(true).write(true).open(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        let found = file.metadata()?;
-        // A second name is the final one, and was the last thing that a download gave it.
-        if found.mode() & 0o077 != 0 || found.nlink() > 1 {
-            return Ok(None);
-        }
+    if !is_ours_alone(&file.metadata()?) {
+        return Ok(None);
     }
     lock(&file, path)?;
     Ok(Some(file))
+}
+
+#[cfg(unix)]
+fn is_ours_alone(found: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    // A second name is the final one, and was the last thing that a download gave it.
+    found.mode() & 0o077 == 0 && found.nlink() == 1
+}
+
+#[cfg(not(unix))]
+fn is_ours_alone(_: &Metadata) -> bool {
+    true
 }
 
 /// A new file that is ours alone. [`ErrorKind::WouldBlock`] where another download has it.

@@ -43,7 +43,7 @@ pub(crate) async fn download(
         Ok(None) => TransferEvent::Stopped { document, direction: Direction::Fetching },
         Err(Fault { failure, retry }) => {
             tracing::debug!(%document, code = failure.code.name(), ?retry, "a download ended early");
-            TransferEvent::FetchFailed { document, failure, retry }
+            TransferEvent::FetchFailed { document, failure, retry, writing: ended.writing }
         }
     };
     let _ = events.send(last).await;
@@ -56,13 +56,15 @@ struct Ended {
     outcome: Result<Option<Saved>, Fault>,
     /// What the part file holds, where it was kept.
     kept: Option<Extent>,
+    /// The part file itself, where the next link goes on with it.
+    writing: Option<Box<Writing>>,
 }
 
 /// What the writing thread came to.
 enum Written {
     Placed(Saved),
     /// The segments ended before the document did.
-    Partly(Part, Extent),
+    Partly(Box<Writing>, Extent),
 }
 
 async fn run(
@@ -71,7 +73,7 @@ async fn run(
     events: &mpsc::Sender<TransferEvent>,
     cancel: &mut watch::Receiver<bool>,
 ) -> Ended {
-    let DownloadPlan { manifest, out, kept, share } = plan;
+    let DownloadPlan { manifest, out, kept, writing, share } = plan;
     let (document, layout) = (manifest.document, manifest.layout);
     let (fetched, segments) = mpsc::channel(READY);
     let (ready, prepared) = oneshot::channel();
@@ -82,7 +84,11 @@ async fn run(
             // Dropped where the engine's queue is full: a later one says more.
             let _ = told.try_send(TransferEvent::Kept { document, extent });
         };
-        let writing = Writing::begin(&out, &manifest, kept.as_ref(), Box::new(on_synced))?;
+        let on_synced: Arc<OnSynced> = Arc::new(Box::new(on_synced));
+        let writing = match writing.and_then(|writing| writing.go_on(&on_synced)) {
+            Some(writing) => writing,
+            None => Writing::begin(&out, &manifest, kept.as_ref(), &on_synced)?,
+        };
         // Where nobody waits any more, the channel below is closed too.
         let _ = ready.send(writing.reader.next_index());
         writing.run(&manifest, segments)
@@ -107,18 +113,20 @@ async fn run(
         (_, Err(_)) => Err(Fault::thread()),
         (_, Ok(Ok(Written::Placed(saved)))) => Ok(Some(saved)),
         (_, Ok(Err(failure))) => Err(Fault::final_one(failure)),
-        (None, Ok(Ok(Written::Partly(_, extent)))) => return Ended { outcome: Ok(None), kept: Some(extent) },
-        (Some(fetching), Ok(Ok(Written::Partly(part, extent)))) => {
+        (None, Ok(Ok(Written::Partly(_, extent)))) => {
+            return Ended { outcome: Ok(None), kept: Some(extent), writing: None };
+        }
+        (Some(fetching), Ok(Ok(Written::Partly(writing, extent)))) => {
             let fault = fetching.err().unwrap_or_else(Fault::thread);
             if matches!(fault.retry, Retry::WhenLinked | Retry::Later) {
-                return Ended { outcome: Err(fault), kept: Some(extent) };
+                return Ended { outcome: Err(fault), kept: Some(extent), writing: Some(writing) };
             }
             // What the relay will not give cannot be completed. A thread that ended has nothing to remove.
-            let _ = spawn_blocking(move || part.discard()).await;
+            let _ = spawn_blocking(move || writing.part.discard()).await;
             Err(fault)
         }
     };
-    Ended { outcome, kept: None }
+    Ended { outcome, kept: None, writing: None }
 }
 
 /// Asks for segments and hands them on in order; returns early where nobody takes them any more.
@@ -152,21 +160,32 @@ async fn fetch(
     Ok(())
 }
 
-/// Opens, verifies and writes. Blocking.
-struct Writing {
+/// Opens, verifies and writes. Blocking. Whoever holds it between two links has the next one go on with it; where it is
+/// dropped, its part file stays.
+pub(crate) struct Writing {
     part: Part,
     reader: SegmentReader,
     verifier: Verifier,
 }
 
 impl Writing {
+    /// Over the next link, if the part file is still there: what it was given was verified, and it was held ever since, so
+    /// it is not read again. [DOC-19]
+    fn go_on(mut self, on_synced: &Arc<OnSynced>) -> Option<Self> {
+        self.part.go_on(on_synced).then_some(self)
+    }
+
     /// Where an earlier attempt stopped, if what it left is still what it was. [DOC-16] [DOC-17]
-    fn begin(out: &Path, manifest: &Manifest, kept: Option<&Extent>, on_synced: OnSynced) -> Result<Self, Failure> {
-        let on_synced = Arc::new(on_synced);
+    fn begin(
+        out: &Path,
+        manifest: &Manifest,
+        kept: Option<&Extent>,
+        on_synced: &Arc<OnSynced>,
+    ) -> Result<Self, Failure> {
         if let Some(kept) = kept.filter(|kept| kept.segments > 0)
             && let Some(reader) = manifest.reader_at(kept.segments, &kept.carry)
             && reader.plain_offset() == kept.plain
-            && let Some(mut part) = Part::left(out, manifest.document, &on_synced)?
+            && let Some(mut part) = Part::left(out, manifest.document, on_synced)?
         {
             let mut verifier = manifest.verifier();
             if part.go_back_to(kept, &mut verifier)? {
@@ -175,7 +194,7 @@ impl Writing {
             part.discard();
             tracing::info!("a part file is not as it was left; its document is fetched from the beginning");
         }
-        let part = Part::create(out, manifest.document, &on_synced)?;
+        let part = Part::create(out, manifest.document, on_synced)?;
         Ok(Self { part, reader: manifest.reader(), verifier: manifest.verifier() })
     }
 
@@ -184,7 +203,7 @@ impl Writing {
             let Some(bytes) = segments.blocking_recv() else {
                 self.part.keep()?;
                 let extent = self.extent();
-                return Ok(Written::Partly(self.part, extent));
+                return Ok(Written::Partly(Box::new(self), extent));
             };
             if let Err(failure) = self.open(bytes) {
                 if failure.code == FailureCode::DocumentDamaged {

@@ -94,6 +94,7 @@ pub(super) struct Made {
 }
 
 /// What a file was, once all of it was read.
+#[derive(Clone, Copy)]
 pub(super) struct Whole {
     pub(super) digest: Digest,
     /// The file's stamp after its last byte was read.
@@ -110,7 +111,7 @@ pub(super) fn make(
     out: &mpsc::Sender<Made>,
 ) -> Result<Option<Whole>, Fault> {
     let mut writer = SegmentWriter::new(keys.document, layout, &keys.file_key, keys.nonce);
-    // [DOC-08] Every attempt begins at the file's first byte under the upload's one key and nonce. What the relay has is
+    // [DOC-08] Every making begins at the file's first byte under the upload's one key and nonce. What the relay has is
     // made only to be compared with its recorded hash, so one buffer does for all of it.
     let mut scratch = segment_buffer();
     loop {

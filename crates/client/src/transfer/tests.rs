@@ -58,6 +58,7 @@ impl Desk {
             path: self.path(),
             stamp: self.stamp,
             hashes: relay.kept().durable.clone(),
+            making: None,
             share: share(),
         }
     }
@@ -150,9 +151,16 @@ async fn go_on_downloading(
     relay: &FakeRelay,
     kept: Option<Extent>,
 ) -> (TransferEvent, Vec<u64>, Option<Extent>) {
+    download_over(relay, plan_of(manifest, out, kept, None)).await
+}
+
+fn plan_of(manifest: Manifest, out: &Path, kept: Option<Extent>, writing: Option<Writing>) -> DownloadPlan {
+    DownloadPlan { manifest, out: out.to_owned(), kept, writing, share: share() }
+}
+
+async fn download_over(relay: &FakeRelay, plan: DownloadPlan) -> (TransferEvent, Vec<u64>, Option<Extent>) {
     let (events, mut told) = mpsc::channel(64);
     let (_stop, cancel) = watch::channel(false);
-    let plan = DownloadPlan { manifest, out: out.to_owned(), kept, share: share() };
     let (calls, serving) = relay.link();
     let running = tokio::spawn(download(plan, calls, events, cancel));
     let (mut last, mut progress, mut extent) = (None, Vec::new(), None);

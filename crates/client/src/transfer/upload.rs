@@ -1,11 +1,12 @@
 //! Upload (protocol-spec/06-document, section 4): open, put every segment that the relay does not hold, seal.
 //!
 //! A segment goes through three places: *waiting* until its hash is durable, *sending* until the relay has answered,
-//! done. Hashes are made durable several at once, while the segments before them are being sent.
+//! done. Hashes are made durable several at once, while the segments before them are being sent. What waits or is being
+//! sent outlives the link, as does the thread that makes more: they are the upload's [`Making`].
 
 use std::{collections::VecDeque, future, path::Path, pin::Pin, sync::Arc};
 
-use amanat_document::{Cleared, Layout, LedgerError, Segment, SegmentLedger};
+use amanat_document::{Cleared, Keys, Layout, LedgerError, Segment, SegmentLedger};
 use amanat_primitives::{Digest, DocumentId};
 use amanat_wire::{
     Bytes,
@@ -14,7 +15,7 @@ use amanat_wire::{
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::spawn_blocking,
+    task::{JoinHandle, spawn_blocking},
 };
 
 use super::{
@@ -51,85 +52,171 @@ pub(crate) async fn upload(
     let last = match outcome {
         None => TransferEvent::Stopped { document, direction: Direction::Sending },
         Some(Ok(digest)) => TransferEvent::Uploaded { document, digest },
-        Some(Err(Fault { failure, retry })) => {
+        Some(Err((Fault { failure, retry }, making))) => {
             tracing::debug!(%document, code = failure.code.name(), ?retry, "an upload ended early");
-            TransferEvent::UploadFailed { document, failure, retry }
+            let making = making.filter(|_| matches!(retry, Retry::WhenLinked | Retry::Later)).map(Box::new);
+            TransferEvent::UploadFailed { document, failure, retry, making }
         }
     };
     // Without an engine there is nobody to tell.
     let _ = events.send(last).await;
 }
 
-async fn run(plan: UploadPlan, calls: &Calls, events: &mpsc::Sender<TransferEvent>) -> Result<Digest, Fault> {
-    let UploadPlan { keys, conversation, class, path, stamp, hashes, share } = plan;
-    let document = keys.document;
-    let path: Arc<Path> = path.into();
-    let source = spawn_blocking({
-        let path = Arc::clone(&path);
-        move || Source::open(&path)
-    });
-    let (source, now) = source.await.map_err(|_| Fault::thread())?.map_err(Fault::final_one)?;
-    let layout = Layout::new(stamp.size).map_err(|_| unusable_record())?;
-    let recorded = hashes.len() as u64;
-    let ledger = SegmentLedger::resume(document, layout, stamp, now, hashes).map_err(|e| ledger_fault(e, &path))?;
-    let open = OpenDocument { document, conversation, segments: layout.segments(), class };
-    let state = opened(calls.call(Request::OpenDocument(open)).await?)?;
-    let held = held_segments(&state, layout, recorded)?;
-
-    let (made, segments) = mpsc::channel(READY);
-    let maker = spawn_blocking(move || source::make(source, &keys, layout, held, &made));
-    let courier = Courier {
-        calls,
-        events,
-        path: &path,
-        document,
-        layout,
-        held,
-        ledger,
-        taken: 0,
-        waiting: VecDeque::new(),
-        sending: VecDeque::new(),
-        asked: None,
-        window: Window::new(share, held > 0),
-        progress: ProgressTeller::new(events, document, Direction::Sending, layout),
+/// An upload that ended early leaves what it has made.
+async fn run(
+    mut plan: UploadPlan,
+    calls: &Calls,
+    events: &mpsc::Sender<TransferEvent>,
+) -> Result<Digest, (Fault, Option<Making>)> {
+    let layout = Layout::new(plan.stamp.size).map_err(|_| (unusable_record(), None))?;
+    let open = OpenDocument {
+        document: plan.keys.document,
+        conversation: plan.conversation,
+        segments: layout.segments(),
+        class: plan.class,
     };
-    let ledger = courier.carry(segments).await?;
-    let Whole { digest, stamp } = maker.await.map_err(|_| Fault::thread())??.ok_or_else(Fault::thread)?;
-    // A file that was edited behind the place where it was being read is a mix of two: it is not sealed.
-    ledger.same_source(stamp).map_err(|e| ledger_fault(e, &path))?;
-    if !ledger.complete() {
-        return Err(Fault::thread());
-    }
-    match calls.call(Request::SealDocument(document)).await? {
-        Answer::Done(_) => Ok(digest),
-        answer => Err(put_fault(&answer)),
+    let mut left = plan.making.take();
+    // Nothing is announced that cannot be read.
+    let ready = match left {
+        Some(_) => None,
+        None => Some(Ready::of(&mut plan, layout).await.map_err(|fault| (fault, None))?),
+    };
+    let recorded = left.as_ref().map_or(plan.hashes.len() as u64, |making| making.ledger.durable());
+    let held = async { held_segments(&opened(calls.call(Request::OpenDocument(open)).await?)?, layout, recorded) };
+    let held = match held.await {
+        Ok(held) => held,
+        Err(fault) => return Err((fault, left)),
+    };
+    // [DOC-18]
+    let going_on = left.take().filter(|making| making.has_all_from(held));
+    let mut making = match (going_on, ready) {
+        (Some(making), _) => making,
+        (None, Some(ready)) => ready.begin(plan.keys, held),
+        // The relay has lost what it had confirmed.
+        (None, None) => Ready::of(&mut plan, layout).await.map_err(|fault| (fault, None))?.begin(plan.keys, held),
+    };
+    making.pass(held);
+    let progress = ProgressTeller::new(events, making.document, Direction::Sending, layout);
+    let window = Window::new(plan.share, held > 0);
+    let mut courier = Courier { calls, events, held, making, sending: VecDeque::new(), window, progress };
+    match courier.deliver().await {
+        Ok(digest) => Ok(digest),
+        Err(fault) => Err((fault, Some(courier.making))),
     }
 }
 
-/// Carries one upload's segments from the thread that makes them to the relay.
+/// A source that was opened, and what is on record of it.
+struct Ready {
+    source: Source,
+    path: Arc<Path>,
+    ledger: SegmentLedger,
+    layout: Layout,
+}
+
+impl Ready {
+    async fn of(plan: &mut UploadPlan, layout: Layout) -> Result<Self, Fault> {
+        let path: Arc<Path> = plan.path.as_path().into();
+        let source = spawn_blocking({
+            let path = Arc::clone(&path);
+            move || Source::open(&path)
+        });
+        let (source, now) = source.await.map_err(|_| Fault::thread())?.map_err(Fault::final_one)?;
+        let hashes = plan.hashes.clone();
+        let ledger = SegmentLedger::resume(plan.keys.document, layout, plan.stamp, now, hashes)
+            .map_err(|error| ledger_fault(error, &path))?;
+        Ok(Self { source, path, ledger, layout })
+    }
+
+    /// Begins to make segments, those from `held` on to be sent.
+    fn begin(self, keys: Keys, held: u64) -> Making {
+        let Self { source, path, ledger, layout } = self;
+        let document = keys.document;
+        let (made, segments) = mpsc::channel(READY);
+        let maker = spawn_blocking(move || source::make(source, &keys, layout, held, &made));
+        Making {
+            document,
+            layout,
+            path,
+            ledger,
+            maker,
+            segments,
+            whole: None,
+            taken: 0,
+            first: held,
+            unanswered: VecDeque::new(),
+            asked: None,
+        }
+    }
+}
+
+/// The part of an upload that does not depend on the link. Whoever holds it between two links has the next one go on
+/// with it; where it is dropped, its thread ends.
+pub(crate) struct Making {
+    document: DocumentId,
+    layout: Layout,
+    path: Arc<Path>,
+    ledger: SegmentLedger,
+    maker: JoinHandle<Result<Option<Whole>, Fault>>,
+    segments: mpsc::Receiver<Made>,
+    /// What the thread has come to.
+    whole: Option<Whole>,
+    /// Segments taken over from the thread.
+    taken: u64,
+    /// The thread gives the bytes of no segment below.
+    first: u64,
+    /// Those that wait or are being sent, without gaps.
+    unanswered: VecDeque<Made>,
+    asked: Option<Asked>,
+}
+
+impl Making {
+    /// Whether it has, or will make, the bytes of all segments from `held` on.
+    fn has_all_from(&self, held: u64) -> bool {
+        let oldest = self.unanswered.front().map(|made| made.segment.index());
+        held >= oldest.unwrap_or_else(|| self.taken.max(self.first))
+    }
+
+    fn all_taken(&self) -> bool {
+        self.taken == self.layout.segments()
+    }
+
+    fn has_room(&self) -> bool {
+        self.unanswered.len() < HELD
+    }
+
+    /// The relay has all segments below `held`.
+    fn pass(&mut self, held: u64) {
+        while self.unanswered.front().is_some_and(|made| made.segment.index() < held) {
+            self.unanswered.pop_front();
+        }
+    }
+
+    /// Once all segments were taken over, or there are no more: what the thread says of the file.
+    async fn whole(&mut self) -> Result<Whole, Fault> {
+        if let Some(whole) = self.whole {
+            return Ok(whole);
+        }
+        let whole = (&mut self.maker).await.map_err(|_| Fault::thread())??.ok_or_else(Fault::thread)?;
+        self.whole = Some(whole);
+        Ok(whole)
+    }
+}
+
+/// Carries one upload's segments from the thread that makes them to the relay, over one link.
 struct Courier<'a> {
     calls: &'a Calls,
     events: &'a mpsc::Sender<TransferEvent>,
-    path: &'a Path,
-    document: DocumentId,
-    layout: Layout,
     /// The relay holds the segments below.
     held: u64,
-    ledger: SegmentLedger,
-    /// Segments taken over from the thread.
-    taken: u64,
-    waiting: VecDeque<Made>,
+    making: Making,
+    /// Answers to be had for the first ones that are unanswered.
     sending: VecDeque<Sending>,
-    asked: Option<Asked>,
     window: Window,
     progress: ProgressTeller<'a>,
 }
 
-/// A segment on its way.
-struct Sending {
-    index: u64,
-    answer: Pin<Box<dyn Future<Output = Result<Answer, CallError>> + Send>>,
-}
+/// The answer to a segment on its way.
+type Sending = Pin<Box<dyn Future<Output = Result<Answer, CallError>> + Send>>;
 
 /// Hashes that the engine is making durable.
 struct Asked {
@@ -138,42 +225,54 @@ struct Asked {
 }
 
 impl Courier<'_> {
+    async fn deliver(&mut self) -> Result<Digest, Fault> {
+        self.carry().await?;
+        let Whole { digest, stamp } = self.making.whole().await?;
+        let Making { ledger, path, document, .. } = &self.making;
+        // A file that was edited behind the place where it was being read is a mix of two: it is not sealed.
+        ledger.same_source(stamp).map_err(|e| ledger_fault(e, path))?;
+        if !ledger.complete() {
+            return Err(Fault::thread());
+        }
+        match self.calls.call(Request::SealDocument(*document)).await? {
+            Answer::Done(_) => Ok(digest),
+            answer => Err(put_fault(&answer)),
+        }
+    }
+
     /// Returns when the relay has taken all segments, or when the thread makes no more: it says why itself.
-    async fn carry(mut self, mut segments: mpsc::Receiver<Made>) -> Result<SegmentLedger, Fault> {
+    async fn carry(&mut self) -> Result<(), Fault> {
         loop {
             self.send_durable().await?;
             self.ask_durable().await?;
-            let all_taken = self.taken == self.layout.segments();
-            if all_taken && self.waiting.is_empty() && self.sending.is_empty() {
-                return Ok(self.ledger);
+            let all_taken = self.making.all_taken();
+            if all_taken && self.making.unanswered.is_empty() {
+                return Ok(());
             }
-            let room = self.has_room();
+            let room = self.making.has_room();
             tokio::select! {
-                made = segments.recv(), if !all_taken && room => match made {
+                made = self.making.segments.recv(), if !all_taken && room => match made {
                     Some(made) => self.take(made)?,
-                    None => return Ok(self.ledger),
+                    None => return Ok(()),
                 },
-                up_to = durable(&mut self.asked) => {
-                    self.asked = None;
-                    self.ledger.persisted(up_to?);
+                up_to = durable(&mut self.making.asked) => {
+                    self.making.asked = None;
+                    self.making.ledger.persisted(up_to?);
                 }
                 answer = first_answer(&mut self.sending) => self.answered(answer?)?,
             }
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.waiting.len() + self.sending.len() < HELD
-    }
-
     /// Notes a segment's hash, or compares it with the recorded one.
     fn take(&mut self, made: Made) -> Result<(), Fault> {
-        self.ledger.offer(&made.segment).map_err(|e| ledger_fault(e, self.path))?;
-        self.taken = made.segment.index().saturating_add(1);
+        let making = &mut self.making;
+        making.ledger.offer(&made.segment).map_err(|e| ledger_fault(e, &making.path))?;
+        making.taken = made.segment.index().saturating_add(1);
         if made.segment.index() < self.held {
-            self.progress.tell(self.taken);
+            self.progress.tell(making.taken);
         } else {
-            self.waiting.push_back(made);
+            making.unanswered.push_back(made);
         }
         Ok(())
     }
@@ -181,16 +280,16 @@ impl Courier<'_> {
     /// Sends what may be sent, in order.
     async fn send_durable(&mut self) -> Result<(), Fault> {
         while self.sending.len() < self.window.size() {
-            let Some(next) = self.waiting.front() else { break };
-            let cleared = match self.ledger.clear(&next.segment) {
+            let Some(next) = self.making.unanswered.get(self.sending.len()) else { break };
+            let cleared = match self.making.ledger.clear(&next.segment) {
                 Ok(cleared) => cleared,
                 Err(LedgerError::NotDurable) => break,
-                Err(error) => return Err(ledger_fault(error, self.path)),
+                Err(error) => return Err(ledger_fault(error, &self.making.path)),
             };
-            let bytes = self.waiting.pop_front().and_then(|made| made.bytes).ok_or_else(Fault::thread)?;
+            // A copy: this one is sent again where the link is lost.
+            let bytes = next.bytes.clone().ok_or_else(Fault::thread)?;
             let pending = self.calls.enqueue(put(&cleared, bytes)?).await?;
-            let index = cleared.segment().index();
-            self.sending.push_back(Sending { index, answer: Box::pin(pending.answer()) });
+            self.sending.push_back(Box::pin(pending.answer()));
         }
         Ok(())
     }
@@ -198,26 +297,29 @@ impl Courier<'_> {
     /// Asks for the next batch of hashes to be made durable, if it is time. One batch at a time: what is made meanwhile
     /// makes the next one larger.
     async fn ask_durable(&mut self) -> Result<(), Fault> {
-        let pending = self.ledger.pending();
-        let fuller_later = self.has_room() && self.taken < self.layout.segments();
-        if self.asked.is_some() || pending.hashes.is_empty() || pending.hashes.len() < BATCH && fuller_later {
+        let making = &mut self.making;
+        let pending = making.ledger.pending();
+        let fuller_later = making.has_room() && !making.all_taken();
+        if making.asked.is_some() || pending.hashes.is_empty() || pending.hashes.len() < BATCH && fuller_later {
             return Ok(());
         }
         let (first, hashes) = (pending.first, pending.hashes.to_vec());
         let up_to = first.saturating_add(hashes.len() as u64);
         let (done, durable) = oneshot::channel();
-        let event = TransferEvent::Hashes { document: self.document, first, hashes, durable: done };
+        let event = TransferEvent::Hashes { document: making.document, first, hashes, durable: done };
         self.events.send(event).await.map_err(|_| engine_gone())?;
-        self.asked = Some(Asked { up_to, durable });
+        making.asked = Some(Asked { up_to, durable });
         Ok(())
     }
 
     /// The oldest open request was answered.
     fn answered(&mut self, answer: Answer) -> Result<(), Fault> {
-        let Some(sent) = self.sending.pop_front() else { return Ok(()) };
+        self.sending.pop_front();
         let Answer::Done(_) = answer else { return Err(put_fault(&answer)) };
-        self.window.answered();
-        self.progress.tell(sent.index.saturating_add(1));
+        if let Some(sent) = self.making.unanswered.pop_front() {
+            self.window.answered();
+            self.progress.tell(sent.segment.index().saturating_add(1));
+        }
         Ok(())
     }
 }
@@ -241,7 +343,7 @@ async fn durable(asked: &mut Option<Asked>) -> Result<u64, Fault> {
 /// Waits for the answer to the oldest open request; for ever where none is open.
 async fn first_answer(sending: &mut VecDeque<Sending>) -> Result<Answer, CallError> {
     match sending.front_mut() {
-        Some(first) => first.answer.as_mut().await,
+        Some(first) => first.as_mut().await,
         None => future::pending().await,
     }
 }

@@ -93,7 +93,10 @@ impl Core {
         self.delete_fetch(document)
     }
 
-    fn stop_running(&self, direction: Direction, document: DocumentId) {
+    fn stop_running(&mut self, direction: Direction, document: DocumentId) {
+        if direction == Direction::Sending {
+            self.transfers.take_making(document);
+        }
         if let Some(running) = self.transfers.running(direction, document) {
             running.stop();
         }

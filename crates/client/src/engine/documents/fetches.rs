@@ -19,7 +19,7 @@ use crate::{
     engine::core::{Core, ReplyTo, bounded, respond},
     failure,
     rows::{DocumentRow, FetchRow},
-    transfer::{self, DownloadPlan, Extent, Retry, Share},
+    transfer::{self, DownloadPlan, Extent, Retry, Share, Writing},
     vault::{Batch, Scope},
 };
 
@@ -37,6 +37,8 @@ pub(super) struct Fetch {
     reached: u64,
     /// Since when it waits for a link.
     since: Option<Timestamp>,
+    /// What the link that was lost has left.
+    writing: Option<Writing>,
 }
 
 impl Core {
@@ -63,7 +65,7 @@ impl Core {
     ) -> Result<(), Failure> {
         match begun {
             Ok(out) => {
-                let fetch = Fetch { document, out, reply, attempts: 0, reached: 0, since: None };
+                let fetch = Fetch { document, out, reply, attempts: 0, reached: 0, since: None, writing: None };
                 self.transfers.waiting.push(fetch);
                 self.start_fetches()
             }
@@ -123,7 +125,7 @@ impl Core {
                 .waiting
                 .iter()
                 .position(|fetch| self.transfers.running(Direction::Fetching, fetch.document).is_none());
-            let Some(fetch) = next.map(|at| self.transfers.waiting.remove(at)) else { return Ok(()) };
+            let Some(mut fetch) = next.map(|at| self.transfers.waiting.remove(at)) else { return Ok(()) };
             let document = fetch.document;
             let row = match self.note_fetch(document, &fetch.out) {
                 Ok(row) => row,
@@ -137,6 +139,7 @@ impl Core {
                 manifest: Manifest::from_bytes(&manifest).map_err(|_| failure::damaged())?,
                 out: fetch.out.clone(),
                 kept: (row.segments > 0).then(|| extent_of(&row)),
+                writing: fetch.writing.take(),
                 share: Share::of(&self.transfers.fetching),
             };
             let (events, said) = mpsc::channel(EVENTS);
@@ -178,7 +181,13 @@ impl Core {
         self.start_fetches()
     }
 
-    pub(super) fn fetch_failed(&mut self, document: DocumentId, failure: Failure, retry: Retry) -> Result<(), Failure> {
+    pub(super) fn fetch_failed(
+        &mut self,
+        document: DocumentId,
+        failure: Failure,
+        retry: Retry,
+        writing: Option<Writing>,
+    ) -> Result<(), Failure> {
         match retry {
             Retry::WhenLinked => self.transfers.lost = self.links,
             Retry::Later => self.transfers_later(),
@@ -186,7 +195,7 @@ impl Core {
         }
         let row = self.fetch_row(document)?;
         let rests = row.as_ref().is_none_or(|row| row.paused);
-        if matches!(retry, Retry::WhenLinked | Retry::Later) && !rests && self.fetch_again(document, retry) {
+        if matches!(retry, Retry::WhenLinked | Retry::Later) && !rests && self.fetch_again(document, retry, writing) {
             tracing::info!(code = failure.code.name(), "a fetch was interrupted and will go on");
             return self.start_fetches();
         }
@@ -208,7 +217,7 @@ impl Core {
     }
 
     /// Puts a fetch that was interrupted back among those that wait; `false` where it gets nowhere.
-    fn fetch_again(&mut self, document: DocumentId, retry: Retry) -> bool {
+    fn fetch_again(&mut self, document: DocumentId, retry: Retry, writing: Option<Writing>) -> bool {
         let now = self.now();
         let list = &mut self.transfers.fetches;
         let Some(at) = list.iter().position(|running| running.document == document) else { return false };
@@ -226,7 +235,8 @@ impl Core {
         } else {
             fetch.since = fetch.since.or(Some(now));
         }
-        if let Some(fetch) = list.remove(at).fetch {
+        if let Some(mut fetch) = list.remove(at).fetch {
+            fetch.writing = writing;
             self.transfers.waiting.insert(0, fetch);
         }
         true

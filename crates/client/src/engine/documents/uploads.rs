@@ -26,7 +26,7 @@ use crate::{
     },
     failure,
     rows::{DocumentRow, MessageRow, SegmentsRow, Stage, Upload},
-    transfer::{self, Retry, Share, UploadPlan},
+    transfer::{self, Making, Retry, Share, UploadPlan},
     vault::{Batch, Scope},
 };
 
@@ -114,6 +114,7 @@ impl Core {
                 path: PathBuf::from(OsString::from_vec(row.path.to_vec())),
                 stamp: SourceStamp { size: row.size, modified },
                 hashes,
+                making: self.transfers.take_making(row.id),
                 share: Share::of(&self.transfers.sending),
             };
             let (events, said) = mpsc::channel(EVENTS);
@@ -254,6 +255,20 @@ impl Core {
                 self.start_uploads()
             }
         }
+    }
+
+    /// The link was lost, or the relay refuses for now: the next attempt goes on with what is made. [DOC-18]
+    pub(super) fn keep_making(&mut self, document: DocumentId, making: Making) -> Result<(), Failure> {
+        // Paused or given up meanwhile: it needs no memory until it goes on.
+        if !self.is_upload(document) || !self.goes_on(document)? {
+            return Ok(());
+        }
+        // They are the first to go on; where one cannot, it is made again in its turn.
+        if self.transfers.making.len() >= RUNNING {
+            self.transfers.making.remove(0);
+        }
+        self.transfers.making.push((document, making));
+        Ok(())
     }
 
     fn goes_on(&self, document: DocumentId) -> Result<bool, Failure> {

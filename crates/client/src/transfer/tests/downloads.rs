@@ -205,6 +205,66 @@ async fn a_download_goes_on_where_it_was_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lost_link_has_no_part_file_read_again() {
+    // [DOC-19] Without a record of what is in it, only one that was held open can be gone on with.
+    let desk = Desk::with(5 * MIB + 3);
+    let relay = desk.sent().await;
+    let out = tempfile::tempdir().unwrap();
+    let part = out.path().join(part_name(&desk));
+    let mut writing = None;
+    for at in 0..6 {
+        relay.kept().asked.clear();
+        relay.trick(Ask::Get(at), Trick::Cut);
+        let (last, _, left) = download_over(&relay, plan_of(desk.manifest("a"), out.path(), None, writing)).await;
+        let TransferEvent::FetchFailed { retry: Retry::WhenLinked, writing: Some(left_open), .. } = last else {
+            panic!("{}", told(Some(last)))
+        };
+        let first = relay.kept().asked.first().copied();
+        assert_eq!((left.unwrap().segments, first), (at, Some(Ask::Get(at.saturating_sub(1)))));
+        let (other, ..) = go_on_downloading(desk.manifest("a"), out.path(), &relay, None).await;
+        assert_eq!(failed(Some(other)), (Code::InUse, Retry::Never), "nobody else writes it");
+        writing = Some(*left_open);
+    }
+    relay.kept().asked.clear();
+    let (last, _, left) = download_over(&relay, plan_of(desk.manifest("a"), out.path(), None, writing)).await;
+    assert!(matches!(last, TransferEvent::Fetched { .. }), "{}", told(Some(last)));
+    assert_eq!(relay.kept().asked, [Ask::Get(5)]);
+    assert!(left.is_none() && !part.exists());
+    assert!(fs::read(out.path().join("a")).unwrap() == fs::read(desk.path()).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_file_that_is_no_longer_ours_is_not_gone_on_with() {
+    // [DOC-19]
+    let desk = Desk::with(5 * MIB);
+    let relay = desk.sent().await;
+    let remove = |path: &Path| fs::remove_file(path).unwrap();
+    let lay_open = |path: &Path| {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    };
+    let replace = |path: &Path| {
+        fs::rename(path, path.with_file_name("other")).unwrap();
+        fs::copy(path.with_file_name("other"), path).map(drop).unwrap();
+    };
+    let give_a_second_name = |path: &Path| fs::hard_link(path, path.with_file_name("other")).unwrap();
+    let changes: [&dyn Fn(&Path); 4] = [&remove, &lay_open, &replace, &give_a_second_name];
+    for (number, change) in changes.into_iter().enumerate() {
+        let out = tempfile::tempdir().unwrap();
+        relay.trick(Ask::Get(3), Trick::Cut);
+        let (last, ..) = go_on_downloading(desk.manifest("a"), out.path(), &relay, None).await;
+        let TransferEvent::FetchFailed { writing: Some(writing), .. } = last else { panic!("{}", told(Some(last))) };
+        change(&out.path().join(part_name(&desk)));
+        relay.kept().asked.clear();
+        let plan = plan_of(desk.manifest("a"), out.path(), None, Some(*writing));
+        let (last, ..) = download_over(&relay, plan).await;
+        assert!(matches!(last, TransferEvent::Fetched { .. }), "{number}: {}", told(Some(last)));
+        assert_eq!(relay.kept().asked.first(), Some(&Ask::Get(0)), "{number}");
+        assert!(fs::read(out.path().join("a")).unwrap() == fs::read(desk.path()).unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_part_file_that_is_not_as_it_was_left_counts_for_nothing() {
     // [DOC-17]
     let desk = Desk::with(5 * MIB);
@@ -260,7 +320,7 @@ async fn a_stopped_download_keeps_what_it_has() {
     relay.trick(Ask::Get(2), Trick::Ignore(asked));
     let (events, mut heard) = mpsc::channel(64);
     let (stop, cancel) = watch::channel(false);
-    let plan = DownloadPlan { manifest: desk.manifest("a"), out: out.path().to_owned(), kept: None, share: share() };
+    let plan = plan_of(desk.manifest("a"), out.path(), None, None);
     let (calls, _serving) = relay.link();
     let running = tokio::spawn(download(plan, calls, events, cancel));
     ignored.await.unwrap();

@@ -66,6 +66,79 @@ async fn a_lost_link_costs_only_what_was_on_its_way() {
     }
 }
 
+fn left_by(last: Option<TransferEvent>) -> Making {
+    match last {
+        Some(TransferEvent::UploadFailed { retry: Retry::WhenLinked | Retry::Later, making: Some(making), .. }) => {
+            *making
+        }
+        other => panic!("nothing is left: {}", told(other)),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_link_has_nothing_made_again() {
+    // [DOC-18] Cut at every place of one upload. The file has lost its name: it cannot be read a second time.
+    let desk = Desk::with(LONG);
+    let relay = FakeRelay::default();
+    let digest = desk.manifest("x").digest;
+    let segments = Layout::new(LONG as u64).unwrap().segments();
+    let mut making = None;
+    let cuts = (0..segments).map(Ask::Put).chain([Ask::Open, Ask::Seal, Ask::Seal]);
+    for (number, at) in cuts.enumerate() {
+        relay.trick(at, Trick::Cut);
+        let held = relay.kept().segments.len() as u64;
+        let before = relay.puts().len();
+        let plan = UploadPlan { making, ..desk.plan(&relay) };
+        let (last, progress) = run_upload(plan, &relay, |_| true).await;
+        making = Some(left_by(last));
+        assert!(relay.puts().get(before).is_none_or(|first| *first == held), "{at:?}");
+        assert!(progress.is_sorted());
+        if number == 0 {
+            fs::remove_file(desk.path()).unwrap();
+        }
+    }
+    let before = relay.puts().len();
+    let (last, _) = run_upload(UploadPlan { making, ..desk.plan(&relay) }, &relay, never()).await;
+    let Some(TransferEvent::Uploaded { digest: sent, .. }) = last else { panic!("{}", told(last)) };
+    assert_eq!((sent, relay.puts().len()), (digest, before));
+    assert!(relay.kept().sealed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_lost_what_it_confirmed_has_it_made_again() {
+    // [DOC-18] [DOC-08] Also where it has forgotten the upload altogether.
+    let desk = Desk::with(LONG);
+    for (at, trick) in [(Ask::Put(9), Trick::Cut), (Ask::Put(9), Trick::Refuse(Refusal::Unknown))] {
+        let relay = FakeRelay::default();
+        relay.trick(at, trick);
+        let (last, _) = run_upload(desk.plan(&relay), &relay, |_| true).await;
+        let making = Some(left_by(last));
+        let first = std::mem::take(&mut relay.kept().segments);
+        let (last, _) = run_upload(UploadPlan { making, ..desk.plan(&relay) }, &relay, |_| true).await;
+        assert!(matches!(last, Some(TransferEvent::Uploaded { digest, .. }) if digest == desk.manifest("x").digest));
+        let kept = relay.kept();
+        assert!(first.iter().all(|(index, bytes)| kept.segments.get(index) == Some(bytes)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_edited_while_the_link_is_away_is_not_sealed() {
+    // [DOC-12] [DOC-18]
+    let desk = Desk::with(LONG + HELD * MIB);
+    let relay = FakeRelay::default();
+    relay.trick(Ask::Put(1), Trick::Cut);
+    let (last, _) = run_upload(desk.plan(&relay), &relay, |_| true).await;
+    let making = Some(left_by(last));
+    let mut content = fs::read(desk.path()).unwrap();
+    content[LONG + HELD * MIB - 1] ^= 1;
+    fs::write(desk.path(), content).unwrap();
+    let later = SystemTime::now() + std::time::Duration::from_secs(5);
+    OpenOptions::new().write(true).open(desk.path()).unwrap().set_modified(later).unwrap();
+    let (last, _) = run_upload(UploadPlan { making, ..desk.plan(&relay) }, &relay, |_| true).await;
+    assert_eq!(failed(last), (Code::File, Retry::UnderNewKeys));
+    assert!(!relay.kept().sealed && !relay.kept().asked.contains(&Ask::Seal));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_whose_seals_answer_was_lost_is_only_checked() {
     let desk = Desk::with(3 * MIB);
