@@ -109,7 +109,7 @@ fn document(dir: &Path, conversation: &str) {
 fn refusals(dir: &Path, conversation: &str) {
     let members = objects(dir, &["members", conversation, "--profile", "clerk"]);
     assert_eq!(members.len(), 2);
-    assert_eq!(keys(&members[0]), ["address", "clearance", "device", "name", "post", "verified"]);
+    assert_eq!(keys(&members[0]), ["address", "clearance", "device", "name", "post", "role", "verified"]);
     let above = ["new", "Above", "--tier", "secret", "--member", "clerk", "--profile", "secretary"];
     assert_eq!(code(dir, &above), "clearance");
     assert_eq!(code(dir, &["read", "ffffffff", "--profile", "clerk"]), "not-found");
