@@ -95,10 +95,10 @@ pub(crate) struct DeviceRates {
 /// Tokens of one thing whose rate is so many an hour, which comes in so many a second.
 const HOUR: u64 = 3600;
 
-/// Commits of one device in one conversation: 200 at once, then one in 5 minutes. Founding a conversation of 1,500 devices
+/// Commits of one device in one conversation: 400 at once, then one in 5 minutes. Founding a conversation of 1,500 devices
 /// takes 30, and renewing keys after every 200 messages one in 5 minutes at 57,600 messages a day. Without it, one member
 /// could have every commit of the others come too late, and make the tree of section 10 grow without bound.
-pub(crate) const COMMITS: Rate = Rate { per_second: 12, burst: 200 * HOUR };
+pub(crate) const COMMITS: Rate = Rate { per_second: 12, burst: 400 * HOUR };
 /// Conversations of one device whose commits are counted at once; those in which it made none lately are not.
 const COUNTED: usize = 4_096;
 
@@ -318,7 +318,7 @@ mod tests {
             let [high, low] = n.to_be_bytes();
             ConversationId::from_bytes([high, low, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
         };
-        assert_eq!((0..300).filter(|_| meter.commit(of(1), start)).count(), 200);
+        assert_eq!((0..500).filter(|_| meter.commit(of(1), start)).count(), 400);
         assert!(meter.commit(of(2), start), "another conversation");
         let later = start + Duration::from_secs(3600);
         assert_eq!((0..300).filter(|_| meter.commit(of(1), later)).count(), 12);

@@ -300,6 +300,10 @@ impl Core {
     /// The relay has heard that there is nothing more.
     fn settled_answered(&mut self, id: ConversationId) -> Result<(), Failure> {
         self.unsettled.open.remove(&id);
+        // It may have been the last word that the relay waited for.
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.rest = None;
+        }
         self.pump(id)
     }
 
