@@ -21,6 +21,8 @@ fn a_relay_that_runs_is_backed_up_and_restored() {
     let mut office = office();
     let content: Vec<u8> = (0..3_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     office.folder.write("plan.bin", &content);
+    // The director has been there, and not since the first message.
+    office.say("director", &["sync"]);
     office.say("secretary", &["send", "director", "one"]);
     let sent = office.say("secretary", &["send", "director", "--file", "plan.bin"]).remove(0);
     let document = sent["document"].as_str().unwrap().to_owned();

@@ -247,6 +247,7 @@ impl Core {
         }
         let again = self.conversations.get(&part.conversation).is_some_and(|open| open.row.stage == Stage::FellOut);
         self.install(number, part, &receipt, group, packages)?;
+        self.joined_while_settling(part.conversation)?;
         // Of a founding the conversation itself tells.
         if part.position > 1 {
             let change = if again { MemberChange::AddedAgain } else { MemberChange::Added };

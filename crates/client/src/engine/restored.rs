@@ -282,6 +282,13 @@ impl Core {
         }
     }
 
+    /// A conversation was joined while a restored relay may wait for the word of all who read it: whoever has just come
+    /// has nothing beyond.
+    pub(crate) fn joined_while_settling(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let lately = |since: Timestamp| self.now() < since.after(WELCOMES_WAIT);
+        if self.unsettled.since.is_some_and(lately) { self.finish_settling(id) } else { Ok(()) }
+    }
+
     /// The relay's log reaches as far as this vault: durable, and said to the relay, which may wait for it. [DELIV-117]
     fn finish_settling(&mut self, id: ConversationId) -> Result<(), Failure> {
         self.unsettled.ids.remove(&id);
