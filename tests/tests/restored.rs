@@ -39,9 +39,9 @@ async fn has(person: &mut Person, id: ConversationId, text: &str) {
             return;
         }
         assert!(tokio::time::Instant::now() < deadline, "{}: no {text:?} within a minute: {list:?}", person.handle);
-        match tokio::time::timeout(Duration::from_millis(200), person.events.next()).await {
-            Ok(Some(Event::Alarm { alarm, .. })) => panic!("{}: {alarm:?}", person.handle),
-            _ => {}
+        let next = tokio::time::timeout(Duration::from_millis(200), person.events.next()).await;
+        if let Ok(Some(Event::Alarm { alarm, .. })) = next {
+            panic!("{}: {alarm:?}", person.handle);
         }
     }
 }
