@@ -271,18 +271,18 @@ fn a_day_that_is_used_while_it_is_looked_for_stays() {
     assert!(vault.is_sweeping());
     // Where it was looked already.
     let (last, _) = vault.table.scan(&[]).nth(SWEEP - 1).unwrap().unwrap();
-    let name = |key: &[u8]| vault.name(&Scope::Documents.bytes(), key);
-    let key = (0..u32::MAX).map(u32::to_be_bytes).find(|key| name(key).as_slice() < last.as_slice()).unwrap();
+    let name = |key: &[u8]| vault.name(&scope.bytes(), key);
+    let key = (0..9_999u64).map(u64::to_be_bytes).find(|key| name(key).as_slice() < last.as_slice()).unwrap();
     let mut batch = Batch::default();
-    batch.put_bytes(Scope::Documents, key.to_vec(), b"content".to_vec());
-    batch.expires(Scope::Documents, &key, Some(NOW), later);
+    batch.put_bytes(scope, key.to_vec(), b"content".to_vec());
+    batch.expires(scope, &key, Some(NOW), later);
     vault.commit(batch).unwrap();
     while vault.is_sweeping() {
         vault.shred_days(later).unwrap();
     }
-    assert_eq!(read(&vault, Scope::Documents, &key).unwrap(), b"content");
+    assert_eq!(read(&vault, scope, &key).unwrap(), b"content");
     let mut batch = Batch::default();
-    batch.delete(Scope::Documents, &key);
+    batch.delete(scope, &key);
     vault.commit(batch).unwrap();
     vault.shred_days(later.after(day)).unwrap();
     while vault.is_sweeping() {
