@@ -329,7 +329,7 @@ mod tests {
         drop(meter);
         table.sweep(later + Duration::from_secs(600));
         assert_eq!(table.devices.lock().unwrap().len(), 1, "1 is not full yet");
-        table.sweep(later + Duration::from_secs(24 * 3600));
+        table.sweep(later + Duration::from_secs(48 * 3600));
         assert!(table.devices.lock().unwrap().is_empty());
     }
 }

@@ -84,7 +84,7 @@ async fn commits_have_a_rate_in_each_conversation() {
     let (b, mut bilal) = site.enrol("bilal").await;
     let conversation = found(&mut ayesha, &[b.id()]).await;
     let mut last = 1;
-    for _ in 0..200 {
+    for _ in 0..400 {
         last = bilal.append(commit(conversation, last, &[], &[])).await.position;
         assert!(matches!(ayesha.ask(Request::Append(commit(conversation, 1, &[], &[]))).await, Answer::Conflict(_)));
     }
