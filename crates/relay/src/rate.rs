@@ -278,18 +278,21 @@ mod tests {
         assert!(!bucket.take(RATE, 1, start - Duration::from_secs(5)));
     }
 
-    #[test]
-    fn reconnecting_does_not_refill_and_the_table_is_swept() {
-        // [DELIV-60]
-        let rates = DeviceRates {
+    fn rates() -> DeviceRates {
+        DeviceRates {
             requests: RATE,
             bytes: RATE,
             claims: RATE,
             foundings: Rate::hourly(2),
             additions: Rate::hourly(5),
             commits: COMMITS,
-        };
-        let table = RateTable::new(rates);
+        }
+    }
+
+    #[test]
+    fn reconnecting_does_not_refill_and_the_table_is_swept() {
+        // [DELIV-60]
+        let table = RateTable::new(rates());
         let start = Instant::now();
         let device = DeviceId::from_bytes([1; 32]);
         let meter = table.of(device, start);
@@ -304,15 +307,7 @@ mod tests {
     #[test]
     fn commits_are_counted_for_each_conversation() {
         // [DELIV-193]
-        let rates = DeviceRates {
-            requests: RATE,
-            bytes: RATE,
-            claims: RATE,
-            foundings: Rate::hourly(2),
-            additions: Rate::hourly(5),
-            commits: COMMITS,
-        };
-        let (table, start) = (RateTable::new(rates), Instant::now());
+        let (table, start) = (RateTable::new(rates()), Instant::now());
         let meter = table.of(DeviceId::from_bytes([1; 32]), start);
         let of = |n: u16| {
             let [high, low] = n.to_be_bytes();

@@ -187,9 +187,7 @@ impl Core {
         self.emit(Event::Alarm { conversation: id, alarm: Alarm::Fork { sender, position } });
         self.freeze(id, &failure::other_branch())?;
         self.unsettled.ids.remove(&id);
-        let mut batch = Batch::default();
-        self.unsettled.put(&mut batch)?;
-        self.vault.commit(batch)
+        self.commit_unsettled()
     }
 
     /// Gives the relay what follows its head, a page of it, if this vault has that. [DELIV-114]
@@ -285,16 +283,13 @@ impl Core {
     /// A conversation was joined while a restored relay may wait for the word of all who read it: whoever has just come
     /// has nothing beyond.
     pub(crate) fn joined_while_settling(&mut self, id: ConversationId) -> Result<(), Failure> {
-        let lately = |since: Timestamp| self.now() < since.after(WELCOMES_WAIT);
-        if self.unsettled.since.is_some_and(lately) { self.finish_settling(id) } else { Ok(()) }
+        if self.may_pass_over() { Ok(()) } else { self.finish_settling(id) }
     }
 
     /// The relay's log reaches as far as this vault: durable, and said to the relay, which may wait for it. [DELIV-117]
     fn finish_settling(&mut self, id: ConversationId) -> Result<(), Failure> {
         self.unsettled.ids.remove(&id);
-        let mut batch = Batch::default();
-        self.unsettled.put(&mut batch)?;
-        self.vault.commit(batch)?;
+        self.commit_unsettled()?;
         let after = self.conversation(id)?.row.position;
         let Ok(running) = self.group(id).map(|group| group.log().running()) else { return Ok(()) };
         let nothing = Resupply { conversation: id, after, running, entries: List::default() };
@@ -314,12 +309,16 @@ impl Core {
         self.pump(id)
     }
 
+    fn commit_unsettled(&self) -> Result<(), Failure> {
+        let mut batch = Batch::default();
+        self.unsettled.put(&mut batch)?;
+        self.vault.commit(batch)
+    }
+
     fn note_unsettled(&mut self, id: ConversationId) -> Result<(), Failure> {
         self.unsettled.asked.insert(id);
         if self.unsettled.ids.insert(id) {
-            let mut batch = Batch::default();
-            self.unsettled.put(&mut batch)?;
-            self.vault.commit(batch)?;
+            self.commit_unsettled()?;
         }
         Ok(())
     }
