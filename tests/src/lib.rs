@@ -23,7 +23,7 @@ use amanat_client::{
     profile::{self, JoinRequest},
 };
 use amanat_identity::{
-    Tier,
+    Address, Tier,
     armour::{self, FileKind},
     testing::Office,
 };
@@ -183,11 +183,25 @@ impl Rig {
         self.start(handle).await
     }
 
+    /// Someone's address.
+    #[must_use]
+    pub fn address(&self, handle: &str) -> Address {
+        format!("{handle}@{}", self.office.authority().domain()).parse().unwrap()
+    }
+
     /// Someone's address as a target at a tier.
     #[must_use]
     pub fn to(&self, handle: &str, tier: Tier) -> Target {
-        let address = format!("{handle}@{}", self.office.authority().domain());
-        Target::Person(address.parse().unwrap(), Some(tier))
+        Target::Person(self.address(handle), Some(tier))
+    }
+
+    /// A group "Budget" that someone founds with others.
+    pub async fn group(&self, founder: &Person, members: &[&str], tier: Tier) -> ConversationId {
+        let members = members.iter().map(|handle| self.address(handle)).collect();
+        match founder.ask(Command::New { title: "Budget".into(), tier, members }).await {
+            Reply::Sent { conversation, .. } => conversation,
+            other => panic!("{other:?}"),
+        }
     }
 }
 

@@ -194,7 +194,7 @@ async fn a_wrong_clock_opens_nothing_says_so_and_blocks_nothing() {
         Person { handle: "secretary".into(), engine, events }
     };
     let mut secretary = start();
-    let address: amanat_identity::Address = format!("director@{}", rig.office.authority().domain()).parse().unwrap();
+    let address = rig.address("director");
     let new = Command::New { title: "Budget".into(), tier: Tier::Restricted, members: vec![address.clone()] };
     let Reply::Sent { conversation: group, .. } = secretary.ask(new).await else { panic!() };
     secretary.sync().await;

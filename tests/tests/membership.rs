@@ -8,21 +8,9 @@ use amanat_client::{
     Command, Event, FailureCode, Reply,
     api::{ConversationState, ConversationView, MemberChange, MessageState, Notice, Role, Target},
 };
-use amanat_identity::{Address, Tier};
+use amanat_identity::Tier;
 use amanat_primitives::ConversationId;
 use amanat_tests::{Person, Rig};
-
-fn address(rig: &Rig, handle: &str) -> Address {
-    format!("{handle}@{}", rig.office.authority().domain()).parse().unwrap()
-}
-
-async fn group(rig: &Rig, founder: &Person, members: &[&str], tier: Tier) -> ConversationId {
-    let members = members.iter().map(|handle| address(rig, handle)).collect();
-    match founder.ask(Command::New { title: "Budget".into(), tier, members }).await {
-        Reply::Sent { conversation, .. } => conversation,
-        other => panic!("{other:?}"),
-    }
-}
 
 async fn view(person: &Person, id: ConversationId) -> ConversationView {
     let Reply::Conversations(list) = person.ask(Command::Conversations).await else { panic!() };
@@ -44,12 +32,12 @@ async fn until_view(person: &mut Person, id: ConversationId, what: &str, wanted:
 }
 
 async fn add(rig: &Rig, by: &Person, id: ConversationId, handle: &str) {
-    let members = vec![address(rig, handle)];
+    let members = vec![rig.address(handle)];
     assert!(matches!(by.ask(Command::Add { conversation: id, members }).await, Reply::ConversationChanged { .. }));
 }
 
 async fn make_moderator(rig: &Rig, by: &Person, id: ConversationId, handle: &str) {
-    let command = Command::SetRole { conversation: id, person: address(rig, handle), moderator: true };
+    let command = Command::SetRole { conversation: id, person: rig.address(handle), moderator: true };
     assert!(matches!(by.ask(command).await, Reply::ConversationChanged { .. }));
 }
 
@@ -78,20 +66,20 @@ async fn the_founder_and_moderators_change_a_group() {
     let mut director = rig.person("director", Tier::Official).await;
     let mut clerk = rig.person("clerk", Tier::Official).await;
     rig.enrol("driver", Tier::Official).await;
-    let id = group(&rig, &secretary, &["director", "clerk"], Tier::Official).await;
+    let id = rig.group(&secretary, &["director", "clerk"], Tier::Official).await;
     for person in [&mut director, &mut clerk] {
         until_view(person, id, "group", |view| view.members == 3 && view.title == "Budget").await;
     }
     let commands = [
-        Command::Add { conversation: id, members: vec![address(&rig, "driver")] },
-        Command::Remove { conversation: id, member: address(&rig, "clerk") },
+        Command::Add { conversation: id, members: vec![rig.address("driver")] },
+        Command::Remove { conversation: id, member: rig.address("clerk") },
         Command::Retitle { conversation: id, title: "Mine".into() },
-        Command::SetRole { conversation: id, person: address(&rig, "clerk"), moderator: true },
+        Command::SetRole { conversation: id, person: rig.address("clerk"), moderator: true },
     ];
     for command in commands {
         let refused = director.engine.ask(command).await.unwrap_err();
         assert_eq!(refused.code, FailureCode::NotAllowed);
-        assert!(refused.failed.contains(&address(&rig, "secretary").to_string()), "{refused}");
+        assert!(refused.failed.contains(&rig.address("secretary").to_string()), "{refused}");
     }
     make_moderator(&rig, &secretary, id, "director").await;
     until_told(&mut clerk, MemberChange::Moderator, "director").await;
@@ -102,9 +90,9 @@ async fn the_founder_and_moderators_change_a_group() {
     assert_eq!(roles, all);
     add(&rig, &director, id, "driver").await;
     until_told(&mut clerk, MemberChange::Added, "driver").await;
-    let founder = Command::Remove { conversation: id, member: address(&rig, "secretary") };
+    let founder = Command::Remove { conversation: id, member: rig.address("secretary") };
     assert_eq!(director.engine.ask(founder).await.unwrap_err().code, FailureCode::NotAllowed);
-    director.ask(Command::Remove { conversation: id, member: address(&rig, "driver") }).await;
+    director.ask(Command::Remove { conversation: id, member: rig.address("driver") }).await;
     until_told(&mut secretary, MemberChange::Removed, "driver").await;
     // The founder goes; the moderators go on by themselves.
     secretary.ask(Command::Leave { conversation: id }).await;
@@ -120,7 +108,7 @@ async fn people_come_go_and_come_back() {
     let mut secretary = rig.person("secretary", Tier::Secret).await;
     let mut director = rig.person("director", Tier::Secret).await;
     let mut clerk = rig.person("clerk", Tier::Secret).await;
-    let id = group(&rig, &secretary, &["director"], Tier::Secret).await;
+    let id = rig.group(&secretary, &["director"], Tier::Secret).await;
     let to = Target::Conversation(id);
     secretary.say(&to, "before the clerk").await;
     director.next_message().await;
@@ -135,7 +123,7 @@ async fn people_come_go_and_come_back() {
     assert_eq!(clerk.texts(id).await, ["to all"]);
     make_moderator(&rig, &secretary, id, "clerk").await;
     until_told(&mut clerk, MemberChange::Moderator, "clerk").await;
-    let again = clerk.engine.ask(Command::Add { conversation: id, members: vec![address(&rig, "director")] }).await;
+    let again = clerk.engine.ask(Command::Add { conversation: id, members: vec![rig.address("director")] }).await;
     assert_eq!(again.unwrap_err().code, FailureCode::NotFound);
 
     // A new title is everyone's.
@@ -148,7 +136,7 @@ async fn people_come_go_and_come_back() {
     }
 
     // Removed: keeps what was read, and gets nothing more.
-    let member = address(&rig, "director");
+    let member = rig.address("director");
     secretary.ask(Command::Remove { conversation: id, member: member.clone() }).await;
     until_view(&mut director, id, "removal", |view| view.state == ConversationState::Removed).await;
     until_view(&mut clerk, id, "two members", |view| view.members == 2).await;
@@ -177,7 +165,7 @@ async fn who_leaves_is_removed_by_those_who_stay() {
     let mut secretary = rig.person("secretary", Tier::Official).await;
     let mut director = rig.person("director", Tier::Official).await;
     let mut clerk = rig.person("clerk", Tier::Official).await;
-    let id = group(&rig, &secretary, &["director", "clerk"], Tier::Official).await;
+    let id = rig.group(&secretary, &["director", "clerk"], Tier::Official).await;
     until_view(&mut clerk, id, "group", |view| view.members == 3).await;
     clerk.ask(Command::Leave { conversation: id }).await;
     for person in [&mut secretary, &mut director] {
@@ -198,7 +186,7 @@ async fn all_change_the_members_at_once() {
     for handle in handles {
         rig.enrol(&format!("new-{handle}"), Tier::Official).await;
     }
-    let id = group(&rig, &people[0], &handles[1..], Tier::Official).await;
+    let id = rig.group(&people[0], &handles[1..], Tier::Official).await;
     for person in &mut people {
         until_view(person, id, "group", |view| view.members == handles.len()).await;
     }
@@ -209,7 +197,7 @@ async fn all_change_the_members_at_once() {
         }
     }
     let asked = people.iter().map(|person| {
-        let members = vec![address(&rig, &format!("new-{}", person.handle))];
+        let members = vec![rig.address(&format!("new-{}", person.handle))];
         let engine = person.engine.clone();
         tokio::spawn(async move {
             // Messages go on meanwhile.
@@ -265,11 +253,11 @@ async fn a_commit_on_its_way_survives_the_end_of_the_process() {
     let secretary = rig.person("secretary", Tier::Official).await;
     let mut director = rig.person("director", Tier::Official).await;
     rig.enrol("clerk", Tier::Official).await;
-    let id = group(&rig, &secretary, &["director"], Tier::Official).await;
+    let id = rig.group(&secretary, &["director"], Tier::Official).await;
     until_view(&mut director, id, "group", |view| view.members == 2).await;
     // The relay goes while the change is on its way; so do both processes.
     let asked = tokio::spawn({
-        let (engine, members) = (secretary.engine.clone(), vec![address(&rig, "clerk")]);
+        let (engine, members) = (secretary.engine.clone(), vec![rig.address("clerk")]);
         async move { engine.ask(Command::Add { conversation: id, members }).await }
     });
     tokio::time::sleep(Duration::from_millis(20)).await;

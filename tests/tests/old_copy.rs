@@ -12,7 +12,7 @@ use amanat_client::{
     Command, Event, FailureCode, Reply,
     api::{ConversationState, MessageState, Notice, Target},
 };
-use amanat_identity::{Address, Tier};
+use amanat_identity::Tier;
 use amanat_primitives::ConversationId;
 use amanat_tests::{Person, Rig};
 
@@ -25,18 +25,6 @@ fn copy(from: &Path, to: &Path) {
             true => copy(&entry.path(), &to.join(entry.file_name())),
             false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
         }
-    }
-}
-
-fn address(rig: &Rig, handle: &str) -> Address {
-    format!("{handle}@{}", rig.office.authority().domain()).parse().unwrap()
-}
-
-async fn group(rig: &Rig, founder: &Person, members: &[&str]) -> ConversationId {
-    let members = members.iter().map(|handle| address(rig, handle)).collect();
-    match founder.ask(Command::New { title: "Budget".into(), tier: Tier::Secret, members }).await {
-        Reply::Sent { conversation, .. } => conversation,
-        other => panic!("{other:?}"),
     }
 }
 
@@ -76,7 +64,7 @@ async fn an_older_copy_is_frozen_said_and_added_again() {
     let secretary = rig.person("secretary", Tier::Secret).await;
     let mut director = rig.person("director", Tier::Secret).await;
     let mut clerk = rig.person("clerk", Tier::Secret).await;
-    let id = group(&rig, &secretary, &["director", "clerk"]).await;
+    let id = rig.group(&secretary, &["director", "clerk"], Tier::Secret).await;
     let to = Target::Conversation(id);
     secretary.say(&to, "first").await;
     director.next_message().await;
@@ -141,7 +129,7 @@ async fn an_older_copy_is_frozen_said_and_added_again() {
     assert_eq!(director.texts(id).await.len(), 5, "nothing was sent");
     until_state(&mut secretary, id, ConversationState::Active).await;
     secretary.say(&to, "back again").await;
-    assert_eq!(director.next_message().await.1.from, address(&rig, "secretary"));
+    assert_eq!(director.next_message().await.1.from, rig.address("secretary"));
     let expected = ["first", "queued", "queued too", "after the copy", "an answer", "back again"];
     for person in [&director, &clerk] {
         person.sync().await;
@@ -190,7 +178,7 @@ async fn three_hundred_missed_epochs_are_caught_up() {
     let secretary = rig.person("secretary", Tier::Secret).await;
     let mut director = rig.person("director", Tier::Secret).await;
     let mut clerk = rig.person("clerk", Tier::Secret).await;
-    let id = group(&rig, &secretary, &["director", "clerk"]).await;
+    let id = rig.group(&secretary, &["director", "clerk"], Tier::Secret).await;
     let to = Target::Conversation(id);
     secretary.say(&to, "0").await;
     clerk.next_message().await;
@@ -198,7 +186,7 @@ async fn three_hundred_missed_epochs_are_caught_up() {
     clerk.sync().await;
     clerk.engine.stop().await;
     rig.enrol("visitor", Tier::Secret).await;
-    let visitor = address(&rig, "visitor");
+    let visitor = rig.address("visitor");
     let mut expected = vec!["0".to_owned()];
     // Adding and removing somebody makes two epochs.
     for round in 0..EPOCHS / 2 {

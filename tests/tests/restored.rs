@@ -9,24 +9,12 @@ use amanat_client::{
     Command, Event, Reply,
     api::{ConversationView, MessageState, Notice, Target},
 };
-use amanat_identity::{Address, Tier};
+use amanat_identity::Tier;
 use amanat_primitives::ConversationId;
 use amanat_tests::{Person, Rig};
 
-fn address(rig: &Rig, handle: &str) -> Address {
-    format!("{handle}@{}", rig.office.authority().domain()).parse().unwrap()
-}
-
-async fn group(rig: &Rig, founder: &Person, members: &[&str]) -> ConversationId {
-    let members = members.iter().map(|handle| address(rig, handle)).collect();
-    match founder.ask(Command::New { title: "Budget".into(), tier: Tier::Secret, members }).await {
-        Reply::Sent { conversation, .. } => conversation,
-        other => panic!("{other:?}"),
-    }
-}
-
 async fn add(rig: &Rig, by: &Person, id: ConversationId, handle: &str) {
-    let members = vec![address(rig, handle)];
+    let members = vec![rig.address(handle)];
     assert!(matches!(by.ask(Command::Add { conversation: id, members }).await, Reply::ConversationChanged { .. }));
 }
 
@@ -64,7 +52,7 @@ async fn what_the_relay_has_lost_comes_back() {
     let mut secretary = rig.person("secretary", Tier::Secret).await;
     let mut director = rig.person("director", Tier::Secret).await;
     let mut clerk = rig.person("clerk", Tier::Secret).await;
-    let id = group(&rig, &secretary, &["director"]).await;
+    let id = rig.group(&secretary, &["director"], Tier::Secret).await;
     let to = Target::Conversation(id);
     secretary.say(&to, "one").await;
     has(&mut director, id, "one").await;
@@ -79,7 +67,7 @@ async fn what_the_relay_has_lost_comes_back() {
     has(&mut clerk, id, "three").await;
     let (private, _) = clerk.say(&rig.to("secretary", Tier::Restricted), "between us").await;
     has(&mut secretary, private, "between us").await;
-    let remove = Command::Remove { conversation: id, member: address(&rig, "director") };
+    let remove = Command::Remove { conversation: id, member: rig.address("director") };
     assert!(matches!(secretary.ask(remove).await, Reply::ConversationChanged { .. }));
     let (_, last) = clerk.say(&to, "four").await;
     has(&mut secretary, id, "four").await;
@@ -103,7 +91,7 @@ async fn what_the_relay_has_lost_comes_back() {
     assert_eq!(director.texts(id).await, ["one", "two", "three"]);
     assert_eq!(clerk.texts(private).await, ["between us", "still here"]);
     // Devices can be reached again, by KeyPackages that were never handed out before.
-    let new = group(&rig, &director, &["secretary", "clerk"]).await;
+    let new = rig.group(&director, &["secretary", "clerk"], Tier::Secret).await;
     director.say(&Target::Conversation(new), "anew").await;
     has(&mut clerk, new, "anew").await;
 }
@@ -118,7 +106,7 @@ async fn a_lost_welcome_comes_back_and_what_is_new_waits_for_those_who_may_be_ah
     let clerk = rig.start("clerk").await;
     clerk.sync().await;
     clerk.engine.stop().await;
-    let id = group(&rig, &secretary, &["director"]).await;
+    let id = rig.group(&secretary, &["director"], Tier::Secret).await;
     let to = Target::Conversation(id);
     secretary.say(&to, "one").await;
     secretary.sync().await;

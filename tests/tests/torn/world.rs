@@ -66,7 +66,7 @@ impl World {
     }
 
     pub(crate) fn address(&self, handle: &str) -> Address {
-        format!("{handle}@{}", self.rig.office.authority().domain()).parse().unwrap()
+        self.rig.address(handle)
     }
 
     pub(crate) fn vault(&self, handle: &str) -> PathBuf {
