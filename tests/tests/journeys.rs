@@ -9,6 +9,8 @@ mod absent;
 mod backup;
 #[path = "journeys/clock.rs"]
 mod clock;
+#[path = "journeys/devices.rs"]
+mod devices;
 #[path = "journeys/it.rs"]
 mod it;
 #[path = "journeys/officer.rs"]

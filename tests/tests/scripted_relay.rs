@@ -55,7 +55,7 @@ impl Script {
     }
 
     /// Accepts, reads the hello, greets, and answers the first question for news with "nothing". The question for the
-    /// device's own chain comes before or after it.
+    /// person's devices comes before or after it.
     async fn session(&self) -> Scripted {
         let mut scripted = Scripted { link: self.accept().await };
         let hello = scripted.link.receiver.recv().await.unwrap().unwrap();
@@ -70,7 +70,7 @@ impl Script {
                 }
                 (
                     number,
-                    request @ (Request::Chains(_)
+                    request @ (Request::OwnDevices(_)
                     | Request::Cursors(_)
                     | Request::PutStatement(_)
                     | Request::AskAgain(_)),
@@ -106,6 +106,7 @@ impl Scripted {
         let answer = match request {
             Request::News(_) => nothing_new(),
             Request::Read(read) => no_entries(read.after),
+            Request::OwnDevices(_) => Answer::Devices(List::default()),
             Request::Cursors(_) => Answer::Cursors(Cursors { logs: List::default(), more: None }),
             Request::Chains(_) => Answer::Chains(Chains { chains: List::default(), more: false }),
             _ => Answer::Done(amanat_wire::client::Nothing {}),

@@ -9,7 +9,12 @@ use clap::{
 };
 use clap_complete::Shell;
 
+mod bench;
+mod device;
 pub(crate) mod examples;
+
+pub(crate) use bench::BenchCommand;
+pub(crate) use device::{DeviceCommand, HistoryCommand, Transfer};
 
 const STYLES: Styles = Styles::styled()
     .header(anstyle::AnsiColor::Green.on_default().bold())
@@ -83,6 +88,12 @@ pub(crate) enum Command {
     /// Renew a person's devices for another year, at another clearance if need be
     #[command(after_help = examples::RENEW)]
     Renew(Renew),
+    /// Your own devices: list them, approve a new one, hand earlier messages over to it
+    #[command(subcommand, after_help = examples::DEVICE)]
+    Device(DeviceCommand),
+    /// Your own messages in a file under a passphrase
+    #[command(subcommand, after_help = examples::HISTORY)]
+    History(HistoryCommand),
     /// Look people up in the directory
     #[command(after_help = examples::PEOPLE)]
     People {
@@ -489,67 +500,6 @@ pub(crate) struct Words {
     pub(crate) queue: bool,
 }
 
-#[derive(Subcommand, Debug)]
-pub(crate) enum BenchCommand {
-    /// Messages from client to client, one at a time, both vaults durable
-    #[command(after_help = examples::BENCH_PAIRS)]
-    Pairs {
-        /// Messages in each run
-        #[arg(long, value_name = "N", default_value_t = 1000)]
-        messages: u32,
-        /// Runs, to show how far they spread
-        #[arg(long, value_name = "N", default_value_t = 3)]
-        runs: u32,
-        /// Where to put the relay and both vaults [default: the temporary folder]
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-        dir: Option<PathBuf>,
-    },
-    /// One document, from `send` to the recipient's synced file
-    #[command(after_help = examples::BENCH_DOCUMENT)]
-    Document {
-        /// Its size, for example 256MiB or 1GiB
-        #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size)]
-        size: u64,
-        /// Runs, to show how far they spread
-        #[arg(long, value_name = "N", default_value_t = 3)]
-        runs: u32,
-        /// Cut the line so often each way, and show how much was sent twice
-        #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-        cuts: u32,
-        /// Where to put the relay, both vaults and the document [default: the temporary folder]
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-        dir: Option<PathBuf>,
-    },
-    /// What months of use cost: a revoked device, a large group, a long absence, a full vault
-    #[command(after_help = examples::BENCH_LIFE)]
-    Life {
-        /// Runs, to show how far they spread
-        #[arg(long, value_name = "N", default_value_t = 1)]
-        runs: u32,
-        /// Devices in the large group
-        #[arg(long, value_name = "N", default_value_t = 200)]
-        devices: u32,
-        /// Epochs that a device has missed
-        #[arg(long, value_name = "N", default_value_t = 300)]
-        epochs: u32,
-        /// Messages in the full vault
-        #[arg(long, value_name = "N", default_value_t = 100_000)]
-        messages: u32,
-        /// Where to put the relay and the vaults [default: the temporary folder]
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-        dir: Option<PathBuf>,
-    },
-    /// The relay of a benchmark, as a process of its own
-    #[command(hide = true)]
-    Relay {
-        /// Its folder
-        dir: PathBuf,
-    },
-    /// A client of a benchmark, as a process of its own, told what to do on standard input
-    #[command(hide = true)]
-    Peer,
-}
-
 fn tier_parser() -> impl TypedValueParser<Value = Tier> {
     let names = ["official", "restricted", "confidential", "secret", "top-secret"];
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Tier>())
@@ -575,24 +525,6 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     let number: u64 = digits.parse().map_err(|_| "begin with a number, for example 7d".to_owned())?;
     let span = number.checked_mul(seconds).filter(|span| *span > 0 && u32::try_from(*span).is_ok());
     span.map(Duration::from_secs).ok_or_else(|| "between 1 second and 136 years".to_owned())
-}
-
-/// `1GiB`, `256 MiB`, `100MB`, `4096`.
-fn parse_size(text: &str) -> Result<u64, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(split);
-    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        _ => return Err("use a number and B, KiB, MiB, GiB, KB, MB or GB, for example 256MiB".into()),
-    };
-    let number: u64 = digits.parse().map_err(|_| "begin with a number, for example 1GiB".to_owned())?;
-    number.checked_mul(factor).filter(|size| *size > 0).ok_or_else(|| "between 1 byte and 16 EiB".to_owned())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use amanat_client::api::SendOptions;
 
 use crate::{
-    args::{AuthorityCommand, CardCommand, Command, RelayCommand, Role, RoleName},
+    args::{AuthorityCommand, CardCommand, Command, DeviceCommand, HistoryCommand, RelayCommand, Role, RoleName},
     bench,
     context::Context,
     demo,
@@ -14,7 +14,9 @@ use crate::{
 mod authority;
 mod completions;
 mod conversations;
+mod device;
 mod documents;
+mod history;
 mod join;
 mod life;
 mod membership;
@@ -47,6 +49,13 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         Command::Revoke(revoke) => officer::revoke(&context, &revoke).await,
         Command::Renew(renew) => officer::renew(&context, &renew).await,
         Command::Join { invitation } => join::run(&context, &invitation).await,
+        Command::Device(DeviceCommand::List) => device::list(&context).await,
+        Command::Device(DeviceCommand::Approve { code }) => device::approve(&context, &code).await,
+        Command::Device(DeviceCommand::Transfer(transfer)) => history::transfer(&context, transfer).await,
+        Command::History(HistoryCommand::Export { conversations, out }) => {
+            history::export(&context, &conversations, &out).await
+        }
+        Command::History(HistoryCommand::Import { file }) => history::import(&context, &file).await,
         Command::People { query } => people::list(&context, query.unwrap_or_default()).await,
         Command::Verify { address, confirm } => people::verify(&context, &address, confirm).await,
         Command::Conversations => conversations::list(&context).await,

@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     Officer,
     /// The authority's root key.
     Root,
+    /// A file of messages.
+    History,
 }
 
 /// Longest passphrase in bytes; what is longer is a file named by mistake.
@@ -39,6 +41,7 @@ impl Purpose {
             Self::Profile => FALLBACK,
             Self::Officer => "AMANAT_OFFICER_PASSPHRASE",
             Self::Root => "AMANAT_ROOT_PASSPHRASE",
+            Self::History => "AMANAT_HISTORY_PASSPHRASE",
         }
     }
 
@@ -47,6 +50,7 @@ impl Purpose {
             Self::Profile => "this profile",
             Self::Officer => "the officer's keys",
             Self::Root => "the authority's root key",
+            Self::History => "the history file",
         }
     }
 }

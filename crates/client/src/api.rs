@@ -5,6 +5,8 @@
 //! as [`Event`]s. Everything here is a plain value: no face ever touches the vault, the link or a key.
 
 mod alert;
+mod device;
+mod document;
 mod message;
 mod progress;
 
@@ -15,6 +17,8 @@ use amanat_identity::{Address, Tier};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 
 pub use self::alert::{Alarm, MemberChange, Notice, Who};
+pub use self::device::{HistoryFile, HistoryTaken, OwnDevice};
+pub use self::document::{DocumentView, TransferState, TransferView};
 pub use self::message::{Acknowledgement, Hit, MessageBody, MessageRef, MessageState, MessageView, Quote, SendOptions};
 pub use self::progress::{Direction, Progress};
 pub use crate::failure::{Failure, FailureCode};
@@ -172,6 +176,36 @@ pub enum Command {
         /// Which.
         conversation: ConversationId,
     },
+    /// This person's devices. Replies [`Reply::Devices`]. Asks the relay; offline, answers from what this vault knows.
+    Devices,
+    /// Approves a device of this person that waits for it. Needs the relay. Replies [`Reply::DeviceApproved`] once the
+    /// relay has it; then each of the person's devices that is online adds it to the conversations that it is in.
+    ApproveDevice {
+        /// What the new device showed.
+        code: amanat_identity::DeviceCode,
+    },
+    /// Seals the messages of this vault to another device of this person. Replies [`Reply::HistoryPacked`]. Works offline.
+    PackTransfer {
+        /// Its id, or a beginning of 8 or more characters.
+        device: String,
+        /// Of these conversations; of all where none is named.
+        conversations: Vec<ConversationId>,
+    },
+    /// Seals the messages of this vault under a passphrase. Replies [`Reply::HistoryPacked`]. Works offline.
+    PackHistory {
+        /// The passphrase.
+        passphrase: crate::HistoryPassphrase,
+        /// Of these conversations; of all where none is named.
+        conversations: Vec<ConversationId>,
+    },
+    /// Takes in a file that `PackTransfer` or `PackHistory` made, all of it or nothing; what is here already stays as it
+    /// is. Replies [`Reply::HistoryTaken`]. Works offline.
+    TakeHistory {
+        /// The file.
+        bytes: Vec<u8>,
+        /// Where it is under one.
+        passphrase: Option<crate::HistoryPassphrase>,
+    },
     /// Someone's chain and the safety number with them. Replies [`Reply::Verification`].
     Verify {
         /// Who.
@@ -284,6 +318,22 @@ pub enum Reply {
     },
     /// Answers [`Command::Members`].
     Members(Vec<Member>),
+    /// Answers [`Command::Devices`].
+    Devices {
+        /// The earliest first.
+        devices: Vec<OwnDevice>,
+        /// The relay could not be asked.
+        from_cache: bool,
+    },
+    /// Answers [`Command::PackTransfer`], [`Command::PackHistory`].
+    HistoryPacked(HistoryFile),
+    /// Answers [`Command::TakeHistory`].
+    HistoryTaken(HistoryTaken),
+    /// Answers [`Command::ApproveDevice`].
+    DeviceApproved {
+        /// Which.
+        device: DeviceId,
+    },
     /// Answers [`Command::Verify`].
     Verification(Verification),
     /// Answers [`Command::Sync`].
@@ -480,81 +530,14 @@ pub enum ConversationState {
     Removed,
     /// This person has left.
     Left,
+    /// Taken in from a file: it can be read, and this device is not in it.
+    Archived,
     /// This device missed a change of members that it cannot catch up with: a member has to add it again.
     FellOut,
     /// A member is revoked, or no longer cleared for the tier: what is queued waits until it is removed.
     Removing,
     /// A new member's certificate cannot be had: what comes after waits for it.
     Waiting,
-}
-
-/// A document, as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DocumentView {
-    /// Id.
-    pub id: DocumentId,
-    /// In which conversation.
-    pub conversation: ConversationId,
-    /// In which message.
-    pub message: MessageId,
-    /// Sanitised name.
-    pub name: String,
-    /// Size in bytes.
-    pub size: u64,
-    /// Tier.
-    pub tier: Tier,
-    /// BLAKE3 of the content, lower-case hexadecimal, as `b3sum` prints it; empty while it is still being sent.
-    pub digest: String,
-    /// Its upload or fetch, where that is not over.
-    pub transfer: Option<TransferView>,
-}
-
-impl DocumentView {
-    /// One's own that was never sent.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.transfer.is_some_and(|transfer| transfer.state == TransferState::Cancelled)
-    }
-}
-
-/// An upload or a fetch that is not over, or was given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TransferView {
-    /// Which way.
-    pub direction: Direction,
-    /// Whether it goes on.
-    pub state: TransferState,
-    /// Bytes of the document that are done.
-    pub done: u64,
-}
-
-/// Whether an upload or a fetch goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransferState {
-    /// It runs.
-    Running,
-    /// For the link, or for others before it; an interrupted fetch for being saved or resumed.
-    Waiting,
-    /// For being resumed.
-    Paused,
-    /// For a person to see to its cause; an upload is tried again when the program starts again.
-    Failed,
-    /// An upload that was given up.
-    Cancelled,
-}
-
-impl TransferState {
-    /// As `--json` prints it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Paused => "paused",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
 }
 
 /// A member's device.

@@ -15,8 +15,10 @@ mod commits;
 mod core;
 mod create;
 mod decline;
+mod devices;
 mod documents;
 mod forgetting;
+mod history;
 mod join;
 mod kept;
 mod life;
@@ -104,12 +106,12 @@ pub(crate) enum Input {
     Transfer(documents::TransferEvent),
     /// Revocations have been fetched.
     Revocations(status::FetchedRevocations),
+    /// The relay has listed this person's devices.
+    Devices(devices::Found),
     /// KeyPackages of devices that asked to be added again.
     Again(again::Claimed),
     /// A status statement was fetched for a log that waits.
     Status(status::FetchedStatus),
-    /// This device's own chain has been fetched.
-    OwnChain(Vec<people::VerifiedChain>),
 }
 
 impl Engine {

@@ -62,6 +62,8 @@ pub enum FailureCode {
     NotAllowed,
     /// A quota of the relay is used up.
     Quota,
+    /// This device waits for another device of the same person to approve it.
+    NotApproved,
     /// Someone paused or cancelled it.
     Stopped,
     /// A fault of this program.
@@ -99,6 +101,7 @@ impl FailureCode {
             Self::Conversation => "conversation",
             Self::NotAllowed => "not-allowed",
             Self::Quota => "quota",
+            Self::NotApproved => "not-approved",
             Self::Stopped => "stopped",
             Self::Internal => "internal",
         }

@@ -17,7 +17,7 @@ use std::{
 };
 
 use amanat_identity::{
-    Address, Authority, AuthorityCertificate, ChainError, DeviceChain, DeviceKeys, Enrolment, Invitation,
+    Address, Authority, AuthorityCertificate, ChainError, DeviceChain, DeviceCode, DeviceKeys, Enrolment, Invitation,
     InvitationError, OpenedInvitation, RevocationEntry, SignedStatus, Statement, StatusView, Tier, VerifiedDevice,
     VerifiedRelay,
     armour::{self, FileKind},
@@ -28,7 +28,7 @@ use amanat_primitives::{
 };
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
-    client::{Identity, Request, StatusUpdate},
+    client::{Identity, Nothing, Request, StatusUpdate},
     limits,
     relay::Answer,
 };
@@ -39,7 +39,7 @@ use crate::{
     Failure, FailureCode,
     engine::{Open, target_of},
     failure,
-    rows::{CommitRow, ConversationRow, OutboxRow, ProfileRow, RelayRow, TrackRow, meta},
+    rows::{CommitRow, ConversationRow, ImportedRow, OutboxRow, ProfileRow, RelayRow, TrackRow, meta},
     session,
     vault::{Batch, Scope, Vault},
 };
@@ -104,6 +104,8 @@ pub struct Joined {
     pub device: DeviceId,
     /// The authority's name.
     pub authority: String,
+    /// Another device of this person must approve it first, after this code was compared there.
+    pub waits: Option<DeviceCode>,
 }
 
 /// Whether there is a profile in `dir`.
@@ -236,6 +238,7 @@ async fn enrol(begun: Begun, now: Timestamp, mut on_stage: impl FnMut(JoinStage)
             _ => return Err(failure::protocol()),
         }
         deliver_status(&mut connected, &opened).await?;
+        let waits = waits(&mut connected, &own).await?;
         return Ok(Joined {
             address: own.address().clone(),
             name: own.name().as_str().to_owned(),
@@ -243,9 +246,26 @@ async fn enrol(begun: Begun, now: Timestamp, mut on_stage: impl FnMut(JoinStage)
             clearance: own.clearance(),
             device: own.id(),
             authority: format!("{} ({})", opened.authority().name(), opened.authority().domain()),
+            waits,
         });
     }
     Err(last.unwrap_or_else(failure::silent_relay))
+}
+
+/// Whether the relay serves this device only after another one of its person has approved it.
+async fn waits(connected: &mut session::Connected, own: &VerifiedDevice) -> Result<Option<DeviceCode>, Failure> {
+    match connected.ask(Request::OwnDevices(Nothing {})).await? {
+        Answer::Devices(devices) => {
+            let mut pending = devices.iter().filter(|state| state.pending);
+            let this = pending.any(|state| {
+                let subject = DeviceChain::from_bytes(&state.chain).ok().and_then(|chain| chain.peek_subject().ok());
+                subject.is_some_and(|subject| subject.device == own.id())
+            });
+            Ok(this.then(|| own.code()))
+        }
+        Answer::Refused(refusal) => Err(failure::from_refusal(refusal)),
+        _ => Err(failure::protocol()),
+    }
 }
 
 fn names_none(status: &SignedStatus, authority: &Authority, now: Timestamp) -> bool {
@@ -385,6 +405,8 @@ fn load_conversations(vault: &Vault) -> Result<HashMap<ConversationId, Open>, Fa
         for track in vault.scan::<TrackRow>(Scope::Tracks(open.row.id))? {
             open.tracks.insert(track.device, track);
         }
+        open.imported = vault.scan::<ImportedRow>(Scope::Imported(open.row.id))?;
+        open.imported.sort_by_key(|range| (range.first_at, range.first));
         conversations.insert(open.row.id, open);
     }
     for commit in vault.scan::<CommitRow>(Scope::Commits)? {

@@ -99,6 +99,8 @@ code!(
         5 => FellOut,
         /// This person has left.
         6 => Left,
+        /// Taken in from a file: this device is not in it.
+        9 => Archived,
     }
 );
 
@@ -184,6 +186,9 @@ impl TrackRow {
     }
 }
 
+/// Content type of a row that no member sent: from here on this further device reads. In the private range.
+pub(crate) const READS_FROM: u16 = 0xF0A1;
+
 record!(
     /// A message.
     pub(crate) struct MessageRow {
@@ -207,6 +212,18 @@ record!(
         body: Bytes<{ limits::BODY }>,
         /// One's own.
         own: bool,
+    }
+);
+
+record!(
+    /// Messages that came from a file.
+    pub(crate) struct ImportedRow {
+        /// The first one's sequence.
+        first: u64,
+        /// The last one's.
+        last: u64,
+        /// When the first one was sent.
+        first_at: Timestamp,
     }
 );
 

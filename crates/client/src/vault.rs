@@ -71,6 +71,8 @@ pub(crate) enum Scope {
     Waiting(ConversationId),
     /// Messages whose content will be removed, by conversation and sequence.
     Expiries,
+    /// Ranges of messages that came from a file, by their first sequence.
+    Imported(ConversationId),
     /// Slots that hold keys, by what these are for.
     Slots,
     /// Entries of a log as they were, by position.
@@ -102,6 +104,7 @@ impl Scope {
             Self::Lives(id) => (30, Some(id)),
             Self::Waiting(id) => (31, Some(id)),
             Self::Expiries => (32, None),
+            Self::Imported(id) => (45, Some(id)),
             Self::Fetches => (15, None),
             Self::Slots => (50, None),
             Self::Kept(id) => (55, Some(id)),

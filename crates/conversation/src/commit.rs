@@ -17,6 +17,7 @@ use openmls::prelude::{KeyPackage, LeafNode, Proposal, StagedCommit};
 use crate::{
     Conversation,
     credential::{LeafClaim, LeafFault, check_leaf},
+    further::{FurtherError, check_further},
     group::{FactsError, GroupFacts, Kind, MembersError, check_members, claimed},
     key_package::{KeyPackageError, check_added},
     roles::{Act, LEAVES, LeaveProof, NotAllowed, Roles},
@@ -156,6 +157,9 @@ pub enum VoidReason {
     /// Its members are not allowed together.
     #[error(transparent)]
     Members(#[from] MembersError),
+    /// It adds a person's further device in another way than such devices come in.
+    #[error(transparent)]
+    Further(#[from] FurtherError),
     /// Its maker may not make it.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
@@ -257,7 +261,11 @@ impl ReceivedCommit {
     /// The devices whose chains must be verified before [`approve`](Self::approve).
     #[must_use]
     pub fn needs(&self) -> Vec<DeviceId> {
-        if self.is_own() { Vec::new() } else { self.added.iter().map(|claim| claim.device).collect() }
+        if self.is_own() || self.added.is_empty() {
+            return Vec::new();
+        }
+        // The committer's, because it may add a device from which it descends. [CONV-70]
+        self.added.iter().map(|claim| claim.device).chain([self.sender]).collect()
     }
 
     /// The devices whose standing counts: those, the committer, and whoever is removed.
@@ -317,6 +325,7 @@ impl ReceivedCommit {
                 self.check_add(queued.add_proposal().key_package(), conversation.tier(), evidence.devices)?;
             }
         }
+        check_further(&members, &self, evidence.devices)?;
         // [CONV-51]
         let as_of = self.facts.status_number;
         match self.added.iter().find(|claim| evidence.unfit(&claim.device, conversation.tier(), as_of)) {

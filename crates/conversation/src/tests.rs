@@ -3,6 +3,7 @@
 
 mod commits;
 mod damage;
+mod further;
 mod joining;
 mod messages;
 mod rogue;

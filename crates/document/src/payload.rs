@@ -112,6 +112,31 @@ impl ChunkSealer {
     }
 }
 
+/// Seals a whole text as one payload, for what is no document and has no segments.
+pub struct PayloadEncryptor(ChunkSealer);
+
+impl PayloadEncryptor {
+    /// Under a key and nonce that are used for nothing else.
+    #[must_use]
+    pub fn new(file_key: &FileKey, nonce: &PayloadNonce) -> Self {
+        Self(ChunkSealer::new(file_key, nonce))
+    }
+
+    /// Adds all chunks of `plain` to `out`.
+    pub fn seal_all(&self, plain: &[u8], out: &mut Vec<u8>) {
+        let chunks = plain.len().div_ceil(CHUNK_LEN).max(1);
+        let mut chunk = Vec::with_capacity(SEALED_CHUNK_LEN);
+        for index in 0..chunks {
+            let rest = plain.get(index * CHUNK_LEN..).unwrap_or_default();
+            chunk.clear();
+            chunk.extend_from_slice(rest.get(..CHUNK_LEN).unwrap_or(rest));
+            chunk.extend_from_slice(&[0; TAG_LEN]);
+            self.0.seal(index as u64, index + 1 == chunks, &mut chunk);
+            out.extend_from_slice(&chunk);
+        }
+    }
+}
+
 /// A chunk that opened.
 pub struct OpenedChunk<'a> {
     /// Its plaintext, in the buffer it came in.

@@ -1,7 +1,8 @@
 //! What each kind of statement says (protocol-spec/03-identity, section 4): the bodies, field by field.
 
 use amanat_primitives::{
-    Digest, Label, StatementId, Timestamp, agree::NoisePublic, hash, sealing::SealingPublic, sign::VerifyingKey,
+    DeviceId, Digest, Label, StatementId, Timestamp, agree::NoisePublic, hash, sealing::SealingPublic,
+    sign::VerifyingKey,
 };
 use amanat_wire::{Decode, DecodeError, Encode, List, Reader, Writer, record};
 
@@ -223,6 +224,16 @@ record!(
     }
 );
 
+record!(
+    /// A device's approval of another one of the same person.
+    pub struct ApprovalBody {
+        /// Which.
+        device: DeviceId,
+        /// By its certificate.
+        certificate: StatementId,
+    }
+);
+
 macro_rules! bodies {
     ($($body:ty => $kind:ident),*) => { $(
         impl Body for $body {
@@ -240,7 +251,8 @@ bodies!(
     ReceiptBody => EnrolmentReceipt,
     StatusBody => Status,
     RevocationBody => Revocation,
-    RenewalBody => Renewal
+    RenewalBody => Renewal,
+    ApprovalBody => DeviceApproval
 );
 
 /// `H("revocation list")`: the list without entries.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! struct { Statement officer_certificate, grant, device_certificate, relay_certificate, receipt;
-//!          optional<Renewal> renewal; } DeviceChain;
+//!          optional<Renewal> renewal; optional<Approval> approval; } DeviceChain;
 //! ```
 
 use std::time::Duration;
@@ -11,7 +11,8 @@ use amanat_primitives::Timestamp;
 use amanat_wire::record;
 
 use crate::{
-    Address, Authority, ChainError, Enrolment, Renewal, Statement, Subject, VerifiedDevice, VerifiedRelay,
+    Address, Approval, Authority, ChainError, Enrolment, Renewal, Statement, Subject, VerifiedDevice, VerifiedRelay,
+    approval::APPROVALS,
     body::{DeviceBody, GrantBody, ReceiptBody, RenewalBody},
     enrolment::{check_device, in_time},
     keys::device_id,
@@ -36,6 +37,8 @@ record!(
         receipt: Statement,
         /// The latest renewal.
         renewal: Option<Renewal>,
+        /// By another device of the same person.
+        approval: Option<Approval>,
     }
 );
 
@@ -53,6 +56,16 @@ impl DeviceChain {
         tolerance: Duration,
     ) -> Result<VerifiedDevice, ChainError> {
         let moment = Moment { now, early: tolerance.min(Timestamp::CLOCK_TOLERANCE), late: tolerance };
+        self.verify_to(authority, moment, APPROVALS)
+    }
+
+    /// As [`verify`](Self::verify), with at most so many approvals in one another.
+    pub(crate) fn verify_to(
+        &self,
+        authority: &Authority,
+        moment: Moment,
+        depth: usize,
+    ) -> Result<VerifiedDevice, ChainError> {
         // [ID-37] What stands before a renewal was settled when the relay took the device.
         let taken_at = self.receipt.signed.not_before;
         let then = if self.renewal.is_some() { Moment::at(taken_at) } else { moment };
@@ -79,10 +92,20 @@ impl DeviceChain {
             (valid_until, cleared_at) = (end, renewal.at());
             grant = GrantBody { name, post, clearance, powers, ..grant };
         }
+        let id = device_id(&device.signing, &device.noise, &device.sealing);
+        let address = Address { handle: grant.handle.clone(), domain: authority.domain().clone() };
+        let approvers = match &self.approval {
+            Some(approval) => {
+                let by = approval.open((id, checked.certificate), &address, (authority, moment), depth)?;
+                [&[by.id()], by.approvers()].concat()
+            }
+            None => Vec::new(),
+        };
         Ok(VerifiedDevice::new(Device {
-            id: device_id(&device.signing, &device.noise, &device.sealing),
+            id,
             authority: authority.id(),
-            address: Address { handle: grant.handle.clone(), domain: authority.domain().clone() },
+            address,
+            approvers,
             certificate: checked.certificate,
             officer: checked.officer.id(),
             relay: relay.id(),

@@ -6,7 +6,7 @@
 use amanat_primitives::CryptoRngCore;
 use zeroize::{Zeroize as _, Zeroizing};
 
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+pub(crate) const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const GROUPS: usize = 6;
 const GROUP: usize = 4;
 
@@ -33,15 +33,11 @@ impl InvitationCode {
     pub fn parse(typed: &str) -> Option<Self> {
         let mut code = Zeroizing::new(String::with_capacity(GROUPS * GROUP));
         for c in typed.chars().filter(|c| !c.is_whitespace() && *c != '-') {
-            let symbol = match c.to_ascii_uppercase() {
-                'O' => '0',
-                'I' | 'L' => '1',
-                other => other,
-            };
-            if code.len() == GROUPS * GROUP || !ALPHABET.iter().any(|known| char::from(*known) == symbol) {
+            let value = symbol(c)?;
+            if code.len() == GROUPS * GROUP {
                 return None;
             }
-            code.push(symbol);
+            code.push(ALPHABET.get(usize::from(value)).copied().map_or('0', char::from));
         }
         (code.len() == GROUPS * GROUP).then_some(Self(code))
     }
@@ -63,6 +59,17 @@ impl InvitationCode {
     pub(crate) fn as_passphrase(&self) -> &[u8] {
         self.0.as_bytes()
     }
+}
+
+/// The value of a symbol as a person types it: case does not matter, O is 0, I and L are 1.
+pub(crate) fn symbol(c: char) -> Option<u8> {
+    let symbol = match c.to_ascii_uppercase() {
+        'O' => '0',
+        'I' | 'L' => '1',
+        other => other,
+    };
+    let place = ALPHABET.iter().position(|known| char::from(*known) == symbol)?;
+    u8::try_from(place).ok()
 }
 
 #[cfg(test)]

@@ -116,7 +116,15 @@ impl Enrolment {
     #[must_use]
     pub fn into_chain(self, relay_certificate: Statement, receipt: Statement) -> DeviceChain {
         let Self { officer_certificate, grant, device_certificate } = self;
-        DeviceChain { officer_certificate, grant, device_certificate, relay_certificate, receipt, renewal: None }
+        DeviceChain {
+            officer_certificate,
+            grant,
+            device_certificate,
+            relay_certificate,
+            receipt,
+            renewal: None,
+            approval: None,
+        }
     }
 }
 

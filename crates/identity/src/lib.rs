@@ -10,6 +10,7 @@
 //! `Authority` except by checking signatures, windows and links; no statement is believed because of who sent it.
 
 pub mod address;
+pub mod approval;
 pub mod armour;
 pub mod authority;
 pub mod body;
@@ -38,6 +39,7 @@ pub mod tier;
 pub mod verified;
 
 pub use address::{Address, Domain, Handle, RelayAddress};
+pub use approval::{Admittance, Approval, DeviceCode};
 pub use authority::{Authority, AuthorityCertificate};
 pub use body::Powers;
 pub use card::{AuditorCard, OfficerCard, RelayCard};

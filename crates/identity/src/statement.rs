@@ -131,6 +131,8 @@ kinds! {
     9 => Revocation, "revocation";
     /// A grant's person and window, said anew for the same keys; signed by an officer.
     10 => Renewal, "renewal";
+    /// A further device of a person is one of theirs; signed by another device of that person.
+    13 => DeviceApproval, "device approval";
 }
 
 /// The envelope's version; any other is refused.

@@ -1,5 +1,6 @@
 //! Tests (protocol-spec/03-identity): the office that all of them use, and the tools with which they forge.
 
+mod approval;
 mod chain;
 mod codec;
 mod enrolment;

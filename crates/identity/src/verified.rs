@@ -9,8 +9,8 @@ use amanat_primitives::{
 };
 
 use crate::{
-    Address, Authority, ChainError, IssueError, KeyId, PersonName, Post, Powers, RelayAddress, RelayKeys, Statement,
-    Subject, Tier,
+    Address, Authority, ChainError, DeviceCode, IssueError, KeyId, PersonName, Post, Powers, RelayAddress, RelayKeys,
+    Statement, Subject, Tier,
     body::{DeviceBody, GrantBody, RelayBody},
     statement::{Checker, Moment},
 };
@@ -33,6 +33,8 @@ pub(crate) struct Device {
     pub(crate) cleared_at: Timestamp,
     pub(crate) enrolled_at: Timestamp,
     pub(crate) valid_until: Timestamp,
+    /// Who approved it, and who approved that one, and so on.
+    pub(crate) approvers: Vec<DeviceId>,
 }
 
 impl VerifiedDevice {
@@ -86,6 +88,35 @@ impl VerifiedDevice {
     #[must_use]
     pub fn replaces(&self) -> bool {
         self.0.grant.replaces
+    }
+
+    /// The device of the same person that approved it; none for a first device, and for one that still waits.
+    #[must_use]
+    pub fn approval(&self) -> Option<DeviceId> {
+        self.0.approvers.first().copied()
+    }
+
+    /// Whether `other` approved it, or approved who did, and so on: then `other` was the person's before it.
+    #[must_use]
+    pub fn descends_from(&self, other: DeviceId) -> bool {
+        self.0.approvers.contains(&other)
+    }
+
+    /// As [`approval`](Self::approval), with those before it.
+    pub(crate) fn approvers(&self) -> &[DeviceId] {
+        &self.0.approvers
+    }
+
+    /// Another device of the person approved it, or its grant revokes the others: it may stand beside others.
+    #[must_use]
+    pub fn is_admitted(&self) -> bool {
+        self.approval().is_some() || self.replaces()
+    }
+
+    /// What is compared before it is approved.
+    #[must_use]
+    pub fn code(&self) -> DeviceCode {
+        DeviceCode::of(self.certificate())
     }
 
     /// Signs for the device, and must be its MLS leaves' signature key.

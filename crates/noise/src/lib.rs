@@ -12,11 +12,13 @@
 pub mod channel;
 pub mod handshake;
 mod resolver;
+pub mod sealed;
 #[cfg(test)]
 mod vectors_tests;
 
 pub use channel::{Channel, MAX_PLAINTEXT, MAX_SEALED, Opener, Sealer, TAG_LEN};
 pub use handshake::{AwaitingReply, ChannelBinding, FIRST_LEN, Initiator, PATTERN, Replying, Responder, SECOND_LEN};
+pub use sealed::{SEALED_KEY_LEN, SealedKey};
 
 /// Why a handshake or a frame is refused. The peer must be told nothing more than that the link is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +38,9 @@ pub enum NoiseError {
     /// The caller's buffer does not hold the result, or its frame is above [`MAX_PLAINTEXT`].
     #[error("the frame does not fit the buffer")]
     Buffer,
+    /// A sealed key does not open: another reader's, another author's, altered, or for something else.
+    #[error("the sealed key does not open")]
+    Sealed,
     /// The Noise library refuses its own parameters. (A fault of this program.)
     #[error("the Noise library refuses its parameters")]
     Library,

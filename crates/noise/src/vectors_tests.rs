@@ -12,7 +12,7 @@ use amanat_primitives::{
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 
-use crate::{Channel, Opener, PATTERN, Sealer, handshake::Ik};
+use crate::{Channel, Opener, PATTERN, Sealer, handshake::Ik, sealed};
 
 fn secret(bytes: &[u8]) -> Secret<32> {
     Secret::from_slice(bytes).expect("32 bytes")
@@ -80,12 +80,31 @@ fn run(case: &Value) {
     }
 }
 
+/// A published case of the pattern: its first message, byte for byte, both ways.
+fn run_sealed(case: &Value) {
+    let hex = |field: &str| HEXLOWER.decode(case[field].as_str().unwrap().as_bytes()).unwrap();
+    let secret = |field: &str| Secret::from_slice(&hex(field)).unwrap();
+    let author = NoiseSecret::from_secret(secret("init_static"));
+    let reader = NoiseSecret::from_secret(secret("resp_static"));
+    let psk = HEXLOWER.decode(case["init_psks"][0].as_str().unwrap().as_bytes()).unwrap();
+    let psk = Secret::from_slice(&psk).unwrap();
+    let first = &case["messages"][0];
+    let field = |name: &str| HEXLOWER.decode(first[name].as_str().unwrap().as_bytes()).unwrap();
+    let (payload, expected) = (field("payload"), field("ciphertext"));
+    let written =
+        sealed::write(&author, &reader.public(), &hex("init_prologue"), &psk, secret("init_ephemeral"), &payload)
+            .unwrap();
+    assert_eq!(written, expected);
+    let (read, remote) = sealed::read(&reader, &hex("resp_prologue"), &psk, &written).unwrap();
+    assert_eq!((read, remote), (payload, author.public()));
+}
+
 /// Why a case is not ours to run; `None` for one that is.
 fn left_out(name: &str) -> Option<&'static str> {
     let mut parts = name.split('_').skip(1);
     let (pattern, dh) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
     let (cipher, hash) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-    if name == PATTERN {
+    if name == PATTERN || name == sealed::SEALED_PATTERN {
         None
     } else if pattern.contains("psk") {
         Some("pattern with a pre-shared key")
@@ -115,7 +134,7 @@ fn external_noise_vectors() {
         .collect();
     files.sort();
     assert!(!files.is_empty(), "{} is empty", folder.display());
-    let mut passed = 0;
+    let (mut passed, mut keys) = (0, 0);
     let mut omitted: BTreeMap<&str, usize> = BTreeMap::new();
     for file in &files {
         let text = std::fs::read_to_string(file).unwrap();
@@ -124,6 +143,10 @@ fn external_noise_vectors() {
         assert!(!cases.is_empty(), "{} has no case", file.display());
         for case in cases {
             match left_out(case["protocol_name"].as_str().unwrap()) {
+                None if case["protocol_name"] == sealed::SEALED_PATTERN => {
+                    run_sealed(case);
+                    keys += 1;
+                }
                 Some(reason) => *omitted.entry(reason).or_default() += 1,
                 None => {
                     run(case);
@@ -133,5 +156,7 @@ fn external_noise_vectors() {
         }
     }
     println!("noise: {} files, {passed} cases ran and passed; left out: {omitted:?}", files.len());
+    println!("noise: {keys} cases of {}", sealed::SEALED_PATTERN);
+    assert!(keys > 0, "no case of {}", sealed::SEALED_PATTERN);
     assert!(passed > 0, "no case of {PATTERN} in {}", folder.display());
 }

@@ -86,6 +86,14 @@ labels! {
     VAULT_SLOTS = "vault slots";
     /// List of revocations that a status statement names.
     REVOCATION_LIST = "revocation list";
+    /// Prologue of the Noise message that seals a key to one reader.
+    SEALED_KEY = "sealed key";
+    /// Author's signature over a history file.
+    HISTORY_FILE = "history file";
+    /// Hash of a history file's header, to which its key is bound.
+    HISTORY_HEADER = "history header";
+    /// Key of a history file under a passphrase.
+    HISTORY_KEY = "history key";
 }
 
 #[cfg(test)]

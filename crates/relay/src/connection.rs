@@ -172,7 +172,7 @@ impl Reader {
         let reason = self.read().await;
         tracing::debug!(id = %self.asker.id, reason, "a link ends");
         let live = &self.asker.shared.live;
-        if self.session == Session::Device {
+        if matches!(self.session, Session::Device | Session::Pending) {
             live.remove(&self.asker.id, &self.outbox);
         } else {
             live.remove_officer(&self.outbox);
@@ -204,12 +204,21 @@ impl Reader {
                     return "broken";
                 }
             };
-            let step = self.session.receive(&bytes);
+            let mut step = self.session.receive(&bytes);
+            if matches!(step, Step::Refuse(_, Refusal::NotApproved)) && self.is_approved_now() {
+                self.session = Session::Device;
+                step = self.session.receive(&bytes);
+            }
             if let Some(refusal) = Box::pin(self.carry_out(step, bytes.len())).await {
                 self.outbox.close(refusal, false);
                 return "refused";
             }
         }
+    }
+
+    /// A device that waited for it was approved since, or waits for nobody any more.
+    fn is_approved_now(&self) -> bool {
+        crate::devices::is_pending(&self.asker.shared, self.asker.id).is_ok_and(|pending| !pending)
     }
 
     /// Carries a step out; a refusal ends the link.

@@ -14,7 +14,7 @@ use amanat_wire::{
 };
 
 use crate::{
-    directory,
+    devices, directory,
     hello::{self, Claim},
     session::Session,
     shared::{Shared, Unusual},
@@ -55,17 +55,23 @@ pub(crate) async fn greet(shared: &Shared, identity: Identity, remote: &NoisePub
         }),
         Claim::Device(device, chain) => {
             require_redeemed(shared, &device, chain.into_vec(), now).await?;
-            Ok(device_greeted(&device, None))
+            device_greeted(shared, &device, None)
         }
         Claim::Enrolling(enrolment) => enrol(shared, &enrolment, now).await,
     }
 }
 
-fn device_greeted(device: &VerifiedDevice, receipt: Option<Bytes<{ limits::STATEMENT }>>) -> Greeted {
+fn device_greeted(
+    shared: &Shared,
+    device: &VerifiedDevice,
+    receipt: Option<Bytes<{ limits::STATEMENT }>>,
+) -> Result<Greeted, Refusal> {
     // [DELIV-152]
     let served_until = device.valid_until().after(LAPSE);
     let (id, subject, valid_until) = (device.id(), Some(device.subject()), served_until);
-    Greeted { session: Session::Device, id, subject, valid_until, receipt }
+    let pending = devices::is_pending(shared, id).map_err(|error| failed(shared, error))?;
+    let session = if pending { Session::Pending } else { Session::Device };
+    Ok(Greeted { session, id, subject, valid_until, receipt })
 }
 
 /// The chain must be the one that was redeemed here. A store that was restored from a copy may not know it: then this
@@ -125,7 +131,11 @@ async fn enrol(shared: &Shared, enrolment: &VerifiedEnrolment, now: Timestamp) -
     match redeem(shared, &device, chain.to_bytes(), now).await? {
         Redeemed::New => {
             tracing::debug!(device = %device.id(), "a device was enrolled");
-            Ok(device_greeted(&device, Some(receipt_bytes(&chain.receipt)?)))
+            // It is enrolled either way, and the others see it in their list as well.
+            if let Err(error) = devices::tell_of_new(shared, device.id(), now).await {
+                failed(shared, error);
+            }
+            device_greeted(shared, &device, Some(receipt_bytes(&chain.receipt)?))
         }
         // [DELIV-48]
         Redeemed::Same { .. } => {
@@ -133,7 +143,7 @@ async fn enrol(shared: &Shared, enrolment: &VerifiedEnrolment, now: Timestamp) -
             let stored = stored.ok_or(Refusal::Failed)?;
             let chain = DeviceChain::from_bytes(&stored).map_err(|_| Refusal::Failed)?;
             let device = verify_own(shared, &chain, now)?;
-            Ok(device_greeted(&device, Some(receipt_bytes(&chain.receipt)?)))
+            device_greeted(shared, &device, Some(receipt_bytes(&chain.receipt)?))
         }
         Redeemed::Used { device: first, .. } => {
             if shared.warn_due(Unusual::GrantReused) {

@@ -20,6 +20,7 @@ mod clock;
 pub mod config;
 mod connection;
 pub mod control;
+mod devices;
 mod directory;
 pub mod folder;
 mod greeting;

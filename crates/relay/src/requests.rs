@@ -5,6 +5,7 @@
 //! ready.
 
 mod append;
+mod devices;
 mod documents;
 mod packages;
 mod people;
@@ -99,7 +100,7 @@ impl Asker {
 /// Bytes that the answer to a request may take, roughly: what a link's outbox reserves.
 pub(crate) fn room(request: &Request) -> usize {
     match request {
-        Request::Read(_) | Request::News(_) | Request::ClaimKeyPackages(_) => limits::MESSAGE,
+        Request::Read(_) | Request::News(_) | Request::ClaimKeyPackages(_) | Request::OwnDevices(_) => limits::MESSAGE,
         Request::People(_) | Request::Chains(_) | Request::GetSegment(_) | Request::Revocations(_) => limits::MESSAGE,
         Request::Cursors(_) => 64 * limits::CONVERSATIONS,
         Request::Status(_) => limits::CHAIN,
@@ -125,6 +126,8 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::PutStatement(update) => statements::put(asker, ticket, update),
         Request::Revocations(after) => spawn(asker, ticket, move |asker| statements::revocations(asker, after)),
         Request::PutRenewal(bytes) => statements::renew(asker, ticket, bytes),
+        Request::PutApproval(bytes) => devices::approve(asker, ticket, bytes),
+        Request::OwnDevices(_) => spawn(asker, ticket, devices::own),
         Request::Cursors(asked) => spawn(asker, ticket, move |asker| reads::cursors(asker, &asked)),
         Request::DropKeyPackages(_) => packages::drop_all(asker, ticket),
         Request::Resupply(supply) => resupply::resupply(asker, ticket, supply),

@@ -22,6 +22,8 @@ pub(crate) enum Session {
     Greeting,
     /// An enrolled device.
     Device,
+    /// A further device of a person, which no other one of theirs has approved yet.
+    Pending,
     /// An officer's machine.
     Officer,
 }
@@ -47,7 +49,7 @@ impl Session {
     pub(crate) fn patience(self) -> Duration {
         match self {
             Self::Greeting => HELLO_TIME,
-            Self::Device | Self::Officer => IDLE_TIME,
+            Self::Device | Self::Pending | Self::Officer => IDLE_TIME,
         }
     }
 
@@ -83,10 +85,22 @@ impl Session {
                 | Request::PutRenewal(_)
                 | Request::People(_)
         );
-        if self == Self::Device || officers_too {
-            Step::Serve(number, request)
-        } else {
-            Step::Refuse(number, Refusal::NotAllowed)
+        // [DELIV-160] What it needs to wait, to be added at once afterwards, and to learn that it is approved.
+        let pending_too = matches!(
+            request,
+            Request::Ping(_)
+                | Request::Status(_)
+                | Request::Revocations(_)
+                | Request::PutStatement(_)
+                | Request::PutKeyPackages(_)
+                | Request::OwnDevices(_)
+        );
+        match self {
+            Self::Device => Step::Serve(number, request),
+            Self::Officer if officers_too => Step::Serve(number, request),
+            Self::Pending if pending_too => Step::Serve(number, request),
+            Self::Pending => Step::Refuse(number, Refusal::NotApproved),
+            Self::Officer | Self::Greeting => Step::Refuse(number, Refusal::NotAllowed),
         }
     }
 }
@@ -167,5 +181,17 @@ mod tests {
         let news = request(Request::News(WhatIsNew { after: None }));
         assert_eq!(Session::Officer.receive(&news), Step::Refuse(7, Refusal::NotAllowed));
         assert_eq!(Session::Device.receive(&news), Step::Serve(7, Request::News(WhatIsNew { after: None })));
+    }
+
+    #[test]
+    fn a_device_that_waits_for_its_approval_gets_what_it_needs_to_wait() {
+        // [DELIV-160]
+        for served in [Request::Ping(Nothing {}), Request::OwnDevices(Nothing {}), Request::Revocations(0)] {
+            assert_eq!(Session::Pending.receive(&request(served.clone())), Step::Serve(7, served));
+        }
+        let approval = Request::PutApproval(Bytes::new(vec![1]).unwrap());
+        for refused in [Request::News(WhatIsNew { after: None }), Request::Chains(List::default()), approval] {
+            assert_eq!(Session::Pending.receive(&request(refused)), Step::Refuse(7, Refusal::NotApproved));
+        }
     }
 }

@@ -8,7 +8,7 @@ use amanat_wire::{
     client::Nothing,
     limits,
     log::{Entry, Joiner, RetentionClass, Unit, UnitKind},
-    relay::{Appended, Direct, DirectItem, Entries, GrantReused, LogState, WelcomePart},
+    relay::{Appended, Direct, DirectItem, Entries, FurtherDevice, GrantReused, LogState, WelcomePart},
     resupply::seal,
 };
 
@@ -18,6 +18,9 @@ const WELCOME: DirectKind = DirectKind(1);
 pub(crate) const LAST_RESORT_USED: DirectKind = DirectKind(2);
 /// A [`GrantReused`].
 pub(crate) const GRANT_REUSED: DirectKind = DirectKind(3);
+
+/// A [`FurtherDevice`].
+pub(crate) const FURTHER_DEVICE: DirectKind = DirectKind(25);
 
 /// Something stored that does not fit the wire. (Our fault: it was checked when it came.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -188,6 +191,7 @@ pub(crate) fn direct(item: &store::DirectItem) -> Result<DirectItem, Unfit> {
         }
         LAST_RESORT_USED => Direct::LastResortUsed(Nothing {}),
         GRANT_REUSED => Direct::GrantReused(GrantReused::from_bytes(&item.body).map_err(|_| Unfit)?),
+        FURTHER_DEVICE => Direct::FurtherDevice(FurtherDevice::from_bytes(&item.body).map_err(|_| Unfit)?),
         DirectKind(_) => return Err(Unfit),
     };
     Ok(DirectItem { number: item.number, body })
@@ -202,7 +206,7 @@ pub(crate) fn grant_reused(device: DeviceId, at: Timestamp) -> Vec<u8> {
 pub(crate) fn direct_size(item: &DirectItem) -> usize {
     let body = match &item.body {
         Direct::Welcome(part) => part.group_info.len() + part.group_secrets.len() + part.receipt.len(),
-        Direct::LastResortUsed(_) | Direct::GrantReused(_) => 0,
+        Direct::LastResortUsed(_) | Direct::GrantReused(_) | Direct::FurtherDevice(_) => 0,
     };
     body + 256
 }

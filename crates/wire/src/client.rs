@@ -257,6 +257,10 @@ choice!(
         20 => Revocations(u32),
         /// A `Renewal` (chapter 03) for the chain of its grant. `Done`.
         21 => PutRenewal(Bytes<{ limits::CHAIN }>),
+        /// An `Approval` (chapter 03) for the chain of a device of the same person. `Done`.
+        25 => PutApproval(Bytes<{ limits::CHAIN }>),
+        /// All devices of this device's person, this one too. `Devices`.
+        26 => OwnDevices(Nothing),
         /// Where does this device stand in all its logs? `Cursors`.
         30 => Cursors(WhatIsNew),
         /// Remove all KeyPackages of this device, the last-resort one too. `Done`.

@@ -94,6 +94,8 @@ choice!(
         12 => Segment(Bytes<{ limits::BODY }>),
         /// Answers `Revocations`.
         20 => Revocations(RevocationPage),
+        /// Answers `OwnDevices`.
+        25 => Devices(List<DeviceState, { limits::CHAINS }>),
         /// Answers `Cursors`.
         30 => Cursors(Cursors),
         /// Answers `Resupply`: the log's last position.
@@ -119,6 +121,7 @@ impl Answer {
             Self::Document(_) => "document",
             Self::Segment(_) => "segment",
             Self::Revocations(_) => "revocations",
+            Self::Devices(_) => "devices",
             Self::Cursors(_) => "cursors",
             Self::Resupplied(_) => "resupplied",
         }
@@ -160,6 +163,8 @@ code!(
         15 => ExpiredByRetention,
         /// A statement's number is not above the last one's.
         16 => OldStatement,
+        /// The device waits for another device of its person to approve it.
+        25 => NotApproved,
         /// The relay was restored, and the log may have lost its end: wait, and ask again.
         28 => Settling,
     }
@@ -266,6 +271,8 @@ choice!(
         2 => LastResortUsed(Nothing),
         /// A second device tried to redeem this device's grant.
         3 => GrantReused(GrantReused),
+        /// A further device of this device's person was enrolled, or approved.
+        25 => FurtherDevice(FurtherDevice),
     }
 );
 
@@ -296,6 +303,28 @@ record!(
         device: DeviceId,
         /// When.
         at: Timestamp,
+    }
+);
+
+record!(
+    /// A person has a further device.
+    pub struct FurtherDevice {
+        /// Which.
+        device: DeviceId,
+        /// Another device has approved it; else it asks for that.
+        approved: bool,
+    }
+);
+
+record!(
+    /// A device of the asking device's person.
+    pub struct DeviceState {
+        /// Its `DeviceChain` (chapter 03).
+        chain: Bytes<{ limits::CHAIN }>,
+        /// It waits for another device to approve it.
+        pending: bool,
+        /// When it was last connected, as far as the relay remembers.
+        seen: Option<Timestamp>,
     }
 );
 

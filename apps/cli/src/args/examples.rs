@@ -9,7 +9,7 @@ Examples:
   amanat read 3fa94c01                               read a conversation
 
 Passphrases are asked for. Scripts set AMANAT_PASSPHRASE, AMANAT_OFFICER_PASSPHRASE or
-AMANAT_ROOT_PASSPHRASE, each also as ..._FILE; the last two fall back to the first.
+AMANAT_ROOT_PASSPHRASE, AMANAT_HISTORY_PASSPHRASE, each also as ..._FILE; the last three fall back to the first.
 Exit status: 0 done, 1 refused or failed, 2 usage.";
 
 pub(crate) const DEMO: &str = "\
@@ -94,6 +94,50 @@ Examples:
 
 Needs a relay. The devices take their new certificates with their next connection. A lower clearance counts from the
 status statement that is published with it.";
+
+pub(crate) const DEVICE: &str = "\
+Examples:
+  amanat device list
+  amanat device approve 4H7K-Q2M9-XW0R-51TZ
+
+A further device is made with a second invitation. It is served, and reads, once another device of yours has approved it.";
+
+pub(crate) const DEVICE_LIST: &str = "\
+Examples:
+  amanat device list
+  amanat device list --json";
+
+pub(crate) const DEVICE_APPROVE: &str = "\
+Examples:
+  amanat device approve 4H7K-Q2M9-XW0R-51TZ
+
+Compare the code with the one that the new device shows. Approve nothing that you did not make yourself.";
+
+pub(crate) const DEVICE_TRANSFER: &str = "\
+Examples:
+  amanat device transfer 3fa94c01 --out to-laptop.history     on the old device
+  amanat device transfer --in to-laptop.history               on the new one
+
+Messages and who said them, not the contents of documents. Top-secret conversations are left out. The file opens on the
+one device that it was made for; twice changes nothing.";
+
+pub(crate) const HISTORY: &str = "\
+Examples:
+  amanat history export --out mine.history
+  amanat history import mine.history";
+
+pub(crate) const HISTORY_EXPORT: &str = "\
+Examples:
+  amanat history export --out mine.history
+  amanat history export 3fa94c01 --out budget.history
+
+Scripts set AMANAT_HISTORY_PASSPHRASE. Conversations from secret upward are left out, and counted.";
+
+pub(crate) const HISTORY_IMPORT: &str = "\
+Examples:
+  amanat history import mine.history
+
+Only messages of your own profiles. A conversation that this device is not in is shown as archived.";
 
 pub(crate) const PEOPLE: &str = "\
 Examples:

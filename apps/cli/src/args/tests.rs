@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, error::ErrorKind};
 
-use super::*;
+use super::{bench::parse_size, *};
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(std::iter::once("amanat").chain(line.split_whitespace()))

@@ -62,6 +62,7 @@ fn last(view: &ConversationView) -> String {
     let words = match &message.body {
         MessageBody::Text(text) => text.lines().next().unwrap_or_default().to_owned(),
         MessageBody::Document(document) => document.name.clone(),
+        MessageBody::ReadsFromHere => "(this device reads from here on)".into(),
         MessageBody::Gone if message.deleted => "(deleted)".into(),
         MessageBody::Gone => "(expired)".into(),
         MessageBody::NeedsNewerVersion => "(needs a newer version)".into(),

@@ -54,6 +54,7 @@ pub(super) async fn run(context: &Context, path: &Path) -> Outcome {
             clearance: joined.clearance.name(),
             device: joined.device.to_string(),
             authority: joined.authority,
+            approve: joined.waits.map(|code| code.to_string()),
         });
     }
     let mut pairs = Pairs::default();
@@ -62,7 +63,19 @@ pub(super) async fn run(context: &Context, path: &Path) -> Outcome {
     pairs.push("name", format!("{}, {}", joined.name, joined.post));
     pairs.push("clearance", say::tier_cell(joined.clearance));
     pairs.push("device", joined.device.to_string());
+    if let Some(code) = joined.waits {
+        pairs.push("code", table::Cell::styled(code.to_string(), table::STRONG));
+    }
     context.screen.line(pairs.render())?;
+    if let Some(code) = joined.waits {
+        context.screen.note(paint(
+            &format!(
+                "You have another device: this one is served once that one has approved it. There, compare the code and \
+                 run: amanat device approve {code}. Then, here: amanat sync."
+            ),
+            table::CAUTION,
+        ));
+    }
     context.screen.note("The invitation is used up: delete the file. Next: amanat people.");
     Ok(())
 }

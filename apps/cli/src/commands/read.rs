@@ -33,8 +33,8 @@ async fn pages(context: &Context, session: &mut Session, conversation: &str, sin
             }
         }
         shown += messages.len();
-        match messages.last() {
-            Some(last) if messages.len() as u32 == PAGE => above = last.sequence,
+        match messages.iter().map(|message| message.sequence).max() {
+            Some(last) if messages.len() as u32 == PAGE => above = last,
             _ => break,
         }
     }

@@ -9,9 +9,12 @@ use amanat_client::api::{
 use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
 
+pub(crate) use device::{DeviceApproved, DeviceLine, HistoryPacked, HistoryTaken};
+
 use super::time::utc;
 use crate::problem::Problem;
 
+mod device;
 pub(crate) mod event;
 #[cfg(test)]
 mod page;
@@ -93,6 +96,7 @@ pub(crate) struct Joined {
     pub(crate) clearance: &'static str,
     pub(crate) device: String,
     pub(crate) authority: String,
+    pub(crate) approve: Option<String>,
 }
 
 /// `attest`.
@@ -188,6 +192,7 @@ fn state_name(state: ConversationState) -> &'static str {
         ConversationState::Removed => "removed",
         ConversationState::Removing => "removing",
         ConversationState::Left => "left",
+        ConversationState::Archived => "archived",
         ConversationState::FellOut => "fell-out",
         ConversationState::Waiting => "waiting",
     }
@@ -311,6 +316,8 @@ pub(crate) struct MessageLine {
     text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     document: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<&'static str>,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<String>,
@@ -343,8 +350,9 @@ impl From<&MessageView> for MessageLine {
         let (text, document) = match &view.body {
             MessageBody::Text(text) => (Some(text.clone()), None),
             MessageBody::Document(document) => (None, Some(document.id.to_string())),
-            MessageBody::Gone | MessageBody::NeedsNewerVersion => (None, None),
+            MessageBody::Gone | MessageBody::NeedsNewerVersion | MessageBody::ReadsFromHere => (None, None),
         };
+        let notice = (view.body == MessageBody::ReadsFromHere).then_some("reads-from-here");
         let addresses = |people: &[Address]| people.iter().map(ToString::to_string).collect();
         let reaction = |(from, text): &(Address, String)| ReactionLine { from: from.to_string(), text: text.clone() };
         Self {
@@ -354,6 +362,7 @@ impl From<&MessageView> for MessageLine {
             at: utc(view.at),
             text,
             document,
+            notice,
             state: view.state.name(),
             reply_to: view.reply_to.as_ref().map(|quote| quote.message.to_string()),
             edited: view.edited.map(utc),

@@ -104,6 +104,10 @@ fn body(message: &MessageView, columns: Option<usize>) -> Vec<String> {
             say::size(document.size),
             say::tier(document.tier)
         )],
+        MessageBody::ReadsFromHere => {
+            let words = "This device reads from here on; earlier messages come by `amanat device transfer`.";
+            vec![paint(words, table::CAUTION)]
+        }
         MessageBody::Gone if message.deleted => vec![paint("(deleted)", table::QUIET)],
         MessageBody::Gone => vec![paint("(expired)", table::QUIET)],
         MessageBody::NeedsNewerVersion => {

@@ -82,6 +82,7 @@ pub(crate) fn conversation_state(state: ConversationState) -> Cell {
         ConversationState::Removed => Cell::styled("removed", table::CAUTION),
         ConversationState::Removing => Cell::styled("removing a revoked member", table::CAUTION),
         ConversationState::Left => Cell::styled("left", table::QUIET),
+        ConversationState::Archived => Cell::styled("archived", table::QUIET),
         ConversationState::FellOut => Cell::styled("must be added again", table::BAD),
         ConversationState::Waiting => Cell::styled("waiting for a certificate", table::CAUTION),
     }
@@ -184,6 +185,13 @@ pub(crate) fn notice(notice: &Notice) -> String {
              backup has them; else open a new conversation.",
             short(&conversation.to_string())
         ),
+        Notice::NewDevice { address, .. } => {
+            format!("{address} reads with a new device. Compare the safety number again: amanat verify {address}.")
+        }
+        Notice::DeviceAsks { code, .. } => format!(
+            "A new device was enrolled in your name and asks for your approval: {code}. If it is yours and shows this code: \
+             amanat device approve {code}. If not, tell your security officer at once."
+        ),
         Notice::RelaySettling { conversation } => format!(
             "The relay was restored and waits, ten minutes at most, for what it has lost of conversation {}. What you send \
              there stays queued for so long.",
@@ -194,9 +202,14 @@ pub(crate) fn notice(notice: &Notice) -> String {
              is sent or read there until a member has removed this device and added it again; what is queued stays \
              queued. If nobody put this folder back from a copy, somebody else has one: tell your security officer at once."
         ),
-        Notice::NewDevice { address, .. } => format!(
-            "{address} has a device that was not known here. Compare the safety number again: amanat verify {address}."
+        Notice::DeviceApproved { device, by } => format!(
+            "Your new device {} was approved by your device {}. If that was not you, tell your security officer at once.",
+            short(&device.to_string()),
+            short(&by.to_string())
         ),
+        Notice::AwaitingApproval { code } => {
+            format!("This device waits for another device of yours to approve it. There: amanat device approve {code}.")
+        }
         Notice::GrantReused { address } => format!(
             "Two devices hold a certificate for one invitation of {address}: neither is believed. Tell your security \
              officer."

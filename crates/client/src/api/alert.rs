@@ -1,7 +1,7 @@
 //! What must be said unasked (protocol-spec/07-delivery, section 12): alarms of a conversation, and notices about this
 //! device and the authority's statements. Never hidden, never only logged.
 
-use amanat_identity::{Address, Reason};
+use amanat_identity::{Address, DeviceCode, Reason};
 use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp};
 
 use super::Failure;
@@ -127,6 +127,25 @@ pub enum Notice {
         address: Address,
         /// Which.
         device: DeviceId,
+    },
+    /// A further device was enrolled in this person's name, and waits to be approved by one of the person's.
+    DeviceAsks {
+        /// Which.
+        device: DeviceId,
+        /// What it shows.
+        code: DeviceCode,
+    },
+    /// A further device of this person was approved by another one.
+    DeviceApproved {
+        /// Which.
+        device: DeviceId,
+        /// By which.
+        by: DeviceId,
+    },
+    /// This device waits for being approved by another one of this person's; until then nothing is sent or fetched.
+    AwaitingApproval {
+        /// What to compare on the other device.
+        code: DeviceCode,
     },
     /// Two devices hold a certificate for one grant: neither is believed, and the officer must be told.
     GrantReused {

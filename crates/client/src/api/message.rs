@@ -95,6 +95,9 @@ pub enum MessageBody {
     Text(String),
     /// A document.
     Document(DocumentView),
+    /// Nobody's words: this further device of its person reads from here on, as of the message's time. What was said
+    /// before comes by a transfer from another device of the same person.
+    ReadsFromHere,
     /// It is no longer here: [`deleted`](MessageView::deleted), or [`Expired`](MessageState::Expired).
     Gone,
     /// A content type that this version does not know.

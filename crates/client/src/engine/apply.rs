@@ -416,6 +416,7 @@ impl Core {
         }
         if draft.changed {
             self.judge_members(id)?;
+            self.look_for_further(id)?;
         }
         self.lives_changed(id, &lives)?;
         if draft.told {

@@ -2,7 +2,7 @@
 //! durable with MLS's pending state before it is sent, sent again as it is until the relay answers, and ended by being
 //! found in the log, by another one that came first, or by a refusal. [CONV-41]
 
-use amanat_conversation::{CheckedKeyPackage, Conversation, LeafClaim, OutgoingCommit, Removal};
+use amanat_conversation::{CheckedKeyPackage, Conversation, LeafClaim, OutgoingCommit, Removal, may_stand_beside};
 use amanat_primitives::{ConversationId, UnitId};
 use amanat_wire::{
     Decode as _, Encode as _, List,
@@ -135,6 +135,7 @@ impl Core {
             Plan::Remove(_) => (self.unfit_members(id)?, self.asked_to_leave(id)?),
             Plan::Add(_) | Plan::Again(_) | Plan::Appoint { .. } | Plan::Renew => (Vec::new(), Vec::new()),
         };
+        let own = self.own.clone();
         let returning = match plan {
             Plan::Again(package) => self.conversation(id)?.again.get(&package.device().id()).cloned(),
             _ => None,
@@ -144,8 +145,13 @@ impl Core {
         let (signing, rng) = (keys.signing(), &mut OsRng);
         let (change, commit) = match plan {
             Plan::Add(packages) => {
-                let new: Vec<_> =
-                    packages.iter().filter(|package| !members.contains(&package.device().id())).cloned().collect();
+                let claims = group.members();
+                let fits = |package: &&CheckedKeyPackage| {
+                    // One's own commit is not judged when it comes back: so it is judged here.
+                    !members.contains(&package.device().id())
+                        && may_stand_beside(&claims, &own, package.device()).is_ok()
+                };
+                let new: Vec<_> = packages.iter().filter(fits).cloned().collect();
                 if new.is_empty() {
                     return Ok(None);
                 }
@@ -324,7 +330,9 @@ impl Core {
         };
         // A short program sees to these as well, before it ends.
         let leaving = || open.tracks.values().any(|track| track.leaving.is_some());
-        going || (current && open.look_at.is_some() && (open.unfit || open.heal || leaving() || !open.again.is_empty()))
+        let further = open.further.fetching || open.further.missing && may_let_in;
+        let looks = open.unfit || open.heal || further || leaving() || !open.again.is_empty();
+        going || (current && (open.look_at.is_some() || open.further.fetching) && looks)
     }
 
     /// Whether this device has all that the relay has told it of: what is made now is made on the last epoch.

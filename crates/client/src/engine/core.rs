@@ -23,7 +23,7 @@ use crate::{
     Command, Event, Failure, FailureCode, Reply,
     api::{ConversationState, LinkView, Notice},
     profile::Profile,
-    rows::{CommitRow, ConversationRow, OutboxRow, RelayRow, Stage, TrackRow},
+    rows::{CommitRow, ConversationRow, ImportedRow, OutboxRow, RelayRow, Stage, TrackRow},
     session::{Calls, SessionPlan},
     vault::{Batch, Scope, Vault},
 };
@@ -32,6 +32,8 @@ use crate::{
 pub(crate) struct Open {
     pub(crate) row: ConversationRow,
     pub(crate) tracks: HashMap<DeviceId, TrackRow>,
+    /// Ranges of messages that came from files, in the order in which they are shown.
+    pub(crate) imported: Vec<ImportedRow>,
     /// The MLS group; loaded when first needed, dropped after any failure.
     pub(crate) group: Option<Conversation>,
     /// This device's commit that is on its way.
@@ -48,6 +50,8 @@ pub(crate) struct Open {
     pub(crate) again: BTreeMap<DeviceId, AddAgain>,
     /// When to see whether something has to be committed that nobody asked for.
     pub(crate) look_at: Option<Timestamp>,
+    /// Devices of one's own that are to be added.
+    pub(crate) further: super::devices::Further,
     /// A member is revoked, or cleared for less than the tier: nothing is sent until it is removed.
     pub(crate) unfit: bool,
     /// A commit was refused or void since the last one that was accepted: the relay's roster may be wrong.
@@ -80,6 +84,42 @@ pub(crate) struct Open {
     pub(crate) receipt_sent: Option<Timestamp>,
     /// The relay does not know yet how far this vault is.
     pub(crate) advance_due: bool,
+}
+
+impl Open {
+    /// A conversation as it is on disk.
+    pub(crate) fn of(row: ConversationRow) -> Self {
+        Self {
+            row,
+            tracks: Default::default(),
+            imported: Vec::new(),
+            group: None,
+            commit: None,
+            commit_sent: false,
+            commit_full: false,
+            doing: None,
+            wants: Default::default(),
+            look_at: None,
+            further: Default::default(),
+            unfit: false,
+            heal: false,
+            queue: Default::default(),
+            held: Default::default(),
+            ahead: Default::default(),
+            reading: false,
+            asked_from: 0,
+            waiting: false,
+            stuck: false,
+            needs_commit: 0,
+            excluded: 0,
+            needs_status: 0,
+            again: Default::default(),
+            rest: None,
+            receipt_due: None,
+            receipt_sent: None,
+            advance_due: false,
+        }
+    }
 }
 
 /// Entries of one log that came before their turn, bounded in number and bytes.
@@ -136,38 +176,6 @@ impl Ahead {
 }
 
 impl Open {
-    /// A conversation as it is on disk.
-    pub(crate) fn of(row: crate::rows::ConversationRow) -> Self {
-        Self {
-            row,
-            tracks: Default::default(),
-            group: None,
-            commit: None,
-            commit_sent: false,
-            commit_full: false,
-            doing: None,
-            wants: Default::default(),
-            look_at: None,
-            unfit: false,
-            heal: false,
-            queue: Default::default(),
-            held: Default::default(),
-            ahead: Default::default(),
-            reading: false,
-            asked_from: 0,
-            waiting: false,
-            stuck: false,
-            needs_commit: 0,
-            excluded: 0,
-            needs_status: 0,
-            again: Default::default(),
-            rest: None,
-            receipt_due: None,
-            receipt_sent: None,
-            advance_due: false,
-        }
-    }
-
     /// Something is to be appended to its log.
     pub(crate) fn waits_to_send(&self) -> bool {
         !self.queue.is_empty() || self.commit.is_some() || !self.wants.is_empty()
@@ -236,6 +244,8 @@ pub(crate) struct Core {
     /// Outbox rows whose request is open on this link, unanswered.
     pub(crate) in_flight: HashSet<u64>,
     pub(crate) people: People,
+    /// This person's devices.
+    pub(crate) devices: super::devices::Devices,
     pub(crate) transfers: Transfers,
     pub(crate) link: Option<Up>,
     pub(crate) links: u64,
@@ -287,6 +297,7 @@ impl Core {
         let direct = super::join::DirectQueue::resume(profile.relay.as_ref().map_or(0, |row| row.direct));
         Self {
             people: People::default(),
+            devices: super::devices::Devices::default(),
             transfers: Transfers::default(),
             vault: profile.vault,
             authority: profile.authority,
@@ -422,6 +433,7 @@ impl Core {
             Stage::Frozen => ConversationState::Frozen,
             Stage::Removed => ConversationState::Removed,
             Stage::Left => ConversationState::Left,
+            Stage::Archived => ConversationState::Archived,
             Stage::FellOut => ConversationState::FellOut,
             Stage::Active if self.conversation(row.id).is_ok_and(|open| open.stuck) => ConversationState::Waiting,
             Stage::Active if self.conversation(row.id).is_ok_and(|open| open.unfit) => ConversationState::Removing,

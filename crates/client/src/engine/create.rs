@@ -194,7 +194,8 @@ impl Core {
     }
 
     fn create(&mut self, opening: &Opening, found: Found) -> Result<ConversationId, Failure> {
-        let mut packages = self.believed(found)?;
+        let packages = self.believed(found)?;
+        let mut packages = super::devices::first_of_each(&[], &self.own, packages);
         // More than fit into one commit are added behind it.
         let later = packages.split_off(packages.len().min(limits::ADDS));
         let Some(relay) = self.relays.first().map(amanat_identity::VerifiedRelay::id) else {
@@ -256,7 +257,7 @@ impl Core {
             open.queue.insert(title.number, title);
         }
         self.conversations.insert(id, open);
-        Ok(())
+        self.look_for_further(id)
     }
 
     /// A conversation that the relay refused to create: nobody else knows of it, and here it is forgotten too.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use amanat_conversation::{Content, Conversation, Kind, LeafClaim, NewConversation, Records};
-use amanat_primitives::{ConversationId, DeviceId, Digest, UnitId};
+use amanat_primitives::{ConversationId, DeviceId, Digest, MessageId, MessageSeed, UnitId};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _,
     log::CommitReceipt,
@@ -19,14 +19,15 @@ use super::{
     Input,
     core::{Core, Open, bounded, put_conversation},
     create::new_row,
-    outgoing::put_message,
+    devices::Purpose,
+    outgoing::{put_message, text},
     people::{VerifiedChain, fetch_chains},
 };
 use crate::{
     Event, Failure, FailureCode,
     api::{Alarm, MemberChange, Notice},
     failure,
-    rows::{ConversationRow, MessageRow, OutboxRow, RelayRow, Stage, TrackRow, meta},
+    rows::{ConversationRow, MessageRow, OutboxRow, READS_FROM, RelayRow, Stage, TrackRow, meta},
     vault::{Batch, Scope},
 };
 
@@ -130,7 +131,7 @@ impl DirectQueue {
 fn size_of(item: &DirectItem) -> usize {
     match &item.body {
         Direct::Welcome(part) => part.group_info.len() + part.group_secrets.len(),
-        Direct::LastResortUsed(_) | Direct::GrantReused(_) => 0,
+        Direct::LastResortUsed(_) | Direct::GrantReused(_) | Direct::FurtherDevice(_) => 0,
     }
 }
 
@@ -181,6 +182,11 @@ impl Core {
                 Direct::GrantReused(reused) => {
                     self.pass_direct(number, Batch::default())?;
                     self.emit(Event::Notice(Notice::InvitationReused { at: reused.at }));
+                }
+                // What the relay says of it is only a reason to look: the chains say what is so.
+                Direct::FurtherDevice(_) => {
+                    self.pass_direct(number, Batch::default())?;
+                    self.fetch_devices(Purpose::Look);
                 }
             }
         }
@@ -307,6 +313,7 @@ impl Core {
         let peer = peer.map(ToString::to_string).unwrap_or_default();
         let id = facts.conversation;
         let fresh = new_row(&new, peer, String::new(), self.now())?;
+        let imported = self.conversations.get(&id).map(|open| open.imported.clone()).unwrap_or_default();
         let before = self.conversations.get(&id).map(|open| (open.row.clone(), open.queue.clone()));
         let (row, queue) = before.unwrap_or((fresh.clone(), BTreeMap::new()));
         let row = ConversationRow {
@@ -320,7 +327,8 @@ impl Core {
             ..row
         };
         let mut batch = Batch::default();
-        let mut open = Open::of(row);
+        let row = self.reads_from_here(row, &others, &mut batch)?;
+        let mut open = Open { imported, ..Open::of(row) };
         for queued in queue.into_values() {
             let again = self.queue_again(&mut group, queued, &mut batch)?;
             open.queue.insert(again.number, again);
@@ -341,7 +349,34 @@ impl Core {
         self.pass_direct(number, batch)?;
         open.group = Some(group);
         self.conversations.insert(id, open);
-        Ok(())
+        self.look_for_further(id)
+    }
+
+    /// The first thing that a further device shows of a conversation is from when on it reads. [CONV-73]
+    fn reads_from_here(
+        &self,
+        row: ConversationRow,
+        others: &[LeafClaim],
+        batch: &mut Batch,
+    ) -> Result<ConversationRow, Failure> {
+        let own = self.own.address();
+        if row.sequence > 0 || others.iter().all(|member| member.address != *own) {
+            return Ok(row);
+        }
+        let said = MessageRow {
+            id: MessageId::of(row.id, self.own.id(), MessageSeed::random(&mut OsRng)),
+            sequence: 1,
+            device: self.own.id(),
+            from: text(own.to_string())?,
+            name: text(self.own.name().as_str().to_owned())?,
+            counter: 0,
+            at: row.stamp,
+            content_type: READS_FROM,
+            body: Bytes::default(),
+            own: false,
+        };
+        put_message(batch, row.id, &said);
+        Ok(ConversationRow { sequence: 1, read: 1, ..row })
     }
 
     /// A message that waited while this device was out: the same message, with a counter of the new membership.

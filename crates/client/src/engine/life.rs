@@ -75,6 +75,13 @@ impl Lives {
         self.messages.insert(row.sequence, Kept { row, life, old: false, changed });
     }
 
+    /// A message from a file, with what had happened to it.
+    pub(crate) fn add_taken(&mut self, row: MessageRow, life: LifeRow) {
+        let changed = life != LifeRow::new(row.sequence);
+        self.ids.insert(row.id, row.sequence);
+        self.messages.insert(row.sequence, Kept { row, life, old: false, changed });
+    }
+
     /// A document that is new in this batch.
     pub(crate) fn add_document(&mut self, row: DocumentRow) {
         self.documents.insert(row.id, row);

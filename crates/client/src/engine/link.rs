@@ -15,6 +15,7 @@ use amanat_wire::{
 use super::{
     Input,
     core::{Core, Up},
+    devices::Purpose,
 };
 use crate::{
     Command, Event, Failure, FailureCode, Reply,
@@ -72,7 +73,7 @@ impl Core {
             Input::Chains(fetched) => self.chains_fetched(fetched),
             Input::Directory(found) => self.directory_found(found),
             Input::Transfer(event) => self.transfer(event),
-            Input::OwnChain(found) => self.own_chain_fetched(found),
+            Input::Devices(found) => self.devices_found(found),
             Input::Again(claimed) => self.again_claimed(claimed),
             Input::Status(fetched) => self.status_fetched(fetched),
             Input::Revocations(fetched) => self.revocations_fetched(fetched),
@@ -104,8 +105,8 @@ impl Core {
                 self.last_failure = None;
                 self.unsettled.link_up();
                 self.greeted(&ready)?;
-                self.fetch_own_chain();
-                // Everything else waits for what this shows.
+                self.fetch_devices(Purpose::Look);
+                // Everything else waits for what this shows; a device that waits for its approval is refused it.
                 self.ask_cursors(None);
                 for (command, reply) in std::mem::take(&mut self.wait_for_link) {
                     self.command(command, reply)?;
@@ -260,6 +261,11 @@ impl Core {
             {
                 self.clear_question(Question::Read(id));
                 self.relay_lacks(id, refusal == Refusal::Unknown)
+            }
+            (question, Ok(Answer::Refused(Refusal::NotApproved))) => {
+                self.clear_question(question);
+                self.wait_for_approval();
+                Ok(())
             }
             (Question::Cursors, Ok(_)) => self.cursors_unknown(),
             (Question::Bring(what), Ok(answer)) => self.brought(what, answer),

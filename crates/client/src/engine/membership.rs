@@ -72,9 +72,10 @@ impl Want {
 
 /// People to be added, looked up and their KeyPackages claimed.
 pub(crate) struct Newcomers {
-    conversation: ConversationId,
-    reply: Option<ReplyTo>,
-    found: Result<Found, Failure>,
+    pub(crate) conversation: ConversationId,
+    /// Whoever asked; nobody for one's own further devices.
+    pub(crate) reply: Option<ReplyTo>,
+    pub(crate) found: Result<Found, Failure>,
 }
 
 /// When the keys of a group that this device has just come into are renewed: not by all who came together at once.
@@ -129,7 +130,10 @@ impl Core {
     /// Newcomers were found: they are added, at most as many in one commit as fit.
     pub(crate) fn newcomers(&mut self, newcomers: Newcomers) -> Result<(), Failure> {
         let Newcomers { conversation: id, mut reply, found } = newcomers;
-        let packages = match found.and_then(|found| self.believed(found)) {
+        if let (None, Some(open)) = (&reply, self.conversations.get_mut(&id)) {
+            open.further.fetching = false;
+        }
+        let packages = match found.and_then(|found| self.believed(found)).and_then(|all| self.fitting(id, all)) {
             Ok(packages) if packages.is_empty() => Err(everyone_is_in()),
             packages => packages,
         };
@@ -141,7 +145,13 @@ impl Core {
                 }
                 self.want(id, wants)
             }
-            Err(failure) => reply.map_or(Ok(()), |reply| answer_with(reply, Err(failure))),
+            Err(failure) => match reply {
+                Some(reply) => answer_with(reply, Err(failure)),
+                None => {
+                    self.further_failed(id);
+                    Ok(())
+                }
+            },
         }
     }
 
@@ -392,6 +402,7 @@ impl Core {
             } else if let Some(plan) = self.due_plan(id)? {
                 self.want(id, vec![Want::unasked(plan)])?;
             }
+            self.add_further(id)?;
         }
         Ok(())
     }

@@ -93,6 +93,11 @@ pub(crate) fn verify_all(authority: &Authority, now: Timestamp, chains: Chains) 
     chains.chains.into_iter().filter_map(verify).collect()
 }
 
+/// Of two chains of a device the one counts that was said later: renewed later, or approved.
+pub(crate) fn standing_order(device: &VerifiedDevice) -> (Timestamp, bool) {
+    (device.subject().cleared_at, device.approval().is_some())
+}
+
 /// All pages of a directory query, verified.
 pub(crate) async fn look_up(
     calls: &Calls,
@@ -154,9 +159,8 @@ impl Core {
         for VerifiedChain { device, chain } in found {
             let (grant, certificate) = (device.grant(), device.certificate());
             // A chain from before a renewal takes nothing back. [DELIV-96]
-            let cleared_at = |device: &VerifiedDevice| device.subject().cleared_at;
             let before = self.known_device(device.id())?;
-            if let Some(newer) = before.filter(|before| cleared_at(before) > cleared_at(&device)) {
+            if let Some(newer) = before.filter(|before| standing_order(before) > standing_order(&device)) {
                 believed.push(newer);
                 continue;
             }
@@ -197,7 +201,8 @@ impl Core {
             for device in draft.devices {
                 let theirs = of.entry(device.address().clone()).or_default();
                 let known_before = !theirs.is_empty();
-                if theirs.insert(device.id()) && known_before {
+                // Of one's own more is said, and earlier.
+                if theirs.insert(device.id()) && known_before && device.address() != self.own.address() {
                     let (address, id) = (device.address().clone(), device.id());
                     self.emit(Event::Notice(Notice::NewDevice { address, device: id }));
                 }
@@ -221,7 +226,7 @@ impl Core {
     }
 
     /// Someone's devices, as far as they are known here and their certificates hold now, whoever lists them.
-    fn devices_of(&mut self, address: &Address) -> Result<Vec<VerifiedDevice>, Failure> {
+    pub(crate) fn devices_of(&mut self, address: &Address) -> Result<Vec<VerifiedDevice>, Failure> {
         let of = self.by_address()?;
         let ids: Vec<DeviceId> = of.get(address).into_iter().flatten().copied().collect();
         self.people.of = Some(of);

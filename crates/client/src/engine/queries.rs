@@ -20,7 +20,7 @@ use crate::{
         StatusSummary,
     },
     failure,
-    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, Upload},
+    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, READS_FROM, Stage, Upload},
     vault::Scope,
 };
 
@@ -69,6 +69,11 @@ impl Core {
             Command::CancelDocument { document } => self.cancel_document(document),
             Command::ResumeDocument { document } if self.is_upload(document) => self.resume_upload(document),
             Command::ResumeDocument { document } => return self.resume_fetch(document, reply),
+            Command::Devices => return self.list_devices(reply),
+            Command::PackTransfer { device, conversations } => self.pack_transfer(&device, &conversations),
+            Command::PackHistory { passphrase, conversations } => self.pack_history(&passphrase, &conversations),
+            Command::TakeHistory { bytes, passphrase } => self.take_history(&bytes, passphrase.as_ref()),
+            Command::ApproveDevice { code } => return self.approve_device(code, reply),
             Command::Sync => {
                 self.sync_waiters.push(super::core::SyncWaiter { reply, asked: false });
                 self.ask_news();
@@ -83,11 +88,12 @@ impl Core {
     fn when_linked(&mut self, command: Command, reply: ReplyTo) -> Option<(Command, ReplyTo)> {
         let offline = !self.connect || self.last_failure.is_some();
         let can_go_on = match command {
-            Command::People { .. } | Command::Verify { .. } => offline,
+            Command::People { .. } | Command::Verify { .. } | Command::Devices => offline,
             Command::New { .. }
             | Command::Save { .. }
             | Command::Add { .. }
             | Command::Remove { .. }
+            | Command::ApproveDevice { .. }
             | Command::SetRole { .. }
             | Command::Sync => false,
             Command::Status
@@ -107,6 +113,9 @@ impl Core {
             | Command::Search { .. }
             | Command::Leave { .. }
             | Command::Retitle { .. }
+            | Command::PackTransfer { .. }
+            | Command::PackHistory { .. }
+            | Command::TakeHistory { .. }
             | Command::PauseDocument { .. }
             | Command::CancelDocument { .. }
             | Command::SendText { .. }
@@ -150,12 +159,17 @@ impl Core {
 
     /// A conversation as a list shows it.
     pub(crate) fn conversation_view(&mut self, id: ConversationId) -> Result<ConversationView, Failure> {
-        let group = self.group(id)?;
-        let (members, epoch) = (group.members().len(), group.epoch());
         let row = self.conversation(id)?.row.clone();
+        let (members, epoch) = match row.stage {
+            Stage::Archived => (0, 0),
+            _ => {
+                let group = self.group(id)?;
+                (group.members().len(), group.epoch())
+            }
+        };
         let title = if row.peer.is_empty() { row.title.to_string() } else { self.peer_name(&row)? };
         let open = self.conversation(id)?;
-        let last = match row.sequence {
+        let last = match open.last_shown() {
             0 => None,
             sequence => self.message_row(id, sequence)?.map(|message| self.message_view(open, &message)).transpose()?,
         };
@@ -173,6 +187,9 @@ impl Core {
     }
 
     fn peer_name(&mut self, row: &ConversationRow) -> Result<String, Failure> {
+        if row.stage == Stage::Archived {
+            return Ok(row.peer.to_string());
+        }
         let members = self.group(row.id)?.members();
         let peer = members.iter().find(|member| member.address.to_string() == *row.peer);
         let device = peer.map(|peer| self.known_device(peer.device)).transpose()?.flatten();
@@ -215,10 +232,12 @@ impl Core {
 
     fn read_messages(&mut self, id: ConversationId, since: u64, limit: u32, mark: bool) -> Result<Reply, Failure> {
         let open = self.conversation(id)?;
-        let last = open.row.sequence.min(since.saturating_add(u64::from(limit.min(MESSAGES))));
+        // What stands before has higher numbers: all of it is given at once.
+        let limit = if open.imported.is_empty() { limit.min(MESSAGES) } else { MESSAGES };
+        let last = open.row.sequence.min(since.saturating_add(u64::from(limit)));
         let mut views = Vec::new();
         let mut rows = Vec::new();
-        for sequence in since.saturating_add(1)..=last {
+        for sequence in self.in_order(id, since, last)? {
             let Some(row) = self.message_row(id, sequence)? else { continue };
             views.push(self.message_view(open, &row)?);
             rows.push(row);
@@ -241,6 +260,7 @@ impl Core {
         let body = if gone { MessageBody::Gone } else { self.message_body(row)? };
         let state = match &body {
             MessageBody::Document(document) if document.is_cancelled() => MessageState::Cancelled,
+            MessageBody::ReadsFromHere => MessageState::Read,
             _ => self.state_with(open, row, &life),
         };
         Ok(MessageView {
@@ -335,6 +355,7 @@ impl Core {
                 }
                 Ok(MessageBody::Document(self.document_view(&document)?))
             }
+            ContentType(READS_FROM) => Ok(MessageBody::ReadsFromHere),
             _ => Ok(MessageBody::NeedsNewerVersion),
         }
     }
@@ -360,6 +381,11 @@ impl Core {
     }
 
     fn list_members(&mut self, id: ConversationId) -> Result<Reply, Failure> {
+        if let Some(failure) =
+            Some(self.conversation(id)?.row.stage).filter(|stage| *stage == Stage::Archived).and_then(failure::of_stage)
+        {
+            return Err(failure);
+        }
         let group = self.group(id)?;
         let (leaves, roles) = (group.members(), group.roles().cloned());
         let role = |person: &Address| roles.as_ref().map(|roles| roles.of(person));
@@ -398,7 +424,11 @@ impl Core {
 /// How far a message is: one's own by what the others have told, others' by what was read here.
 pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
     if !row.own {
-        return if row.sequence <= open.row.read { MessageState::Read } else { MessageState::Unread };
+        return if row.sequence <= open.row.read || open.is_imported(row.sequence) {
+            MessageState::Read
+        } else {
+            MessageState::Unread
+        };
     }
     let queued = || open.queue.values().any(|queued| queued.message == Some(row.id));
     // Counters begin anew with each addition of this device: what is not queued any more was accepted before it.
@@ -436,8 +466,13 @@ fn needs_standing(command: &Command) -> bool {
         | Command::Retitle { .. }
         | Command::Save { .. }
         | Command::ResumeDocument { .. }
+        | Command::ApproveDevice { .. }
+        | Command::PackTransfer { .. }
         | Command::Sync => true,
         Command::Status
+        | Command::Devices
+        | Command::PackHistory { .. }
+        | Command::TakeHistory { .. }
         | Command::Conversations
         | Command::Find { .. }
         | Command::FindDocument { .. }

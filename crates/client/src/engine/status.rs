@@ -17,7 +17,7 @@ use super::{
     Input,
     core::Core,
     link::Question,
-    people::{VerifiedChain, fetch_chains},
+    people::{VerifiedChain, standing_order},
     restored::Bring,
 };
 use crate::{
@@ -246,30 +246,18 @@ impl Core {
         Notice::Revoked { address, device: subject.device, reason }
     }
 
-    /// Asks for this device's own chain: an officer may have renewed it. Whoever waits for a sync waits for it, too.
-    pub(crate) fn fetch_own_chain(&mut self) {
-        let Some(calls) = self.calls() else { return };
-        self.status_fetches += 1;
-        let (authority, now, own) = (self.authority.clone(), self.now(), self.own.id());
-        self.spawn(async move {
-            // What cannot be had now is asked for over the next link.
-            Input::OwnChain(fetch_chains(&calls, &authority, now, &[own]).await.unwrap_or_default())
-        });
-    }
-
-    /// Takes a renewed chain of this device, durably. [DELIV-97]
-    pub(crate) fn own_chain_fetched(&mut self, found: Vec<VerifiedChain>) -> Result<(), Failure> {
-        self.status_fetches = self.status_fetches.saturating_sub(1);
-        let renewed = |found: &VerifiedChain| {
-            found.device.certificate() == self.own.certificate()
-                && found.device.subject().cleared_at > self.own.subject().cleared_at
-        };
-        let Some(VerifiedChain { device, chain }) = found.into_iter().find(renewed) else { return Ok(()) };
+    /// Takes a renewed or approved chain of this device, durably. [DELIV-97]
+    pub(crate) fn own_chain_fetched(&mut self, found: VerifiedChain) -> Result<(), Failure> {
+        let VerifiedChain { device, chain } = found;
+        let same = device.certificate() == self.own.certificate();
+        if !same || standing_order(&device) <= standing_order(&self.own) {
+            return Ok(());
+        }
         let Some(row) = self.vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)? else { return Ok(()) };
         let mut batch = Batch::default();
         batch.put(Scope::Meta, meta::PROFILE, &ProfileRow { chain: chain.clone(), enrolled_at: self.now(), ..row });
         self.vault.commit(batch)?;
-        tracing::info!("this device's certificate was renewed");
+        tracing::info!("this device was renewed or approved");
         (self.own, self.chain) = (device, chain);
         Ok(())
     }

@@ -55,6 +55,10 @@ pub(crate) fn of_stage(stage: Stage) -> Option<Failure> {
             "tell the security officer; open a new conversation",
         ),
         Stage::Removed => ("this device was removed from the conversation", "ask a member to add you again"),
+        Stage::Archived => (
+            "this conversation was taken in from a file, and this device is not in it",
+            "it can be read; to take part ask a member to add you",
+        ),
         Stage::Left => ("you have left this conversation", "ask a member to add you again"),
         Stage::FellOut => (
             "this device has missed a change of members that it cannot catch up with",
@@ -299,6 +303,11 @@ pub(crate) fn from_refusal(refusal: Refusal) -> Failure {
         Refusal::ExpiredByRetention => {
             (Code::Gone, "the relay has deleted it after its time", "ask the sender to send it again")
         }
+        Refusal::NotApproved => (
+            Code::NotApproved,
+            "this device waits for another device of yours to approve it",
+            "on that device run `amanat device list`, compare the code, and `amanat device approve CODE`",
+        ),
         Refusal::Settling => (
             Code::Refused,
             "the relay was restored and waits for what it has lost",

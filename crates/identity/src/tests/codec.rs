@@ -242,7 +242,7 @@ proptest! {
 // [ID-03]
 #[test]
 fn reserved_and_unknown_kinds_are_refused() {
-    for number in [0, 11, 12, 13, 0xffff] {
+    for number in [0, 11, 12, 14, 0xffff] {
         assert_eq!(StatementKind::from_bytes(&u16::to_be_bytes(number)), Err(DecodeError::UnknownKind(number)));
     }
     for kind in StatementKind::ALL {
@@ -250,7 +250,7 @@ fn reserved_and_unknown_kinds_are_refused() {
     }
     assert_eq!(
         StatementKind::ALL.iter().map(|kind| kind.number()).collect::<Vec<_>>(),
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13]
     );
     assert_eq!(Version::from_bytes(&[2]), Err(DecodeError::Invalid("version")));
 }

@@ -61,6 +61,8 @@ pub(crate) fn people(asker: &Asker, query: &client::People) -> Result<Answer, No
     let found = loop {
         let mut found = asker.shared.store.people(&search, &after, limits::CHAINS)?;
         found.devices.retain(|device| !asker.shared.status.is_chain_revoked(&device.chain));
+        // [DELIV-161]
+        crate::devices::retain_admitted(&mut found.devices, asker.shared.now());
         match found.more.take() {
             Some(next) if found.devices.is_empty() => after = next,
             more => break People { more, ..found },

@@ -60,6 +60,8 @@ pub(crate) fn renew(asker: &Arc<Asker>, ticket: Ticket, bytes: Bytes<{ limits::C
 // [DELIV-96] Judged by its signatures, whoever brings it; an older one takes nothing back.
 async fn put_renewal(asker: &Asker, bytes: &[u8]) -> Result<Answer, NotDone> {
     let shared = &asker.shared;
+    // An approval of the same device may come at the same time: neither takes the other back.
+    let _turn = shared.status.turn.lock().await;
     let renewal = Renewal::from_bytes(bytes).map_err(|_| Refusal::Malformed)?;
     let grant = renewal.grant().map_err(|_| Refusal::Malformed)?;
     let id = shared.store.redeemed_by(&grant)?.ok_or(Refusal::Unknown)?;

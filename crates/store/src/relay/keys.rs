@@ -125,6 +125,11 @@ pub(crate) fn index(handle: &str, device: &DeviceId) -> Vec<u8> {
     Writer::with_capacity(handle.len() + 34).u8(b'i').raw(handle.as_bytes()).u8(0).raw(device.as_bytes()).finish()
 }
 
+/// All devices of a handle.
+pub(crate) fn index_of(handle: &str) -> Vec<u8> {
+    Writer::with_capacity(handle.len() + 2).u8(b'i').raw(handle.as_bytes()).u8(0).finish()
+}
+
 /// Comes after all devices of a handle, and before those of the next.
 pub(crate) fn index_after(handle: &str) -> Vec<u8> {
     Writer::with_capacity(handle.len() + 2).u8(b'i').raw(handle.as_bytes()).u8(1).finish()

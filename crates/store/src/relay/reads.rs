@@ -27,6 +27,8 @@ use super::{
 };
 use crate::{KeyValue, error::Fault};
 
+/// Devices of one person that are looked at.
+const DEVICES_OF_ONE: usize = 256;
 /// Index keys that one page of a search looks at.
 const SEARCHED: usize = 10_000;
 /// Cursors that one page of news looks at.
@@ -188,6 +190,28 @@ impl Store {
     pub fn chain(&self, device: DeviceId) -> Result<Option<Vec<u8>>, StoreError> {
         let stored = self.engine.published(&keys::listed(&device))?;
         Ok(stored.map(|stored| ListedRecord::decode(&stored)).transpose()?.map(|record| record.chain))
+    }
+
+    /// All devices that the directory has of the person to whom a device belongs, itself included; none for an unknown
+    /// one.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn devices_beside(&self, device: DeviceId) -> Result<Vec<Listed>, StoreError> {
+        let Some(stored) = self.engine.published(&keys::listed(&device))? else { return Ok(Vec::new()) };
+        let handle = ListedRecord::decode(&stored)?.handle;
+        let mut ids = Vec::new();
+        self.engine.scan(&keys::index_of(&handle), None, |key, _| {
+            ids.extend(keys::read_index(key).map(|(_, device)| device));
+            if ids.len() < DEVICES_OF_ONE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        let mut devices = Vec::with_capacity(ids.len());
+        for device in ids {
+            if let Some(chain) = self.chain(device)? {
+                devices.push(Listed { handle: handle.clone(), device, chain });
+            }
+        }
+        Ok(devices)
     }
 
     /// Devices whose search text contains `query` (all for an empty one), by handle, after handle `after` (empty for

@@ -88,6 +88,10 @@ pub(crate) struct NoticeLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     by_s: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    approved_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     conversations: Option<u64>,
@@ -203,6 +207,15 @@ fn notice(notice: &Notice) -> NoticeLine {
         Notice::NewDevice { address, device } => {
             NoticeLine { address: Some(address.to_string()), device: Some(device.to_string()), ..named("new-device") }
         }
+        Notice::DeviceAsks { device, code } => {
+            NoticeLine { device: Some(device.to_string()), code: Some(code.to_string()), ..named("device-asks") }
+        }
+        Notice::DeviceApproved { device, by } => NoticeLine {
+            device: Some(device.to_string()),
+            approved_by: Some(by.to_string()),
+            ..named("device-approved")
+        },
+        Notice::AwaitingApproval { code } => NoticeLine { code: Some(code.to_string()), ..named("awaiting-approval") },
         Notice::GrantReused { address } => NoticeLine { address: Some(address.to_string()), ..named("grant-reused") },
         Notice::Revoked { address, device, reason } => NoticeLine {
             address: Some(address.to_string()),

@@ -7,11 +7,11 @@ use amanat_client::{
     Event, Failure, FailureCode, SUITE_NAME,
     api::{
         Acknowledgement, Alarm, ConversationState, ConversationView, Direction, DocumentView, Hit, LinkState, LinkView,
-        Member, MemberChange, MessageBody, MessageState, MessageView, Notice, Overview, Person, Progress, Quote,
-        StatusSummary, TransferState, TransferView, Verification, Who,
+        Member, MemberChange, MessageBody, MessageState, MessageView, Notice, Overview, OwnDevice, Person, Progress,
+        Quote, StatusSummary, TransferState, TransferView, Verification, Who,
     },
 };
-use amanat_identity::{Reason, Tier};
+use amanat_identity::{DeviceCode, Reason, Tier};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 use serde::Serialize;
 
@@ -226,6 +226,33 @@ fn renewal_objects(samples: &mut Samples) {
     samples.add("renew", &Renewed { address, clearance: "secret", devices, valid_until: utc(AT) });
 }
 
+fn device_objects(samples: &mut Samples) {
+    let first = OwnDevice {
+        device: DEVICE,
+        this: true,
+        added: AT,
+        approved_by: None,
+        pending: false,
+        code: code(),
+        seen: Some(AT),
+        valid_until: AT,
+    };
+    samples.add("device list", &DeviceLine::new(&first, false));
+    let second = OwnDevice { this: false, pending: true, seen: None, ..first };
+    samples.add("device list", &DeviceLine::new(&second, false));
+    let approved = OwnDevice { this: false, approved_by: Some(DEVICE), ..first };
+    samples.add("device list", &DeviceLine::new(&approved, true));
+    let packed = HistoryPacked { out: "to-laptop.history".into(), conversations: 4, messages: 1203, left_out: 1 };
+    samples.add("device transfer, history export, history import", &packed);
+    let taken = HistoryTaken { conversations: 4, messages: 1201, known: 2, left_out: 0 };
+    samples.add("device transfer, history export, history import", &taken);
+    samples.add("device approve", &DeviceApproved { device: DEVICE.to_string() });
+}
+
+fn code() -> DeviceCode {
+    DeviceCode::parse("4H7K-Q2M9-XW0R-51TZ").unwrap()
+}
+
 fn staff_objects(samples: &mut Samples) {
     samples.add(
         "join",
@@ -236,8 +263,10 @@ fn staff_objects(samples: &mut Samples) {
             clearance: "secret",
             device: DEVICE.to_string(),
             authority: "Cabinet Division".into(),
+            approve: None,
         },
     );
+    device_objects(samples);
     samples.add("people", &PersonLine::new(&person(), false));
     samples.add("conversations", &ConversationLine::from(&conversation(Some(text()))));
     samples.add("conversations", &ConversationLine::from(&conversation(None)));
@@ -254,6 +283,8 @@ fn staff_objects(samples: &mut Samples) {
     samples.add("read", &MessageLine::from(&message(MessageBody::Document(document()))));
     samples.add("read", &MessageLine::from(&message(MessageBody::NeedsNewerVersion)));
     samples.add("read", &MessageLine::from(&lived()));
+    let reads_from = MessageView { sequence: 1, state: MessageState::Read, ..message(MessageBody::ReadsFromHere) };
+    samples.add("read", &MessageLine::from(&reads_from));
     samples.add("read", &MessageLine::from(&MessageView { deleted: true, ..message(MessageBody::Gone) }));
     let expired = MessageView { state: MessageState::Expired, expires_at: Some(AT), ..message(MessageBody::Gone) };
     samples.add("read", &MessageLine::from(&expired));
@@ -436,6 +467,9 @@ fn events(samples: &mut Samples) {
         Event::Notice(Notice::RelaySettling { conversation: CONVERSATION }),
         Event::Notice(Notice::GrantReused { address: person().address }),
         Event::Notice(Notice::NewDevice { address: person().address, device: DEVICE }),
+        Event::Notice(Notice::DeviceAsks { device: DEVICE, code: code() }),
+        Event::Notice(Notice::DeviceApproved { device: DEVICE, by: DEVICE }),
+        Event::Notice(Notice::AwaitingApproval { code: code() }),
         Event::Notice(Notice::Revoked { address: person().address, device: DEVICE, reason: Reason::Lost }),
         Event::Notice(Notice::LastResortUsed),
         Event::Notice(Notice::InvitationReused { at: AT }),
@@ -522,6 +556,7 @@ fn the_page_lists_every_code_of_an_error() {
         FailureCode::Conversation.name(),
         FailureCode::NotAllowed.name(),
         FailureCode::Quota.name(),
+        FailureCode::NotApproved.name(),
         FailureCode::Stopped.name(),
         FailureCode::Internal.name(),
     ];

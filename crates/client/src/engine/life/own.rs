@@ -17,7 +17,7 @@ use crate::{
         outgoing::Outgoing,
     },
     failure,
-    rows::{ConversationRow, LifeRow, MessageRow, OutboxRow, Presence},
+    rows::{ConversationRow, LifeRow, MessageRow, OutboxRow, Presence, READS_FROM},
     vault::{Batch, Scope},
 };
 
@@ -104,6 +104,7 @@ impl Core {
         let sequence = self.sequence_of(id, message.message)?.ok_or_else(no_message)?;
         let row = self.vault.read::<MessageRow>(Scope::Messages(id), &sequence.to_be_bytes())?;
         let life = self.life(id, sequence)?.unwrap_or_else(|| LifeRow::new(sequence));
+        let row = row.filter(|row| row.content_type != READS_FROM);
         Ok((row.ok_or_else(no_message)?, life))
     }
 
@@ -113,7 +114,7 @@ impl Core {
         let (row, life) = self.target(message)?;
         self.allowed(&row, &life, &body)?;
         // A document that is still being uploaded is known to nobody else.
-        let unsent = row.counter == 0;
+        let unsent = row.own && row.counter == 0;
         if !unsent {
             self.check_can_post(id)?;
         }
