@@ -3,17 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // what fails, fails the test
 
+use std::time::Duration;
+
 use amanat_client::{
     Command, Event, FailureCode, Reply,
     api::{LinkState, MessageState, Notice, Target},
 };
-use amanat_identity::{Reason, RevocationEntry, Target as Of, Tier};
+use amanat_identity::{DeviceChain, Reason, RevocationEntry, Target as Of, Tier, body::RenewalBody};
 use amanat_net::RelayTarget;
-use amanat_primitives::DeviceId;
+use amanat_primitives::{DeviceId, Timestamp};
 use amanat_tests::{Person, Rig};
 use amanat_wire::{
-    Bytes, Decode as _, Encode as _, List,
-    client::{Hello, Identity, NumberedRequest, Request, StatusUpdate, ToRelay},
+    Bytes, Decode as _, Encode as _, List, Text,
+    client::{Hello, Identity, NumberedRequest, People, Request, StatusUpdate, ToRelay},
     limits,
     relay::{Answer, FromRelay},
 };
@@ -21,6 +23,18 @@ use amanat_wire::{
 /// Publishes revocations behind those before.
 async fn revoke(rig: &Rig, before: &[RevocationEntry], targets: &[Of]) -> Vec<RevocationEntry> {
     let (status, entries) = rig.office.revoke(before, targets, rig.clock.now());
+    let new: Vec<_> = entries.iter().skip(before.len()).map(|entry| Bytes::new(entry.to_bytes()).unwrap()).collect();
+    let update = StatusUpdate {
+        status: Bytes::new(status.to_bytes()).unwrap(),
+        first: u32::try_from(before.len()).unwrap(),
+        revocations: List::new(new).unwrap(),
+    };
+    assert!(matches!(as_officer(rig, Request::PutStatement(update)).await, Answer::Done(_)));
+    entries
+}
+
+/// Asks the relay something over the officer's link.
+async fn as_officer(rig: &Rig, request: Request) -> Answer {
     let relay = rig.office.relay(rig.clock.now());
     let target = RelayTarget {
         addresses: relay.addresses().iter().map(ToString::to_string).collect(),
@@ -31,19 +45,12 @@ async fn revoke(rig: &Rig, before: &[RevocationEntry], targets: &[Of]) -> Vec<Re
     let mut link = amanat_net::dial(&target, rig.office.officer_keys.noise()).await.unwrap();
     let identity = Identity::Officer(Bytes::new(rig.office.officer_chain().to_bytes()).unwrap());
     let hello = ToRelay::Hello(Hello { version: limits::PROTOCOL_VERSION, identity });
-    let new: Vec<_> = entries.iter().skip(before.len()).map(|entry| Bytes::new(entry.to_bytes()).unwrap()).collect();
-    let update = StatusUpdate {
-        status: Bytes::new(status.to_bytes()).unwrap(),
-        first: u32::try_from(before.len()).unwrap(),
-        revocations: List::new(new).unwrap(),
-    };
-    let request = ToRelay::Request(NumberedRequest { number: 1, request: Request::PutStatement(update) });
+    let request = ToRelay::Request(NumberedRequest { number: 1, request });
     link.sender.send_all([hello.to_bytes(), request.to_bytes()]).await.unwrap();
     loop {
         let message = link.receiver.recv().await.unwrap().unwrap();
         if let FromRelay::Answer(answer) = FromRelay::from_bytes(&message).unwrap() {
-            assert!(matches!(answer.answer, Answer::Done(_)), "{answer:?}");
-            return entries;
+            return answer.answer;
         }
     }
 }
@@ -227,4 +234,57 @@ async fn a_sync_does_not_end_before_whoever_is_revoked_is_removed() {
     secretary.sync().await;
     let Reply::Members(members) = secretary.ask(Command::Members { conversation }).await else { panic!() };
     assert_eq!(members.len(), 1);
+}
+
+/// Renews somebody's certificate, for another clearance.
+async fn renew(rig: &Rig, handle: &str, clearance: Tier) {
+    let (office, now) = (&rig.office, rig.clock.now());
+    let who = People { query: Text::new(handle).unwrap(), after: Text::default() };
+    let Answer::Chains(found) = as_officer(rig, Request::People(who)).await else { panic!() };
+    let chain = DeviceChain::from_bytes(&found.chains[0]).unwrap();
+    let device = chain.verify(office.authority(), now, Timestamp::CLOCK_TOLERANCE).unwrap();
+    let body = RenewalBody {
+        grant: device.grant(),
+        name: device.name().clone(),
+        post: device.post().clone(),
+        clearance,
+        powers: device.powers(),
+    };
+    let officer = office.officer_chain().verify(office.authority(), now).unwrap();
+    let renewal = office.officer_keys.renew(&officer, &body, now, Duration::from_secs(30 * 24 * 3600)).unwrap();
+    let put = Request::PutRenewal(Bytes::new(renewal.to_bytes()).unwrap());
+    assert!(matches!(as_officer(rig, put).await, Answer::Done(_)));
+}
+
+// [CONV-56] A member who has the chain from before asks once more before a commit is void for them alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_from_before_a_renewal_parts_nobody() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let mut clerk = rig.person("clerk", Tier::Official).await;
+    let id = rig.group(&secretary, &["director"], Tier::Secret).await;
+    director.sync().await;
+    let Reply::People { people, .. } = director.ask(Command::People { query: "clerk".into() }).await else { panic!() };
+    assert_eq!(people[0].clearance, Tier::Official);
+    rig.clock.forward(Duration::from_secs(60));
+    renew(&rig, "clerk", Tier::Secret).await;
+    secretary.ask(Command::Add { conversation: id, members: vec![rig.address("clerk")] }).await;
+    let members = director
+        .until("the clerk, or an alarm", |event| match event {
+            Event::Alarm { alarm, .. } => panic!("{alarm:?}"),
+            Event::Conversation(view) if view.id == id && view.members == 3 => Some(view.members),
+            _ => None,
+        })
+        .await;
+    assert_eq!(members, 3);
+    clerk
+        .until("the group", |event| match event {
+            Event::Notice(Notice::JoinRefused { failure, .. }) => panic!("{failure:?}"),
+            Event::Conversation(view) => (view.id == id).then_some(()),
+            _ => None,
+        })
+        .await;
+    director.say(&Target::Conversation(id), "to all").await;
+    assert_eq!(clerk.next_message().await.1.from, rig.address("director"));
 }

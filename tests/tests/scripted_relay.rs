@@ -5,6 +5,8 @@
 
 #[path = "scripted_relay/crossing.rs"]
 mod crossing;
+#[path = "scripted_relay/parted.rs"]
+mod parted;
 #[path = "scripted_relay/people.rs"]
 mod people;
 

@@ -174,6 +174,15 @@ pub enum VoidReason {
     AddedUnfit(DeviceId),
 }
 
+impl VoidReason {
+    /// Whether a later chain of one of those whom the commit concerns could say otherwise: by a renewal its clearance may
+    /// be higher, by an approval it may stand beside another device. `[CONV-56]`
+    #[must_use]
+    pub const fn rests_on_chains(&self) -> bool {
+        matches!(self, Self::Added(..) | Self::Further(_) | Self::NotAllowed(_) | Self::AddedUnfit(_))
+    }
+}
+
 /// What a commit is judged by, beside itself and the conversation.
 #[derive(Clone, Copy)]
 pub struct Evidence<'a> {

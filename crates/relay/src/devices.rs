@@ -3,7 +3,7 @@
 //! Nothing is stored for it: a device waits as long as it is not approved, its grant does not revoke the others, and an
 //! earlier device of the same person is good. Revoking that one lets the next go first, as for a person who never had it.
 
-use amanat_identity::{Admittance, DeviceChain};
+use amanat_identity::{Admittance, DeviceChain, policy::LAPSE};
 use amanat_primitives::{DeviceId, Timestamp};
 use amanat_store::relay::{DirectPart, Listed, StoreError};
 use amanat_wire::{Decode as _, Encode as _, relay::FurtherDevice};
@@ -18,8 +18,8 @@ impl Theirs {
         let admittance = |listed: &Listed| {
             let chain = DeviceChain::from_bytes(&listed.chain).ok()?;
             let admittance = chain.peek_admittance().ok()?;
-            // One that has lapsed can approve nobody.
-            (admittance.until.after(Timestamp::CLOCK_TOLERANCE) >= now).then_some((admittance, listed.device))
+            // As long as it is served: whoever lapsed may be renewed, and nobody takes the first place meanwhile.
+            (admittance.until.after(LAPSE) >= now).then_some((admittance, listed.device))
         };
         let mut theirs: Vec<_> = listed.into_iter().filter_map(admittance).collect();
         theirs.sort_by_key(|(admittance, device)| (admittance.enrolled_at, *device));

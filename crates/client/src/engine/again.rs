@@ -1,14 +1,14 @@
 //! Being added again (protocol-spec/05-conversation, section 5): a device that cannot follow a log any more asks by itself,
 //! and any member who is there takes it out and puts it in again.
 
-use amanat_conversation::CheckedKeyPackage;
+use amanat_conversation::{CheckedKeyPackage, Conversation};
 use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::{
     Bytes,
     client::{AddAgain, Request},
     relay::Answer,
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Input,
@@ -51,6 +51,22 @@ impl Core {
                 tracing::debug!("the relay did not take a request to be added again");
             }
         });
+    }
+
+    /// Whether more than half of the other people write in an epoch that has not begun here: then it is this device that
+    /// has parted from them, whoever was right. What they send cannot be read, and could be anyone's of them: fewer say
+    /// nothing. [CONV-57]
+    pub(crate) fn is_parted(&self, group: &Conversation, beyond: &BTreeSet<DeviceId>) -> bool {
+        let members = group.members();
+        let others = members.iter().filter(|member| member.address != *self.own.address());
+        let (mut people, mut ahead) = (BTreeSet::new(), BTreeSet::new());
+        for member in others {
+            people.insert(&member.address);
+            if beyond.contains(&member.device) {
+                ahead.insert(&member.address);
+            }
+        }
+        ahead.len() * 2 > people.len()
     }
 
     /// Another device asks. Where it is a member here, and asks for itself and lately, this device sees to it in a moment,

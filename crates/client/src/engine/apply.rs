@@ -34,7 +34,7 @@ use crate::{
     rows::{ConversationRow, MessageRow, OutboxRow, Stage, TrackRow},
     vault::{Batch, Scope},
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The highest position that is believed: far beyond any log, far from overflow.
 pub(crate) const MAX_POSITION: u64 = 1 << 48;
@@ -93,6 +93,8 @@ pub(crate) struct Draft {
     kept: KeptChange,
     /// Devices that were added.
     added: Vec<DeviceId>,
+    /// Whose frames are of an epoch that has not begun here.
+    beyond: BTreeSet<DeviceId>,
     /// What commits have changed, by name.
     notices: Vec<Notice>,
     /// The status statement without which the next commit cannot be judged; 0 for none.
@@ -125,6 +127,7 @@ impl Core {
         self.group(id)?;
         let open = self.conversation(id)?;
         let mut draft = Draft::of(id, open.row.clone(), open.tracks.clone());
+        draft.beyond.clone_from(&open.beyond);
         let mut group = match self.conversations.get_mut(&id).and_then(|open| open.group.take()) {
             Some(group) => group,
             None => return Ok(false),
@@ -227,6 +230,12 @@ impl Core {
                 if refused.reason == Refusal::PathUndecryptable {
                     draft.row.stage = Stage::FellOut;
                 }
+                if refused.reason == Refusal::FutureEpoch {
+                    draft.beyond.insert(entry.sender);
+                    if self.is_parted(group, &draft.beyond) {
+                        draft.row.stage = Stage::FellOut;
+                    }
+                }
                 // The relay took it from this device: so this vault is not the one that sent it. A member who only claims
                 // to be this device's leaf does not get that far. [DELIV-178]
                 if refused.reason == Refusal::NotOurs && entry.sender == self.own.id() {
@@ -257,6 +266,7 @@ impl Core {
         let (known, mut missing) = self.known_devices(commit.concerns())?;
         missing.retain(|device| needs.contains(device));
         let own = commit.is_own();
+        let concerned: Vec<DeviceId> = known.keys().copied().collect();
         let receipt = self.receipt_of(draft, entry);
         draft.lists = Some((commit.facts().roster_add.clone(), commit.facts().roster_remove.clone()));
         let before = Before::of(group, commit.facts());
@@ -278,6 +288,15 @@ impl Core {
                 draft.needs_status = number;
                 return Ok(Step::Wait);
             }
+            // [CONV-56]
+            Err(ApproveError::Void(reason))
+                if reason.rests_on_chains()
+                    && !concerned.is_empty()
+                    && self.conversation(draft.id)?.refreshed != entry.position =>
+            {
+                draft.missing = concerned;
+                return Ok(Step::Wait);
+            }
             _ => {}
         }
         match receipt {
@@ -294,6 +313,7 @@ impl Core {
                     (draft.row.sent, draft.row.used) = (0, false);
                 }
                 (draft.wrong_roster, draft.healed) = (false, true);
+                draft.beyond.clear();
                 draft.changed |= !merged.added.is_empty() || !merged.removed.is_empty() || merged.roles.is_some();
                 if draft.row.stage != Stage::Creating {
                     draft.notices.extend(self.changes_by_name(draft.id, group, &before, &merged)?);
@@ -400,6 +420,7 @@ impl Core {
         let look = draft.leaver || open.heal;
         open.waiting = !draft.missing.is_empty() || draft.needs_status > 0;
         open.needs_status = draft.needs_status;
+        open.beyond = draft.beyond;
         for device in &draft.added {
             // [CONV-54] Another member has seen to it.
             open.again.remove(device);
@@ -529,6 +550,7 @@ impl Draft {
             lists: None,
             kept: KeptChange::default(),
             added: Vec::new(),
+            beyond: BTreeSet::new(),
             notices: Vec::new(),
             needs_status: 0,
         }

@@ -3,7 +3,7 @@
 //! only then puts them in place; after a failed commit the drafts are dropped and memory still equals disk.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -72,6 +72,10 @@ pub(crate) struct Open {
     pub(crate) needs_status: u64,
     /// They could not be had: the log goes on over the next link at the earliest.
     pub(crate) stuck: bool,
+    /// At this position the chains that its commit is judged by have been asked for anew; 0 for none.
+    pub(crate) refreshed: u64,
+    /// Whose frames were of an epoch that had not begun here, since the last commit that was accepted.
+    pub(crate) beyond: BTreeSet<DeviceId>,
     /// Nothing is encrypted before the commit at this position is here; 0 for none.
     pub(crate) needs_commit: u64,
     /// The relay withholds the entry at this position, which was said; 0 for none.
@@ -110,6 +114,8 @@ impl Open {
             asked_from: 0,
             waiting: false,
             stuck: false,
+            refreshed: 0,
+            beyond: Default::default(),
             needs_commit: 0,
             excluded: 0,
             needs_status: 0,

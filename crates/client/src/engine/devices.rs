@@ -109,6 +109,13 @@ impl Core {
         });
     }
 
+    /// A device that waits asks whether that is over, as soon as somebody wants to know.
+    pub(crate) fn ask_whether_approved(&mut self) {
+        if self.devices.waits {
+            self.fetch_devices(Purpose::Look);
+        }
+    }
+
     /// [`Command::Devices`](crate::Command::Devices).
     pub(crate) fn list_devices(&mut self, reply: ReplyTo) -> Result<(), Failure> {
         if self.calls().is_some() {
@@ -178,10 +185,12 @@ impl Core {
         for other in &others {
             self.say_of_device(other)?;
         }
-        let believed = self.remember(others.into_iter().map(|one| one.found).collect())?;
+        // Who waits is nobody yet.
+        let served = others.into_iter().filter(|one| !one.pending);
+        let believed = self.remember(served.map(|one| one.found).collect())?;
         listed.retain(|one| {
             let id = one.found.device.id();
-            id == own.id() || believed.iter().any(|device| device.id() == id)
+            one.pending || id == own.id() || believed.iter().any(|device| device.id() == id)
         });
         self.devices.listed = listed;
         if waits {

@@ -4,9 +4,9 @@
 //! certified key of someone cleared for the tier becomes a conversation; anything else is refused and shown. The item,
 //! the KeyPackage that it used up and the new group are one batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use amanat_conversation::{Content, Conversation, Kind, LeafClaim, NewConversation, Records};
+use amanat_conversation::{Content, Conversation, JoinError, Kind, LeafClaim, NewConversation, Records};
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageId, MessageSeed, UnitId};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _,
@@ -48,8 +48,8 @@ pub(crate) struct DirectQueue {
     told: u64,
     /// Chains for the first item are being fetched.
     fetching: bool,
-    /// They were fetched once: what is still missing then is not to be had.
-    fetched: bool,
+    /// Whose were asked for and answered: who is still missing then is not to be had.
+    fetched: BTreeSet<DeviceId>,
 }
 
 /// Chains that were fetched, and for what.
@@ -90,7 +90,13 @@ impl DirectQueue {
             self.bytes -= size_of(&item);
         }
         self.done = number;
-        self.fetched = false;
+        self.fetched.clear();
+    }
+
+    /// Of these, those that were not asked for yet; `None` where that is nobody.
+    fn unasked(&self, devices: Vec<DeviceId>) -> Option<Vec<DeviceId>> {
+        let unasked: Vec<_> = devices.into_iter().filter(|device| !self.fetched.contains(device)).collect();
+        (!unasked.is_empty()).then_some(unasked)
     }
 
     /// Everything up to here is in the vault.
@@ -123,7 +129,7 @@ impl DirectQueue {
         self.items.clear();
         self.bytes = 0;
         self.fetching = false;
-        self.fetched = false;
+        self.fetched.clear();
         self.told = 0;
     }
 }
@@ -233,9 +239,9 @@ impl Core {
             Err(error) => return Ok(Outcome::Refused(refused(&error))),
         };
         let members: Vec<DeviceId> = staged.members().iter().map(|member| member.device).collect();
-        let (known, missing) = self.known_devices(members)?;
-        if !missing.is_empty() && !self.direct.fetched {
-            return Ok(self.fetch_for_welcome(missing));
+        let (known, missing) = self.known_devices(members.iter().copied())?;
+        if let Some(unasked) = self.direct.unasked(missing) {
+            return Ok(self.fetch_for_welcome(unasked));
         }
         let Some(receipt) = self.welcome_receipt(part) else {
             let failed = "the relay's receipt for the commit that added this device is missing or wrong";
@@ -245,7 +251,14 @@ impl Core {
         let inviter = staged.inviter();
         let group = match staged.approve(&known, &receipt.body, &mut packages, old) {
             Ok(group) => group,
-            Err(error) => return Ok(Outcome::Refused(refused(&error))),
+            Err(error) => {
+                // By chains from before a renewal, one's own among them, somebody may seem not to be cleared. [CONV-56]
+                let rests = matches!(error, JoinError::Member(..) | JoinError::OwnLeaf(_));
+                return Ok(match rests.then(|| self.direct.unasked(members)).flatten() {
+                    Some(unasked) => self.fetch_for_welcome(unasked),
+                    None => Outcome::Refused(refused(&error)),
+                });
+            }
         };
         if !self.is_the_same(&group) {
             let failed = "a device that is to come back was invited to another conversation under the same id";
@@ -440,7 +453,12 @@ impl Core {
             return Ok(());
         }
         let found = match fetched.chains {
-            Ok(chains) => Some(self.remember(chains)?.len()),
+            Ok(chains) => {
+                let (own, others): (Vec<_>, Vec<_>) =
+                    chains.into_iter().partition(|found| found.device.id() == self.own.id());
+                own.into_iter().try_for_each(|found| self.own_chain_fetched(found))?;
+                Some(self.remember(others)?.len())
+            }
             Err(failure) => {
                 tracing::warn!(code = failure.code.name(), "chains could not be fetched");
                 None
@@ -450,7 +468,9 @@ impl Core {
             None => {
                 self.direct.fetching = false;
                 // Only an answer says that someone is not to be had; anything else is tried again.
-                self.direct.fetched = found.is_some();
+                if found.is_some() {
+                    self.direct.fetched.extend(fetched.asked);
+                }
                 if found.is_none() {
                     self.news_later();
                     return Ok(());
@@ -461,7 +481,8 @@ impl Core {
                 let (_, still_missing) = self.known_devices(fetched.asked)?;
                 if let Some(open) = self.conversations.get_mut(&id) {
                     open.waiting = false;
-                    open.stuck = !still_missing.is_empty();
+                    open.stuck = found.is_none() || !still_missing.is_empty();
+                    open.refreshed = open.row.position + 1;
                 }
                 // Only an answer says that someone is not to be had.
                 if let (Some(_), Some(device)) = (found, still_missing.first().copied()) {
@@ -476,7 +497,7 @@ impl Core {
     }
 }
 
-fn refused(error: &amanat_conversation::JoinError) -> Failure {
+fn refused(error: &JoinError) -> Failure {
     let failed = format!("a conversation that this device was added to is refused: {error}");
     Failure::new(FailureCode::Conversation, failed, "tell the security officer; nothing of it was kept")
 }

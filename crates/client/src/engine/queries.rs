@@ -77,6 +77,7 @@ impl Core {
             Command::Sync => {
                 self.sync_waiters.push(super::core::SyncWaiter { reply, asked: false });
                 self.ask_news();
+                self.ask_whether_approved();
                 return Ok(());
             }
         };
