@@ -139,3 +139,56 @@ async fn a_lost_welcome_comes_back_and_what_is_new_waits_for_those_who_may_be_ah
     assert_eq!(director.texts(id).await, ["one", "two", "three"]);
     assert_eq!(views(&director).await[0].members, 3);
 }
+
+// [DOC-20] The sender brings a document again that the relay has lost, if the file is still what was sent; nobody asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_document_comes_back_unless_its_file_was_edited() {
+    let mut rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let (id, _) = secretary.say(&rig.to("director", Tier::Official), "one").await;
+    has(&mut director, id, "one").await;
+    rig.back_up().await;
+    secretary.sync_when_linked().await;
+    let mut documents = Vec::new();
+    for name in ["kept.bin", "edited.bin"] {
+        let path = rig.dir.path().join(name);
+        let content: Vec<u8> = (0..2_500_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 11) as u8).collect();
+        std::fs::write(&path, &content).unwrap();
+        let send = Command::SendDocument { to: Target::Conversation(id), path: path.clone() };
+        let Reply::Sent { message: Some(message), document: Some(document), .. } = secretary.ask(send).await else {
+            panic!()
+        };
+        secretary.until_state(message, MessageState::Delivered).await;
+        documents.push((document, path, content));
+    }
+    let (edited, path, content) = documents.pop().unwrap();
+    std::fs::write(path, content.iter().rev().copied().collect::<Vec<u8>>()).unwrap();
+
+    rig.restore().await;
+    let lost = secretary
+        .until("failure", |event| match event {
+            Event::DocumentFailed { document, failure } => Some((*document, failure.clone())),
+            _ => None,
+        })
+        .await;
+    assert_eq!(lost.0, edited);
+    assert!(lost.1.failed.contains("the relay has lost a document"), "{}", lost.1);
+    let (kept, _, content) = documents.pop().unwrap();
+    let out = rig.dir.path().join("inbox");
+    std::fs::create_dir(&out).unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let path = loop {
+        match director.engine.ask(Command::Save { document: kept, out: out.clone() }).await {
+            Ok(Reply::Saved { path, .. }) => break path,
+            other => assert!(tokio::time::Instant::now() < deadline, "{other:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert_eq!(std::fs::read(path).unwrap(), content);
+    // The sender has it as sent, once.
+    let Reply::Documents(list) = secretary.ask(Command::Documents { conversation: id }).await else { panic!() };
+    assert!(list.iter().all(|document| document.transfer.is_none()), "{list:?}");
+    assert_eq!(list.len(), 2);
+    assert!(director.engine.ask(Command::Save { document: edited, out }).await.is_err());
+}

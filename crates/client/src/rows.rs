@@ -394,6 +394,8 @@ code!(
         4 => Paused,
         /// Its upload was given up; its message is never sent.
         5 => Cancelled,
+        /// Its manifest is sent, and the relay, since restored, may have lost it: it is being brought again.
+        6 => Again,
     }
 );
 

@@ -57,6 +57,8 @@ pub(crate) struct UploadPlan {
     pub(crate) path: PathBuf,
     /// The file's stamp when the upload began.
     pub(crate) stamp: SourceStamp,
+    /// Its plaintext's BLAKE3 where its manifest is sent already: the relay may have it whole.
+    pub(crate) posted: Option<Digest>,
     /// Hashes that are durable from earlier attempts, from segment 0 on.
     pub(crate) hashes: Vec<SegmentHash>,
     /// What the last link left.

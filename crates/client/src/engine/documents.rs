@@ -202,8 +202,10 @@ impl Core {
             TransferEvent::Uploaded { document, digest } => {
                 self.transfers.ended(Direction::Sending, document);
                 // It may have been cancelled or taken back in this moment.
-                if self.is_upload(document) {
-                    self.uploaded(document, digest)?;
+                match self.document_row(document) {
+                    Ok(row) if row.upload == Upload::Again => self.brought_again(row)?,
+                    _ if self.is_upload(document) => self.uploaded(document, digest)?,
+                    _ => {}
                 }
                 self.start_uploads()
             }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How far back a tail reaches.
-const AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Bytes of one conversation's tail.
 const TAIL_BYTES: u64 = 16 * 1024 * 1024;
 /// Bytes of all tails together.

@@ -108,7 +108,8 @@ impl Core {
         let begun = self.conversations.values().filter(|open| open.row.position > 0).map(|open| open.row.id);
         self.unsettled.ids.extend(begun);
         self.unsettled.since = Some(self.now());
-        self.unsettled.put(batch)
+        self.unsettled.put(batch)?;
+        self.documents_unsettled(batch)
     }
 
     /// A log whose Welcome is not here may be passed over: it is not lately that the relay was restored.
@@ -306,6 +307,7 @@ impl Core {
         if let Some(open) = self.conversations.get_mut(&id) {
             open.rest = None;
         }
+        self.start_uploads()?;
         self.pump(id)
     }
 

@@ -52,6 +52,7 @@ impl Desk {
 
     fn plan(&self, relay: &FakeRelay) -> UploadPlan {
         UploadPlan {
+            posted: None,
             keys: self.keys(),
             conversation: ConversationId::from_bytes([5; 16]),
             class: RetentionClass::Month,

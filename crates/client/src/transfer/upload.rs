@@ -75,6 +75,13 @@ async fn run(
         segments: layout.segments(),
         class: plan.class,
     };
+    // [DOC-20] Whether the relay has lost it is seen before the file is opened.
+    if let Some(digest) = plan.posted {
+        let state = calls.call(Request::OpenDocument(open.clone())).await.map_err(Fault::from).and_then(opened);
+        if state.map_err(|fault| (fault, plan.making.take()))?.sealed {
+            return Ok(digest);
+        }
+    }
     let mut left = plan.making.take();
     // Nothing is announced that cannot be read.
     let ready = match left {

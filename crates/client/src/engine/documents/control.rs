@@ -116,7 +116,7 @@ impl Core {
     pub(super) fn no_transfer(&self, document: DocumentId) -> Failure {
         match self.document_row(document) {
             Err(failure) => failure,
-            Ok(row) if row.upload == Upload::Posted => {
+            Ok(row) if matches!(row.upload, Upload::Posted | Upload::Again) => {
                 Failure::new(FailureCode::NotFound, "the document is sent already", "nothing is left to be done")
             }
             Ok(row) if row.upload == Upload::Cancelled => {
@@ -147,6 +147,8 @@ impl Core {
     fn transfer_view(&self, row: &DocumentRow) -> Result<Option<TransferView>, Failure> {
         let state = match row.upload {
             Upload::None | Upload::Posted => return self.fetch_view(row.id),
+            Upload::Again if self.transfers.running(Direction::Sending, row.id).is_none() => TransferState::Waiting,
+            Upload::Again => TransferState::Running,
             Upload::Paused => TransferState::Paused,
             Upload::Cancelled => TransferState::Cancelled,
             Upload::Running if self.transfers.failed.contains(&row.id) => TransferState::Failed,

@@ -11,7 +11,7 @@ use amanat_document::{
     ClaimedName, FileKey, Keys, Layout, Manifest, MediaType, PayloadNonce, SegmentHash, SourceStamp, safe_name,
 };
 use amanat_primitives::{ConversationId, Digest, DocumentId, MessageId, MessageSeed, Secret, Timestamp};
-use amanat_wire::{Bytes, Encode as _, List, Text};
+use amanat_wire::{Bytes, Decode as _, Encode as _, List, Text};
 use rand_core::OsRng;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -22,6 +22,7 @@ use crate::{
     engine::{
         core::{Core, ReplyTo, answer_with, bounded, put_conversation, respond, tier_of},
         create::{Opening, Then},
+        kept::AGE,
         outgoing::{Outgoing, put_message},
     },
     failure,
@@ -101,13 +102,14 @@ impl Core {
     }
 
     /// Begins uploads that wait, as many as may run at a time.
-    pub(super) fn start_uploads(&mut self) -> Result<(), Failure> {
+    pub(crate) fn start_uploads(&mut self) -> Result<(), Failure> {
         while self.transfers.uploads.len() < RUNNING {
             let Some(calls) = self.transfer_calls() else { return Ok(()) };
             let Some(row) = self.next_upload()? else { return Ok(()) };
             let modified = (row.modified > 0).then(|| Timestamp::from_millis(row.modified));
             let hashes = self.segment_hashes(row.id)?;
             let plan = UploadPlan {
+                posted: posted_digest(&row),
                 keys: keys_of(&row)?,
                 conversation: row.conversation,
                 class: amanat_identity::policy::builtin(tier_of(row.tier)).retention,
@@ -132,7 +134,12 @@ impl Core {
     /// The first upload that waits and can go on.
     fn next_upload(&self) -> Result<Option<DocumentRow>, Failure> {
         let mut rows = self.vault.scan::<DocumentRow>(Scope::Documents)?;
-        rows.retain(|row| row.upload == Upload::Running && !self.transfers.failed.contains(&row.id));
+        rows.retain(|row| match row.upload {
+            Upload::Running => !self.transfers.failed.contains(&row.id),
+            // The relay may still be getting back the conversation itself.
+            Upload::Again => !self.unsettled.contains(&row.conversation),
+            _ => false,
+        });
         rows.retain(|row| self.transfers.running(Direction::Sending, row.id).is_none());
         // A conversation that is still being created has no members who might fetch.
         rows.retain(|row| {
@@ -210,8 +217,8 @@ impl Core {
         let body = Body::Document(Bytes::new(bytes.clone()).map_err(|_| failure::internal("a manifest is too long"))?);
         let posted = DocumentRow { manifest: bounded(bytes)?, upload: Upload::Posted, key: Bytes::default(), ..row };
         let mut batch = Batch::default();
+        // The hashes stay, for a relay that loses it. [DOC-20]
         batch.put(Scope::Documents, document.as_bytes(), &posted);
-        self.delete_segments(document, &mut batch)?;
         self.keep_until(conversation, &message, self.life(conversation, message.sequence)?.as_ref(), &mut batch);
         let conversation_row = self.conversation(conversation)?.row.clone();
         let outgoing = Outgoing { body, message: Some((message, seed)), class, announce: false };
@@ -231,12 +238,39 @@ impl Core {
         Ok(())
     }
 
+    /// After the relay was restored: documents of the last days that it may have lost. [DOC-20]
+    pub(crate) fn documents_unsettled(&self, batch: &mut Batch) -> Result<(), Failure> {
+        let since = self.now().before(AGE);
+        for row in self.vault.scan::<DocumentRow>(Scope::Documents)? {
+            let own = row.upload == Upload::Posted && !row.path.is_empty() && !row.manifest.is_empty();
+            if own && self.message_row(row.conversation, row.sequence)?.is_some_and(|message| message.at >= since) {
+                batch.put(Scope::Documents, row.id.as_bytes(), &DocumentRow { upload: Upload::Again, ..row });
+            }
+        }
+        Ok(())
+    }
+
+    /// The relay has it, or cannot be given it.
+    pub(super) fn brought_again(&mut self, row: DocumentRow) -> Result<(), Failure> {
+        let mut batch = Batch::default();
+        batch.put(Scope::Documents, row.id.as_bytes(), &DocumentRow { upload: Upload::Posted, ..row });
+        self.vault.commit(batch)
+    }
+
     pub(super) fn upload_failed(
         &mut self,
         document: DocumentId,
         failure: Failure,
         retry: Retry,
     ) -> Result<(), Failure> {
+        let again = self.document_row(document).ok().filter(|row| row.upload == Upload::Again);
+        if let Some(row) = again.filter(|_| matches!(retry, Retry::UnderNewKeys | Retry::Never)) {
+            self.brought_again(row)?;
+            let failed = format!("the relay has lost a document, and it cannot be given back: {}", failure.failed);
+            let failure = Failure::new(failure.code, failed, "send it again where somebody still needs it");
+            self.emit(Event::DocumentFailed { document, failure });
+            return self.start_uploads();
+        }
         match retry {
             Retry::WhenLinked => {
                 self.transfers.lost = self.links;
@@ -247,7 +281,7 @@ impl Core {
                 Ok(())
             }
             // Paused or given up meanwhile: it begins again when it goes on, if at all.
-            Retry::UnderNewKeys if !self.goes_on(document)? => self.start_uploads(),
+            Retry::UnderNewKeys if !self.goes_on(document) => self.start_uploads(),
             Retry::UnderNewKeys => self.begin_again(document),
             Retry::Never => {
                 self.transfers.failed.push(document);
@@ -260,7 +294,7 @@ impl Core {
     /// The link was lost, or the relay refuses for now: the next attempt goes on with what is made. [DOC-18]
     pub(super) fn keep_making(&mut self, document: DocumentId, making: Making) -> Result<(), Failure> {
         // Paused or given up meanwhile: it needs no memory until it goes on.
-        if !self.is_upload(document) || !self.goes_on(document)? {
+        if !self.goes_on(document) {
             return Ok(());
         }
         // They are the first to go on; where one cannot, it is made again in its turn.
@@ -271,8 +305,8 @@ impl Core {
         Ok(())
     }
 
-    fn goes_on(&self, document: DocumentId) -> Result<bool, Failure> {
-        Ok(self.document_row(document)?.upload == Upload::Running)
+    fn goes_on(&self, document: DocumentId) -> bool {
+        self.document_row(document).is_ok_and(|row| matches!(row.upload, Upload::Running | Upload::Again))
     }
 
     /// The file was edited while it was being sent: everything of the old attempt goes, and a new one begins under a new
@@ -318,7 +352,15 @@ fn key_bytes(keys: &Keys) -> Result<Bytes<32>, Failure> {
     bounded([keys.file_key.secret().expose_secret().as_slice(), keys.nonce.as_bytes()].concat())
 }
 
+/// Of a document that is brought again: what its manifest says.
+fn posted_digest(row: &DocumentRow) -> Option<Digest> {
+    Manifest::from_bytes(&row.manifest).ok().map(|manifest| manifest.digest)
+}
+
 fn keys_of(row: &DocumentRow) -> Result<Keys, Failure> {
+    if let Ok(Manifest { document, file_key, nonce, .. }) = Manifest::from_bytes(&row.manifest) {
+        return Ok(Keys { document, file_key, nonce });
+    }
     let (key, nonce) = row.key.split_first_chunk::<16>().ok_or_else(failure::damaged)?;
     let nonce: [u8; 16] = nonce.try_into().map_err(|_| failure::damaged())?;
     let mut key = *key;
