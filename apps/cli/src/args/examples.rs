@@ -118,8 +118,8 @@ Examples:
   amanat device transfer 3fa94c01 --out to-laptop.history     on the old device
   amanat device transfer --in to-laptop.history               on the new one
 
-Messages and who said them, not the contents of documents. Top-secret conversations are left out. The file opens on the
-one device that it was made for; twice changes nothing.";
+Messages and who said them, not the contents of documents. Top-secret conversations are left out.
+The file opens on the one device that it was made for; twice changes nothing.";
 
 pub(crate) const HISTORY: &str = "\
 Examples:

@@ -63,6 +63,7 @@ pub(super) async fn run(context: &Context, path: &Path) -> Outcome {
     pairs.push("name", format!("{}, {}", joined.name, joined.post));
     pairs.push("clearance", say::tier_cell(joined.clearance));
     pairs.push("device", joined.device.to_string());
+    let waits = joined.waits.is_some();
     if let Some(code) = joined.waits {
         pairs.push("code", table::Cell::styled(code.to_string(), table::STRONG));
     }
@@ -76,7 +77,8 @@ pub(super) async fn run(context: &Context, path: &Path) -> Outcome {
             table::CAUTION,
         ));
     }
-    context.screen.note("The invitation is used up: delete the file. Next: amanat people.");
+    let next = if waits { "" } else { " Next: amanat people." };
+    context.screen.note(format!("The invitation is used up: delete the file.{next}"));
     Ok(())
 }
 
