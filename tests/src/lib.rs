@@ -19,8 +19,8 @@ use std::{
 
 use amanat_client::{
     Command, Engine, Event, Events, Failure, Options, Reply,
-    api::{MessageBody, MessageState, MessageView, Target},
-    profile::{self, JoinRequest},
+    api::{Line, MessageBody, MessageState, MessageView, Target},
+    profile::{self, JoinRequest, Profile},
 };
 use amanat_identity::{
     Address, Tier,
@@ -161,6 +161,14 @@ impl Rig {
         profile::join_at(request, self.clock.now(), |_| {}).await
     }
 
+    /// Opens someone's profile, on which no engine runs.
+    pub async fn profile(&self, handle: &str) -> Profile {
+        let (dir, now) = (self.dir.path().join(handle), self.clock.now());
+        let profile =
+            tokio::task::spawn_blocking(move || profile::open_at(&dir, PASSPHRASE, &WorkPolicy::FOR_TESTS, now));
+        profile.await.unwrap().unwrap_or_else(|error| panic!("{handle} does not open: {error:?}"))
+    }
+
     /// Opens someone's profile and starts the engine.
     pub async fn start(&self, handle: &str) -> Person {
         self.start_with(handle, true).await
@@ -168,10 +176,7 @@ impl Rig {
 
     /// The same, without a link where `connect` is false.
     pub async fn start_with(&self, handle: &str, connect: bool) -> Person {
-        let (dir, now) = (self.dir.path().join(handle), self.clock.now());
-        let profile =
-            tokio::task::spawn_blocking(move || profile::open_at(&dir, PASSPHRASE, &WorkPolicy::FOR_TESTS, now));
-        let profile = profile.await.unwrap().unwrap_or_else(|error| panic!("{handle} does not open: {error:?}"));
+        let profile = self.profile(handle).await;
         let clock = self.clock.clone();
         let (engine, events) = Engine::start(profile, Options { connect, clock: Arc::new(move || clock.now()) });
         Person { handle: handle.to_owned(), engine, events }
@@ -251,7 +256,7 @@ impl Person {
     pub async fn messages(&self, conversation: ConversationId) -> Vec<MessageView> {
         let read = Command::Read { conversation, since: 0, limit: u32::MAX, mark: false };
         match self.ask(read).await {
-            Reply::Messages(messages) => messages,
+            Reply::Lines(lines) => lines.into_iter().filter_map(Line::into_message).collect(),
             other => panic!("{other:?}"),
         }
     }

@@ -14,7 +14,7 @@ use std::{
 
 use amanat_client::{
     Command, Engine, Event, FailureCode, Options, Reply,
-    api::{ConversationState, MessageBody, MessageState, Notice, Target},
+    api::{ConversationState, MessageBody, MessageState, Notice, SendOptions, Target},
     profile,
 };
 use amanat_identity::{
@@ -234,7 +234,11 @@ async fn a_document_arrives_whole_and_under_its_own_name() {
     let source = rig.dir.path().join("annex: final?.pdf");
     let content: Vec<u8> = (0..3_500_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 11) as u8).collect();
     std::fs::write(&source, &content).unwrap();
-    let send = Command::SendDocument { to: rig.to("director", Tier::Restricted), path: source };
+    let send = Command::SendDocument {
+        to: rig.to("director", Tier::Restricted),
+        path: source,
+        options: SendOptions::default(),
+    };
     let Reply::Sent { conversation, message: Some(message), document: Some(document) } = secretary.ask(send).await
     else {
         panic!()
@@ -300,4 +304,32 @@ async fn a_profile_is_opened_once_with_its_passphrase() {
     bytes[40] ^= 1;
     std::fs::write(&key, bytes).unwrap();
     assert_eq!(open(PASSPHRASE).unwrap_err().code, FailureCode::Damaged);
+}
+
+// [DELIV-135] The relay hands out the oldest first: nobody is added by what has ended, also where none was ever used.
+#[tokio::test(flavor = "multi_thread")]
+async fn key_packages_are_replaced_before_they_end() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    // On a link that stays up, and after an absence.
+    for away in [false, true] {
+        secretary.sync_when_linked().await;
+        rig.clock.forward(Duration::from_secs(40 * 24 * 3600));
+        if away {
+            let Person { engine, .. } = director;
+            engine.stop().await;
+            director = rig.start("director").await;
+        }
+        director.sync_when_linked().await;
+        let title = format!("Budget {away}");
+        let members = vec![rig.address("director")];
+        let reply = secretary.ask(Command::New { title, tier: Tier::Official, members }).await;
+        let Reply::Sent { conversation, .. } = reply else { panic!() };
+        let of = |event: &Event| match event {
+            Event::Conversation(view) if view.id == conversation => Some(()),
+            _ => None,
+        };
+        director.until("the group", of).await;
+    }
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use amanat_client::{
     Command, Event, FailureCode, Reply,
-    api::{ConversationState, ConversationView, MemberChange, MessageState, Notice, Role, Target},
+    api::{
+        Change, ChangeView, ConversationState, ConversationView, Line, MemberChange, MessageBody, MessageState, Notice,
+        Role, Target,
+    },
 };
 use amanat_identity::Tier;
 use amanat_primitives::ConversationId;
@@ -102,6 +105,88 @@ async fn the_founder_and_moderators_change_a_group() {
     until_told(&mut clerk, MemberChange::Moderator, "clerk").await;
 }
 
+/// What somebody's vault shows of a conversation: texts as they are, changes in brackets.
+async fn lines(person: &Person, conversation: ConversationId, since: u64) -> Vec<(u64, String)> {
+    let read = Command::Read { conversation, since, limit: 100, mark: false };
+    let Reply::Lines(lines) = person.ask(read).await else { panic!() };
+    let said = |line: &Line| match line {
+        Line::Message(message) => match &message.body {
+            MessageBody::Text(text) => text.clone(),
+            other => panic!("{other:?}"),
+        },
+        Line::Change(ChangeView { by, change: Change::Title(title), .. }) => {
+            format!("[{} calls it {title}]", by.address.handle)
+        }
+        Line::Change(ChangeView { by, change: Change::Member { whom, change, .. }, .. }) => {
+            format!("[{} {} {}]", by.address.handle, change.name(), whom.address.handle)
+        }
+    };
+    lines.iter().map(|line| (line.sequence(), said(line))).collect()
+}
+
+// [DELIV-210] [DELIV-211]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_came_and_went_stands_among_the_messages() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Official).await;
+    let mut director = rig.person("director", Tier::Official).await;
+    let mut clerk = rig.person("clerk", Tier::Official).await;
+    let id = rig.group(&secretary, &["director"], Tier::Official).await;
+    let to = Target::Conversation(id);
+    secretary.say(&to, "one").await;
+    director.next_message().await;
+    add(&rig, &secretary, id, "clerk").await;
+    until_view(&mut clerk, id, "title", |view| view.title == "Budget" && view.members == 3).await;
+    secretary.say(&to, "two").await;
+    make_moderator(&rig, &secretary, id, "director").await;
+    secretary.ask(Command::Retitle { conversation: id, title: "Budget 2032".into() }).await;
+    for person in [&mut secretary, &mut director, &mut clerk] {
+        until_view(person, id, "new title", |view| view.title == "Budget 2032").await;
+    }
+    clerk.ask(Command::Leave { conversation: id }).await;
+    until_told(&mut secretary, MemberChange::Left, "clerk").await;
+    until_told(&mut director, MemberChange::Left, "clerk").await;
+    secretary.say(&to, "three").await;
+    let last = MessageBody::Text("three".into());
+    let is_last = |view: &ConversationView| view.last.as_ref().is_some_and(|message| message.body == last);
+    until_view(&mut director, id, "last message", is_last).await;
+    let all =
+        ["one", "[secretary added clerk]", "two", "[secretary moderator director]", "[secretary calls it Budget 2032]"];
+    for person in [&mut secretary, &mut director] {
+        let lines = lines(person, id, 0).await;
+        let (numbers, said): (Vec<u64>, Vec<String>) = lines.into_iter().unzip();
+        assert_eq!(numbers, (1..=7).collect::<Vec<_>>(), "{}", person.handle);
+        assert_eq!(said[..5], all, "{}", person.handle);
+        assert!(said[5].ends_with(" left clerk]") && said[6] == "three", "{}: {said:?}", person.handle);
+    }
+    let texts = |lines: Vec<(u64, String)>| lines.into_iter().map(|(_, said)| said).collect::<Vec<_>>();
+    until_view(&mut clerk, id, "end", |view| view.state == ConversationState::Left).await;
+    let of_clerk = ["[secretary added clerk]", "two", all[3], all[4], "[clerk left clerk]"];
+    assert_eq!(texts(lines(&clerk, id, 0).await), of_clerk);
+    assert_eq!(texts(lines(&clerk, id, 2).await), of_clerk[2..]);
+
+    // They count for nothing: three messages of others are unread, the last message is shown, nothing is found.
+    let of_director = view(&director, id).await;
+    assert_eq!((of_director.unread, of_director.last.map(|last| last.body)), (3, Some(last)));
+    let of_clerk = view(&clerk, id).await;
+    assert_eq!((of_clerk.unread, of_clerk.last.unwrap().body), (1, MessageBody::Text("two".into())));
+    let Reply::Hits(hits) = director.ask(Command::Search { query: "clerk".into(), limit: 9 }).await else { panic!() };
+    assert!(hits.is_empty());
+    director.ask(Command::Read { conversation: id, since: 0, limit: 100, mark: true }).await;
+    assert_eq!(view(&director, id).await.unread, 0);
+    director.sync().await;
+    secretary.sync().await;
+    assert!(secretary.messages(id).await.iter().all(|message| message.state == MessageState::Read));
+
+    // After a restart as before; and one page goes on behind the other.
+    director.engine.stop().await;
+    let director = rig.start("director").await;
+    assert_eq!(texts(lines(&director, id, 0).await)[..5], all);
+    let page = Command::Read { conversation: id, since: 1, limit: 2, mark: false };
+    let Reply::Lines(page) = director.ask(page).await else { panic!() };
+    assert_eq!(page.iter().map(Line::sequence).collect::<Vec<_>>(), [2, 3]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_come_go_and_come_back() {
     let rig = Rig::new().await;
@@ -119,7 +204,8 @@ async fn people_come_go_and_come_back() {
     until_view(&mut clerk, id, "title", |view| view.title == "Budget" && view.members == 3).await;
     secretary.say(&to, "to all").await;
     director.next_message().await;
-    assert_eq!(clerk.next_message().await.1.sequence, 1);
+    // Behind the line that says by whom he was added.
+    assert_eq!(clerk.next_message().await.1.sequence, 2);
     assert_eq!(clerk.texts(id).await, ["to all"]);
     make_moderator(&rig, &secretary, id, "clerk").await;
     until_told(&mut clerk, MemberChange::Moderator, "clerk").await;
@@ -151,7 +237,8 @@ async fn people_come_go_and_come_back() {
     add(&rig, &clerk, id, "director").await;
     until_view(&mut director, id, "return", |view| view.state == ConversationState::Active && view.members == 3).await;
     director.say(&to, "back").await;
-    assert_eq!(secretary.next_message().await.1.sequence, 4);
+    // Four messages, and six changes between them.
+    assert_eq!(secretary.next_message().await.1.sequence, 10);
     assert_eq!(director.texts(id).await, ["before the clerk", "to all", "back"]);
     assert_eq!(view(&director, id).await.title, "بجٹ ۲۰۳۲");
     for person in [secretary, director, clerk] {

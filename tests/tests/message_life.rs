@@ -128,7 +128,8 @@ async fn a_document_that_is_deleted_can_no_longer_be_saved() {
     let (rig, secretary, mut director, message) = two(Tier::Official, "see the annex").await;
     let path = rig.dir.path().join("annex-2031.txt");
     std::fs::write(&path, vec![7; 3000]).unwrap();
-    let send = Command::SendDocument { to: Target::Conversation(message.conversation), path };
+    let send =
+        Command::SendDocument { to: Target::Conversation(message.conversation), path, options: SendOptions::default() };
     let Reply::Sent { message: Some(sent), document: Some(document), .. } = secretary.ask(send).await else { panic!() };
     director.next_message().await;
     assert_eq!(found(&director, "ANNEX").await.len(), 2);
@@ -257,7 +258,8 @@ async fn the_tier_bounds_how_long_a_message_stays() {
     }
     let path = rig.dir.path().join("annex.txt");
     std::fs::write(&path, vec![7; 3000]).unwrap();
-    let send = Command::SendDocument { to: Target::Conversation(message.conversation), path };
+    let send =
+        Command::SendDocument { to: Target::Conversation(message.conversation), path, options: SendOptions::default() };
     let Reply::Sent { message: Some(annex), document: Some(document), .. } = secretary.ask(send).await else {
         panic!()
     };
@@ -275,6 +277,101 @@ async fn the_tier_bounds_how_long_a_message_stays() {
     // Nothing of it can be fetched any more.
     let out = rig.dir.path().join("out");
     assert_eq!(refused(&director, Command::Save { document, out }).await, FailureCode::Gone);
+}
+
+// [CONV-65] [CONV-66] [CONV-84]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_asks_to_be_acknowledged_and_goes_with_its_key() {
+    let (rig, mut secretary, mut director, first) = two(Tier::Official, "see the orders").await;
+    let path = rig.dir.path().join("orders-2031.txt");
+    std::fs::write(&path, vec![7; 3000]).unwrap();
+    let conversation = first.conversation;
+    let options = SendOptions { ask_acknowledgement: true, expires_after: Some(DAY) };
+    let send = Command::SendDocument { to: Target::Conversation(conversation), path, options };
+    let Reply::Sent { message: Some(sent), document: Some(document), .. } = secretary.ask(send).await else { panic!() };
+    let message = MessageRef { conversation, message: sent };
+    let (_, received) = director.next_message().await;
+    assert!(matches!(&received.body, MessageBody::Document(view) if view.id == document));
+    let at = view(&secretary, message).await.at;
+    assert_eq!((received.at, received.expires_at), (at, Some(at.after(DAY))));
+    assert_eq!(view(&secretary, message).await.expires_at, received.expires_at);
+    assert_eq!(received.acknowledgement.unwrap().missing, ["director@interior.gov.pk".parse().unwrap()]);
+    assert_eq!(refused(&secretary, Command::Acknowledge { message }).await, FailureCode::NotAllowed);
+    let out = rig.dir.path().join("out");
+    director.ask(Command::Save { document, out: out.clone() }).await;
+    director.ask(Command::Acknowledge { message }).await;
+    let by = |view: &MessageView| view.acknowledgement.as_ref().is_some_and(|asked| asked.by.len() == 1);
+    until_changed(&mut secretary, by).await;
+    assert_eq!(found(&director, "orders").await.len(), 2);
+
+    secretary.sync().await;
+    director.sync().await;
+    rig.clock.forward(DAY + Duration::from_secs(1));
+    for person in [&secretary, &director] {
+        let view = view(person, message).await;
+        assert_eq!((view.state, &view.body), (MessageState::Expired, &MessageBody::Gone), "{}", person.handle);
+        assert!(by(&view), "who acknowledged it stays");
+        assert_eq!(found(person, "orders").await, [first.message], "{}", person.handle);
+        let out = rig.dir.path().join("again");
+        assert_eq!(refused(person, Command::Save { document, out }).await, FailureCode::Gone, "{}", person.handle);
+        let list = person.ask(Command::Documents { conversation }).await;
+        assert!(matches!(list, Reply::Documents(list) if list.is_empty()), "{}", person.handle);
+    }
+}
+
+// [CONV-84]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_whose_time_is_over_before_it_is_sent_says_so_and_is_not_sent() {
+    let (rig, secretary, director, first) = two(Tier::Official, "soon").await;
+    secretary.sync().await;
+    director.sync().await;
+    secretary.engine.stop().await;
+    let mut secretary = rig.start_with("secretary", false).await;
+    let path = rig.dir.path().join("late.txt");
+    std::fs::write(&path, vec![7; 3000]).unwrap();
+    let options = SendOptions { expires_after: Some(DAY), ..SendOptions::default() };
+    let send = Command::SendDocument { to: Target::Conversation(first.conversation), path, options };
+    let Reply::Sent { message: Some(sent), document: Some(document), .. } = secretary.ask(send).await else { panic!() };
+    rig.clock.forward(DAY + Duration::from_secs(1));
+    secretary.ask(Command::Conversations).await;
+    let failure = secretary
+        .until("the document fails", |event| match event {
+            Event::DocumentFailed { document: failed, failure } if *failed == document => Some(failure.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(failure.code, FailureCode::Gone);
+    assert_eq!(view(&secretary, MessageRef { message: sent, ..first }).await.state, MessageState::Expired);
+    secretary.engine.stop().await;
+    let secretary = rig.start("secretary").await;
+    secretary.sync().await;
+    director.sync().await;
+    assert_eq!(director.messages(first.conversation).await.len(), 1);
+}
+
+// [DELIV-212]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_the_relay_does_not_have_is_expired_or_lost_by_its_class() {
+    let (mut rig, secretary, mut director, first) = two(Tier::Official, "see the annex").await;
+    let path = rig.dir.path().join("annex.txt");
+    std::fs::write(&path, vec![7; 3000]).unwrap();
+    let options = SendOptions::default();
+    let send = Command::SendDocument { to: Target::Conversation(first.conversation), path, options };
+    let Reply::Sent { document: Some(document), .. } = secretary.ask(send).await else { panic!() };
+    director.next_message().await;
+    rig.stop_relay().await;
+    std::fs::remove_dir_all(rig.relay_dir().join("data/documents")).unwrap();
+    rig.start_relay().await;
+    director.sync_when_linked().await;
+    let save = |name: &str| Command::Save { document, out: rig.dir.path().join(name) };
+    let lost = director.engine.ask(save("one")).await.unwrap_err();
+    assert_eq!(lost.code, FailureCode::Gone);
+    assert!(lost.failed.contains("its time is not over"), "{lost}");
+    rig.clock.forward(31 * DAY);
+    director.sync_when_linked().await;
+    let expired = director.engine.ask(save("two")).await.unwrap_err();
+    assert_eq!(expired.code, FailureCode::Gone);
+    assert!(expired.failed.contains("has expired") && expired.failed.contains("30 days"), "{expired}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

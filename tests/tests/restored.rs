@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use amanat_client::{
     Command, Event, Reply,
-    api::{ConversationView, MessageState, Notice, Target},
+    api::{ConversationView, MessageState, Notice, SendOptions, Target},
 };
 use amanat_identity::Tier;
 use amanat_primitives::ConversationId;
@@ -155,7 +155,8 @@ async fn a_lost_document_comes_back_unless_its_file_was_edited() {
         let path = rig.dir.path().join(name);
         let content: Vec<u8> = (0..2_500_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 11) as u8).collect();
         std::fs::write(&path, &content).unwrap();
-        let send = Command::SendDocument { to: Target::Conversation(id), path: path.clone() };
+        let send =
+            Command::SendDocument { to: Target::Conversation(id), path: path.clone(), options: SendOptions::default() };
         let Reply::Sent { message: Some(message), document: Some(document), .. } = secretary.ask(send).await else {
             panic!()
         };
@@ -168,7 +169,7 @@ async fn a_lost_document_comes_back_unless_its_file_was_edited() {
     rig.restore().await;
     let lost = secretary
         .until("failure", |event| match event {
-            Event::DocumentFailed { document, failure } => Some((*document, failure.clone())),
+            Event::Notice(Notice::DocumentLost { document, failure }) => Some((*document, failure.clone())),
             _ => None,
         })
         .await;

@@ -10,7 +10,8 @@ use amanat_client::{
     api::{Alarm, ConversationState, MessageBody, MessageState, Notice, Target},
 };
 use amanat_conversation::{
-    Conversation, Created, Evidence, Incoming, Kind, NewConversation, OutgoingCommit, check_key_package,
+    CheckedKeyPackage, Conversation, Created, Evidence, Incoming, KeyPackageMaker, Kind, NewConversation,
+    OutgoingCommit, Records, check_key_package,
     content::{Body, Edit},
 };
 use amanat_identity::{DeviceChain, DeviceKeys, RevocationList, Tier, VerifiedDevice};
@@ -31,12 +32,18 @@ struct Rogue {
     own: VerifiedDevice,
     link: Link,
     number: u32,
+    /// Whom it has looked up.
+    known: BTreeMap<DeviceId, VerifiedDevice>,
 }
 
 impl Rogue {
     async fn connect(rig: &Rig) -> Self {
+        Self::connect_as(rig, "rogue").await
+    }
+
+    async fn connect_as(rig: &Rig, handle: &str) -> Self {
         let now = rig.clock.now();
-        let (keys, chain, own) = rig.office.enrol(&mut OsRng, "rogue", Tier::Secret, now);
+        let (keys, chain, own) = rig.office.enrol(&mut OsRng, handle, Tier::Secret, now);
         let relay = rig.office.relay(now);
         let target = RelayTarget {
             addresses: relay.addresses().iter().map(ToString::to_string).collect(),
@@ -51,7 +58,7 @@ impl Rogue {
         link.sender.flush().await.unwrap();
         let ready = link.receiver.recv().await.unwrap().unwrap();
         assert!(matches!(FromRelay::from_bytes(&ready), Ok(FromRelay::Ready(_))));
-        Self { keys, own, link, number: 0 }
+        Self { keys, own, link, number: 0, known: BTreeMap::new() }
     }
 
     async fn ask(&mut self, request: Request) -> Answer {
@@ -72,8 +79,8 @@ impl Rogue {
         let Answer::Appended(appended) = self.ask(Request::Append(unit.clone())).await else { panic!() };
         let entry = Entry::of_own(unit, self.own.id(), appended);
         if let Incoming::Commit(commit) = group.receive(&entry).unwrap() {
-            let (devices, revocations) = (BTreeMap::new(), RevocationList::default());
-            let evidence = Evidence { devices: &devices, receipt: None, revocations: &revocations };
+            let revocations = RevocationList::default();
+            let evidence = Evidence { devices: &self.known, receipt: None, revocations: &revocations };
             let approved = commit.approve(group, &evidence).unwrap();
             group.merge(approved).unwrap();
         }
@@ -102,15 +109,22 @@ async fn device_of(person: &Person) -> DeviceId {
     overview.device
 }
 
-/// A group that the rogue founds with the victim, on no relay yet.
-async fn found(rig: &Rig, rogue: &mut Rogue, victim: DeviceId, id: ConversationId, tier: Tier) -> Created {
+/// The victim's KeyPackage.
+async fn package_of(rig: &Rig, rogue: &mut Rogue, victim: DeviceId) -> CheckedKeyPackage {
     let now = rig.clock.now();
     let Answer::Chains(chains) = rogue.ask(Request::Chains(List::new(vec![victim]).unwrap())).await else { panic!() };
     let chain = DeviceChain::from_bytes(&chains.chains[0]).unwrap();
     let verified = chain.verify(rig.office.authority(), now, Timestamp::CLOCK_TOLERANCE).unwrap();
+    rogue.known.insert(victim, verified.clone());
     let claim = Request::ClaimKeyPackages(List::new(vec![victim]).unwrap());
     let Answer::KeyPackages(claimed) = rogue.ask(claim).await else { panic!() };
-    let package = check_key_package(&claimed[0].key_package, &verified, now).unwrap();
+    check_key_package(&claimed[0].key_package, &verified, now).unwrap()
+}
+
+/// A group that the rogue founds with the victim, on no relay yet.
+async fn found(rig: &Rig, rogue: &mut Rogue, victim: DeviceId, id: ConversationId, tier: Tier) -> Created {
+    let now = rig.clock.now();
+    let package = package_of(rig, rogue, victim).await;
     let new = NewConversation { conversation: id, kind: Kind::Group, tier, relay: rig.office.relay(now).id() };
     Conversation::create(&new, &rogue.own, rogue.keys.signing(), vec![package], 0, now, &mut OsRng).unwrap()
 }
@@ -325,4 +339,37 @@ async fn a_change_before_its_message_waits_for_it_within_bounds() {
     assert_eq!(texts.len(), usize::from(CHANGES));
     assert!(texts[..16].iter().all(|text| text == "corrected"), "{texts:?}");
     assert!(texts[16..].iter().all(|text| text == "first words"), "{texts:?}");
+}
+
+// [CONV-59] A device that an officer and a relay have made in somebody's name is there before that person's own is invited.
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_device_of_ones_own_that_nobody_approved_one_does_not_join() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let victim = device_of(&secretary).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let ghost = Rogue::connect_as(&rig, "secretary").await;
+    let now = rig.clock.now();
+    let mut records = Records::default();
+    let maker = KeyPackageMaker { device: &ghost.own, signing: ghost.keys.signing() };
+    let made = maker.one_time(1, &mut records, now, &mut OsRng).unwrap();
+    let theirs = check_key_package(&made[0], &ghost.own, now).unwrap();
+    let hers = package_of(&rig, &mut rogue, victim).await;
+    let id = ConversationId::random(&mut OsRng);
+    let new = NewConversation {
+        conversation: id,
+        kind: Kind::Group,
+        tier: Tier::Official,
+        relay: rig.office.relay(now).id(),
+    };
+    let packages = vec![theirs, hers];
+    let created = Conversation::create(&new, &rogue.own, rogue.keys.signing(), packages, 0, now, &mut OsRng).unwrap();
+    let create = unit(&created.conversation, UnitKind::Create, created.commit);
+    assert!(matches!(rogue.ask(Request::Append(create)).await, Answer::Appended(_)));
+    let refused = |event: &Event| match event {
+        Event::Notice(Notice::JoinRefused { conversation, failure }) if *conversation == id => Some(failure.clone()),
+        _ => None,
+    };
+    let failure = secretary.until("refusal", refused).await;
+    assert!(failure.failed.contains("another device in your name"), "{failure}");
 }

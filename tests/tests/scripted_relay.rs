@@ -5,6 +5,10 @@
 
 #[path = "scripted_relay/crossing.rs"]
 mod crossing;
+#[path = "scripted_relay/old_copy.rs"]
+mod old_copy;
+#[path = "scripted_relay/own_devices.rs"]
+mod own_devices;
 #[path = "scripted_relay/parted.rs"]
 mod parted;
 #[path = "scripted_relay/people.rs"]
@@ -23,7 +27,7 @@ use amanat_relay_core::{Config, folder};
 use amanat_tests::{Person, Rig};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
-    client::{NumberedRequest, Request, ToRelay},
+    client::{Hello, Identity, NumberedRequest, Request, ToRelay},
     log::{Entry, RetentionClass, Unit, UnitKind},
     relay::{
         Answer, Appended, Chains, ClaimedKeyPackage, Cursors, Entries, FromRelay, LogState, News, NumberedAnswer, Push,
@@ -40,6 +44,8 @@ struct Script {
 /// One link, past its hello.
 struct Scripted {
     link: Link,
+    /// The device's chain, as its hello showed it.
+    chain: Vec<u8>,
 }
 
 impl Script {
@@ -59,9 +65,12 @@ impl Script {
     /// Accepts, reads the hello, greets, and answers the first question for news with "nothing". The question for the
     /// person's devices comes before or after it.
     async fn session(&self) -> Scripted {
-        let mut scripted = Scripted { link: self.accept().await };
-        let hello = scripted.link.receiver.recv().await.unwrap().unwrap();
-        assert!(matches!(ToRelay::from_bytes(&hello), Ok(ToRelay::Hello(_))));
+        let mut link = self.accept().await;
+        let hello = link.receiver.recv().await.unwrap().unwrap();
+        let Ok(ToRelay::Hello(Hello { identity: Identity::Device(chain), .. })) = ToRelay::from_bytes(&hello) else {
+            panic!()
+        };
+        let mut scripted = Scripted { link, chain: chain.into_vec() };
         let now = Timestamp::from(std::time::SystemTime::now());
         scripted.say(&FromRelay::Ready(Ready { now, incarnation: self.incarnation, status: Bytes::default() })).await;
         loop {
@@ -176,7 +185,7 @@ fn appended(position: u64, running: Digest) -> Answer {
 async fn what_comes_before_the_greeting_ends_the_link() {
     let (_rig, mut secretary, target, script) = after_one_message().await;
     let Target::Conversation(conversation) = target else { panic!() };
-    let mut scripted = Scripted { link: script.accept().await };
+    let mut scripted = Scripted { link: script.accept().await, chain: Vec::new() };
     scripted.link.receiver.recv().await.unwrap().unwrap();
     let entry = Entry {
         position: 99,

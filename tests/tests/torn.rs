@@ -12,5 +12,7 @@ mod joining;
 mod members;
 #[path = "torn/messages.rs"]
 mod messages;
+#[path = "torn/newcomers.rs"]
+mod newcomers;
 #[path = "torn/world.rs"]
 mod world;

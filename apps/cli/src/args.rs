@@ -82,9 +82,19 @@ pub(crate) enum Command {
         #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
         authority: PathBuf,
     },
-    /// Revoke a person, a device or a grant
+    /// Revoke a person, a device, a grant or an officer
     #[command(after_help = examples::REVOKE)]
     Revoke(Revoke),
+    /// Sign as the second officer what another one may not revoke alone
+    #[command(after_help = examples::COSIGN)]
+    Cosign {
+        /// The proposed revocations, from the other officer's outbox
+        #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+        file: Vec<PathBuf>,
+        /// Your own authority's folder
+        #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
+        authority: PathBuf,
+    },
     /// Renew a person's devices for another year, at another clearance if need be
     #[command(after_help = examples::RENEW)]
     Renew(Renew),
@@ -97,7 +107,7 @@ pub(crate) enum Command {
     /// Look people up in the directory
     #[command(after_help = examples::PEOPLE)]
     People {
-        /// Part of a handle or name; everyone where it is left out
+        /// Part of a handle, name or post; everyone where it is left out
         query: Option<String>,
     },
     /// List your conversations
@@ -349,9 +359,9 @@ pub(crate) enum AuthorityCommand {
 /// Whom a card speaks for.
 #[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Enrols people, signs status statements
+    /// Enrols, renews and revokes; signs status statements
     Officer,
-    /// Reads registers
+    /// Will read registers, once there are any
     Auditor,
 }
 
@@ -438,12 +448,15 @@ pub(crate) struct Invite {
 
 #[derive(Args, Debug)]
 pub(crate) struct Revoke {
-    /// Someone's address or handle (all their devices), a device's id, or a grant's
-    #[arg(value_name = "ADDRESS|DEVICE|GRANT")]
+    /// Someone's address or handle (all their devices), a device's id, a grant's, or `officer:` with the fingerprint, card or certificate
+    #[arg(value_name = "ADDRESS|DEVICE|GRANT|officer:OFFICER")]
     pub(crate) target: String,
-    /// The authority's folder
+    /// The authority's folder, with another officer's keys where an officer is revoked
     #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
     pub(crate) authority: PathBuf,
+    /// The root key, with which an officer is revoked [default: A/root.key]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) root: Option<PathBuf>,
     /// Why
     #[arg(long, value_name = "REASON", value_parser = reason_parser())]
     pub(crate) reason: Reason,
@@ -476,10 +489,10 @@ pub(crate) struct Send {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
     /// Ask everyone to acknowledge that they have read and understood it
-    #[arg(long, conflicts_with = "file")]
+    #[arg(long)]
     pub(crate) ask_ack: bool,
     /// Remove it everywhere so long after it was sent, for example 30m, 12h or 7d
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "file")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) expires: Option<Duration>,
     /// With an address: the tier of the 1:1 conversation [default: the lowest]
     #[arg(long, value_name = "T", value_parser = tier_parser())]
@@ -506,7 +519,9 @@ fn tier_parser() -> impl TypedValueParser<Value = Tier> {
 }
 
 fn reason_parser() -> impl TypedValueParser<Value = Reason> {
-    PossibleValuesParser::new(Reason::ALL.iter().map(|reason| reason.name()))
+    // That a device has lapsed is for `attest` to say, which looks.
+    let given = Reason::ALL.iter().filter(|reason| **reason != Reason::Lapsed);
+    PossibleValuesParser::new(given.map(|reason| reason.name()))
         .map(|name| Reason::ALL.iter().copied().find(|reason| reason.name() == name).unwrap_or(Reason::Other))
 }
 

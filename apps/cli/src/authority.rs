@@ -7,10 +7,12 @@
 pub(crate) mod attest;
 pub(crate) mod cards;
 pub(crate) mod certify;
+pub(crate) mod cosign;
 pub(crate) mod folder;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod keys;
+mod lapsed;
 pub(crate) mod publish;
 pub(crate) mod renew;
 pub(crate) mod revoke;
@@ -65,6 +67,7 @@ pub(crate) fn issue(subject: &str, error: IssueError) -> Problem {
         IssueError::NoRelay => "Certify one: amanat relay certify DIR/relay.card --authority A --out DIR/relay.cert.",
         IssueError::TooLong(_) => "Shorten the names.",
         IssueError::Code(_) => "Close other programs: 256 MiB are needed for a moment.",
+        IssueError::SignedAlready => "Another officer must sign it.",
         IssueError::TooLasting => "Choose a shorter time.",
     };
     Problem::new("certificate", format!("{subject}: {error}."), advice)

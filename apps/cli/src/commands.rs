@@ -46,6 +46,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         }
         Command::Invite(invite) => officer::invite(&context, &invite).await,
         Command::Attest { authority } => officer::attest(&context, &authority).await,
+        Command::Cosign { file, authority } => officer::cosign(&context, &file, &authority),
         Command::Revoke(revoke) => officer::revoke(&context, &revoke).await,
         Command::Renew(renew) => officer::renew(&context, &renew).await,
         Command::Join { invitation } => join::run(&context, &invitation).await,
@@ -55,7 +56,9 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         Command::History(HistoryCommand::Export { conversations, out }) => {
             history::export(&context, &conversations, &out).await
         }
-        Command::History(HistoryCommand::Import { file }) => history::import(&context, &file).await,
+        Command::History(HistoryCommand::Import { file, from_lost }) => {
+            history::import(&context, &file, from_lost).await
+        }
         Command::People { query } => people::list(&context, query.unwrap_or_default()).await,
         Command::Verify { address, confirm } => people::verify(&context, &address, confirm).await,
         Command::Conversations => conversations::list(&context).await,

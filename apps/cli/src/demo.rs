@@ -28,17 +28,17 @@ const DOMAIN: &str = "cabinet.example";
 
 /// The people, invented for this demonstration.
 const SECRETARY: Staff =
-    Staff { handle: "secretary", name: "Farida Rahman", post: "Cabinet Secretary", clearance: Tier::Secret };
+    Staff { handle: "secretary", name: "Cabinet Secretary", post: "Cabinet Division", clearance: Tier::Secret };
 const DEPUTY: Staff =
-    Staff { handle: "deputy", name: "Imran Yousaf", post: "Deputy Secretary", clearance: Tier::Confidential };
+    Staff { handle: "deputy", name: "Deputy Secretary", post: "Cabinet Division", clearance: Tier::Confidential };
 const OFFICER: Staff =
     Staff {
-        handle: "section.officer", name: "سعدیہ ملک", post: "Section Officer", clearance: Tier::Restricted
+        handle: "section.officer", name: "سیکشن افسر", post: "Cabinet Division", clearance: Tier::Restricted
     };
 
 /// Who comes later.
 const RELIEF: Staff =
-    Staff { handle: "relief", name: "Bilal Haider", post: "Relief Officer", clearance: Tier::Restricted };
+    Staff { handle: "relief", name: "Relief Officer", post: "Cabinet Division", clearance: Tier::Restricted };
 
 /// The three at their machines.
 struct Cast {

@@ -30,6 +30,8 @@ pub(crate) enum Link {
 
 /// How long a command waits for a first word from the relay before it goes on without.
 const FIRST_WORD: Duration = Duration::from_secs(5);
+/// What an engine has said before it stopped is there at once.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// An open profile with its engine running.
 pub(crate) struct Session {
@@ -206,8 +208,13 @@ impl Session {
     }
 
     /// Stops the engine: everything durable, link closed. Then gives back what the command came to.
-    pub(crate) async fn close<T>(self, outcome: Outcome<T>) -> Outcome<T> {
+    pub(crate) async fn close<T>(mut self, outcome: Outcome<T>) -> Outcome<T> {
         self.engine.stop().await;
+        // What was said beside the last answer is shown as well.
+        let mut bars = Bars::default();
+        while let Ok(Some(event)) = tokio::time::timeout(LAST_WORDS, self.events.next()).await {
+            attend(&self.screen, &event, &mut bars);
+        }
         outcome
     }
 }

@@ -45,11 +45,12 @@ Exit status: 0 all in order or only remarks, 1 something would keep the relay fr
     Check(At),
     /// Say how the relay that runs is: links, store, disk, status statement, certificate
     #[command(after_help = "\
-Example:
+Examples:
   amanat-relay status --dir relay
+  amanat-relay status --dir relay --json        one object on one line, for monitoring
 
 Exit status: 0 it runs and answers, 1 it does not.")]
-    Status(At),
+    Status(Status),
     /// Have the relay that runs write a consistent backup of its store and documents
     #[command(after_help = "\
 Examples:
@@ -131,6 +132,15 @@ pub(crate) struct At {
     /// The relay's folder
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: PathBuf,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Print one JSON object on one line, and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn domain(text: &str) -> Result<Domain, amanat_identity::NotText> {

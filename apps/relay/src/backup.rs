@@ -51,7 +51,7 @@ pub(crate) fn export(to: To) -> Result<(), Problem> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| Problem::new(&error, ""))?;
+            .map_err(|error| Problem::new(&error, "try again; if it lasts, look at the system's log"))?;
         let out = BufWriter::new(file);
         let written = runtime.block_on(backup::export(&dir, to.with_keys, out, &mut |done| progress.tell(done)));
         let file = written.map_err(refused)?.into_inner().map_err(|error| cannot_write(part, error.error()))?;
@@ -130,13 +130,13 @@ fn interruptible(
         .build()
         .map_err(|error| Problem::new(&error, "raise the limit of processes (ulimit -u)"))?;
     let outcome = runtime.block_on(async {
-        let no_signals = |error: io::Error| Problem::new(&error, "");
+        let no_signals = |error: io::Error| Problem::new(&error, "try again; if it lasts, look at the system's log");
         let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
         let interrupted = || Err(Problem::said("interrupted: nothing was left half-written", "run it again"));
         tokio::select! {
             done = tokio::task::spawn_blocking(work) => {
-                done.unwrap_or_else(|_| Err(Problem::said("the work ended unexpectedly", "")))
+                done.unwrap_or_else(|_| Err(Problem::said("the work ended unexpectedly", "try again; if it lasts, report it as CONTRIBUTING.md says")))
             }
             _ = interrupt.recv() => interrupted(),
             _ = terminate.recv() => interrupted(),

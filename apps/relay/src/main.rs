@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Command::Init(init) => init::init(init),
         Command::Run(at) => run::run(&at.dir),
         Command::Check(at) => check::check(&at.dir),
-        Command::Status(at) => status::status(&at.dir),
+        Command::Status(status) => status::status(&status.at.dir, status.json),
         Command::Backup(to) => backup::backup(to),
         Command::Export(to) => backup::export(to),
         Command::Restore(to) => backup::restore(to.from, Into::Empty { elsewhere: to.data_elsewhere }),

@@ -130,3 +130,24 @@ fn it_runs_refuses_a_second_one_and_stops_on_a_signal() {
         assert!(rest.contains("has stopped"), "{rest}");
     }
 }
+
+#[test]
+fn status_is_one_object_for_monitoring() {
+    let (dir, address) = made();
+    certify(dir.path(), &address);
+    let ask = || relay(&["status", "--dir", dir.path().to_str().unwrap(), "--json"]);
+    let stopped = ask();
+    assert_eq!((stopped.status.code(), stopped.stdout.len()), (Some(1), 0));
+    assert!(stderr(&stopped).contains("try:"), "{}", stderr(&stopped));
+    let (mut child, _log, _) = run(dir.path());
+    let answered = ask();
+    signal(&child, "-TERM");
+    child.wait().unwrap();
+    assert!(answered.status.success(), "{}", stderr(&answered));
+    let text = String::from_utf8(answered.stdout).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let status: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&status["store"], &status["links"]), (&"working".into(), &0.into()), "{text}");
+    assert!(status["certificate_ends_in_seconds"].as_u64().unwrap() > 0, "{text}");
+    assert!(status["incarnation"].is_string() && status["status_number"].is_null(), "{text}");
+}

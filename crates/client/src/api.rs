@@ -19,7 +19,10 @@ use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timesta
 pub use self::alert::{Alarm, MemberChange, Notice, Who};
 pub use self::device::{HistoryFile, HistoryTaken, OwnDevice};
 pub use self::document::{DocumentView, TransferState, TransferView};
-pub use self::message::{Acknowledgement, Hit, MessageBody, MessageRef, MessageState, MessageView, Quote, SendOptions};
+pub use self::message::{
+    Acknowledgement, Change, ChangeView, Hit, Line, MessageBody, MessageRef, MessageState, MessageView, Quote,
+    SendOptions,
+};
 pub use self::progress::{Direction, Progress};
 pub use crate::failure::{Failure, FailureCode};
 
@@ -31,7 +34,7 @@ pub enum Command {
     /// People whose handle, name or post contains `query`; everyone where it is empty. Replies [`Reply::People`].
     /// Asks the relay; offline, answers from the chains this vault has verified before and says so.
     People {
-        /// Part of a handle or name.
+        /// Part of a handle, name or post.
         query: String,
     },
     /// All conversations, the latest first. Replies [`Reply::Conversations`]. Works offline.
@@ -108,8 +111,8 @@ pub enum Command {
     },
     /// Messages that hold all words of a query, in their text or their document's name, the newest first. Case, Urdu
     /// and Arabic forms of a letter or digit, and diacritics make no difference. Replies [`Reply::Hits`]. Works
-    /// offline. The first search reads the whole vault; an empty query finds nothing and begins to read it, in steps
-    /// between other work.
+    /// offline. The first search opens the vault's index of texts, and reads the messages that are not in it; an empty
+    /// query finds nothing and begins to do both, in steps between other work.
     Search {
         /// Words, separated by white space.
         query: String,
@@ -123,12 +126,14 @@ pub enum Command {
         to: Target,
         /// The file, read while it is uploaded.
         path: PathBuf,
+        /// What more; a lifetime counts from now on, also while it is uploaded.
+        options: SendOptions,
     },
-    /// Messages of a conversation. Replies [`Reply::Messages`]. Works offline.
+    /// What a conversation shows. Replies [`Reply::Lines`]. Works offline.
     Read {
         /// Which.
         conversation: ConversationId,
-        /// Only messages whose sequence is above this; 0 for all.
+        /// Only what has a sequence above this; 0 for all.
         since: u64,
         /// At most this many, the earliest first.
         limit: u32,
@@ -199,12 +204,16 @@ pub enum Command {
         conversations: Vec<ConversationId>,
     },
     /// Takes in a file that `PackTransfer` or `PackHistory` made, all of it or nothing; what is here already stays as it
-    /// is. Replies [`Reply::HistoryTaken`]. Works offline.
+    /// is. [`FailureCode::NotAllowed`] unless an approved device of this person made it, or this one. Replies
+    /// [`Reply::HistoryTaken`]. Works offline.
     TakeHistory {
         /// The file.
         bytes: Vec<u8>,
         /// Where it is under one.
         passphrase: Option<crate::HistoryPassphrase>,
+        /// Also from a device of this person's that is lost, replaced or revoked: whoever has it and the passphrase could
+        /// have written anything.
+        from_lost: bool,
     },
     /// Someone's chain and the safety number with them. Replies [`Reply::Verification`].
     Verify {
@@ -303,8 +312,8 @@ pub enum Reply {
         /// Which conversation.
         conversation: ConversationId,
     },
-    /// Answers [`Command::Read`].
-    Messages(Vec<MessageView>),
+    /// Answers [`Command::Read`]: messages and changes, in order.
+    Lines(Vec<Line>),
     /// Answers [`Command::Documents`].
     Documents(Vec<DocumentView>),
     /// Answers [`Command::PauseDocument`], [`Command::ResumeDocument`] of an upload, [`Command::CancelDocument`].
@@ -348,9 +357,10 @@ pub enum Reply {
 pub enum Event {
     /// The link's state changed.
     Link(LinkState),
-    /// A conversation is new in this vault.
+    /// A conversation is new in this vault, or its title, members, roles or state have changed.
     Conversation(ConversationView),
-    /// A message is new in this vault: someone else's, or one's own that was just queued.
+    /// A message is new in this vault: someone else's, or one's own that was just queued. One that was known from a file
+    /// alone is new when it comes from its author, under another sequence.
     Message {
         /// Where.
         conversation: ConversationId,
@@ -460,7 +470,7 @@ pub struct Overview {
     pub queued: usize,
     /// Messages not yet read.
     pub unread: u64,
-    /// After an empty search: what the next one needs is still being read.
+    /// After an empty search: what the next one needs is still being read, or written to the index.
     pub preparing_search: bool,
 }
 

@@ -1,14 +1,15 @@
-//! What a vault holds, counted (protocol-spec/07-delivery, section 12): for tests that ask whether anything is left behind.
+//! What a vault holds (protocol-spec/07-delivery, section 12): for tests that ask whether anything is left behind, and what
+//! becomes of what is not as it should be.
 
 use amanat_conversation::{Records, count_key_packages};
-use amanat_primitives::{DocumentId, Timestamp};
+use amanat_primitives::{ConversationId, DocumentId, Timestamp};
 use std::collections::HashSet;
 
 use crate::{
     Failure,
     profile::Profile,
     rows::{DocumentRow, Upload},
-    vault::Scope,
+    vault::{Batch, Scope},
 };
 
 /// Numbers of rows.
@@ -26,6 +27,8 @@ pub struct Census {
     pub segments: usize,
     /// Fetches that are not over.
     pub fetches: usize,
+    /// Conversations to which somebody is still to be added.
+    pub newcomers: usize,
 }
 
 /// Counts what the vault of a profile holds.
@@ -49,5 +52,29 @@ pub fn census(profile: &Profile, now: Timestamp) -> Result<Census, Failure> {
         commits: rows(Scope::Commits)?,
         segments: segments.iter().filter(|(key, _)| !of_sent(key)).count(),
         fetches: rows(Scope::Fetches)?,
+        newcomers: rows(Scope::Newcomers)?,
     })
+}
+
+/// A row: key and bytes.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// The rows of a conversation's blocks, opened, by their keys.
+///
+/// # Errors
+/// Damaged, where one does not open.
+pub fn blocks(profile: &Profile, id: ConversationId) -> Result<Vec<Row>, Failure> {
+    let mut rows = profile.vault.scan_bytes(Scope::Blocks(id))?;
+    rows.sort();
+    Ok(rows)
+}
+
+/// Puts others in their place.
+///
+/// # Errors
+/// What the disk says.
+pub fn replace_blocks(profile: &Profile, id: ConversationId, rows: Vec<Row>) -> Result<(), Failure> {
+    let mut batch = Batch::default();
+    rows.into_iter().for_each(|(key, row)| batch.put_bytes(Scope::Blocks(id), key, row));
+    profile.vault.commit(batch)
 }

@@ -11,6 +11,7 @@
 
 mod again;
 mod apply;
+mod changes;
 mod commits;
 mod core;
 mod create;
@@ -24,9 +25,10 @@ mod kept;
 mod life;
 mod link;
 mod membership;
+mod newcomers;
 mod old_copy;
 mod outgoing;
-mod packages;
+pub(crate) mod packages;
 mod people;
 mod queries;
 mod receipts;
@@ -42,6 +44,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::core::Core;
 pub(crate) use self::core::{Open, bounded, put_conversation, target_of};
+pub(crate) use self::newcomers::OnRecord;
 pub(crate) use self::outgoing::put_message;
 use crate::{
     Command, Event, Failure, Reply, failure,

@@ -34,12 +34,17 @@ use crate::rows::{PEOPLE, Presence, ReactionRow};
 const MAGIC: &[u8; 9] = b"amanatHI\x01";
 /// Bytes of one file, in the clear and sealed.
 pub const FILE: usize = 96 * 1024 * 1024;
+/// Conversations in one file.
+const CONVERSATIONS: usize = 10_000;
 /// Messages in one file.
-pub(crate) const MESSAGES: usize = 250_000;
+const MESSAGES: usize = 250_000;
+/// Reactions and acknowledgements in one file, which take several times their bytes once they are decoded.
+const SAYINGS: usize = 1_000_000;
 /// Bytes of a sealed key or a PassphraseBox.
 const KEY: usize = 4096;
 
-/// A passphrase of a history file. Has no `Debug`.
+/// A passphrase of a history file. `Debug` shows nothing of it; it is a part of a [`Command`](crate::Command), which can be
+/// cloned and printed.
 #[derive(Clone)]
 pub struct HistoryPassphrase(pub Zeroizing<String>);
 
@@ -130,6 +135,12 @@ pub(crate) enum HistoryError {
     /// Made for another device, or needs a passphrase, or has none.
     #[error("the file is for another device, or of the other kind")]
     NotForThis,
+    /// Its key is not for this header.
+    #[error("the file's key is another one's")]
+    Key,
+    /// What is in it is not what its author signed.
+    #[error("the file is not what its author signed")]
+    Signature,
     /// Its author's certificate is not believed.
     #[error("the certificate of the device that made the file is not believed")]
     Author,
@@ -149,10 +160,39 @@ pub(crate) enum Audience<'a> {
     Passphrase(&'a HistoryPassphrase),
 }
 
+/// A file whose header was read and whose author is certified. Who that is should be judged before it is opened.
+pub(crate) struct Sealed<'a> {
+    header: Header,
+    author: VerifiedDevice,
+    nonce: PayloadNonce,
+    chunks: &'a [u8],
+}
+
 /// What a file holds, verified.
-pub(crate) struct Opened {
-    pub(crate) author: VerifiedDevice,
-    pub(crate) conversations: Vec<(HistoryConversation, Vec<HistoryMessage>)>,
+pub(crate) type Conversations = Vec<(HistoryConversation, Vec<HistoryMessage>)>;
+
+/// What is in a file so far, which has limits. [DELIV-220]
+#[derive(Default)]
+pub(crate) struct Tally {
+    conversations: usize,
+    messages: usize,
+    sayings: usize,
+}
+
+impl Tally {
+    /// One piece more.
+    pub(crate) fn add(&mut self, piece: &Piece) -> Result<(), HistoryError> {
+        match piece {
+            Piece::Conversation(_) => self.conversations += 1,
+            Piece::Message(message) => {
+                self.messages += 1;
+                self.sayings += message.reactions.len() + message.acknowledged.len();
+            }
+            Piece::End(_) => {}
+        }
+        let over = self.conversations > CONVERSATIONS || self.messages > MESSAGES || self.sayings > SAYINGS;
+        if over { Err(HistoryError::TooLarge) } else { Ok(()) }
+    }
 }
 
 fn context(header: &Header) -> Digest {
@@ -206,29 +246,40 @@ pub(crate) fn seal(
     if out.len() > FILE { Err(HistoryError::TooLarge) } else { Ok(out) }
 }
 
-/// Opens a file and verifies all of it. `own` are the reader's keys and device, for a file that is sealed to a device.
-pub(crate) fn open(
-    bytes: &[u8],
-    own: (&DeviceKeys, &VerifiedDevice),
-    passphrase: Option<&HistoryPassphrase>,
-    (authority, work): (&Authority, &WorkPolicy),
-) -> Result<Opened, HistoryError> {
-    let damaged = HistoryError::Damaged;
-    if bytes.len() > FILE {
-        return Err(HistoryError::TooLarge);
+impl<'a> Sealed<'a> {
+    /// Reads the header, and verifies the certificate of the file's author.
+    pub(crate) fn read(bytes: &'a [u8], authority: &Authority) -> Result<Self, HistoryError> {
+        let damaged = HistoryError::Damaged;
+        if bytes.len() > FILE {
+            return Err(HistoryError::TooLarge);
+        }
+        let mut r = Reader::new(bytes.strip_prefix(MAGIC).ok_or(damaged)?);
+        let header = Header::decode(&mut r).map_err(|_| damaged)?;
+        let nonce = r.take(NONCE_LEN).ok().and_then(|nonce| nonce.try_into().ok()).ok_or(damaged)?;
+        let chunks = r.take(r.remaining()).map_err(|_| damaged)?;
+        let chain = DeviceChain::from_bytes(&header.author).map_err(|_| damaged)?;
+        // Who made it is judged as of then.
+        let author = chain.verify(authority, header.made_at, Timestamp::CLOCK_TOLERANCE);
+        let author = author.map_err(|_| HistoryError::Author)?;
+        Ok(Self { header, author, nonce: PayloadNonce::from_bytes(nonce), chunks })
     }
-    let mut r = Reader::new(bytes.strip_prefix(MAGIC).ok_or(damaged)?);
-    let header = Header::decode(&mut r).map_err(|_| damaged)?;
-    let nonce = r.take(NONCE_LEN).ok().and_then(|nonce| nonce.try_into().ok()).ok_or(damaged)?;
-    let chunks = r.take(r.remaining()).map_err(|_| damaged)?;
-    let chain = DeviceChain::from_bytes(&header.author).map_err(|_| damaged)?;
-    // Who made it is judged as of then.
-    let author = chain.verify(authority, header.made_at, Timestamp::CLOCK_TOLERANCE);
-    let author = author.map_err(|_| HistoryError::Author)?;
-    let file_key = key_of(&header, own, &author, passphrase, work)?;
-    let plain = decrypt(&file_key, PayloadNonce::from_bytes(nonce), chunks)?;
-    let conversations = read_pieces(&header, &plain, &author)?;
-    Ok(Opened { author, conversations })
+
+    /// Who made it, or at least whose certificate stands in it.
+    pub(crate) fn author(&self) -> &VerifiedDevice {
+        &self.author
+    }
+
+    /// Opens it and verifies all of it. `own` are the reader's keys and device, for a file that is sealed to a device.
+    pub(crate) fn open(
+        self,
+        own: (&DeviceKeys, &VerifiedDevice),
+        passphrase: Option<&HistoryPassphrase>,
+        work: &WorkPolicy,
+    ) -> Result<Conversations, HistoryError> {
+        let file_key = key_of(&self.header, own, &self.author, passphrase, work)?;
+        let plain = decrypt(&file_key, self.nonce, self.chunks)?;
+        read_pieces(&self.header, &plain, &self.author)
+    }
 }
 
 fn key_of(
@@ -242,13 +293,15 @@ fn key_of(
         (Some(reader), None) if reader == own.id() => {
             let sealed = SealedKey::from_bytes(&header.key).map_err(|_| HistoryError::Damaged)?;
             let key = sealed.open((keys.noise(), keys.sealing()), author.noise_key(), &context(header));
-            Ok(FileKey::from_secret(key.map_err(|_| HistoryError::Damaged)?))
+            // [ID-57]
+            Ok(FileKey::from_secret(key.map_err(|_| HistoryError::Key)?))
         }
         (None, Some(passphrase)) => {
             let plain = passphrase::unlock(Label::HISTORY_KEY, passphrase.0.as_bytes(), work, &header.key)?;
             let (key, bound) = plain.split_at_checked(16).ok_or(HistoryError::Damaged)?;
+            // [ID-57]
             if bound != context(header).as_bytes().as_slice() {
-                return Err(HistoryError::Damaged);
+                return Err(HistoryError::Key);
             }
             Ok(FileKey::from_secret(Secret::from_slice(key).ok_or(HistoryError::Damaged)?))
         }
@@ -270,34 +323,29 @@ fn decrypt(file_key: &FileKey, nonce: PayloadNonce, chunks: &[u8]) -> Result<Zer
     Ok(plain)
 }
 
-type Conversations = Vec<(HistoryConversation, Vec<HistoryMessage>)>;
+/// Bytes of the last piece.
+const END: usize = 1 + 64;
 
-// [ID-58] Nothing is given out before the signature over all of it has been checked.
+// [ID-58] Nothing is decoded before the signature over all of it has been checked.
 fn read_pieces(header: &Header, plain: &[u8], author: &VerifiedDevice) -> Result<Conversations, HistoryError> {
     let damaged = HistoryError::Damaged;
-    let mut r = Reader::new(plain);
+    let (pieces, end) = plain.split_last_chunk::<END>().ok_or(damaged)?;
+    let Ok(Piece::End(signature)) = Piece::from_bytes(end) else { return Err(damaged) };
+    let signed = to_be_signed(header, pieces);
+    author.signing_key().verify(Label::HISTORY_FILE, &signed, &signature).map_err(|_| HistoryError::Signature)?;
+    let (mut r, mut tally) = (Reader::new(pieces), Tally::default());
     let mut conversations: Conversations = Vec::new();
-    let mut messages = 0;
-    loop {
-        let before = plain.len().saturating_sub(r.remaining());
-        match Piece::decode(&mut r).map_err(|_| damaged)? {
+    while r.remaining() > 0 {
+        let piece = Piece::decode(&mut r).map_err(|_| damaged)?;
+        tally.add(&piece)?;
+        match piece {
             Piece::Conversation(conversation) => conversations.push((conversation, Vec::new())),
-            Piece::Message(message) => {
-                messages += 1;
-                let (_, of) = conversations.last_mut().ok_or(damaged)?;
-                if messages > MESSAGES {
-                    return Err(HistoryError::TooLarge);
-                }
-                of.push(message);
-            }
-            Piece::End(signature) => {
-                let signed = to_be_signed(header, plain.get(..before).ok_or(damaged)?);
-                let verified = author.signing_key().verify(Label::HISTORY_FILE, &signed, &signature);
-                return match verified {
-                    Ok(()) if r.remaining() == 0 => Ok(conversations),
-                    _ => Err(damaged),
-                };
-            }
+            Piece::Message(message) => conversations.last_mut().ok_or(damaged)?.1.push(message),
+            Piece::End(_) => return Err(damaged),
         }
     }
+    Ok(conversations)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@ pub mod census;
 mod engine;
 mod failure;
 mod fold;
+#[cfg(feature = "test-util")]
+pub mod forgery;
 mod history;
 mod key_packages;
 pub mod profile;

@@ -37,9 +37,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     Failure, FailureCode,
-    engine::{Open, target_of},
+    engine::{OnRecord, Open, target_of},
     failure,
-    rows::{CommitRow, ConversationRow, ImportedRow, OutboxRow, ProfileRow, RelayRow, TrackRow, meta},
+    rows::{CommitRow, ConversationRow, ImportedRow, NewcomersRow, OutboxRow, ProfileRow, RelayRow, TrackRow, meta},
     session,
     vault::{Batch, Scope, Vault},
 };
@@ -179,6 +179,7 @@ fn begin(request: &JoinRequest, opened: OpenedInvitation, now: Timestamp) -> Res
         enrolment: Bytes::new(enrolment.to_bytes()).map_err(|_| too_long())?,
         chain: Bytes::default(),
         enrolled_at: now,
+        further: false,
     };
     let mut batch = Batch::default();
     batch.put(Scope::Meta, meta::PROFILE, &row);
@@ -225,7 +226,12 @@ async fn enrol(begun: Begun, now: Timestamp, mut on_stage: impl FnMut(JoinStage)
         let receipt = Statement::from_bytes(&receipt).map_err(|_| failure::protocol())?;
         let chain = enrolment.clone().into_chain(certificate.clone(), receipt);
         let own = chain.verify(opened.authority(), now, Timestamp::CLOCK_TOLERANCE).map_err(failure::from_chain)?;
-        let row = ProfileRow { chain: Bytes::new(chain.to_bytes()).map_err(|_| too_long())?, enrolled_at: now, ..row };
+        let row = ProfileRow {
+            chain: Bytes::new(chain.to_bytes()).map_err(|_| too_long())?,
+            enrolled_at: now,
+            further: true,
+            ..row
+        };
         let mut batch = Batch::default();
         batch.put(Scope::Meta, meta::PROFILE, &row);
         vault.commit(batch)?;
@@ -233,12 +239,21 @@ async fn enrol(begun: Begun, now: Timestamp, mut on_stage: impl FnMut(JoinStage)
         let packages = crate::key_packages::make(&vault, &keys, &own, true, now)?;
         let packages = packages.ok_or_else(|| failure::internal("a new vault is full of KeyPackages"))?;
         match connected.ask(Request::PutKeyPackages(packages)).await? {
-            Answer::Done(_) => {}
+            Answer::Done(_) => {
+                let mut batch = Batch::default();
+                crate::engine::packages::put_replaced(now, &mut batch);
+                vault.commit(batch)?;
+            }
             Answer::Refused(refusal) => return Err(failure::from_refusal(refusal)),
             _ => return Err(failure::protocol()),
         }
         deliver_status(&mut connected, &opened).await?;
         let waits = waits(&mut connected, &own).await?;
+        if waits.is_none() {
+            let mut batch = Batch::default();
+            batch.put(Scope::Meta, meta::PROFILE, &ProfileRow { further: false, ..row });
+            vault.commit(batch)?;
+        }
         return Ok(Joined {
             address: own.address().clone(),
             name: own.name().as_str().to_owned(),
@@ -412,6 +427,11 @@ fn load_conversations(vault: &Vault) -> Result<HashMap<ConversationId, Open>, Fa
     for commit in vault.scan::<CommitRow>(Scope::Commits)? {
         if let Some(open) = conversations.get_mut(&commit.conversation) {
             open.commit = Some(commit);
+        }
+    }
+    for row in vault.scan::<NewcomersRow>(Scope::Newcomers)? {
+        if let Some(open) = conversations.get_mut(&row.conversation) {
+            open.newcomers = OnRecord::of(&row)?;
         }
     }
     for queued in vault.scan::<OutboxRow>(Scope::Outbox)? {

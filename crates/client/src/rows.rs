@@ -2,8 +2,7 @@
 
 use amanat_conversation::content::REACTION;
 use amanat_primitives::{
-    ConversationId, DeviceId, Digest, DocumentId, Incarnation, MessageId, MessageSeed, StatementId, Timestamp, UnitId,
-    sign::Signature,
+    ConversationId, DeviceId, Digest, Incarnation, MessageId, StatementId, Timestamp, UnitId, sign::Signature,
 };
 use amanat_wire::{
     Bytes, List, Text, choice,
@@ -13,14 +12,23 @@ use amanat_wire::{
     record,
 };
 
-/// Bytes of a manifest.
-const MANIFEST: usize = 16 * 1024;
+use crate::api::MemberChange;
+
+pub(crate) mod documents;
+pub(crate) use documents::{DocumentRow, FetchRow, SegmentsRow, Upload};
+
 /// People whose reactions and acknowledgements are kept for one message.
 pub(crate) const PEOPLE: usize = 2048;
 /// Changes that may wait for one message.
 pub(crate) const WAITING: usize = 16;
-/// Bytes of a sealed chunk.
-const CARRY: usize = 64 * 1024 + 16;
+/// Messages whose folded texts are sealed together, for searching.
+pub(crate) const BLOCK: usize = 128;
+/// Bytes of a folded text in a block; a longer one is read by its message's row.
+pub(crate) const BLOCK_TEXT: usize = 4096;
+/// Bytes of a block's texts.
+const BLOCK_TEXTS: usize = BLOCK * (BLOCK_TEXT + 1);
+/// People who may wait to be added to one conversation: as many as it may have devices.
+pub(crate) const NEWCOMERS: usize = 1500;
 
 /// Keys of the single rows in [`Scope::Meta`](crate::vault::Scope::Meta).
 pub(crate) mod meta {
@@ -36,6 +44,8 @@ pub(crate) mod meta {
     pub(crate) const UNSETTLED: &[u8] = b"unsettled";
     /// [`RolledBackRow`](super::RolledBackRow).
     pub(crate) const ROLLED_BACK: &[u8] = b"rolled back";
+    /// [`KeyPackagesRow`](super::KeyPackagesRow).
+    pub(crate) const KEY_PACKAGES: &[u8] = b"key packages";
 }
 
 record!(
@@ -51,6 +61,8 @@ record!(
         chain: Bytes<{ limits::CHAIN }>,
         /// When that was verified: at the enrolment, or at a renewal since.
         enrolled_at: Timestamp,
+        /// It came as a further device, which another one of its person has to approve.
+        further: bool,
     }
 );
 
@@ -81,6 +93,14 @@ record!(
         logs: List<Cursor, 65_535>,
         /// The KeyPackages at the relay are still to be replaced.
         packages: bool,
+    }
+);
+
+record!(
+    /// This device's KeyPackages at the relay.
+    pub(crate) struct KeyPackagesRow {
+        /// When they are to be replaced, used or not.
+        replace_at: Timestamp,
     }
 );
 
@@ -174,6 +194,8 @@ record!(
         leaving: Option<Signature>,
         /// When it was last added, by the committer's clock: what it asked before is done.
         added_at: Timestamp,
+        /// It writes in an epoch that has not begun here, since the last commit that was accepted.
+        beyond: bool,
     }
 );
 
@@ -181,8 +203,8 @@ impl TrackRow {
     /// Of a device from which nothing has come yet.
     pub(crate) fn new(device: DeviceId) -> Self {
         let (told_delivered, told_read) = (0, 0);
-        let (leaving, added_at) = (None, Timestamp::default());
-        Self { device, shown: 0, read: 0, told_delivered, told_read, has: 0, has_read: 0, leaving, added_at }
+        let (leaving, added_at, beyond) = (None, Timestamp::default(), false);
+        Self { device, shown: 0, read: 0, told_delivered, told_read, has: 0, has_read: 0, leaving, added_at, beyond }
     }
 }
 
@@ -216,6 +238,52 @@ record!(
 );
 
 record!(
+    /// A person, as people know him.
+    pub(crate) struct PersonRow {
+        /// Address.
+        address: Text<256>,
+        /// Name when it happened.
+        name: Text<256>,
+    }
+);
+
+record!(
+    /// What a commit has changed for a person.
+    pub(crate) struct MemberChangeRow {
+        /// Whom it is about.
+        whom: PersonRow,
+        /// Which of that person's devices, where it is about one.
+        device: Option<DeviceId>,
+        /// What.
+        change: MemberChange,
+    }
+);
+
+choice!(
+    /// What has changed of a conversation.
+    pub(crate) enum ChangeOf: u8 {
+        /// Its members or their roles.
+        1 => Member(MemberChangeRow),
+        /// Its title, to this one.
+        2 => Title(Text<256>),
+    }
+);
+
+record!(
+    /// A change of a conversation, in its place among the messages.
+    pub(crate) struct ChangeRow {
+        /// This vault's number: messages and changes share them.
+        sequence: u64,
+        /// Who made it.
+        by: PersonRow,
+        /// His clock.
+        at: Timestamp,
+        /// What it is.
+        of: ChangeOf,
+    }
+);
+
+record!(
     /// Messages that came from a file.
     pub(crate) struct ImportedRow {
         /// The first one's sequence.
@@ -226,6 +294,37 @@ record!(
         first_at: Timestamp,
     }
 );
+
+record!(
+    /// Where a message's folded text stands in a block.
+    pub(crate) struct BlockLine {
+        /// The message's place among those of the block, from 0.
+        place: u8,
+        /// When it was sent.
+        at: Timestamp,
+        /// Bytes of its text.
+        length: u16,
+    }
+);
+
+record!(
+    /// Folded texts of messages that stand side by side, for searching: an aid, made from the messages' own rows.
+    pub(crate) struct BlockRow {
+        /// Its number ([`block_of`]); also the row's key.
+        number: u64,
+        /// In the order of their texts.
+        lines: List<BlockLine, BLOCK>,
+        /// Of each line its text and a byte FF, which no text holds.
+        texts: Bytes<BLOCK_TEXTS>,
+        /// Places of messages that are read by their rows.
+        rest: List<u8, BLOCK>,
+    }
+);
+
+/// The number of the block that holds a message's text. Sequences begin at 1.
+pub(crate) fn block_of(sequence: u64) -> u64 {
+    sequence.saturating_sub(1) / BLOCK as u64
+}
 
 code!(
     /// Whether a message's content is still in this vault.
@@ -381,53 +480,13 @@ record!(
     }
 );
 
-code!(
-    /// Where a document of one's own stands.
-    pub(crate) enum Upload {
-        /// Someone else's.
-        1 => None,
-        /// Being uploaded.
-        2 => Running,
-        /// Its manifest is in the outbox or sent.
-        3 => Posted,
-        /// Its upload rests until someone says otherwise.
-        4 => Paused,
-        /// Its upload was given up; its message is never sent.
-        5 => Cancelled,
-        /// Its manifest is sent, and the relay, since restored, may have lost it: it is being brought again.
-        6 => Again,
-    }
-);
-
 record!(
-    /// A document.
-    pub(crate) struct DocumentRow {
-        /// Its id.
-        id: DocumentId,
-        /// In which conversation.
+    /// People who are still to be added to a conversation, by commits that are not made yet.
+    pub(crate) struct NewcomersRow {
+        /// To which; also the row's key.
         conversation: ConversationId,
-        /// In which message.
-        message: MessageId,
-        /// That message's sequence.
-        sequence: u64,
-        /// Sanitised name.
-        name: Text<255>,
-        /// Size in bytes.
-        size: u64,
-        /// Tier's number.
-        tier: u8,
-        /// The manifest (chapter 06); empty while it is being uploaded.
-        manifest: Bytes<{ MANIFEST }>,
-        /// Where one's own stands.
-        upload: Upload,
-        /// One's own: the file, as the platform writes its path.
-        path: Bytes<4096>,
-        /// One's own while it is uploaded: file key and payload nonce.
-        key: Bytes<32>,
-        /// One's own while it is uploaded: the file's modification time when it was begun.
-        modified: u64,
-        /// One's own: the seed of its message's id.
-        seed: MessageSeed,
+        /// Their addresses.
+        people: List<Text<256>, NEWCOMERS>,
     }
 );
 
@@ -460,35 +519,5 @@ record!(
         number: Text<128>,
         /// The other person's devices.
         devices: List<DeviceId, 256>,
-    }
-);
-
-record!(
-    /// Hashes of segments that may have left, from a number on.
-    pub(crate) struct SegmentsRow {
-        /// In order.
-        hashes: List<Digest, 64>,
-    }
-);
-
-record!(
-    /// A document that is being fetched, or whose fetch was broken off.
-    pub(crate) struct FetchRow {
-        /// Which; also the row's key.
-        document: DocumentId,
-        /// What it is to become, as the platform writes its path.
-        out: Bytes<4096>,
-        /// Its part file.
-        part: Bytes<4096>,
-        /// It rests until someone says otherwise.
-        paused: bool,
-        /// Segments that are verified and synced in the part file.
-        segments: u64,
-        /// The part file's bytes up to there.
-        plain: u64,
-        /// BLAKE3 of these.
-        digest: Digest,
-        /// What had come of the chunk across the last cut, sealed.
-        carry: Bytes<CARRY>,
     }
 );

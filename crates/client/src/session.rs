@@ -25,7 +25,7 @@ use amanat_wire::{
 };
 use rand_core::OsRng;
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot, watch},
+    sync::{Notify, Semaphore, mpsc, oneshot, watch},
     time::{Instant, timeout_at},
 };
 
@@ -80,13 +80,25 @@ impl Pending {
 
 /// Asks the relay over the link that is up at the moment; every link has its own `Calls`.
 #[derive(Clone)]
-pub(crate) struct Calls(mpsc::Sender<Call>);
+pub(crate) struct Calls {
+    requests: mpsc::Sender<Call>,
+    end: Arc<Notify>,
+}
 
 impl Calls {
+    fn new(requests: mpsc::Sender<Call>) -> Self {
+        Self { requests, end: Arc::default() }
+    }
+
+    /// Ends the link: the relay does not keep to the protocol. The session dials again, later each time.
+    pub(crate) fn end_link(&self) {
+        self.end.notify_one();
+    }
+
     /// Starts a request without waiting.
     pub(crate) fn start(&self, request: Request) -> Result<Pending, CallError> {
         let (answer, pending) = oneshot::channel();
-        self.0.try_send(Call { request, answer }).map_err(|error| match error {
+        self.requests.try_send(Call { request, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CallError::Busy,
             mpsc::error::TrySendError::Closed(_) => CallError::LinkLost,
         })?;
@@ -96,7 +108,7 @@ impl Calls {
     /// Starts a request, waiting for room in the queue.
     pub(crate) async fn enqueue(&self, request: Request) -> Result<Pending, CallError> {
         let (answer, pending) = oneshot::channel();
-        self.0.send(Call { request, answer }).await.map_err(|_| CallError::LinkLost)?;
+        self.requests.send(Call { request, answer }).await.map_err(|_| CallError::LinkLost)?;
         Ok(Pending(pending))
     }
 
@@ -109,7 +121,7 @@ impl Calls {
     #[cfg(test)]
     pub(crate) fn pair() -> (Self, FarEnd) {
         let (calls, requests) = mpsc::channel(limits::OPEN_REQUESTS);
-        (Self(calls), FarEnd(requests))
+        (Self::new(calls), FarEnd(requests))
     }
 }
 
@@ -274,7 +286,7 @@ async fn one_session(
 ) -> Result<(), Failure> {
     let connected = connect(&plan.target, &plan.key, Identity::Device(plan.chain.clone())).await?;
     let (calls, requests) = mpsc::channel(limits::OPEN_REQUESTS);
-    let calls = Calls(calls);
+    let calls = Calls::new(calls);
     let up =
         SessionEvent::Up { peer: connected.peer, facts: connected.facts, ready: connected.ready, calls: calls.clone() };
     if events.send(up).await.is_err() {
@@ -290,6 +302,7 @@ async fn one_session(
     };
     tokio::select! {
         failure = writing => Err(failure),
+        () = calls.end.notified() => Err(failure::protocol()),
         failure = read(connected.receiver, open, events, (&calls, &credit, carried)) => Err(failure),
         _ = stop.wait_for(|stop| *stop) => Ok(()),
     }

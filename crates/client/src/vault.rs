@@ -25,7 +25,7 @@ use rand_core::OsRng;
 use zeroize::Zeroizing;
 
 use self::keys::{Keys, Owner, SlotRow, Turn};
-use crate::{Failure, failure};
+use crate::{Failure, failure, rows::block_of};
 
 /// A row's key and bytes.
 type PlainRow = (Vec<u8>, Vec<u8>);
@@ -71,8 +71,14 @@ pub(crate) enum Scope {
     Waiting(ConversationId),
     /// Messages whose content will be removed, by conversation and sequence.
     Expiries,
+    /// Folded texts for searching, by number of the block.
+    Blocks(ConversationId),
     /// Ranges of messages that came from a file, by their first sequence.
     Imported(ConversationId),
+    /// What has changed of a conversation, by sequence.
+    Changes(ConversationId),
+    /// People who are still to be added, by conversation.
+    Newcomers,
     /// Slots that hold keys, by what these are for.
     Slots,
     /// Entries of a log as they were, by position.
@@ -104,7 +110,10 @@ impl Scope {
             Self::Lives(id) => (30, Some(id)),
             Self::Waiting(id) => (31, Some(id)),
             Self::Expiries => (32, None),
+            Self::Changes(id) => (40, Some(id)),
+            Self::Newcomers => (41, None),
             Self::Imported(id) => (45, Some(id)),
+            Self::Blocks(id) => (46, Some(id)),
             Self::Fetches => (15, None),
             Self::Slots => (50, None),
             Self::Kept(id) => (55, Some(id)),
@@ -117,8 +126,9 @@ impl Scope {
     }
 }
 
-/// Version of the vault's layout. The first had no slots: such a vault gets them as its rows are written again.
-const FORMAT: u32 = 2;
+/// Version of the vault's layout. The first had no slots: such a vault gets them as its rows are written again. The second
+/// had no blocks: a program that knows of none must not change messages beside them.
+const FORMAT: u32 = 3;
 /// Longest key of a row, in bytes (OpenMLS's are the longest).
 const KEY: usize = 4096;
 
@@ -197,23 +207,6 @@ impl Vault {
     pub(crate) fn scan<T: Decode>(&self, scope: Scope) -> Result<Vec<T>, Failure> {
         let rows = self.scan_bytes(scope)?;
         rows.iter().map(|(_, plain)| T::from_bytes(plain).map_err(|_| failure::damaged())).collect()
-    }
-
-    /// Hands each row of a scope, decoded, to `take`, in no particular order; one at a time is in memory.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read), and what `take` fails with.
-    pub(crate) fn for_each<T: Decode>(
-        &self,
-        scope: Scope,
-        mut take: impl FnMut(T) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        for row in self.table.scan(&self.prefix(&scope.bytes())) {
-            let (name, sealed) = row.map_err(failure::from_table)?;
-            let (_, plain) = self.open_row(&name, &sealed)?;
-            take(T::from_bytes(&plain).map_err(|_| failure::damaged())?)?;
-        }
-        Ok(())
     }
 
     /// The next rows of a scope, decoded, at most `limit`, in no particular order; `place` is where it goes on. Fewer than
@@ -358,6 +351,7 @@ impl Vault {
                 }
             }
         }
+        self.drop_blocks(&mut last)?;
         for (name, change) in last {
             let queued = outbox_until.clone().filter(|_| change.scope == Scope::Outbox);
             let day = until.get(&name).cloned().or(queued.map(Some));
@@ -385,6 +379,23 @@ impl Vault {
             out.add_put(&name, sealed);
         }
         Ok(out)
+    }
+
+    /// What writes or removes a message's row removes the block that may hold its text. [DELIV-104]
+    fn drop_blocks(&self, last: &mut BTreeMap<[u8; 32], Change>) -> Result<(), Failure> {
+        let mut blocks = BTreeMap::new();
+        for change in last.values() {
+            let (Scope::Messages(id), Some(sequence)) = (change.scope, change.key.first_chunk::<8>()) else { continue };
+            let (scope, key) = (Scope::Blocks(id), block_of(u64::from_be_bytes(*sequence)).to_be_bytes().to_vec());
+            blocks.insert(self.name(&scope.bytes(), &key), Change { scope, key, value: None });
+        }
+        for (name, gone) in blocks {
+            // Where messages come there is none yet.
+            if last.contains_key(&name) || self.table.get(&name).map_err(failure::from_table)?.is_some() {
+                last.insert(name, gone);
+            }
+        }
+        Ok(())
     }
 
     /// Whose key a row is sealed under; none for the vault's own. What said nothing of its end stays under the key of the
@@ -433,7 +444,7 @@ impl Vault {
         match (keys.sealing(sealed), sealed.split_first_chunk::<{ keys::NUMBER }>()) {
             (Some((_, key)), Some((number, rest))) => {
                 let tied = keys::tied(name, u64::from_be_bytes(*number));
-                split(Zeroizing::new(key.open(&tied, rest).map_err(|_| failure::damaged())?))
+                split(key.open(&tied, rest).map_err(|_| failure::damaged())?)
             }
             _ => open_plain(&self.values, name, sealed),
         }
@@ -454,7 +465,7 @@ impl Vault {
 }
 
 fn open_plain(values: &SealKey, name: &[u8], sealed: &[u8]) -> Result<PlainRow, Failure> {
-    split(Zeroizing::new(values.open(name, sealed).map_err(|_| failure::damaged())?))
+    split(values.open(name, sealed).map_err(|_| failure::damaged())?)
 }
 
 fn with_key(key: Vec<u8>, plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -464,12 +475,13 @@ fn with_key(key: Vec<u8>, plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(Zeroizing::new(w.into_bytes()))
 }
 
-/// A row's key and its bytes.
-fn split(plain: Zeroizing<Vec<u8>>) -> Result<PlainRow, Failure> {
+/// A row's key and its bytes, which stay where they are: no second copy is left in memory.
+fn split(mut plain: Vec<u8>) -> Result<PlainRow, Failure> {
     let mut r = Reader::new(&plain);
     let key = Bytes::<KEY>::decode(&mut r).map_err(|_| failure::damaged())?;
-    let rest = r.take(r.remaining()).map_err(|_| failure::damaged())?;
-    Ok((key.into_vec(), rest.to_vec()))
+    let before = plain.len() - r.remaining();
+    plain.drain(..before);
+    Ok((key.into_vec(), plain))
 }
 
 fn prefix(names: &Secret<32>, scope: &[u8]) -> [u8; 16] {

@@ -179,7 +179,7 @@ impl VoidReason {
     /// be higher, by an approval it may stand beside another device. `[CONV-56]`
     #[must_use]
     pub const fn rests_on_chains(&self) -> bool {
-        matches!(self, Self::Added(..) | Self::Further(_) | Self::NotAllowed(_) | Self::AddedUnfit(_))
+        matches!(self, Self::Added(..) | Self::Further(_) | Self::NotAllowed(NotAllowed::Remove) | Self::AddedUnfit(_))
     }
 }
 
@@ -366,7 +366,12 @@ impl ReceivedCommit {
         if !evidence.revocations.reaches(as_of) {
             return Err(ApproveError::NeedsStatus(as_of));
         }
-        act.check(|device| evidence.unfit(device, tier, as_of)).map_err(VoidReason::NotAllowed)?;
+        let (at, list) = (self.facts.committed_at, evidence.revocations);
+        let has_to_go = |device: &DeviceId| {
+            let known = evidence.devices.get(device);
+            known.is_some_and(|device| list.standing_when(&device.subject(), as_of, at).require(tier).is_err())
+        };
+        act.check(has_to_go).map_err(VoidReason::NotAllowed)?;
         let revoked = |device: &VerifiedDevice| evidence.revocations.standing(device, as_of).is_revoked();
         if evidence.devices.get(&self.sender).is_some_and(revoked) {
             return Err(VoidReason::Revoked.into());

@@ -69,6 +69,22 @@ content_types! {
     LEAVE = 14, "leave request";
     /// Reserved: a device could not process a commit and asks to be added again.
     ADD_AGAIN = 15, "request to be added again";
+    /// A document that asks to be acknowledged.
+    ACKNOWLEDGE_DOCUMENT = 16, "acknowledgement request of a document";
+}
+
+impl ContentType {
+    /// Its body is a manifest.
+    #[must_use]
+    pub fn is_document(self) -> bool {
+        [Self::DOCUMENT, Self::ACKNOWLEDGE_DOCUMENT].contains(&self)
+    }
+
+    /// It asks to be acknowledged.
+    #[must_use]
+    pub fn asks_acknowledgement(self) -> bool {
+        [Self::ACKNOWLEDGE, Self::ACKNOWLEDGE_DOCUMENT].contains(&self)
+    }
 }
 
 record!(
@@ -229,6 +245,8 @@ pub enum Body {
     Delete(MessageId),
     /// A text that asks to be acknowledged.
     AskAcknowledgement(Text<TEXT>),
+    /// A document's manifest, which asks to be acknowledged.
+    AskDocumentAcknowledgement(Bytes<BODY>),
     /// "Read and understood."
     Acknowledgement(Acknowledgement),
     /// One of the above that goes after a while.
@@ -268,6 +286,7 @@ impl Body {
             Self::Edit(_) => ContentType::EDIT,
             Self::Delete(_) => ContentType::DELETE,
             Self::AskAcknowledgement(_) => ContentType::ACKNOWLEDGE,
+            Self::AskDocumentAcknowledgement(_) => ContentType::ACKNOWLEDGE_DOCUMENT,
             Self::Acknowledgement(_) => ContentType::ACKNOWLEDGED,
             Self::Expiring(_) => ContentType::EXPIRING,
             Self::Newer(content_type, _) => *content_type,
@@ -290,7 +309,9 @@ impl Body {
             Self::Delete(message) => Bytes::new(message.to_bytes()),
             Self::Acknowledgement(acknowledgement) => Bytes::new(acknowledgement.to_bytes()),
             Self::Expiring(expiring) => expiring.to_body(),
-            Self::Document(bytes) | Self::Newer(_, bytes) => Ok(bytes.clone()),
+            Self::Document(bytes) | Self::AskDocumentAcknowledgement(bytes) | Self::Newer(_, bytes) => {
+                Ok(bytes.clone())
+            }
         }
     }
 
@@ -315,6 +336,9 @@ impl Body {
             ContentType::ACKNOWLEDGED => Ok(Self::Acknowledgement(Acknowledgement::from_bytes(body)?)),
             ContentType::EXPIRING => Ok(Self::Expiring(Expiring::read(body)?)),
             ContentType::DOCUMENT => Ok(Self::Document(Bytes::new(body).map_err(too_long)?)),
+            ContentType::ACKNOWLEDGE_DOCUMENT => {
+                Ok(Self::AskDocumentAcknowledgement(Bytes::new(body).map_err(too_long)?))
+            }
             ContentType::LEAVE => Ok(Self::Leave(<Signature as Decode>::from_bytes(body)?)),
             newer => Ok(Self::Newer(newer, Bytes::new(body).map_err(too_long)?)),
         }

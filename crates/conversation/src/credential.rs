@@ -104,8 +104,8 @@ impl LeafClaim {
             return Err(LeafFault::OtherSuite);
         }
         match tier {
-            Some(needed) if device.clearance() < needed => {
-                Err(LeafFault::BelowTier { needed, held: device.clearance() })
+            Some(needed) if device.highest_clearance() < needed => {
+                Err(LeafFault::BelowTier { needed, held: device.highest_clearance() })
             }
             _ => Ok(()),
         }

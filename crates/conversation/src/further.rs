@@ -1,11 +1,11 @@
 //! Further devices (protocol-spec/05-conversation, section 5): how another device of a person comes into a conversation
 //! in which that person is already.
 //!
-//! By its own: one that is a member adds it, and another device of the person has approved it, or it is itself one from
-//! which the committer descends by such approvals. So nobody else, an officer with the relay included, puts a device
-//! beside somebody's that reads along.
+//! By its own: one that is a member adds it, and approvals tie the two together. So nobody else, an officer with the relay
+//! included, puts a device beside somebody's that reads along. A device whose grant replaces the others comes in when these
+//! have been removed, as revoked ones are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use amanat_identity::VerifiedDevice;
 use amanat_primitives::DeviceId;
@@ -18,16 +18,15 @@ use crate::{
 /// Why a further device may not be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FurtherError {
-    /// No other device of its person has approved it.
-    #[error("device {0} stands beside another one of its person, and none of theirs has approved it")]
+    /// No approval ties it to that one.
+    #[error("device {0} stands beside another one of its person, and no approval ties the two together")]
     NotApproved(DeviceId),
     /// Somebody else adds it.
     #[error("device {0} stands beside another one of its person, and is added by somebody else")]
     NotByOwn(DeviceId),
 }
 
-/// Whether `by`, a member, may add `device`. A device whose grant revokes the person's others is none that stands
-/// beside them. `[CONV-70]` `[CONV-71]`
+/// Whether `by`, a member, may add `device`. `[CONV-70]` `[CONV-71]`
 ///
 /// # Errors
 /// [`FurtherError`].
@@ -36,18 +35,17 @@ pub fn may_stand_beside(
     by: &VerifiedDevice,
     device: &VerifiedDevice,
 ) -> Result<(), FurtherError> {
-    if device.replaces() || members.iter().all(|member| member.address != *device.address()) {
+    if members.iter().all(|member| member.address != *device.address()) {
         return Ok(());
     }
     if by.address() != device.address() {
         return Err(FurtherError::NotByOwn(device.id()));
     }
-    let vouched = device.approval().is_some() || by.descends_from(device.id());
-    if vouched { Ok(()) } else { Err(FurtherError::NotApproved(device.id())) }
+    if by.is_kin_of(device) { Ok(()) } else { Err(FurtherError::NotApproved(device.id())) }
 }
 
 /// Checks what a commit adds against the members that stay. A device that it removes as well comes back, and is no
-/// further one; of a person who comes with it, at most one device may be without approval. `[CONV-70]` `[CONV-71]`
+/// further one; of a person who comes with it, all devices must be tied to the first by approvals. `[CONV-70]` `[CONV-71]`
 pub(crate) fn check_further(
     members: &[LeafClaim],
     commit: &ReceivedCommit,
@@ -56,15 +54,12 @@ pub(crate) fn check_further(
     let refused = |error| ApproveError::Void(VoidReason::Further(error));
     let staying: Vec<_> = members.iter().filter(|m| !commit.removed.contains(&m.device)).cloned().collect();
     let by_whom = members.iter().find(|member| member.device == commit.sender).map(|member| &member.address);
-    let mut first = BTreeSet::new();
+    let mut newcomers: BTreeMap<String, &VerifiedDevice> = BTreeMap::new();
     for claim in commit.added.iter().filter(|claim| !commit.removed.contains(&claim.device)) {
         let device = devices.get(&claim.device).ok_or(ApproveError::Unverified(claim.device))?;
-        let beside = staying.iter().any(|member| member.address == claim.address);
-        if device.replaces() {
-            continue;
-        }
-        if !beside {
-            if device.approval().is_none() && !first.insert(claim.address.to_string()) {
+        if staying.iter().all(|member| member.address != claim.address) {
+            let first = newcomers.entry(claim.address.to_string()).or_insert(device);
+            if !first.is_kin_of(device) {
                 return Err(refused(FurtherError::NotApproved(claim.device)));
             }
         } else if by_whom != Some(&claim.address) {

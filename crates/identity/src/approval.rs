@@ -144,28 +144,41 @@ impl fmt::Debug for DeviceCode {
 }
 
 /// What a stored chain says of how its device came in, without believing it: for one that was verified before.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Admittance {
+    /// Which device.
+    pub device: DeviceId,
     /// When the relay took it.
     pub enrolled_at: Timestamp,
     /// Its certificate's end, or its renewal's.
     pub until: Timestamp,
-    /// Another device approved it, or its grant revokes the others: it stands by itself.
-    pub admitted: bool,
+    /// Who approved it, who approved that one, and so on.
+    pub approvers: Vec<DeviceId>,
 }
 
 impl DeviceChain {
     /// How its device came in.
     ///
     /// # Errors
-    /// [`ChainError`] where a body does not decode.
+    /// [`ChainError`] where a body or an approver's chain does not decode, or too many approvals stand in one another.
     pub fn peek_admittance(&self) -> Result<Admittance, ChainError> {
-        let grant: crate::body::GrantBody = self.grant.peek()?;
+        let malformed = |error| ChainError::Malformed { what: ApprovalBody::KIND, error };
+        let mut approvers = Vec::new();
+        let mut approval = self.approval.clone();
+        while let Some(by) = approval {
+            if approvers.len() == APPROVALS {
+                return Err(ChainError::Mismatch { what: ApprovalBody::KIND });
+            }
+            let chain = DeviceChain::from_bytes(&by.approver).map_err(malformed)?;
+            approvers.push(chain.peek_subject()?.device);
+            approval = chain.approval;
+        }
         let until = self.renewal.as_ref().map(|renewal| renewal.statement.signed.not_after);
         Ok(Admittance {
+            device: self.peek_subject()?.device,
             enrolled_at: self.receipt.signed.not_before,
             until: until.unwrap_or(self.device_certificate.signed.not_after),
-            admitted: self.approval.is_some() || grant.replaces,
+            approvers,
         })
     }
 }

@@ -39,8 +39,12 @@ pub enum FileKind {
     Status,
     /// A [`RevocationEntry`](crate::RevocationEntry).
     Revocation,
+    /// A [`Proposal`](crate::Proposal) of a revocation.
+    Proposal,
     /// A grant, a [`Statement`](crate::Statement): what an officer's machine keeps of an invitation.
     Grant,
+    /// A [`Renewal`](crate::Renewal), as above.
+    Renewal,
     /// Secret keys in a passphrase box.
     ProtectedKey,
     /// Secret keys as they are: a relay's.
@@ -60,7 +64,9 @@ impl FileKind {
         Self::Invitation,
         Self::Status,
         Self::Revocation,
+        Self::Proposal,
         Self::Grant,
+        Self::Renewal,
         Self::ProtectedKey,
         Self::Key,
     ];
@@ -79,7 +85,9 @@ impl FileKind {
             Self::Invitation => "AMANAT INVITATION",
             Self::Status => "AMANAT STATUS STATEMENT",
             Self::Revocation => "AMANAT REVOCATION",
+            Self::Proposal => "AMANAT PROPOSED REVOCATION",
             Self::Grant => "AMANAT GRANT",
+            Self::Renewal => "AMANAT RENEWAL",
             Self::ProtectedKey => "AMANAT PROTECTED KEY",
             Self::Key => "AMANAT KEY",
         }
@@ -90,7 +98,7 @@ impl FileKind {
     pub const fn limit(self) -> usize {
         match self {
             Self::Invitation => INVITATION_MAX,
-            Self::Status | Self::Revocation | Self::RelayCertificate => 2 * limits::STATEMENT,
+            Self::Status | Self::Revocation | Self::Renewal | Self::RelayCertificate => 2 * limits::STATEMENT,
             _ => limits::STATEMENT,
         }
     }

@@ -85,6 +85,7 @@ impl DeviceChain {
         let ends = [checked.valid_until, relay.valid_until(), self.receipt.signed.not_after];
         let mut valid_until = ends.into_iter().min().unwrap_or_default();
         let mut grant = checked.grant;
+        let granted = grant.clearance;
         let mut cleared_at = self.grant.signed.not_before;
         if let Some(renewal) = &self.renewal {
             let (said, end) = renewal.open(&self.grant, &authority.checker(moment)?, authority)?;
@@ -110,6 +111,8 @@ impl DeviceChain {
             officer: checked.officer.id(),
             relay: relay.id(),
             granted_at: self.grant.signed.not_before,
+            granted,
+            renewed_by: self.renewal.as_ref().map(Renewal::officer),
             enrolled_at,
             cleared_at,
             valid_until,
@@ -135,9 +138,22 @@ impl DeviceChain {
             handle: grant.handle,
             grant: self.grant.id(),
             granted_at,
+            officer: self.grant.signed.issuer,
+            granted: grant.clearance,
+            enrolled_at: Some(self.receipt.signed.not_before),
+            renewed_by: self.renewal.as_ref().map(Renewal::officer),
             cleared_at,
             clearance,
         })
+    }
+
+    /// Its earliest end but for the authority's, without believing it: for a chain that was verified before it was stored.
+    #[must_use]
+    pub fn peek_valid_until(&self) -> Timestamp {
+        let first = [&self.officer_certificate, &self.device_certificate, &self.relay_certificate, &self.receipt];
+        let renewed = self.renewal.as_ref().map(|renewal| [&renewal.officer_certificate, &renewal.statement]);
+        let rests_on = renewed.as_ref().map_or(&first[..], |renewed| &renewed[..]);
+        rests_on.iter().map(|statement| statement.signed.not_after).min().unwrap_or_default()
     }
 
     /// The chain without its receipt, to present the same certificate again.

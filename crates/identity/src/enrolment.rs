@@ -99,6 +99,10 @@ impl Enrolment {
         let checked = check_device(self, authority, &checker)?;
         in_time(&checked.grant, now)?;
         let verified = VerifiedEnrolment { authority: authority.clone(), checked, statements: self.clone() };
+        // [ID-40]
+        if status.revocations().is_officer_revoked(verified.officer(), u64::MAX) {
+            return Err(ChainError::OfficerRevoked { what: GrantBody::KIND });
+        }
         // [ID-34]
         if status.revocations().standing_of(&verified.subject(), u64::MAX).is_revoked() {
             return Err(ChainError::Revoked);
@@ -182,6 +186,10 @@ impl VerifiedEnrolment {
             handle: self.checked.grant.handle.clone(),
             grant: self.grant(),
             granted_at,
+            officer: self.officer(),
+            granted: self.clearance(),
+            enrolled_at: None,
+            renewed_by: None,
             cleared_at: granted_at,
             clearance: self.clearance(),
         }

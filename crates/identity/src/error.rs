@@ -96,6 +96,12 @@ pub enum ChainError {
     /// The grant or device is revoked.
     #[error("the device or its grant is revoked")]
     Revoked,
+    /// Whoever signed it was an officer and is revoked.
+    #[error("the officer who signed the {what} is revoked; another officer must sign a new one")]
+    OfficerRevoked {
+        /// Which statement.
+        what: StatementKind,
+    },
     /// Cleared, but not far enough.
     #[error("cleared up to {held}, and {needed} is needed")]
     ClearanceTooLow {
@@ -133,6 +139,9 @@ pub enum IssueError {
     /// An invitation needs a relay to redeem it at.
     #[error("there is no certified relay: certify one first")]
     NoRelay,
+    /// A second officer has signed already, or this one has.
+    #[error("it bears this officer's signature already, or those of two others")]
+    SignedAlready,
     /// Too many relays, or too long a text.
     #[error(transparent)]
     TooLong(#[from] TooLong),

@@ -35,6 +35,16 @@ impl OfficerChain {
     }
 }
 
+impl Statement {
+    /// Whose officer's certificate it is, without believing it.
+    ///
+    /// # Errors
+    /// [`ChainError`] where it is none.
+    pub fn officer_key(&self) -> Result<KeyId, ChainError> {
+        Ok(KeyId::of(&self.peek::<OfficerBody>()?.signing))
+    }
+}
+
 /// An officer whose certificate was checked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifiedOfficer {

@@ -28,6 +28,10 @@ pub const REDEEM_WITHIN: Duration = days(7);
 pub const STATUS_VALIDITY: Duration = days(1);
 /// The longest that a status statement may claim to hold.
 pub const STATUS_VALIDITY_MAX: Duration = days(31);
+/// What one officer may list alone: so many revocations within so long. More need a second officer's signature.
+pub const ALONE: [(Duration, usize); 2] = [(Duration::from_secs(3600), 20), (days(1), 60)];
+/// A status statement's number, in milliseconds, may be so far ahead of its time of issue.
+pub const NUMBER_AHEAD_MAX: Duration = Duration::from_secs(3600);
 /// From when on before its end a certificate's renewal is asked for.
 pub const RENEWAL_DUE: Duration = days(30);
 /// A device whose chain has ended is served for so long, and counts as revoked after that.

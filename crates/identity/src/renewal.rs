@@ -12,7 +12,7 @@ use amanat_primitives::{StatementId, Timestamp};
 use amanat_wire::record;
 
 use crate::{
-    Authority, ChainError, IssueError, OfficerKeys, Powers, Statement, StatementKind, VerifiedOfficer,
+    Authority, ChainError, IssueError, KeyId, OfficerKeys, Powers, Statement, StatementKind, VerifiedOfficer,
     body::RenewalBody,
     statement::{Body as _, Checker, Frame},
 };
@@ -42,6 +42,12 @@ impl Renewal {
     /// As [`said`](Self::said).
     pub fn grant(&self) -> Result<StatementId, ChainError> {
         Ok(self.said()?.grant)
+    }
+
+    /// Who signed it, unchecked.
+    #[must_use]
+    pub fn officer(&self) -> KeyId {
+        self.statement.signed.issuer
     }
 
     /// When it was signed, unchecked.

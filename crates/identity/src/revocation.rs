@@ -8,16 +8,19 @@
 //! statement which first listed it, so that everybody who holds a list that reaches some number comes to the same
 //! verdict about that moment, whatever was revoked later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use amanat_primitives::{DeviceId, Digest, Label, StatementId, Timestamp, hash};
-use amanat_wire::{Encode as _, choice, code, record};
+use amanat_wire::{Encode as _, List, choice, code, record};
 
 use crate::{
-    Authority, ChainError, Handle, IssueError, OfficerKeys, Powers, Statement, Tier, VerifiedDevice, VerifiedOfficer,
-    VerifiedStatus,
-    body::{RevocationBody, empty_revocation_list},
-    statement::{Body as _, Frame, Moment},
+    Authority, AuthorityKeys, ChainError, Handle, IssueError, KeyId, OfficerKeys, Powers, Standing, Statement,
+    StatementKind, Subject, Tier, VerifiedDevice, VerifiedOfficer, VerifiedStatus,
+    body::{AuthorityBody, RevocationBody, empty_revocation_list},
+    cosignature::{COSIGNATURES, Cosignature, Said},
+    policy::ALONE,
+    statement::{Body as _, Frame, Moment, Signed},
     text::ruled_text,
 };
 
@@ -33,6 +36,8 @@ choice!(
         2 => Person(Handle),
         /// A grant, redeemed or not.
         3 => Grant(StatementId),
+        /// An officer: what they sign from then on, and what nobody else can say was signed before.
+        4 => Officer(KeyId),
     }
 );
 
@@ -49,6 +54,8 @@ code!(
         4 => Compromised,
         /// See the note.
         5 => Other,
+        /// Nobody renewed the device in time.
+        6 => Lapsed,
     }
 );
 
@@ -62,6 +69,7 @@ impl Reason {
             Self::Left => "left",
             Self::Compromised => "compromised",
             Self::Other => "other",
+            Self::Lapsed => "lapsed",
         }
     }
 }
@@ -76,16 +84,24 @@ ruled_text!(
 );
 
 record!(
-    /// A revocation with the certificate of the officer who signed it: an entry of the list.
+    /// A revocation with the certificate of whoever signed it: an entry of the list.
     pub struct RevocationEntry {
-        /// The officer's certificate.
-        officer_certificate: Statement,
+        /// The officer's certificate; of the root, the authority's own.
+        certificate: Statement,
         /// The revocation.
         statement: Statement,
+        /// Where one officer may not list it alone: by two officers.
+        cosignatures: List<Cosignature, COSIGNATURES>,
     }
 );
 
 impl RevocationEntry {
+    /// The same with signatures over what it says, which are checked where the list is.
+    #[must_use]
+    pub fn cosigned(self, cosignatures: List<Cosignature, COSIGNATURES>) -> Self {
+        Self { cosignatures, ..self }
+    }
+
     /// What it says, without believing it: to be signed again under a later number.
     ///
     /// # Errors
@@ -105,10 +121,41 @@ impl RevocationEntry {
     pub fn at(&self) -> Timestamp {
         self.statement.signed.not_before
     }
+
+    /// Who signed it, unchecked.
+    #[must_use]
+    pub fn issuer(&self) -> KeyId {
+        self.statement.signed.issuer
+    }
+}
+
+impl AuthorityKeys {
+    /// Signs the revocation of an officer, which takes effect with the status statement of that number. Another officer
+    /// signs that one.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub fn revoke(
+        &self,
+        authority: &Authority,
+        number: u64,
+        body: &RevocationBody,
+        now: Timestamp,
+    ) -> Result<RevocationEntry, IssueError> {
+        if authority.id() != self.id() {
+            return Err(IssueError::OtherKeys);
+        }
+        authority.checker(Moment::at(now))?;
+        require_signer(body, true)?;
+        let frame = Frame { authority: self.id(), number, not_before: now, not_after: Timestamp::FAR_FUTURE };
+        let statement = Statement::issue(frame, body, self.signing())?;
+        let certificate = authority.certificate().statement().clone();
+        Ok(RevocationEntry { certificate, statement, cosignatures: List::default() })
+    }
 }
 
 impl OfficerKeys {
-    /// Signs a revocation that takes effect with the status statement of that number.
+    /// Signs a revocation of anything but an officer, which takes effect with the status statement of that number.
     ///
     /// # Errors
     /// [`IssueError`].
@@ -120,10 +167,12 @@ impl OfficerKeys {
         now: Timestamp,
     ) -> Result<RevocationEntry, IssueError> {
         self.require_own(officer, Powers::REVOKE, RevocationBody::KIND, now)?;
+        require_signer(body, false)?;
         let authority = officer.authority().id();
         let frame = Frame { authority, number, not_before: now, not_after: Timestamp::FAR_FUTURE };
         let statement = Statement::issue(frame, body, self.signing())?;
-        Ok(RevocationEntry { officer_certificate: officer.statement().clone(), statement })
+        let certificate = officer.statement().clone();
+        Ok(RevocationEntry { certificate, statement, cosignatures: List::default() })
     }
 }
 
@@ -150,62 +199,6 @@ impl ListSummary {
         let id = entry.statement.id();
         let hash = hash::digest(Label::REVOCATION_LIST, &[self.hash.as_bytes(), id.as_bytes()]);
         Self { count: self.count.saturating_add(1), hash }
-    }
-}
-
-/// What a revocation is judged by. Cheap to keep for each link.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Subject {
-    /// Which device.
-    pub device: DeviceId,
-    /// Whose.
-    pub handle: Handle,
-    /// By which grant.
-    pub grant: StatementId,
-    /// When that was issued.
-    pub granted_at: Timestamp,
-    /// When its clearance was stated: by the grant, or by a renewal since.
-    pub cleared_at: Timestamp,
-    /// That clearance.
-    pub clearance: Tier,
-}
-
-/// What the list makes of a device.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Standing {
-    /// Not revoked.
-    Good {
-        /// Cleared so far: the certificate's clearance, or lower.
-        clearance: Tier,
-    },
-    /// Revoked.
-    Revoked {
-        /// Why.
-        reason: Reason,
-        /// From which status statement on.
-        number: u64,
-        /// When that was signed.
-        at: Timestamp,
-    },
-}
-
-impl Standing {
-    /// Whether it is revoked.
-    #[must_use]
-    pub fn is_revoked(self) -> bool {
-        matches!(self, Self::Revoked { .. })
-    }
-
-    /// Refuses a revoked device, and a tier above what it is still cleared for. `[ID-34]`
-    ///
-    /// # Errors
-    /// [`ChainError::Revoked`], [`ChainError::ClearanceTooLow`].
-    pub fn require(self, needed: Tier) -> Result<(), ChainError> {
-        match self {
-            Self::Revoked { .. } => Err(ChainError::Revoked),
-            Self::Good { clearance: held } if held < needed => Err(ChainError::ClearanceTooLow { needed, held }),
-            Self::Good { .. } => Ok(()),
-        }
     }
 }
 
@@ -237,6 +230,12 @@ pub enum ListError {
     /// An entry's number does not fit its place.
     #[error("a revocation's number does not fit its place in the list")]
     Order,
+    /// The statement, or an entry that it names, was signed for another time than it says.
+    #[error("the status statement bears an earlier time than a revocation that it names")]
+    Backdated,
+    /// One officer has listed more than one may, and nobody else has signed.
+    #[error("an officer has revoked more alone than one may: a second officer must sign what is above that")]
+    Alone,
     /// The list would be longer than is allowed.
     #[error("a list has {ENTRIES_MAX} revocations at most")]
     TooMany,
@@ -244,6 +243,10 @@ pub enum ListError {
 
 #[derive(Clone, Debug)]
 struct Listed {
+    /// None: the root.
+    officer: Option<KeyId>,
+    /// What it says, where another officer's signature counts beside it.
+    cosigned: Option<Digest>,
     target: Target,
     ceiling: Option<Tier>,
     reason: Reason,
@@ -265,12 +268,33 @@ pub struct RevocationList {
     entries: Vec<Listed>,
     /// Places in `entries` by the encoding of their target.
     by_target: HashMap<Vec<u8>, Vec<usize>>,
+    /// What two officers have signed, and was listed by that.
+    cosigned: HashSet<Digest>,
+    /// The highest time that an entry bears.
+    latest: Timestamp,
     summary: ListSummary,
     /// Number of that status statement; 0 where there is none.
     number: u64,
 }
 
 impl RevocationList {
+    /// A whole list, for the officer who is about to sign a status statement of that number that names it.
+    ///
+    /// # Errors
+    /// [`ListError`].
+    pub fn of(
+        entries: &[RevocationEntry],
+        authority: &Authority,
+        number: u64,
+        now: Timestamp,
+    ) -> Result<Self, ListError> {
+        let mut list = Self::default();
+        let opened = list.open_all(entries, authority, (number, now))?;
+        let summary = entries.iter().fold(ListSummary::default(), ListSummary::with);
+        list.extend(Extension { first: 0, number, entries: opened, summary });
+        Ok(list)
+    }
+
     /// How many there are, and their hash.
     #[must_use]
     pub fn summary(&self) -> ListSummary {
@@ -299,26 +323,68 @@ impl RevocationList {
     /// As [`standing`](Self::standing), by what it rests on. `[ID-33]`
     #[must_use]
     pub fn standing_of(&self, subject: &Subject, as_of: u64) -> Standing {
-        let mut clearance = subject.clearance;
+        self.standing_when(subject, as_of, Timestamp::FAR_FUTURE)
+    }
+
+    /// As [`standing_of`](Self::standing_of), for what was done at a time: a clearance that was stated after it lifts no
+    /// ceiling, whoever has a chain that says so already. `[ID-46]`
+    #[must_use]
+    pub fn standing_when(&self, subject: &Subject, as_of: u64, at: Timestamp) -> Standing {
+        let granted = (subject.granted, subject.granted_at);
+        let renewed = (subject.clearance, subject.cleared_at);
         if self.entries.is_empty() {
-            return Standing::Good { clearance };
+            return Standing::Good { clearance: granted.0.max(renewed.0) };
         }
-        let targets =
-            [Target::Device(subject.device), Target::Person(subject.handle.clone()), Target::Grant(subject.grant)];
-        let places = targets.iter().filter_map(|target| self.by_target.get(&target.to_bytes())).flatten();
-        for entry in places.filter_map(|place| self.entries.get(*place)).filter(|entry| entry.number <= as_of) {
-            // A person is enrolled again by a later grant.
-            let of_before = subject.granted_at <= entry.at || !matches!(entry.target, Target::Person(_));
+        // [ID-41] A renewal bears no other date than its officer's: it may have been signed since.
+        let by_former = subject.renewed_by.is_some_and(|officer| self.is_officer_revoked(officer, as_of));
+        let mut stated = [granted, if by_former { granted } else { renewed }];
+        let targets = [
+            Target::Device(subject.device),
+            Target::Person(subject.handle.clone()),
+            Target::Grant(subject.grant),
+            Target::Officer(subject.officer),
+        ];
+        for entry in targets.iter().flat_map(|target| self.about(target, as_of)) {
             match entry.ceiling {
-                None if of_before => {
-                    return Standing::Revoked { reason: entry.reason, number: entry.number, at: entry.at };
+                _ if !subject.is_met_by(&entry.target, entry.at) => {}
+                None => return Standing::Revoked { reason: entry.reason, number: entry.number, at: entry.at },
+                Some(ceiling) => {
+                    // [ID-38] A clearance that was stated later holds.
+                    for (clearance, _) in stated.iter_mut().filter(|(_, said)| *said <= entry.at || *said > at) {
+                        *clearance = (*clearance).min(ceiling);
+                    }
                 }
-                // [ID-38] A clearance that was stated later holds.
-                Some(ceiling) if of_before && subject.cleared_at <= entry.at => clearance = clearance.min(ceiling),
-                _ => {}
             }
         }
-        Standing::Good { clearance }
+        let [(first, _), (second, _)] = stated;
+        Standing::Good { clearance: first.max(second) }
+    }
+
+    /// How many entries an officer has listed alone in the time before that number.
+    #[must_use]
+    pub fn listed_alone(&self, officer: KeyId, number: u64, within: Duration) -> usize {
+        let all = self.entries.iter().rev();
+        let late = all.take_while(|entry| number.saturating_sub(entry.number) < millis(within));
+        late.filter(|entry| entry.is_alone() && entry.officer == Some(officer)).count()
+    }
+
+    /// How many more an officer may list alone under that number.
+    #[must_use]
+    pub fn alone_left(&self, officer: KeyId, number: u64) -> usize {
+        let left = ALONE.map(|(within, most)| most.saturating_sub(self.listed_alone(officer, number, within)));
+        left.into_iter().min().unwrap_or(0)
+    }
+
+    /// Whether an officer is revoked, as of the status statement of that number.
+    #[must_use]
+    pub fn is_officer_revoked(&self, officer: KeyId, as_of: u64) -> bool {
+        self.about(&Target::Officer(officer), as_of).next().is_some()
+    }
+
+    /// The entries about `target` up to that number, in their order.
+    fn about(&self, target: &Target, as_of: u64) -> impl Iterator<Item = &Listed> {
+        let places = self.by_target.get(&target.to_bytes()).into_iter().flatten();
+        places.filter_map(|place| self.entries.get(*place)).filter(move |entry| entry.number <= as_of)
     }
 
     /// Checks that the list with `entries` behind it is the one that the status statement names.
@@ -348,19 +414,74 @@ impl RevocationList {
         if summary != named {
             return Err(ListError::Differs);
         }
+        let listed = self.open_all(entries, authority, (status.number(), status.this_update()))?;
+        let by = Target::Officer(status.officer());
+        if self.is_officer_revoked(status.officer(), u64::MAX) || listed.iter().any(|entry| entry.target == by) {
+            return Err(ChainError::OfficerRevoked { what: StatementKind::Status }.into());
+        }
+        Ok(Extension { first: held, number: status.number(), entries: listed, summary })
+    }
+
+    /// Checks entries that are to stand behind this list, up to a status statement of that number and time.
+    fn open_all(
+        &self,
+        entries: &[RevocationEntry],
+        authority: &Authority,
+        (number, time): (u64, Timestamp),
+    ) -> Result<Vec<Listed>, ListError> {
         let mut listed: Vec<Listed> = Vec::with_capacity(entries.len());
+        let mut alone: HashMap<KeyId, Vec<u64>> = HashMap::new();
+        let mut cosigned = HashSet::new();
         let mut officer = None;
+        // [ID-47] Whoever has none of the list yet judges all of it by this time.
+        let latest = time.after(Timestamp::CLOCK_TOLERANCE);
+        if self.latest > latest {
+            return Err(ListError::Backdated);
+        }
+        // [ID-42] What a revoked officer signs stands only where it stood before.
+        let is_revoked = |officer: KeyId, listed: &[Listed]| {
+            self.is_officer_revoked(officer, u64::MAX)
+                || listed.iter().any(|entry| entry.target == Target::Officer(officer))
+        };
         for entry in entries {
-            let opened = open(entry, authority, &mut officer)?;
+            let mut opened = open(entry, authority, &mut officer)?;
+            if opened.officer.is_some_and(|officer| is_revoked(officer, &listed)) {
+                return Err(ChainError::OfficerRevoked { what: RevocationBody::KIND }.into());
+            }
             // [ID-31]
             let before = listed.last().map_or(self.number.saturating_add(1), |last| last.number);
-            let in_time = opened.at <= status.this_update().after(Timestamp::CLOCK_TOLERANCE);
-            if opened.number < before || opened.number > status.number() || !in_time {
+            if opened.number < before || opened.number > number {
                 return Err(ListError::Order);
+            }
+            if opened.at > latest {
+                return Err(ListError::Backdated);
+            }
+            if let Some(officer) = opened.officer {
+                let (said, others) = cosigners(entry, &opened, authority)?;
+                let counts = |other: &KeyId| *other != officer && !is_revoked(*other, &listed);
+                // [ID-60] The number is not in what the other one signed: one signature would do for any number of entries.
+                if others.iter().any(counts) && !self.cosigned.contains(&said) && cosigned.insert(said) {
+                    opened.cosigned = Some(said);
+                }
+                // [ID-44]
+                if opened.is_alone() && !self.may_list_alone(officer, opened.number, alone.entry(officer).or_default())
+                {
+                    return Err(ListError::Alone);
+                }
             }
             listed.push(opened);
         }
-        Ok(Extension { first: held, number: status.number(), entries: listed, summary })
+        Ok(listed)
+    }
+
+    /// Whether an officer may list one more alone, behind this list and those under the numbers `new`; notes it there.
+    fn may_list_alone(&self, officer: KeyId, number: u64, new: &mut Vec<u64>) -> bool {
+        let fits = ALONE.iter().all(|(within, most)| {
+            let late = new.iter().rev().take_while(|other| number.saturating_sub(**other) < millis(*within)).count();
+            late.saturating_add(self.listed_alone(officer, number, *within)) < *most
+        });
+        new.push(number);
+        fits
     }
 
     /// Appends what was checked against this list. Says whether it fitted.
@@ -370,12 +491,28 @@ impl RevocationList {
         }
         for entry in extension.entries {
             self.by_target.entry(entry.target.to_bytes()).or_default().push(self.entries.len());
+            self.cosigned.extend(entry.cosigned);
+            self.latest = self.latest.max(entry.at);
             self.entries.push(entry);
         }
         self.summary = extension.summary;
         self.number = extension.number;
         true
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Officers are revoked by the root, which revokes nobody else; a ceiling is for clearances. `[ID-39]`
+fn require_signer(body: &RevocationBody, is_root: bool) -> Result<(), ChainError> {
+    let what = RevocationBody::KIND;
+    let of_officer = matches!(body.target, Target::Officer(_));
+    if of_officer != is_root {
+        return Err(ChainError::WrongIssuer { what });
+    }
+    if of_officer && body.ceiling.is_some() { Err(ChainError::Mismatch { what }) } else { Ok(()) }
 }
 
 /// Opens one entry. A revocation is judged at its own time: it stays when its officer's certificate has ended. What
@@ -387,18 +524,52 @@ fn open(
 ) -> Result<Listed, ChainError> {
     let signed = &entry.statement.signed;
     let checker = authority.checker(Moment::at(signed.not_before))?;
-    let known = last.take().filter(|officer| *officer.statement() == entry.officer_certificate);
+    if signed.issuer == authority.id() {
+        checker.open::<AuthorityBody>(&entry.certificate, authority.key())?;
+        if !entry.cosignatures.is_empty() {
+            return Err(ChainError::Mismatch { what: RevocationBody::KIND });
+        }
+        let body: RevocationBody = checker.open(&entry.statement, authority.key())?;
+        require_signer(&body, true)?;
+        return Ok(Listed::of(body, None, signed));
+    }
+    let known = last.take().filter(|officer| *officer.statement() == entry.certificate);
     let officer = match known {
         Some(officer) => {
             let certificate = &officer.statement().signed;
             checker.moment.within(certificate.kind, certificate.not_before, certificate.not_after)?;
             officer
         }
-        None => VerifiedOfficer::open(&entry.officer_certificate, &checker, authority)?,
+        None => VerifiedOfficer::open(&entry.certificate, &checker, authority)?,
     };
     officer.require(Powers::REVOKE, RevocationBody::KIND)?;
     let body: RevocationBody = checker.open(&entry.statement, officer.signing_key())?;
+    require_signer(&body, false)?;
+    let id = officer.id();
     *last = Some(officer);
-    let RevocationBody { target, ceiling, reason, .. } = body;
-    Ok(Listed { target, ceiling, reason, number: signed.number, at: signed.not_before })
+    Ok(Listed::of(body, Some(id), signed))
+}
+
+/// What an entry says, and who else has signed it. `[ID-45]`
+fn cosigners(
+    entry: &RevocationEntry,
+    opened: &Listed,
+    authority: &Authority,
+) -> Result<(Digest, Vec<KeyId>), ChainError> {
+    let said = Said { authority: authority.id(), at: opened.at, body: entry.said()? };
+    let listed = Timestamp::from_millis(opened.number);
+    let others = entry.cosignatures.iter().map(|one| Ok(one.open(&said, authority, listed)?.id()));
+    Ok((said.id(), others.collect::<Result<_, _>>()?))
+}
+
+impl Listed {
+    fn of(body: RevocationBody, officer: Option<KeyId>, signed: &Signed) -> Self {
+        let RevocationBody { target, ceiling, reason, .. } = body;
+        Self { officer, cosigned: None, target, ceiling, reason, number: signed.number, at: signed.not_before }
+    }
+
+    /// Only one officer answers for it.
+    fn is_alone(&self) -> bool {
+        self.officer.is_some() && self.cosigned.is_none()
+    }
 }

@@ -13,6 +13,7 @@
 //! a second one by the key that it certifies, under `possession`.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use amanat_primitives::{
@@ -47,6 +48,14 @@ impl KeyId {
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = <Digest as FromStr>::Err;
+
+    fn from_str(hex: &str) -> Result<Self, Self::Err> {
+        hex.parse().map(Self)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     Authority, ChainError, IssueError, KeyId, ListError, ListSummary, OfficerKeys, Powers, RevocationEntry,
     RevocationList, Statement, Tier, VerifiedOfficer,
     body::StatusBody,
-    policy::{self, POLICY_VERSION, STATUS_VALIDITY_MAX},
+    policy::{self, NUMBER_AHEAD_MAX, POLICY_VERSION, STATUS_VALIDITY_MAX},
     revocation::Extension,
     statement::{Body as _, Checker, Frame, Moment},
 };
@@ -33,17 +33,32 @@ impl SignedStatus {
     /// [`ChainError`].
     pub fn verify(&self, authority: &Authority, now: Timestamp) -> Result<VerifiedStatus, ChainError> {
         let what = StatusBody::KIND;
+        let signed = &self.statement.signed;
         let checker = authority.checker(Moment::at(now))?;
         let officer = VerifiedOfficer::open(&self.officer_certificate, &checker, authority)?;
         let unending = Moment { late: Duration::MAX, ..checker.moment };
         let body: StatusBody = Checker { moment: unending, ..checker }.open(&self.statement, officer.signing_key())?;
         officer.require(Powers::ATTEST, what)?;
-        let signed = &self.statement.signed;
         // [ID-24]
-        if signed.not_after > signed.not_before.after(STATUS_VALIDITY_MAX) {
+        let too_lasting = signed.not_after > signed.not_before.after(STATUS_VALIDITY_MAX);
+        // [ID-43] Else one officer could take all numbers from the others.
+        let ahead = signed.number > signed.not_before.after(NUMBER_AHEAD_MAX).as_millis();
+        if too_lasting || ahead {
             return Err(ChainError::Mismatch { what });
         }
+        // [ID-49] After a restart it is judged as of then.
+        let (then, of) = (authority.checker(Moment::at(signed.not_before))?, &self.officer_certificate.signed);
+        then.moment.within(of.kind, of.not_before, of.not_after)?;
         Ok(VerifiedStatus { published: self.clone(), id: self.statement.id(), officer: officer.id(), body })
+    }
+
+    /// As [`verify`](Self::verify), as of when it was signed, for a list to go on with: its officer's certificate may have
+    /// ended since. `[ID-62]`
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub fn verify_then(&self, authority: &Authority, now: Timestamp) -> Result<VerifiedStatus, ChainError> {
+        self.verify(authority, self.statement.signed.not_before.min(now))
     }
 
     /// The number for a new statement: above `previous`, and above what other officers of the authority are likely to

@@ -6,12 +6,12 @@ use amanat_primitives::{CryptoRngCore, Digest, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::{
-    Authority, AuthorityKeys, CertifiedRelay, DeviceChain, DeviceKeys, Invitation, Invitee, ListSummary, OfficerChain,
-    OfficerKeys, Powers, Reason, RelayKeys, RevocationEntry, SignedStatus, Statement, StatusView, Target, Tier,
-    VerifiedDevice, VerifiedOfficer, VerifiedRelay,
+    Authority, AuthorityKeys, CertifiedRelay, DeviceChain, DeviceKeys, Invitation, Invitee, KeyId, ListSummary,
+    OfficerChain, OfficerKeys, Powers, Proposal, Reason, RelayKeys, RevocationEntry, SignedStatus, Statement,
+    StatusView, Target, Tier, VerifiedDevice, VerifiedOfficer, VerifiedRelay,
     body::RevocationBody,
     invitation::Protection,
-    policy::{OFFICER_VALIDITY, RELAY_VALIDITY, STATUS_VALIDITY},
+    policy::{ALONE, OFFICER_VALIDITY, RELAY_VALIDITY, STATUS_VALIDITY},
 };
 
 /// An office. Its keys are public so that a test can misuse them.
@@ -27,6 +27,8 @@ pub struct Office {
     /// The relay's certificate.
     pub relay_certificate: Statement,
     authority: Authority,
+    /// Signs beside the first one what that one may not list alone.
+    cosigner: (OfficerKeys, VerifiedOfficer),
 }
 
 impl Office {
@@ -55,7 +57,8 @@ impl Office {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
         let card = relay_keys.card(authority.domain().clone(), addresses).unwrap();
         let relay_certificate = authority_keys.certify_relay(&authority, &card, false, now, RELAY_VALIDITY).unwrap();
-        Self { authority_keys, officer_keys, relay_keys, officer_certificate, relay_certificate, authority }
+        let cosigner = certified_officer(&authority_keys, &authority, rng, now);
+        Self { authority_keys, officer_keys, relay_keys, officer_certificate, relay_certificate, authority, cosigner }
     }
 
     /// The authority, as everybody has it pinned.
@@ -68,6 +71,19 @@ impl Office {
     #[must_use]
     pub fn officer(&self, now: Timestamp) -> VerifiedOfficer {
         self.officer_chain().verify(&self.authority, now).unwrap()
+    }
+
+    /// Another officer with all powers, certified at `now`.
+    pub fn another_officer(&self, rng: &mut dyn CryptoRngCore, now: Timestamp) -> (OfficerKeys, VerifiedOfficer) {
+        certified_officer(&self.authority_keys, &self.authority, rng, now)
+    }
+
+    /// The root's revocation of an officer at `now`, for the status statement of that number.
+    #[must_use]
+    pub fn revoke_officer(&self, officer: KeyId, number: u64, now: Timestamp) -> RevocationEntry {
+        let target = Target::Officer(officer);
+        let body = RevocationBody { target, ceiling: None, reason: Reason::Compromised, note: None };
+        self.authority_keys.revoke(&self.authority, number, &body, now).unwrap()
     }
 
     /// What the officer's machine presents on a link.
@@ -134,7 +150,14 @@ impl Office {
         let mut entries = before.to_vec();
         for target in targets {
             let body = RevocationBody { target: target.clone(), ceiling: None, reason: Reason::Lost, note: None };
-            entries.push(self.officer_keys.revoke(&officer, number, &body, now).unwrap());
+            let entry = self.officer_keys.revoke(&officer, number, &body, now).unwrap();
+            if targets.len() <= ALONE[0].1 {
+                entries.push(entry);
+                continue;
+            }
+            let (keys, second) = &self.cosigner;
+            let proposal = keys.cosign(second, Proposal::new(&self.authority, body, now), now).unwrap();
+            entries.push(entry.cosigned(proposal.cosignatures));
         }
         let summary = entries.iter().fold(ListSummary::default(), ListSummary::with);
         (self.officer_keys.attest(&officer, number, summary, now, STATUS_VALIDITY).unwrap(), entries)
@@ -146,4 +169,17 @@ impl Office {
         let number = SignedStatus::next_number(None, now);
         self.officer_keys.attest(&self.officer(now), number, ListSummary::default(), now, STATUS_VALIDITY).unwrap()
     }
+}
+
+fn certified_officer(
+    root: &AuthorityKeys,
+    authority: &Authority,
+    rng: &mut dyn CryptoRngCore,
+    now: Timestamp,
+) -> (OfficerKeys, VerifiedOfficer) {
+    let keys = OfficerKeys::create(rng);
+    let card = keys.card("Another Officer".parse().unwrap());
+    let certificate = root.certify_officer(authority, &card, Powers::OFFICER, now, OFFICER_VALIDITY).unwrap();
+    let officer = OfficerChain { certificate }.verify(authority, now).unwrap();
+    (keys, officer)
 }

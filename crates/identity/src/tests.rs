@@ -3,9 +3,11 @@
 mod approval;
 mod chain;
 mod codec;
+mod cosignature;
 mod enrolment;
 mod invitation;
 mod issuing;
+mod officers;
 mod renewal;
 mod revocation;
 mod status;

@@ -30,6 +30,8 @@ pub(crate) struct Device {
     pub(crate) officer: KeyId,
     pub(crate) relay: KeyId,
     pub(crate) granted_at: Timestamp,
+    pub(crate) granted: Tier,
+    pub(crate) renewed_by: Option<KeyId>,
     pub(crate) cleared_at: Timestamp,
     pub(crate) enrolled_at: Timestamp,
     pub(crate) valid_until: Timestamp,
@@ -78,13 +80,21 @@ impl VerifiedDevice {
         self.0.grant.clearance
     }
 
+    /// The highest clearance that the chain states. A lower one is told by a ceiling on the list of revocations, which everybody
+    /// has alike; by a later renewal it would hold for those alone who have that already. `[ID-46]`
+    #[must_use]
+    pub fn highest_clearance(&self) -> Tier {
+        let Subject { granted, clearance, .. } = self.subject();
+        granted.max(clearance)
+    }
+
     /// Powers of the grant.
     #[must_use]
     pub fn powers(&self) -> Powers {
         self.0.grant.powers
     }
 
-    /// The grant revokes the person's other devices.
+    /// The grant says that the person's other devices are revoked. Only the list of revocations says whether they are.
     #[must_use]
     pub fn replaces(&self) -> bool {
         self.0.grant.replaces
@@ -102,15 +112,22 @@ impl VerifiedDevice {
         self.0.approvers.contains(&other)
     }
 
+    /// Whether approvals tie two devices of a person together: one of them let the other in, or a third one both, directly
+    /// or over others in between. That somebody has approved a device says nothing by itself: two that an officer made for
+    /// somebody else can approve each other. `[ID-59]`
+    #[must_use]
+    pub fn is_kin_of(&self, other: &Self) -> bool {
+        let (mine, theirs) = (&self.0.approvers, &other.0.approvers);
+        self.address() == other.address()
+            && (self.id() == other.id()
+                || mine.contains(&other.id())
+                || theirs.contains(&self.id())
+                || mine.iter().any(|device| theirs.contains(device)))
+    }
+
     /// As [`approval`](Self::approval), with those before it.
     pub(crate) fn approvers(&self) -> &[DeviceId] {
         &self.0.approvers
-    }
-
-    /// Another device of the person approved it, or its grant revokes the others: it may stand beside others.
-    #[must_use]
-    pub fn is_admitted(&self) -> bool {
-        self.approval().is_some() || self.replaces()
     }
 
     /// What is compared before it is approved.
@@ -181,6 +198,10 @@ impl VerifiedDevice {
             handle: self.address().handle.clone(),
             grant: self.grant(),
             granted_at: self.granted_at(),
+            officer: self.officer(),
+            granted: self.0.granted,
+            enrolled_at: Some(self.enrolled_at()),
+            renewed_by: self.0.renewed_by,
             cleared_at: self.0.cleared_at,
             clearance: self.clearance(),
         }

@@ -86,6 +86,8 @@ labels! {
     VAULT_SLOTS = "vault slots";
     /// List of revocations that a status statement names.
     REVOCATION_LIST = "revocation list";
+    /// Signature of an officer over what another one's revocation says.
+    COSIGNATURE = "cosignature";
     /// Prologue of the Noise message that seals a key to one reader.
     SEALED_KEY = "sealed key";
     /// Author's signature over a history file.

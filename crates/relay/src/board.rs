@@ -4,8 +4,8 @@
 use std::sync::{PoisonError, RwLock};
 
 use amanat_identity::{
-    Acceptable, Authority, ChainError, DeviceChain, Enrolment, NotAccepted, RevocationEntry, SignedStatus, StatusView,
-    Subject, VerifiedEnrolment,
+    Acceptable, Authority, ChainError, DeviceChain, Enrolment, KeyId, NotAccepted, RevocationEntry, SignedStatus,
+    StatementKind, StatusView, Subject, VerifiedEnrolment,
 };
 use amanat_primitives::Timestamp;
 use amanat_wire::{Bytes, Decode as _, Encode as _, client::StatusUpdate, limits};
@@ -83,6 +83,11 @@ impl Board {
     ) -> Result<Judged, NotPutUp> {
         let signed = SignedStatus::from_bytes(&update.status).map_err(|_| NotPutUp::Bytes)?;
         let status = signed.verify(authority, now)?;
+        // [DELIV-203] Else an officer could stay ahead of all others, and of their own revocation.
+        if status.number() > now.after(Timestamp::CLOCK_TOLERANCE).as_millis() {
+            let from = Timestamp::from_millis(status.number());
+            return Err(ChainError::NotYetValid { what: StatementKind::Status, from }.into());
+        }
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let first = state.view.revocations().summary().count;
         let known = first.checked_sub(update.first).ok_or(NotPutUp::Gap)?;
@@ -92,6 +97,11 @@ impl Board {
         let number = status.number();
         let named = status.revocations().count.saturating_sub(first);
         entries.truncate(usize::try_from(named).unwrap_or(usize::MAX));
+        // [ID-61] Else the next statements of the others would be older than what their list has.
+        let latest = now.after(Timestamp::CLOCK_TOLERANCE);
+        if let Some(from) = entries.iter().map(RevocationEntry::at).find(|at| *at > latest) {
+            return Err(ChainError::NotYetValid { what: StatementKind::Revocation, from }.into());
+        }
         let acceptable = state.view.judge(status, &entries, authority)?;
         let revocations = entries.iter().map(amanat_wire::Encode::to_bytes).collect();
         Ok(Judged { acceptable, number, first, revocations })
@@ -120,6 +130,12 @@ impl Board {
         state.view.revocations().standing_of(subject, u64::MAX).is_revoked()
     }
 
+    /// Whether an officer is revoked, by all that is known.
+    pub(crate) fn is_officer_revoked(&self, officer: KeyId) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.view.revocations().is_officer_revoked(officer, u64::MAX)
+    }
+
     /// Whether a stored chain's device is revoked. One that cannot be read is left to whoever verifies it.
     pub(crate) fn is_chain_revoked(&self, chain: &[u8]) -> bool {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
@@ -145,7 +161,7 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
-    use amanat_identity::{OldStatus, testing::Office};
+    use amanat_identity::{ListSummary, OldStatus, Reason, Target, body::RevocationBody, testing::Office};
     use amanat_wire::List;
     use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
@@ -179,5 +195,46 @@ mod tests {
         let nonsense = StatusUpdate { status: Bytes::new(vec![1, 2, 3]).unwrap(), ..first.clone() };
         assert_eq!(refusal(&nonsense), NotPutUp::Bytes);
         assert_eq!(refusal(&StatusUpdate { first: 1, ..second }), NotPutUp::Gap);
+    }
+
+    #[test]
+    fn no_revocation_is_far_ahead_of_the_relays_clock() {
+        // [ID-61]
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let now = Timestamp::from_secs(1_800_000_000);
+        let office = Office::new(&mut rng, now);
+        let latest = now.after(Timestamp::CLOCK_TOLERANCE);
+        let judge = |at: Timestamp| {
+            let number = latest.as_millis();
+            let target = Target::Device(amanat_primitives::DeviceId::from_bytes([9; 32]));
+            let body = RevocationBody { target, ceiling: None, reason: Reason::Lost, note: None };
+            let entry = office.officer_keys.revoke(&office.officer(now), number, &body, at).unwrap();
+            let (officer, validity) = (office.officer(now), std::time::Duration::from_secs(3600));
+            let summary = ListSummary::default().with(&entry);
+            let signed = office.officer_keys.attest(&officer, number, summary, latest, validity).unwrap();
+            let revocations = List::new(vec![Bytes::new(entry.to_bytes()).unwrap()]).unwrap();
+            let update = StatusUpdate { revocations, ..bytes(&signed) };
+            Board::default().judge(&update, office.authority(), now).map(|_| ())
+        };
+        assert_eq!(judge(latest), Ok(()));
+        let from = latest.after(std::time::Duration::from_millis(1));
+        let what = StatementKind::Revocation;
+        assert_eq!(judge(from), Err(NotPutUp::Chain(ChainError::NotYetValid { what, from })));
+    }
+
+    #[test]
+    fn no_number_is_far_ahead_of_the_relays_clock() {
+        // [DELIV-203]
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let now = Timestamp::from_secs(1_800_000_000);
+        let office = Office::new(&mut rng, now);
+        let judge = |number| {
+            let (officer, validity) = (office.officer(now), std::time::Duration::from_secs(3600));
+            let signed = office.officer_keys.attest(&officer, number, ListSummary::default(), now, validity).unwrap();
+            Board::default().judge(&bytes(&signed), office.authority(), now).map(|judged| judged.number)
+        };
+        let highest = now.after(Timestamp::CLOCK_TOLERANCE).as_millis();
+        assert_eq!(judge(highest), Ok(highest));
+        assert!(matches!(judge(highest + 1), Err(NotPutUp::Chain(ChainError::NotYetValid { .. }))));
     }
 }

@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     admission::{Complete, HalfOpen},
-    greeting::{self, Greeted},
+    greeting::{self, Greeted, Who},
     outbox::{Next, NotBegun, Outbox},
     requests::{self, Asker, Lane},
     session::{HELLO_TIME, Session, Step},
@@ -111,19 +111,26 @@ fn start(shared: &Arc<Shared>, link: Link, greeted: Greeted, complete: Complete,
     let status = shared.status.latest();
     let (now, incarnation) = (shared.now(), shared.store.incarnation());
     outbox.send(&FromRelay::Ready(Ready { now, incarnation, status: status.clone() }));
-    if let Some(subject) = greeted.subject {
-        tracing::debug!(device = %greeted.id, peer = %link.peer, "a device is connected");
-        // [DELIV-52] Only now, with its hello verified, does it displace the device's older link.
-        if let Some(older) = shared.live.insert(subject.clone(), Arc::clone(&outbox)) {
-            older.close(Refusal::Displaced, false);
+    match greeted.who {
+        Who::Device(subject) => {
+            tracing::debug!(device = %greeted.id, peer = %link.peer, "a device is connected");
+            // [DELIV-52] Only now, with its hello verified, does it displace the device's older link.
+            if let Some(older) = shared.live.insert(subject.clone(), Arc::clone(&outbox)) {
+                older.close(Refusal::Displaced, false);
+            }
+            // [DELIV-90] It may have been revoked between its hello and here.
+            if shared.status.is_revoked(&subject) {
+                outbox.close(Refusal::Revoked, false);
+            }
         }
-        // [DELIV-90] It may have been revoked between its hello and here.
-        if shared.status.is_revoked(&subject) {
-            outbox.close(Refusal::Revoked, false);
+        Who::Officer(officer) => {
+            tracing::debug!(%officer, peer = %link.peer, "an officer's machine is connected");
+            shared.live.add_officer(officer, Arc::clone(&outbox));
+            // [DELIV-200] As for devices.
+            if shared.status.is_officer_revoked(officer) {
+                outbox.close(Refusal::OfficerRevoked, false);
+            }
         }
-    } else {
-        tracing::debug!(officer = %greeted.id, peer = %link.peer, "an officer's machine is connected");
-        shared.live.add_officer(Arc::clone(&outbox));
     }
     // What happened while this link was not in the table yet.
     let latest = shared.status.latest();

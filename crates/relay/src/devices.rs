@@ -3,6 +3,8 @@
 //! Nothing is stored for it: a device waits as long as it is not approved, its grant does not revoke the others, and an
 //! earlier device of the same person is good. Revoking that one lets the next go first, as for a person who never had it.
 
+use std::collections::HashSet;
+
 use amanat_identity::{Admittance, DeviceChain, policy::LAPSE};
 use amanat_primitives::{DeviceId, Timestamp};
 use amanat_store::relay::{DirectPart, Listed, StoreError};
@@ -10,26 +12,34 @@ use amanat_wire::{Decode as _, Encode as _, relay::FurtherDevice};
 
 use crate::{shared::Shared, translate};
 
-/// Good devices of one person, the earliest first, as the chains say that were verified when they came.
-struct Theirs(Vec<(Admittance, DeviceId)>);
+/// Those of one person's devices that are served: the earliest, and each later one that approvals tie to one of them.
+struct Theirs(HashSet<DeviceId>);
 
 impl Theirs {
+    /// By what the chains say that were verified when they came.
+    // [DELIV-160]
     fn of<'a>(listed: impl IntoIterator<Item = &'a Listed>, now: Timestamp) -> Self {
         let admittance = |listed: &Listed| {
-            let chain = DeviceChain::from_bytes(&listed.chain).ok()?;
-            let admittance = chain.peek_admittance().ok()?;
+            let admittance = DeviceChain::from_bytes(&listed.chain).ok()?.peek_admittance().ok()?;
             // As long as it is served: whoever lapsed may be renewed, and nobody takes the first place meanwhile.
-            (admittance.until.after(LAPSE) >= now).then_some((admittance, listed.device))
+            (admittance.until.after(LAPSE) >= now).then_some(admittance)
         };
         let mut theirs: Vec<_> = listed.into_iter().filter_map(admittance).collect();
-        theirs.sort_by_key(|(admittance, device)| (admittance.enrolled_at, *device));
-        Self(theirs)
+        theirs.sort_by_key(|admittance| (admittance.enrolled_at, admittance.device));
+        let (mut served, mut approvers) = (HashSet::new(), HashSet::new());
+        for Admittance { device, approvers: by, .. } in theirs {
+            // Approved by one that is served, or by one that had approved it and is gone; or the one that approved it.
+            let tied = by.iter().any(|by| served.contains(by) || approvers.contains(by)) || approvers.contains(&device);
+            if served.is_empty() || tied {
+                served.insert(device);
+                approvers.extend(by);
+            }
+        }
+        Self(served)
     }
 
-    // [DELIV-160] The first one stands by itself; each further one must be let in.
     fn waits(&self, device: &DeviceId) -> bool {
-        let place = self.0.iter().position(|(_, other)| other == device);
-        place.is_some_and(|place| place > 0 && self.0.get(place).is_some_and(|(found, _)| !found.admitted))
+        !self.0.contains(device)
     }
 }
 

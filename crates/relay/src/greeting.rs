@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use amanat_identity::{DeviceChain, Statement, Subject, VerifiedDevice, VerifiedEnrolment, policy::LAPSE};
+use amanat_identity::{DeviceChain, KeyId, Statement, Subject, VerifiedDevice, VerifiedEnrolment, policy::LAPSE};
 use amanat_primitives::{DeviceId, Digest, StatementId, Timestamp, agree::NoisePublic};
 use amanat_store::relay::{DirectPart, Redeemed, Redemption, StoreError};
 use amanat_wire::{
@@ -21,14 +21,22 @@ use crate::{
     translate,
 };
 
+/// What a revocation of a link's other side is judged by.
+pub(crate) enum Who {
+    /// A device.
+    Device(Subject),
+    /// An officer's machine.
+    Officer(KeyId),
+}
+
 /// A link's other side, verified and known to the store.
 pub(crate) struct Greeted {
     /// As whom.
     pub(crate) session: Session,
     /// The device's id; an officer's key id stands in its place.
     pub(crate) id: DeviceId,
-    /// What a revocation of the device is judged by; none for an officer.
-    pub(crate) subject: Option<Subject>,
+    /// Who.
+    pub(crate) who: Who,
     /// The link ends then.
     pub(crate) valid_until: Timestamp,
     /// The receipt of an enrolment.
@@ -49,7 +57,7 @@ pub(crate) async fn greet(shared: &Shared, identity: Identity, remote: &NoisePub
         Claim::Officer(officer) => Ok(Greeted {
             session: Session::Officer,
             id: DeviceId::from_bytes(*officer.id().as_bytes()),
-            subject: None,
+            who: Who::Officer(officer.id()),
             valid_until: officer.valid_until(),
             receipt: None,
         }),
@@ -68,10 +76,10 @@ fn device_greeted(
 ) -> Result<Greeted, Refusal> {
     // [DELIV-152]
     let served_until = device.valid_until().after(LAPSE);
-    let (id, subject, valid_until) = (device.id(), Some(device.subject()), served_until);
+    let (id, who, valid_until) = (device.id(), Who::Device(device.subject()), served_until);
     let pending = devices::is_pending(shared, id).map_err(|error| failed(shared, error))?;
     let session = if pending { Session::Pending } else { Session::Device };
-    Ok(Greeted { session, id, subject, valid_until, receipt })
+    Ok(Greeted { session, id, who, valid_until, receipt })
 }
 
 /// The chain must be the one that was redeemed here. A store that was restored from a copy may not know it: then this

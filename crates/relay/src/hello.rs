@@ -1,7 +1,10 @@
 //! Hello (protocol-spec/07-delivery, section 2): who has connected, verified before anything is sent or displaced.
 
+use std::time::Duration;
+
 use amanat_identity::{
-    ChainError, DeviceChain, Enrolment, OfficerChain, VerifiedDevice, VerifiedEnrolment, VerifiedOfficer, policy::LAPSE,
+    ChainError, DeviceChain, Enrolment, OfficerChain, StatementKind, VerifiedDevice, VerifiedEnrolment,
+    VerifiedOfficer, policy::LAPSE,
 };
 use amanat_primitives::{Timestamp, agree::NoisePublic};
 use amanat_wire::{Bytes, Decode as _, client::Identity, limits, relay::Refusal};
@@ -36,10 +39,14 @@ pub(crate) fn verify(
                 Err(error) => match renewed(shared, &chain, now) {
                     Some(renewed) => renewed,
                     // [DELIV-152] Time to be renewed in; nothing else is forgiven.
-                    None => (chain.verify(authority, now, LAPSE).map_err(|_| error)?, bytes),
+                    None => match chain.verify(authority, now, LAPSE) {
+                        Ok(device) => (device, bytes),
+                        Err(_) => return Err(lapsed(shared, &chain, now).unwrap_or(error).into()),
+                    },
                 },
             };
             device.require_link_key(remote)?;
+            let (device, bytes) = in_time(shared, device, bytes, now)?;
             // [DELIV-90] By everything on the list, whatever the number.
             if shared.status.is_revoked(&device.subject()) {
                 return Err(ChainError::Revoked.into());
@@ -56,9 +63,45 @@ pub(crate) fn verify(
             let chain = OfficerChain::from_bytes(&bytes).map_err(|_| NotVerified::Bytes)?;
             let officer = chain.verify(authority, now)?;
             officer.require_link_key(remote)?;
+            // [DELIV-200]
+            if shared.status.is_officer_revoked(officer.id()) {
+                return Err(ChainError::OfficerRevoked { what: StatementKind::OfficerCertificate }.into());
+            }
             Ok(Claim::Officer(Box::new(officer)))
         }
     }
+}
+
+/// The chain that is stored instead of one with a renewal by a revoked officer that was not brought in time: it may be
+/// signed since, by whoever has the key.
+// [DELIV-205]
+fn in_time(
+    shared: &Shared,
+    device: VerifiedDevice,
+    bytes: Bytes<{ limits::CHAIN }>,
+    now: Timestamp,
+) -> Result<(VerifiedDevice, Bytes<{ limits::CHAIN }>), ChainError> {
+    if !device.subject().renewed_by.is_some_and(|officer| shared.status.is_officer_revoked(officer)) {
+        return Ok((device, bytes));
+    }
+    let refused = ChainError::OfficerRevoked { what: StatementKind::Renewal };
+    let stored = shared.store.chain(device.id()).ok().flatten().ok_or(refused)?;
+    if *bytes == *stored {
+        return Ok((device, bytes));
+    }
+    let chain = DeviceChain::from_bytes(&stored).map_err(|_| refused)?;
+    let verified =
+        chain.verify(&shared.authority, now, LAPSE).map_err(|_| lapsed(shared, &chain, now).unwrap_or(refused))?;
+    if verified.certificate() != device.certificate() {
+        return Err(refused);
+    }
+    Ok((verified, Bytes::new(stored).map_err(|_| refused)?))
+}
+
+/// Whether a chain that ended long ago has been revoked since, as lapsed or otherwise: that is what helps to know.
+fn lapsed(shared: &Shared, chain: &DeviceChain, now: Timestamp) -> Option<ChainError> {
+    let device = chain.verify(&shared.authority, now, Duration::MAX).ok()?;
+    shared.status.is_revoked(&device.subject()).then_some(ChainError::Revoked)
 }
 
 /// The stored chain of the same device certificate, where it has been renewed since and verifies.
@@ -94,6 +137,7 @@ impl NotVerified {
                 }
                 ChainError::AlreadyRedeemed => Refusal::AlreadyRedeemed,
                 ChainError::Revoked => Refusal::Revoked,
+                ChainError::OfficerRevoked { .. } => Refusal::OfficerRevoked,
                 _ => Refusal::Identity,
             },
         }

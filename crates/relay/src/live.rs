@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use amanat_identity::Subject;
+use amanat_identity::{KeyId, Subject};
 use amanat_primitives::DeviceId;
 
 use crate::outbox::Outbox;
@@ -17,7 +17,7 @@ const SHARDS: usize = 64;
 pub(crate) struct Live {
     shards: Vec<Mutex<HashMap<DeviceId, Linked>>>,
     /// Links of officers' machines: nothing is pushed to them, and none displaces another.
-    officers: Mutex<Vec<Arc<Outbox>>>,
+    officers: Mutex<Vec<(KeyId, Arc<Outbox>)>>,
 }
 
 /// A device's live link, and what a revocation of it is judged by.
@@ -70,15 +70,21 @@ impl Live {
         found
     }
 
+    /// The links of officers that `revoked` holds of.
+    pub(crate) fn links_of_officers(&self, revoked: impl Fn(KeyId) -> bool) -> Vec<Arc<Outbox>> {
+        let officers = self.officers.lock().unwrap_or_else(PoisonError::into_inner);
+        officers.iter().filter(|(officer, _)| revoked(*officer)).map(|(_, link)| Arc::clone(link)).collect()
+    }
+
     /// Adds an officer's link.
-    pub(crate) fn add_officer(&self, link: Arc<Outbox>) {
-        self.officers.lock().unwrap_or_else(PoisonError::into_inner).push(link);
+    pub(crate) fn add_officer(&self, officer: KeyId, link: Arc<Outbox>) {
+        self.officers.lock().unwrap_or_else(PoisonError::into_inner).push((officer, link));
     }
 
     /// Forgets an officer's link.
     pub(crate) fn remove_officer(&self, link: &Arc<Outbox>) {
         let mut officers = self.officers.lock().unwrap_or_else(PoisonError::into_inner);
-        officers.retain(|other| !Arc::ptr_eq(other, link));
+        officers.retain(|(_, other)| !Arc::ptr_eq(other, link));
     }
 
     /// Does something with the live link of every device.
@@ -104,14 +110,14 @@ impl Live {
             links.iter().for_each(&mut f);
         }
         let officers = self.officers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        officers.iter().for_each(&mut f);
+        officers.iter().map(|(_, link)| link).for_each(&mut f);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use amanat_identity::Tier;
-    use amanat_primitives::{StatementId, Timestamp};
+    use amanat_primitives::{StatementId, Timestamp, sign::SigningKey};
 
     use super::*;
 
@@ -125,6 +131,10 @@ mod tests {
             handle: "someone".parse().unwrap(),
             grant: StatementId::from_bytes([8; 32]),
             granted_at: Timestamp::from_secs(1),
+            officer: KeyId::of(&SigningKey::generate(&mut rand_core::OsRng).verifying_key()),
+            granted: Tier::Secret,
+            enrolled_at: Some(Timestamp::from_secs(1)),
+            renewed_by: None,
             cleared_at: Timestamp::from_secs(1),
             clearance: Tier::Secret,
         };

@@ -121,6 +121,7 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::AskAgain(asked) => spawn(asker, ticket, move |asker| reads::ask_again(asker, asked)),
         Request::Chains(devices) => spawn(asker, ticket, move |asker| people::chains(asker, &devices)),
         Request::People(query) => spawn(asker, ticket, move |asker| people::people(asker, &query)),
+        Request::Lapsed(after) => spawn(asker, ticket, move |asker| people::lapsed(asker, &after)),
         Request::PutKeyPackages(put) => packages::put(asker, ticket, put),
         Request::ClaimKeyPackages(devices) => packages::claim(asker, ticket, devices),
         Request::PutStatement(update) => statements::put(asker, ticket, update),

@@ -84,6 +84,7 @@ impl Session {
                 | Request::Revocations(_)
                 | Request::PutRenewal(_)
                 | Request::People(_)
+                | Request::Lapsed(_)
         );
         // [DELIV-160] What it needs to wait, to be added at once afterwards, and to learn that it is approved.
         let pending_too = matches!(
@@ -96,11 +97,12 @@ impl Session {
                 | Request::OwnDevices(_)
         );
         match self {
-            Self::Device => Step::Serve(number, request),
+            // [DELIV-202]
+            Self::Device if !matches!(request, Request::Lapsed(_)) => Step::Serve(number, request),
             Self::Officer if officers_too => Step::Serve(number, request),
             Self::Pending if pending_too => Step::Serve(number, request),
             Self::Pending => Step::Refuse(number, Refusal::NotApproved),
-            Self::Officer | Self::Greeting => Step::Refuse(number, Refusal::NotAllowed),
+            Self::Device | Self::Officer | Self::Greeting => Step::Refuse(number, Refusal::NotAllowed),
         }
     }
 }
@@ -121,7 +123,7 @@ fn foreign_version(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use amanat_wire::{
-        Bytes, Encode as _, List,
+        Bytes, Encode as _, List, Text,
         client::{Hello, Nothing, StatusUpdate, WhatIsNew},
     };
 
@@ -181,6 +183,10 @@ mod tests {
         let news = request(Request::News(WhatIsNew { after: None }));
         assert_eq!(Session::Officer.receive(&news), Step::Refuse(7, Refusal::NotAllowed));
         assert_eq!(Session::Device.receive(&news), Step::Serve(7, Request::News(WhatIsNew { after: None })));
+        // [DELIV-202]
+        let lapsed = Request::Lapsed(Text::default());
+        assert_eq!(Session::Device.receive(&request(lapsed.clone())), Step::Refuse(7, Refusal::NotAllowed));
+        assert_eq!(Session::Officer.receive(&request(lapsed.clone())), Step::Serve(7, lapsed));
     }
 
     #[test]

@@ -164,11 +164,15 @@ impl Shared {
         self.live.for_each(|link| link.send(&message));
     }
 
-    /// Ends the links of devices that are revoked, and says so.
+    /// Ends the links of devices and officers that are revoked, and says so.
     // [DELIV-90]
     pub(crate) fn end_revoked(&self) {
         for link in self.live.links_of(|subject| self.status.is_revoked(subject)) {
             link.close(Refusal::Revoked, false);
+        }
+        // [DELIV-200]
+        for link in self.live.links_of_officers(|officer| self.status.is_officer_revoked(officer)) {
+            link.close(Refusal::OfficerRevoked, false);
         }
     }
 

@@ -70,9 +70,9 @@ pub(crate) struct Engine {
 impl Engine {
     /// Opens or makes the database in `dir`.
     pub(crate) fn open(dir: &Path, settings: Settings) -> Result<Self, OpenError> {
-        let (folder, new) = Folder::open(dir, settings.format, settings.create)?;
+        let (folder, found) = Folder::open(dir, settings.format, settings.create)?;
         let watermark = folder.watermark();
-        if !new {
+        if found.is_some() {
             check_database(&folder, watermark)?;
         }
         let file = folder::open_rw(&folder.database())?;
@@ -98,7 +98,7 @@ impl Engine {
             return Err(OpenError::Damaged(Damage::Truncated)); // [DELIV-06]
         }
         engine.sequence.store(sequence, Ordering::Release);
-        settle_folder(&engine.file, &folder, settings.format, new)?;
+        settle_folder(&engine.file, &folder, settings.format, found)?;
         *engine.folder.write().unwrap_or_else(PoisonError::into_inner) = Some(folder);
         Ok(engine)
     }
@@ -388,18 +388,19 @@ fn open_sled(folder: &Folder, cache_bytes: u64) -> Result<sled::Db, OpenError> {
 }
 
 /// Makes durable what opening has changed: recovery writes to the database and renames its snapshot. For a new store,
-/// also every file's name, and last of all the marker.
-fn settle_folder(file: &File, folder: &Folder, format: Format, new: bool) -> Result<(), OpenError> {
+/// also every file's name, and last of all the marker. `found` is the version of one that was there.
+fn settle_folder(file: &File, folder: &Folder, format: Format, found: Option<u32>) -> Result<(), OpenError> {
+    let new = found.is_none();
     file.sync_all()?;
     if new {
         File::open(folder.dir().join("conf"))?.sync_all()?;
         folder::sync_dir(&folder.dir().join("blobs"))?;
     }
     folder::sync_dir(folder.dir())?;
-    if new {
-        if let Some(parent) = std::path::absolute(folder.dir())?.parent() {
-            folder::sync_dir(parent)?;
-        }
+    if new && let Some(parent) = std::path::absolute(folder.dir())?.parent() {
+        folder::sync_dir(parent)?;
+    }
+    if found != Some(format.version) {
         folder.write_marker(format)?;
     }
     Ok(())

@@ -44,7 +44,7 @@ const SPACE: u8 = b'v';
 pub struct Options {
     /// What the table holds: one word, checked on opening.
     pub kind: &'static str,
-    /// Format of the contents, from 1; a newer one found on opening is refused.
+    /// Format of the contents, from 1; a newer one found on opening is refused, an older one becomes this one.
     pub version: u32,
     /// Make the table if there is none. True unless set.
     pub create: bool,

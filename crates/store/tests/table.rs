@@ -174,7 +174,11 @@ fn markers_are_checked() {
     let other = Options { free_floor: 0, ..Options::new("other", 1) };
     assert!(matches!(refused(dir.path(), &other), OpenError::Foreign));
     let newer = Options { free_floor: 0, ..Options::new("test", 2) };
-    Table::open(dir.path(), &newer).expect("an older format is the caller's to read").close();
+    let upgraded = Table::open(dir.path(), &newer).expect("an older format is the caller's to read");
+    assert_eq!(upgraded.get(b"a").unwrap().as_deref(), Some(&b"b"[..]));
+    upgraded.close();
+    drop(upgraded);
+    assert!(matches!(refused(dir.path(), &options()), OpenError::Newer { found: 2, known: 1 }), "from now on");
 
     let marker = dir.path().join("format");
     let text = fs::read_to_string(&marker).unwrap();

@@ -116,7 +116,7 @@ record!(
 record!(
     /// A page of the directory.
     pub struct People {
-        /// Part of a handle or name, any case; empty for everyone.
+        /// Part of a handle, name or post, any case; empty for everyone.
         query: Text<{ limits::QUERY }>,
         /// Continue after this handle; empty for the first page.
         after: Text<{ limits::QUERY }>,
@@ -265,6 +265,8 @@ choice!(
         30 => Cursors(WhatIsNew),
         /// Remove all KeyPackages of this device, the last-resort one too. `Done`.
         31 => DropKeyPackages(Nothing),
+        /// Devices whose chains ended more than 7 days ago, from behind this handle: for officers. `Lapsed`.
+        32 => Lapsed(Text<{ limits::QUERY }>),
         /// Give a restored relay the end of a log back, or say that there is none. `Resupplied`.
         28 => Resupply(Resupply),
         /// The Welcome of a commit of one's own, which a restored relay may have lost. `Done`.

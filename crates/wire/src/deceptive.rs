@@ -70,7 +70,7 @@ mod tests {
                 assert_eq!(is_hostile(c), !matches!(trick_of, Trick::Shaping | Trick::Filler), "{c:?}");
             }
         }
-        for c in "Ayesha Khan عائشہ خان ۲۰۲۶ 漢字 é😀\u{a0}".chars() {
+        for c in "Private Secretary عائشہ خان ۲۰۲۶ 漢字 é😀\u{a0}".chars() {
             assert_eq!(trick(c), None, "{c:?}");
         }
         assert!((0..=0x0010_ffff).filter_map(char::from_u32).filter(|c| c.is_control()).all(is_hostile));

@@ -4,7 +4,7 @@
 use amanat_primitives::{ConversationId, DeviceId, Digest, Incarnation, Timestamp};
 
 use crate::{
-    Bytes, List, choice,
+    Bytes, List, Text, choice,
     client::{AddAgain, Nothing},
     code, limits,
     log::Entry,
@@ -98,6 +98,8 @@ choice!(
         25 => Devices(List<DeviceState, { limits::CHAINS }>),
         /// Answers `Cursors`.
         30 => Cursors(Cursors),
+        /// Answers `Lapsed`.
+        32 => Lapsed(LapsedPage),
         /// Answers `Resupply`: the log's last position.
         28 => Resupplied(u64),
     }
@@ -124,6 +126,7 @@ impl Answer {
             Self::Devices(_) => "devices",
             Self::Cursors(_) => "cursors",
             Self::Resupplied(_) => "resupplied",
+            Self::Lapsed(_) => "lapsed",
         }
     }
 }
@@ -159,14 +162,14 @@ code!(
         13 => ShuttingDown,
         /// The device connected again elsewhere; this link is the older one.
         14 => Displaced,
-        /// The body has gone under its retention class.
-        15 => ExpiredByRetention,
         /// A statement's number is not above the last one's.
         16 => OldStatement,
         /// The device waits for another device of its person to approve it.
         25 => NotApproved,
         /// The relay was restored, and the log may have lost its end: wait, and ask again.
         28 => Settling,
+        /// The officer who signed it, or whose link this is, is revoked.
+        32 => OfficerRevoked,
     }
 );
 
@@ -347,6 +350,16 @@ record!(
         chains: List<Bytes<{ limits::CHAIN }>, { limits::CHAINS }>,
         /// There are more after the last.
         more: bool,
+    }
+);
+
+record!(
+    /// Devices whose chains ended more than 7 days ago.
+    pub struct LapsedPage {
+        /// `DeviceChain`s (chapter 03), which the officer verifies.
+        chains: List<Bytes<{ limits::CHAIN }>, { limits::CHAINS }>,
+        /// There may be more behind this handle.
+        more: Option<Text<{ limits::QUERY }>>,
     }
 );
 

@@ -17,8 +17,17 @@ fn nobody_is_invited_before_a_relay_is_certified() {
         let mode = std::fs::metadata(folder.path(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
     }
-    let invite =
-        ["invite", "--authority", "authority", "--person", "secretary", "--name", "A. Khan", "--post", "Secretary"];
+    let invite = [
+        "invite",
+        "--authority",
+        "authority",
+        "--person",
+        "secretary",
+        "--name",
+        "Private Secretary",
+        "--post",
+        "Secretary",
+    ];
     let rest = ["--tier", "secret", "--out", "secretary.invitation"];
     folder.amanat(&[&invite[..], &rest[..]].concat()).failed(1).says("no certified relay");
     assert!(!folder.path("secretary.invitation").exists());

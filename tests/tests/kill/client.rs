@@ -11,7 +11,7 @@ use std::{
 
 use amanat_client::{
     Command, Engine, Event, Options, Reply,
-    api::{MessageState, Target},
+    api::{Line, MessageState, Target},
     profile,
 };
 use amanat_identity::Tier;
@@ -73,11 +73,11 @@ async fn run(dir: &str, conversation: &str, prefix: &str) {
 async fn read_on(engine: &Engine, to: &Target, since: u64) -> u64 {
     let Target::Conversation(conversation) = *to else { return since };
     let read = Command::Read { conversation, since, limit: 500, mark: true };
-    let Ok(Reply::Messages(messages)) = engine.ask(read).await else { panic!() };
+    let Ok(Reply::Lines(lines)) = engine.ask(read).await else { panic!() };
     // It may take longer than this client lives.
     let _ = tokio::time::timeout(Duration::from_millis(500), engine.ask(Command::Sync)).await;
     say("synced");
-    messages.last().map_or(since, |message| message.sequence)
+    lines.last().map_or(since, Line::sequence)
 }
 
 /// Says it at once: what was not said before the kill was never promised.

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use amanat_client::{
     Command, Failure, Reply,
-    api::{DocumentView, Target},
+    api::{DocumentView, SendOptions, Target},
 };
 use amanat_primitives::{ConversationId, DocumentId};
 use amanat_store::table::faults::Fault;
@@ -37,7 +37,11 @@ impl Exchange {
     }
 
     fn send(&self, world: &World) -> Command {
-        Command::SendDocument { to: Target::Conversation(self.group.unwrap()), path: self.source(world) }
+        Command::SendDocument {
+            to: Target::Conversation(self.group.unwrap()),
+            path: self.source(world),
+            options: SendOptions::default(),
+        }
     }
 
     /// The document of this round, as somebody has it; one at most.

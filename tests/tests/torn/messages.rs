@@ -2,7 +2,7 @@
 
 use amanat_client::{
     Command, Failure, Reply,
-    api::{MessageBody, MessageRef, MessageView, Target},
+    api::{Line, MessageBody, MessageRef, MessageView, Target},
 };
 use amanat_primitives::{ConversationId, MessageId};
 use amanat_store::table::faults::Fault;
@@ -52,8 +52,8 @@ impl Talk {
         let (secretary, director) = (&world.person(SECRETARY).engine, &world.person(DIRECTOR).engine);
         director.ask(Command::Sync).await?;
         let read = Command::Read { conversation, since: 0, limit: u32::MAX, mark: true };
-        let Reply::Messages(messages) = director.ask(read.clone()).await? else { panic!() };
-        let message = messages.last().map(|last| last.id).unwrap();
+        let Reply::Lines(lines) = director.ask(read.clone()).await? else { panic!() };
+        let message = lines.into_iter().filter_map(Line::into_message).next_back().map(|last| last.id).unwrap();
         director.ask(Command::React { message: MessageRef { conversation, message }, text: "seen".into() }).await?;
         director.ask(Command::Sync).await?;
         let message = MessageRef { conversation, message };

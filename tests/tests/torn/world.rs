@@ -174,7 +174,7 @@ impl World {
     }
 
     /// An engine whose disk has failed ends by itself.
-    async fn ends(&self, handle: &str) {
+    pub(crate) async fn ends(&self, handle: &str) {
         let ended = tokio::time::timeout(PATIENCE, async {
             while self.person(handle).engine.ask(Command::Status).await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -220,8 +220,8 @@ pub(crate) async fn at_every_commit(victim: &'static str, joins: usize, mut oper
             operation.again(&world, &told, fault).await;
             operation.check(&mut world).await;
             let census = world.restart(victim).await;
-            let left = (census.outbox, census.commits, census.segments, census.fetches);
-            assert_eq!(left, (0, 0, 0, 0), "{victim}, {fault:?} at {nth}: {census:?}");
+            let left = (census.outbox, census.commits, census.segments, census.fetches, census.newcomers);
+            assert_eq!(left, (0, 0, 0, 0, 0), "{victim}, {fault:?} at {nth}: {census:?}");
             // Each joining uses up one KeyPackage, whose private half goes with it; others are made in forties.
             assert_eq!((census.one_time + joins) % 40, kept % 40, "{victim}, {fault:?} at {nth}: {census:?}");
             kept = census.one_time;

@@ -54,5 +54,8 @@ pub(crate) enum HistoryCommand {
         /// The file
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
+        /// It was written by a device of yours that is lost, replaced or revoked, and you have kept it since
+        #[arg(long)]
+        from_lost: bool,
     },
 }

@@ -59,9 +59,9 @@ Examples:
 
 pub(crate) const INVITE: &str = "\
 Examples:
-  amanat invite --authority A --person secretary --name \"A. Khan\" --post Secretary --tier secret --out s.inv
-  amanat invite --authority A --person clerk --name \"B. Bano\" --post Clerk --tier official --out c.inv --code
-  amanat invite --authority A --person clerk --name \"B. Bano\" --post Clerk --tier official --out d.inv --replaces
+  amanat invite --authority A --person secretary --name \"Private Secretary\" --post Secretary --tier secret --out s.inv
+  amanat invite --authority A --person clerk --name \"Records Clerk\" --post Clerk --tier official --out c.inv --code
+  amanat invite --authority A --person clerk --name \"Records Clerk\" --post Clerk --tier official --out d.inv --replaces
 
 Hand the file over in person. It works once, for seven days. With --code the code is told apart from the file.";
 
@@ -82,18 +82,29 @@ pub(crate) const REVOKE: &str = "\
 Examples:
   amanat revoke secretary --authority authority --reason lost
   amanat revoke secretary@cabinet.example --authority A --reason left --note \"Posted abroad.\"
+  amanat revoke officer:officer.card --authority A --root /media/safe/root.key --reason compromised
   amanat revoke grant:9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a --authority A --reason other
 
-A person can be invited again afterwards. The relay refuses what is revoked from the moment it has the statement; what
+A person can be invited again afterwards. An officer is revoked with the root key, and the folder of another officer
+publishes it: whoever the officer enrolled until then stays, and nothing that the officer signs counts any more. The relay refuses what is revoked from the moment it has the statement; what
 no relay could be given waits in authority/outbox, and the next attest or revoke brings it along.";
+
+pub(crate) const COSIGN: &str = "\
+Examples:
+  amanat cosign 9a3f62d1c07be845.proposal --authority second
+  amanat cosign /media/stick/*.proposal --authority second
+
+One officer may revoke 20 in an hour and 60 in a day alone. What is above waits in that officer's A/outbox; the second
+signature goes into the file. Then amanat attest of either officer publishes it: bring the file back, or run it here.";
 
 pub(crate) const RENEW: &str = "\
 Examples:
   amanat renew secretary --authority authority
   amanat renew secretary@cabinet.example --authority A --tier confidential
 
-Needs a relay. The devices take their new certificates with their next connection. A lower clearance counts from the
-status statement that is published with it.";
+Needs a relay. The devices take their new certificates with their next connection. A clearance that is named
+counts, as the most that they have, from the status statement that is published with it. A renewal that would end before
+what they have is refused: take the officer whose certificate ends last.";
 
 pub(crate) const DEVICE: &str = "\
 Examples:
@@ -131,13 +142,16 @@ Examples:
   amanat history export --out mine.history
   amanat history export 3fa94c01 --out budget.history
 
-Scripts set AMANAT_HISTORY_PASSPHRASE. Conversations from secret upward are left out, and counted.";
+Scripts set AMANAT_HISTORY_PASSPHRASE. Conversations from secret upward are left out, and counted. A file of a device
+that has since been revoked or replaced is not taken in any more: bring it over before.";
 
 pub(crate) const HISTORY_IMPORT: &str = "\
 Examples:
   amanat history import mine.history
+  amanat history import --from-lost mine.history      the laptop that wrote it is gone
 
-Only messages of your own profiles. A conversation that this device is not in is shown as archived.";
+Only from your own devices, and from one that is approved. A conversation that this device is not in is shown as
+archived. Messages from a file are marked so until they come from their authors.";
 
 pub(crate) const PEOPLE: &str = "\
 Examples:
@@ -195,6 +209,7 @@ Examples:
   amanat send 3fa94c01 - < note.txt
   amanat send 3fa94c01 --ask-ack \"Offices close at noon.\"
   amanat send 3fa94c01 --expires 7d \"The code is on my desk.\"
+  amanat send 3fa94c01 --file orders.pdf --ask-ack --expires 30d
   amanat send 3fa94c01 --queue \"Sent when the relay can be reached.\"
 
 Waits up to 10 seconds for the relay's receipt, for a document until it is uploaded.";

@@ -58,6 +58,11 @@ impl Root {
         Ok(Self { folder, authority, keys })
     }
 
+    /// The keys themselves, to revoke an officer with.
+    pub(crate) fn into_keys(self) -> AuthorityKeys {
+        self.keys
+    }
+
     /// Certifies an officer or an auditor for a year.
     pub(crate) fn person(&self, role: Role, card: &Path, out: &Path, now: Timestamp) -> Outcome<CertifiedPerson> {
         files::must_be_new(out)?;

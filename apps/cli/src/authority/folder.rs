@@ -7,8 +7,10 @@
 //! A/status                the latest status statement
 //! A/revocations/N.entry   the list of revocations, in the order of N
 //! A/grants/ID.grant       grants that were issued here
+//! A/renewals/ID.renewal   the latest renewals of grants that were signed here
 //! A/relays/ID.cert        the relays that were certified
 //! A/outbox/ID.status      what a relay has not been given yet
+//! A/outbox/ID.proposal    a revocation that two officers must sign
 //! ```
 
 use std::{
@@ -18,8 +20,8 @@ use std::{
 };
 
 use amanat_identity::{
-    Authority, AuthorityCertificate, CertifiedRelay, KeyId, OfficerChain, RevocationEntry, SignedStatus, Statement,
-    VerifiedOfficer, VerifiedRelay,
+    Authority, AuthorityCertificate, CertifiedRelay, KeyId, OfficerChain, Proposal, Renewal, RevocationEntry,
+    SignedStatus, Statement, VerifiedOfficer, VerifiedRelay,
     armour::{self, FileKind},
 };
 use amanat_primitives::{StatementId, Timestamp};
@@ -34,6 +36,9 @@ use crate::{
 const LIMIT: u64 = 256 * 1024;
 /// More relays than any authority has; a folder with more is not one of ours.
 const RELAYS: usize = 256;
+
+/// Proposed revocations that one run looks at.
+const PROPOSALS: usize = 4096;
 
 /// An authority's folder.
 #[derive(Debug, Clone)]
@@ -130,22 +135,8 @@ impl AuthorityFolder {
 
     /// The relays that were certified and still are, in a stable order.
     pub(crate) fn relays(&self, authority: &Authority, now: Timestamp) -> Outcome<Vec<KnownRelay>> {
-        let dir = self.relays_dir();
-        let entries = match std::fs::read_dir(&dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Problem::file("read", &dir, &error)),
-        };
-        let mut paths = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(|error| Problem::file("read", &dir, &error))?.path();
-            if path.extension().is_some_and(|extension| extension == "cert") && paths.len() < RELAYS {
-                paths.push(path);
-            }
-        }
-        paths.sort();
         let mut found = Vec::new();
-        for path in paths {
+        for path in listing(&self.relays_dir(), "cert", RELAYS)? {
             let certified: CertifiedRelay = read(&path, FileKind::RelayCertificate, "a relay's certificate")?;
             // One that has lapsed is no hindrance to the others.
             if let Ok(relay) = VerifiedRelay::verify(&certified.certificate, authority, now) {
@@ -209,6 +200,23 @@ impl AuthorityFolder {
         self.grant_path(&id.to_string()).exists()
     }
 
+    /// Keeps a renewal, to give it to a relay again that has lost it.
+    pub(crate) fn keep_renewal(&self, grant: StatementId, renewal: &Renewal) -> Outcome {
+        files::folder(&self.0.join("renewals"))?;
+        let text = armoured(FileKind::Renewal, renewal)?;
+        files::replace(&self.renewal_path(grant), text.as_bytes(), Mode::Public)
+    }
+
+    /// The latest renewal of a grant that was signed here.
+    pub(crate) fn renewal(&self, grant: StatementId) -> Outcome<Option<Renewal>> {
+        let path = self.renewal_path(grant);
+        if path.exists() { read(&path, FileKind::Renewal, "the renewal").map(Some) } else { Ok(None) }
+    }
+
+    fn renewal_path(&self, grant: StatementId) -> PathBuf {
+        self.0.join("renewals").join(format!("{grant}.renewal"))
+    }
+
     /// Notes that a relay is still to be given a statement; a newer one takes an older one's place.
     pub(crate) fn queue(&self, relay: KeyId, status: &SignedStatus) -> Outcome {
         files::folder(&self.outbox())?;
@@ -218,6 +226,21 @@ impl AuthorityFolder {
     /// The relay has it.
     pub(crate) fn delivered(&self, relay: KeyId) -> Outcome {
         files::remove(&self.outbox_entry(relay))
+    }
+
+    /// Keeps a proposed revocation in the outbox; where.
+    pub(crate) fn keep_proposal(&self, proposal: &Proposal) -> Outcome<PathBuf> {
+        files::folder(&self.outbox())?;
+        let name: String = proposal.id().to_string().chars().take(16).collect();
+        let path = self.outbox().join(format!("{name}.proposal"));
+        files::replace(&path, armoured(FileKind::Proposal, proposal)?.as_bytes(), Mode::Public)?;
+        Ok(path)
+    }
+
+    /// The proposed revocations in the outbox, in a stable order.
+    pub(crate) fn proposals(&self) -> Outcome<Vec<(PathBuf, Proposal)>> {
+        let paths = listing(&self.outbox(), "proposal", PROPOSALS)?;
+        paths.into_iter().map(|path| Ok((path.clone(), read(&path, FileKind::Proposal, "the revocation")?))).collect()
     }
 
     fn outbox_entry(&self, relay: KeyId) -> PathBuf {
@@ -243,6 +266,24 @@ impl AuthorityFolder {
             Err(TryLockError::Error(error)) => Err(Problem::file("lock", &path, &error)),
         }
     }
+}
+
+/// Files of a folder with that extension, in the order of their names; none where there is no folder.
+fn listing(dir: &Path, extension: &str, most: usize) -> Outcome<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Problem::file("read", dir, &error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| Problem::file("read", dir, &error))?.path();
+        if path.extension().is_some_and(|found| found == extension) && paths.len() < most {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// 16 hexadecimal digits: enough to tell an authority's relays apart.

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use amanat_identity::{
-    Authority, InvitationCode, Invitee, IssueError, OfficerKeys, SignedStatus, Statement, VerifiedOfficer,
+    Authority, AuthorityKeys, InvitationCode, Invitee, IssueError, OfficerKeys, SignedStatus, Statement,
+    VerifiedOfficer,
     armour::{self, FileKind},
     invitation::{Protection, RELAYS},
     policy::REDEEM_WITHIN,
@@ -29,6 +30,8 @@ pub(crate) struct Desk {
     pub(crate) officer: VerifiedOfficer,
     pub(crate) keys: OfficerKeys,
     pub(crate) relays: Vec<KnownRelay>,
+    /// For the revocation of an officer.
+    pub(crate) root: Option<AuthorityKeys>,
 }
 
 /// What can be known before the passphrase: everything but the keys.
@@ -64,6 +67,11 @@ impl ClosedDesk {
         &self.authority
     }
 
+    /// The officer whose folder it is.
+    pub(crate) fn officer(&self) -> &VerifiedOfficer {
+        &self.officer
+    }
+
     /// Opens the officer's keys. Takes about half a second.
     pub(crate) fn open(self, passphrase: &str) -> Outcome<Desk> {
         let Self { folder, authority, officer, relays } = self;
@@ -71,7 +79,7 @@ impl ClosedDesk {
         if keys.id() != officer.id() {
             return Err(super::issue("The officer's folder cannot be used", IssueError::OtherKeys));
         }
-        Ok(Desk { folder, authority, officer, keys, relays })
+        Ok(Desk { folder, authority, officer, keys, relays, root: None })
     }
 }
 

@@ -1,8 +1,8 @@
 //! An officer's link (protocol-spec/02-wire, section 2): what a relay has of status and revocations, and what it lacks.
 
 use amanat_identity::{
-    Authority, DeviceChain, Handle, ListSummary, OfficerChain, OfficerKeys, Renewal, RevocationEntry, SignedStatus,
-    StatusView, VerifiedOfficer, VerifiedRelay,
+    Authority, DeviceChain, Handle, ListSummary, OfficerChain, OfficerKeys, Renewal, RevocationEntry, RevocationList,
+    SignedStatus, StatusView, VerifiedOfficer, VerifiedRelay, revocation::ENTRIES_MAX,
 };
 use amanat_net::{DialError, Link, LinkError, RelayTarget};
 use amanat_primitives::Timestamp;
@@ -13,6 +13,7 @@ use amanat_wire::{
     relay::{Answer, FromRelay, Refusal},
 };
 
+use super::lapsed::Lapsed;
 use crate::problem::{Outcome, Problem};
 
 /// Messages beside the answer that a relay may send in the meantime.
@@ -20,6 +21,9 @@ const OTHERS: usize = 64;
 
 /// Pages of the directory that one look-up fetches.
 const PAGES: usize = 64;
+
+/// Lapsed devices that one run looks at; the next one goes on.
+const LAPSED: usize = 1024;
 
 /// A link to a relay as an officer.
 pub(crate) struct OfficerLink {
@@ -33,6 +37,8 @@ pub(crate) struct Held {
     pub(crate) number: u64,
     /// The list that the statement names.
     pub(crate) entries: Vec<RevocationEntry>,
+    /// Devices that have lapsed, where it was asked for them.
+    pub(crate) lapsed: Lapsed,
 }
 
 impl OfficerLink {
@@ -52,6 +58,13 @@ impl OfficerLink {
     }
 
     async fn ask(&mut self, request: Request) -> Outcome<Answer> {
+        match self.answer(request).await? {
+            Answer::Refused(refusal) => Err(refused(refusal)),
+            answer => Ok(answer),
+        }
+    }
+
+    async fn answer(&mut self, request: Request) -> Outcome<Answer> {
         self.number = self.number.wrapping_add(1);
         let request = ToRelay::Request(NumberedRequest { number: self.number, request });
         self.link.sender.send_all([request.to_bytes()]).await.map_err(lost)?;
@@ -60,10 +73,7 @@ impl OfficerLink {
             match FromRelay::from_bytes(&message).map_err(|_| misunderstood())? {
                 FromRelay::Goodbye(refusal) => return Err(refused(refusal)),
                 FromRelay::Answer(numbered) if numbered.number == self.number => {
-                    return match numbered.answer {
-                        Answer::Refused(refusal) => Err(refused(refusal)),
-                        answer => Ok(answer),
-                    };
+                    return Ok(numbered.answer);
                 }
                 _ => (),
             }
@@ -82,11 +92,11 @@ impl OfficerLink {
             return Err(misunderstood());
         };
         if published.is_empty() {
-            return Ok(Held { number: 0, entries: Vec::new() });
+            return self.held_unnamed(authority, now).await;
         }
         let signed = SignedStatus::from_bytes(&published).map_err(|_| misunderstood())?;
         let unproven = |error| super::chain("The relay's status statement is not believed", error);
-        let status = signed.verify(authority, now).map_err(unproven)?;
+        let status = signed.verify_then(authority, now).map_err(unproven)?;
         let named = status.revocations();
         let count = usize::try_from(named.count).unwrap_or(usize::MAX);
         let mut entries: Vec<RevocationEntry> = known.iter().take(count).cloned().collect();
@@ -96,28 +106,43 @@ impl OfficerLink {
             self.fetch(&mut entries, count).await?;
         }
         let number = status.number();
-        StatusView::new().judge(status, &entries, authority).map_err(|error| {
-            let failed = format!("The relay's list of revocations is not believed: {error}.");
-            Problem::new("certificate", failed, "Tell the relay's operator, and restore its store from a copy.")
-        })?;
-        Ok(Held { number, entries })
+        StatusView::new().judge(status, &entries, authority).map_err(|error| unbelieved(&error))?;
+        Ok(Held { number, entries, lapsed: Lapsed::default() })
+    }
+
+    /// What a relay has that shows no statement: it has started since the certificate of whoever signed the last one
+    /// ended, and has the list all the same. [ID-62]
+    async fn held_unnamed(&mut self, authority: &Authority, now: Timestamp) -> Outcome<Held> {
+        let mut entries = Vec::new();
+        let most = usize::try_from(ENTRIES_MAX).unwrap_or(usize::MAX);
+        while entries.len() < most && self.fetch_page(&mut entries, most).await? {}
+        // Its own number is not known: what it has not seen is to be signed again.
+        let number = entries.last().map_or(0, |last| last.number().max(now.as_millis()));
+        RevocationList::of(&entries, authority, number, now).map_err(|error| unbelieved(&error))?;
+        Ok(Held { number, entries, lapsed: Lapsed::default() })
     }
 
     /// Fetches what is missing of a list of `count` entries.
     async fn fetch(&mut self, entries: &mut Vec<RevocationEntry>, count: usize) -> Outcome {
         while entries.len() < count {
-            let after = u32::try_from(entries.len()).map_err(|_| misunderstood())?;
-            let Answer::Revocations(page) = self.ask(Request::Revocations(after)).await? else {
+            if !self.fetch_page(entries, count).await? {
                 return Err(misunderstood());
-            };
-            if page.revocations.is_empty() {
-                return Err(misunderstood());
-            }
-            for entry in page.revocations.into_iter().take(count - entries.len()) {
-                entries.push(RevocationEntry::from_bytes(&entry).map_err(|_| misunderstood())?);
             }
         }
         Ok(())
+    }
+
+    /// Fetches what follows, up to `count` entries. Says whether anything did.
+    async fn fetch_page(&mut self, entries: &mut Vec<RevocationEntry>, count: usize) -> Outcome<bool> {
+        let after = u32::try_from(entries.len()).map_err(|_| misunderstood())?;
+        let Answer::Revocations(page) = self.ask(Request::Revocations(after)).await? else {
+            return Err(misunderstood());
+        };
+        let any = !page.revocations.is_empty();
+        for entry in page.revocations.into_iter().take(count - entries.len()) {
+            entries.push(RevocationEntry::from_bytes(&entry).map_err(|_| misunderstood())?);
+        }
+        Ok(any)
     }
 
     /// Publishes a status statement with the entries of its list behind the first `first`; done once the relay has it
@@ -161,10 +186,29 @@ impl OfficerLink {
         Ok(found)
     }
 
-    /// Gives the relay a renewal; done once it has it durably.
-    pub(crate) async fn renew(&mut self, renewal: &Renewal) -> Outcome {
-        match self.ask(Request::PutRenewal(bytes(renewal)?)).await? {
-            Answer::Done(_) => Ok(()),
+    /// Chains that the relay says nobody has renewed in time, not believed yet.
+    pub(crate) async fn lapsed(&mut self) -> Outcome<Vec<DeviceChain>> {
+        let (mut after, mut found) = (Text::default(), Vec::new());
+        for _ in 0..PAGES {
+            let Answer::Lapsed(page) = self.ask(Request::Lapsed(after.clone())).await? else {
+                return Err(misunderstood());
+            };
+            for bytes in page.chains {
+                found.push(DeviceChain::from_bytes(&bytes).map_err(|_| misunderstood())?);
+            }
+            match page.more {
+                Some(more) if more != after && found.len() < LAPSED => after = more,
+                _ => break,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Gives the relay a renewal; done once it has it durably. Why it refuses it, if it does: the link goes on.
+    pub(crate) async fn renew(&mut self, renewal: &Renewal) -> Outcome<Option<Problem>> {
+        match self.answer(Request::PutRenewal(bytes(renewal)?)).await? {
+            Answer::Done(_) => Ok(None),
+            Answer::Refused(refusal) => Ok(Some(not_renewed(refusal))),
             _ => Err(misunderstood()),
         }
     }
@@ -173,6 +217,11 @@ impl OfficerLink {
     pub(crate) async fn close(self) {
         let _ = self.link.sender.shutdown().await;
     }
+}
+
+fn unbelieved(error: &impl std::fmt::Display) -> Problem {
+    let failed = format!("The relay's list of revocations is not believed: {error}.");
+    Problem::new("certificate", failed, "Tell the relay's operator, and restore its store from a copy.")
 }
 
 fn bytes<const MAX: usize>(value: &impl Encode) -> Outcome<Bytes<MAX>> {
@@ -211,11 +260,30 @@ fn misunderstood() -> Problem {
     Problem::new("refused", "The relay's answer makes no sense.", "See whether both run the same version.")
 }
 
+// [DELIV-204]
+fn not_renewed(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::OldStatement => Problem::new(
+            "refused",
+            "The relay has a certificate of this device that was signed later, or that ends later.",
+            "Renew it with the officer whose certificate ends last; see amanat people for what the relay has.",
+        ),
+        other => refused(other),
+    }
+}
+
 fn refused(refusal: Refusal) -> Problem {
     let (failed, advice) = match refusal {
         Refusal::Identity | Refusal::NotAllowed => (
             "The relay does not accept this officer.",
             "See whether the officer's certificate is of the authority that certified the relay, and still valid.",
+        ),
+        Refusal::Revoked => {
+            ("The relay says that the device is revoked.", "Give the person a new invitation: amanat invite.")
+        }
+        Refusal::OfficerRevoked => (
+            "The officer who signed this is revoked.",
+            "Use the folder of another officer; the root certifies new ones: amanat authority certify officer.",
         ),
         Refusal::Expired => {
             ("The relay finds the certificate or the statement out of date.", "Compare both machines' clocks.")

@@ -12,6 +12,7 @@ use amanat_primitives::Timestamp;
 use super::{attest::Attested, invite::Desk, publish::OfficerLink};
 use crate::{
     context::Interrupt,
+    output::time::local,
     problem::{Outcome, Problem},
 };
 
@@ -25,12 +26,18 @@ pub(crate) struct Renewed {
     pub(crate) devices: Vec<VerifiedDevice>,
     pub(crate) clearance: Tier,
     pub(crate) valid_until: Timestamp,
-    /// The statement that tells of a lowered clearance.
-    pub(crate) lowered: Option<Attested>,
+    /// The officer's own certificate ends before the renewal would.
+    pub(crate) is_short: bool,
+    /// The statement with the ceiling of a clearance that was named.
+    pub(crate) ceiling: Option<Attested>,
+    /// Why others of the person's devices were not.
+    pub(crate) refused: Option<Problem>,
 }
 
 impl Desk {
     /// Renews every device of a person at every relay, at another clearance if one is given.
+    // [DELIV-206] What a relay shows may be from before a renewal that raised the clearance: the ceiling does not rest on
+    // it. Of top-secret there is nothing above.
     pub(crate) async fn renew(
         &self,
         handle: &Handle,
@@ -38,44 +45,70 @@ impl Desk {
         interrupt: &mut Interrupt,
         now: Timestamp,
     ) -> Outcome<Renewed> {
-        let mut all = Vec::new();
+        let (mut all, mut first, mut refused) = (Vec::new(), None, None);
         for known in &self.relays {
             let renewing = tokio::time::timeout(PATIENCE, self.renew_at(&known.relay, handle, tier, now));
-            let devices = interrupt.or(renewing).await?;
-            all.extend(devices.unwrap_or_else(|_| Err(super::publish::no_answer("that was asked")))?);
+            let answered = interrupt.or(renewing).await?;
+            for (device, problem) in answered.unwrap_or_else(|_| Err(super::publish::no_answer("that was asked")))? {
+                first = first.or(Some(device.clearance()));
+                match problem {
+                    None => all.push(device),
+                    Some(problem) => refused = refused.or(Some(problem)),
+                }
+            }
         }
-        let Some(first) = all.first() else {
+        let Some(first) = first else {
             return Err(Problem::new(
                 "not-found",
-                format!("No relay knows a device of {handle} that is not revoked."),
-                "See amanat people for the handle; somebody without a device is invited: amanat invite.",
+                format!("No relay knows a device of {handle} that is not revoked, as lapsed or otherwise."),
+                "See amanat people for the handle; somebody without a device gets a new invitation: amanat invite.",
             ));
         };
-        let clearance = tier.unwrap_or(first.clearance());
-        let lowers = all.iter().any(|device| device.clearance() > clearance);
-        let lowered = if lowers {
-            let target = Target::Person(handle.clone());
-            let body = RevocationBody { target, ceiling: Some(clearance), reason: Reason::Other, note: None };
-            Some(self.publish(&[body], interrupt, now).await?)
-        } else {
-            None
+        let clearance = tier.unwrap_or(first);
+        let ceiling = match tier {
+            Some(tier) if tier < Tier::TopSecret => {
+                let target = Target::Person(handle.clone());
+                let body = RevocationBody { target, ceiling: Some(tier), reason: Reason::Other, note: None };
+                Some(self.publish(&[body], interrupt, now).await?)
+            }
+            _ => None,
         };
-        Ok(Renewed { devices: all, clearance, valid_until: now.after(DEVICE_VALIDITY), lowered })
+        if ceiling.is_some() {
+            refused = refused.map(|problem| {
+                let failed =
+                    format!("{} The clearance is at most {} all the same.", problem.failed(), clearance.name());
+                Problem::new(problem.code(), failed, problem.advice())
+            });
+        }
+        let valid_until = self.renewed_until(now);
+        let is_short = valid_until < now.after(DEVICE_VALIDITY);
+        Ok(Renewed { devices: all, clearance, valid_until, is_short, ceiling, refused })
     }
 
+    /// What an officer signs ends with the officer's certificate. [ID-37]
+    fn renewed_until(&self, now: Timestamp) -> Timestamp {
+        now.after(DEVICE_VALIDITY).min(self.officer.valid_until()).min(self.authority.valid_until())
+    }
+
+    /// The person's devices, each with why it is not renewed, if it is not.
     async fn renew_at(
         &self,
         relay: &amanat_identity::VerifiedRelay,
         handle: &Handle,
         tier: Option<Tier>,
         now: Timestamp,
-    ) -> Outcome<Vec<VerifiedDevice>> {
+    ) -> Outcome<Vec<(VerifiedDevice, Option<Problem>)>> {
         let mut link = OfficerLink::open(relay, &self.keys, &self.officer).await?;
         let mut devices = Vec::new();
         for chain in link.chains_of(handle).await? {
             let device = chain
                 .verify(&self.authority, now, LATE)
                 .map_err(|error| super::chain("A device's certificate is not renewed", error))?;
+            if device.valid_until() > self.renewed_until(now) {
+                let problem = self.ends_later(&device, now);
+                devices.push((device, Some(problem)));
+                continue;
+            }
             let body = RenewalBody {
                 grant: device.grant(),
                 name: device.name().clone(),
@@ -87,10 +120,28 @@ impl Desk {
                 .keys
                 .renew(&self.officer, &body, now, DEVICE_VALIDITY)
                 .map_err(|error| super::issue("The renewal is not signed", error))?;
-            link.renew(&renewal).await?;
-            devices.push(device);
+            self.folder.keep_renewal(device.grant(), &renewal)?;
+            let refused = link.renew(&renewal).await?;
+            devices.push((device, refused));
         }
         link.close().await;
         Ok(devices)
+    }
+
+    /// What the relay would refuse is not signed: it would take the place of a better one that is kept here.
+    // [DELIV-204]
+    fn ends_later(&self, device: &VerifiedDevice, now: Timestamp) -> Problem {
+        let failed = format!(
+            "Device {} is not renewed: its certificate lasts until {}, and a renewal by this officer until {} only.",
+            device.id(),
+            local(device.valid_until()),
+            local(self.renewed_until(now)),
+        );
+        Problem::new(
+            "refused",
+            failed,
+            "Renew it with an officer whose certificate ends later: certify one for another year (amanat officer init, \
+             amanat authority certify officer).",
+        )
     }
 }

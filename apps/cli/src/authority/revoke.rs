@@ -1,11 +1,14 @@
 //! What a revocation is about (protocol-spec/03-identity, section 8), as it is named on the command line.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
-use amanat_identity::{Address, Target};
+use amanat_identity::{Address, KeyId, OfficerCard, Statement, Target, armour::FileKind};
 use amanat_primitives::{DeviceId, StatementId};
 
-use super::{folder::AuthorityFolder, not_text};
+use super::{
+    folder::{AuthorityFolder, read},
+    not_text,
+};
 use crate::problem::{Outcome, Problem};
 
 /// A target in words.
@@ -15,12 +18,13 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// `person`, `device` or `grant`.
+    /// `person`, `device`, `grant` or `officer`.
     pub(crate) fn kind(&self) -> &'static str {
         match self.target {
             Target::Person(_) => "person",
             Target::Device(_) => "device",
             Target::Grant(_) => "grant",
+            Target::Officer(_) => "officer",
         }
     }
 }
@@ -31,8 +35,13 @@ impl fmt::Display for Named {
     }
 }
 
-/// An address (or a bare handle), a device id, or the id of a grant: `grant:ID`, or an id that was issued here.
+/// An address (or a bare handle), a device id, the id of a grant (`grant:ID`, or an id that was issued here), or an
+/// officer: `officer:` before the fingerprint, or before a file with the card or certificate.
 pub(crate) fn target(text: &str, folder: &AuthorityFolder, own: &amanat_identity::Domain) -> Outcome<Named> {
+    if let Some(officer) = text.strip_prefix("officer:") {
+        let id = officer_id(officer)?;
+        return Ok(Named { target: Target::Officer(id), text: id.to_string() });
+    }
     let (hex, said_grant) = text.strip_prefix("grant:").map_or((text, false), |hex| (hex, true));
     if said_grant || (hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())) {
         let id: StatementId = hex.parse().map_err(|_| {
@@ -54,4 +63,21 @@ pub(crate) fn target(text: &str, folder: &AuthorityFolder, own: &amanat_identity
     }
     let text = address.to_string();
     Ok(Named { target: Target::Person(address.handle), text })
+}
+
+fn officer_id(text: &str) -> Outcome<KeyId> {
+    let path = Path::new(text);
+    if !path.exists() {
+        return text.parse().map_err(|_| {
+            Problem::usage(
+                format!("{text:?} is neither an officer's fingerprint nor a file."),
+                "Give the card, the certificate, or the fingerprint, which amanat verify ADDRESS shows.",
+            )
+        });
+    }
+    if let Ok(card) = read::<OfficerCard>(path, FileKind::OfficerCard, "the card") {
+        return Ok(KeyId::of(&card.verify().map_err(|error| super::issue("The card cannot be used", error))?.signing));
+    }
+    let certificate: Statement = read(path, FileKind::OfficerCertificate, "the officer's certificate")?;
+    certificate.officer_key().map_err(|error| super::chain("The certificate cannot be used", error))
 }

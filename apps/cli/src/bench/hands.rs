@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use amanat_client::{
     Command, Event, Reply,
-    api::{LinkState, MessageBody, MessageState, Target},
+    api::{LinkState, MessageBody, MessageState, SendOptions, Target},
 };
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
 use amanat_relay_core::{Config, Relay};
@@ -71,7 +71,8 @@ async fn obey(context: &Context, session: &mut Session) -> Outcome {
 }
 
 async fn send(session: &mut Session, conversation: ConversationId, path: PathBuf) -> Outcome {
-    let command = Command::SendDocument { to: Target::Conversation(conversation), path };
+    let command =
+        Command::SendDocument { to: Target::Conversation(conversation), path, options: SendOptions::default() };
     let mut early = Vec::new();
     let reply = session.ask_with(command, &mut |event| early.extend(accepted(event))).await?;
     let Reply::Sent { message: Some(sent), .. } = reply else { return Err(unexpected()) };

@@ -50,7 +50,7 @@ fn table(devices: &[OwnDevice]) -> Table {
         table.row([
             Cell::new(say::short(&device.device.to_string())),
             state,
-            device.code.to_string().into(),
+            if device.this { device.code.to_string().into() } else { Cell::new("") },
             local(device.added).into(),
             device.approved_by.map(|by| say::short(&by.to_string()).to_owned()).unwrap_or_default().into(),
             device.seen.map(local).unwrap_or_default().into(),
@@ -64,7 +64,7 @@ pub(super) async fn approve(context: &Context, code: &str) -> Outcome {
     let Some(code) = DeviceCode::parse(code) else {
         return Err(Problem::usage(
             format!("{code:?} is not the code of a device: four groups of four letters and digits."),
-            "Type the code that the new device shows; amanat device list shows it as well.",
+            "Type the code that the new device shows; there, amanat device list shows it as well.",
         ));
     };
     let mut session = Session::open(context, Link::Dial).await?;

@@ -23,7 +23,7 @@ use crate::{
 pub(super) async fn transfer(context: &Context, transfer: Transfer) -> Outcome {
     match (transfer.device, transfer.out, transfer.input) {
         (Some(device), Some(out), None) => send(context, device, &out).await,
-        (None, None, Some(file)) => take(context, &file, None).await,
+        (None, None, Some(file)) => take(context, &file, None, false).await,
         _ => Err(Problem::usage(
             "Either a device and --out FILE, or --in FILE.",
             "See amanat device transfer --help for both halves.",
@@ -101,16 +101,16 @@ fn write(context: &Context, out: &Path, file: &api::HistoryFile) -> Outcome {
 }
 
 /// `amanat history import`.
-pub(super) async fn import(context: &Context, file: &Path) -> Outcome {
+pub(super) async fn import(context: &Context, file: &Path, from_lost: bool) -> Outcome {
     let passphrase = HistoryPassphrase(secrets::passphrase(Purpose::History)?);
-    take(context, file, Some(passphrase)).await
+    take(context, file, Some(passphrase), from_lost).await
 }
 
-async fn take(context: &Context, file: &Path, passphrase: Option<HistoryPassphrase>) -> Outcome {
+async fn take(context: &Context, file: &Path, passphrase: Option<HistoryPassphrase>, from_lost: bool) -> Outcome {
     let bytes = files::read(file, HISTORY_FILE as u64, "the history file")?;
     let mut session = Session::open(context, Link::Stay).await?;
     session.screen().note(paint("checking the file ...", table::QUIET));
-    let outcome = session.ask(Command::TakeHistory { bytes, passphrase }).await;
+    let outcome = session.ask(Command::TakeHistory { bytes, passphrase, from_lost }).await;
     let Reply::HistoryTaken(taken) = session.close(outcome).await? else { return Err(unexpected()) };
     let api::HistoryTaken { conversations, messages, known, left_out } = taken;
     if context.screen.is_json() {

@@ -1,12 +1,16 @@
-//! `amanat invite`, `amanat attest`, `amanat revoke` and `amanat renew`: an officer's work.
+//! `amanat invite`, `amanat attest`, `amanat revoke`, `amanat cosign` and `amanat renew`: an officer's work.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use amanat_identity::{Address, Invitee, Reason, Target, body::RevocationBody, revocation::Note};
+use amanat_identity::{Address, AuthorityKeys, Invitee, KeyId, Reason, Target, body::RevocationBody, revocation::Note};
+use amanat_primitives::Timestamp;
 
 use crate::{
     args::{Invite, Renew, Revoke},
     authority::{
+        attest::Attested,
+        certify::{Root, root_key},
+        cosign,
         invite::{ClosedDesk, Desk},
         not_text, revoke,
     },
@@ -31,12 +35,12 @@ pub(super) async fn invite(context: &Context, words: &Invite) -> Outcome {
     let passphrase = secrets::passphrase(Purpose::Officer)?;
     context.interrupt.check()?;
     let desk = desk.open(&passphrase)?;
-    let mut waiting = Vec::new();
+    let mut undone = Undone::default();
     if words.replaces {
         // What a person's revocation meets are grants issued up to then: the new one comes after it.
         let target = Target::Person(invitee.handle.clone());
         let body = RevocationBody { target, ceiling: None, reason: Reason::Other, note: Some(replaced()?) };
-        waiting = desk.publish(&[body], &mut context.interrupt.clone(), now).await?.waiting;
+        undone = desk.publish(&[body], &mut context.interrupt.clone(), now).await?.into();
     }
     let granted_at = time::now().max(now.after(std::time::Duration::from_millis(1)));
     let written = desk.invite(invitee, words.code, &words.out, granted_at)?;
@@ -52,7 +56,7 @@ pub(super) async fn invite(context: &Context, words: &Invite) -> Outcome {
             out: words.out.display().to_string(),
             code: code.map(|code| code.to_string()),
         })?;
-        return delivered(REPLACED, waiting, &desk);
+        return delivered(REPLACED, undone, &desk);
     }
     let mut pairs = Pairs::default();
     pairs.push("for", format!("{}, {}", words.name, words.post));
@@ -75,7 +79,7 @@ pub(super) async fn invite(context: &Context, words: &Invite) -> Outcome {
             .screen
             .note(format!("{} the status statement has lapsed; run amanat attest.", paint("Note:", table::CAUTION)));
     }
-    delivered(REPLACED, waiting, &desk)
+    delivered(REPLACED, undone, &desk)
 }
 
 const REPLACED: &str = "The invitation is written; the revocation of the person's other devices";
@@ -114,26 +118,57 @@ pub(super) async fn attest(context: &Context, authority: &Path) -> Outcome {
         context.screen.object(&json::Attested {
             number: attested.status.number(),
             next_update: utc(attested.status.next_update()),
+            lapsed: attested.lapsed.iter().map(|device| device.id().to_string()).collect(),
             published: attested.published.clone(),
             waiting: attested.waiting.iter().map(|(address, _)| address.clone()).collect(),
+            needs_cosign: attested.needs_second.iter().map(|path| path.display().to_string()).collect(),
+            not_renewed: attested.not_renewed.iter().map(|(device, _)| device.id().to_string()).collect(),
         })?;
     } else {
         let mut pairs = Pairs::default();
         pairs.push("statement", attested.status.number().to_string());
         pairs.push("valid until", local(attested.status.next_update()));
+        for device in &attested.lapsed {
+            let since = local(device.valid_until());
+            pairs.push("revoked as lapsed", format!("{} since {since} (device {})", device.address(), device.id()));
+        }
         if !attested.published.is_empty() {
             pairs.push("published to", table::Cell::styled(attested.published.join(", "), table::GOOD));
         }
         context.screen.line(pairs.render())?;
     }
-    delivered("The statement", attested.waiting, &desk)
+    // [DELIV-207]
+    for (device, problem) in &attested.not_renewed {
+        context.screen.note(format!(
+            "{} a relay has lost the renewal of {} (device {}) and does not take it again. {} Renew it anew: amanat renew \
+             {} --authority A.",
+            paint("Note:", table::CAUTION),
+            device.address(),
+            device.id(),
+            problem.failed(),
+            device.address(),
+        ));
+    }
+    delivered("The statement", attested.into(), &desk)
 }
 
-/// Fails where a relay does not have what was signed.
-fn delivered(what: &str, waiting: Vec<(String, Problem)>, desk: &Desk) -> Outcome {
-    match waiting.into_iter().next() {
-        None => Ok(()),
-        Some((address, problem)) => Err(Problem::new(
+/// What is left to do of something that was signed.
+#[derive(Default)]
+struct Undone {
+    waiting: Vec<(String, Problem)>,
+    needs_second: Vec<PathBuf>,
+}
+
+impl From<Attested> for Undone {
+    fn from(attested: Attested) -> Self {
+        Self { waiting: attested.waiting, needs_second: attested.needs_second }
+    }
+}
+
+/// Fails where a relay does not have what was signed, and where it has no effect before a second officer signs.
+fn delivered(what: &str, undone: Undone, desk: &Desk) -> Outcome {
+    if let Some((address, problem)) = undone.waiting.into_iter().next() {
+        return Err(Problem::new(
             problem.code(),
             format!(
                 "{what} is signed and waits in {}, but the relay at {address} does not have it. {}",
@@ -141,9 +176,55 @@ fn delivered(what: &str, waiting: Vec<(String, Problem)>, desk: &Desk) -> Outcom
                 problem.failed()
             ),
             problem.advice(),
-        )),
+        ));
     }
+    let Some(first) = undone.needs_second.first() else { return Ok(()) };
+    let files: Vec<String> = undone.needs_second.iter().map(|path| path.display().to_string()).collect();
+    Err(Problem::new(
+        "needs-cosign",
+        format!(
+            "One officer may revoke 20 in an hour and 60 in a day: nothing above that has any effect before a second \
+             officer has signed it. It waits in {}.",
+            files.join(", ")
+        ),
+        format!("Have it signed with another officer's folder: amanat cosign {} --authority A.", first.display()),
+    ))
 }
+
+pub(super) fn cosign(context: &Context, files: &[PathBuf], authority: &Path) -> Outcome {
+    let now = time::now();
+    let desk = ClosedDesk::read(authority, now)?;
+    let passphrase = secrets::passphrase(Purpose::Officer)?;
+    context.interrupt.check()?;
+    let desk = desk.open(&passphrase)?;
+    for file in files {
+        let signed = desk.cosign(file, now)?;
+        let said = &signed.proposal.said;
+        let (kind, target) = cosign::words(&said.body.target, desk.authority.domain());
+        if context.screen.is_json() {
+            context.screen.object(&json::Cosigned {
+                file: signed.file.display().to_string(),
+                target,
+                kind,
+                reason: said.body.reason.name(),
+                at: utc(said.at),
+                proposed_by: signed.by,
+            })?;
+            continue;
+        }
+        let mut pairs = Pairs::default();
+        pairs.push("signed", table::Cell::styled(format!("revocation of {kind} {target}"), table::STRONG));
+        pairs.push("reason", said.body.reason.name().to_owned());
+        pairs.push("proposed by", format!("{} at {}", signed.by, local(said.at)));
+        context.screen.line(pairs.render())?;
+    }
+    context
+        .screen
+        .note("It counts from the next statement on: run amanat attest with this folder, or with the other officer's.");
+    Ok(())
+}
+
+const CEILING: &str = "The ceiling of the clearance";
 
 pub(super) async fn renew(context: &Context, words: &Renew) -> Outcome {
     let now = time::now();
@@ -161,6 +242,11 @@ pub(super) async fn renew(context: &Context, words: &Renew) -> Outcome {
     context.interrupt.check()?;
     let desk = desk.open(&passphrase)?;
     let renewed = desk.renew(&address.handle, words.tier, &mut context.interrupt.clone(), now).await?;
+    // [DELIV-204] Nothing was renewed, then, and nothing is said to have been.
+    if renewed.devices.is_empty() {
+        delivered(CEILING, renewed.ceiling.map(Undone::from).unwrap_or_default(), &desk)?;
+        return renewed.refused.map_or(Ok(()), Err);
+    }
     let devices: Vec<String> = renewed.devices.iter().map(|device| device.id().to_string()).collect();
     if context.screen.is_json() {
         context.screen.object(&json::Renewed {
@@ -168,6 +254,7 @@ pub(super) async fn renew(context: &Context, words: &Renew) -> Outcome {
             clearance: renewed.clearance.name(),
             devices,
             valid_until: utc(renewed.valid_until),
+            officer_ends_first: renewed.is_short,
         })?;
     } else {
         let mut pairs = Pairs::default();
@@ -177,7 +264,29 @@ pub(super) async fn renew(context: &Context, words: &Renew) -> Outcome {
         pairs.push("valid until", local(renewed.valid_until));
         context.screen.line(pairs.render())?;
     }
-    delivered("The lowered clearance", renewed.lowered.map(|lowered| lowered.waiting).unwrap_or_default(), &desk)
+    if renewed.is_short {
+        context.screen.note(format!(
+            "{} the officer's own certificate ends then, and so does the renewal. Certify an officer for another year \
+             (amanat officer init, amanat authority certify officer), then renew with that one.",
+            paint("Note:", table::CAUTION)
+        ));
+    }
+    delivered(CEILING, renewed.ceiling.map(Undone::from).unwrap_or_default(), &desk)?;
+    renewed.refused.map_or(Ok(()), Err)
+}
+
+/// The root key, which alone revokes officers.
+fn root_for(officer: KeyId, words: &Revoke, desk: &ClosedDesk, now: Timestamp) -> Outcome<AuthorityKeys> {
+    if officer == desk.officer().id() {
+        return Err(Problem::new(
+            "refused",
+            "The officer of this folder cannot sign the status statement that names their own revocation.",
+            "Use another officer's folder: --authority A; certify one first if there is none.",
+        ));
+    }
+    let key = root_key(desk.folder(), words.root.as_deref())?;
+    let passphrase = secrets::passphrase(Purpose::Root)?;
+    Ok(Root::open(desk.folder().clone(), &key, &passphrase, now)?.into_keys())
 }
 
 pub(super) async fn revoke(context: &Context, words: &Revoke) -> Outcome {
@@ -186,9 +295,14 @@ pub(super) async fn revoke(context: &Context, words: &Revoke) -> Outcome {
     let named = revoke::target(&words.target, desk.folder(), desk.authority().domain())?;
     let note = words.note.as_deref().map(str::parse).transpose().map_err(|error| not_text("--note", error))?;
     desk.require_relay("The revocation has nobody to be published to")?;
+    let root = match named.target {
+        Target::Officer(officer) => Some(root_for(officer, words, &desk, now)?),
+        _ => None,
+    };
     let passphrase = secrets::passphrase(Purpose::Officer)?;
     context.interrupt.check()?;
-    let desk = desk.open(&passphrase)?;
+    let mut desk = desk.open(&passphrase)?;
+    desk.root = root;
     let body = RevocationBody { target: named.target.clone(), ceiling: None, reason: words.reason, note };
     let attested = desk.publish(&[body], &mut context.interrupt.clone(), now).await?;
     if context.screen.is_json() {
@@ -199,10 +313,12 @@ pub(super) async fn revoke(context: &Context, words: &Revoke) -> Outcome {
             number: attested.status.number(),
             published: attested.published.clone(),
             waiting: attested.waiting.iter().map(|(address, _)| address.clone()).collect(),
+            needs_cosign: attested.needs_second.iter().map(|path| path.display().to_string()).collect(),
         })?;
     } else {
         let mut pairs = Pairs::default();
-        pairs.push("revoked", table::Cell::styled(format!("{} {named}", named.kind()), table::STRONG));
+        let done = if attested.needs_second.is_empty() { "revoked" } else { "not revoked yet" };
+        pairs.push(done, table::Cell::styled(format!("{} {named}", named.kind()), table::STRONG));
         pairs.push("reason", words.reason.name().to_owned());
         pairs.push("statement", attested.status.number().to_string());
         if !attested.published.is_empty() {
@@ -210,5 +326,5 @@ pub(super) async fn revoke(context: &Context, words: &Revoke) -> Outcome {
         }
         context.screen.line(pairs.render())?;
     }
-    delivered("The revocation", attested.waiting, &desk)
+    delivered("The revocation", attested.into(), &desk)
 }

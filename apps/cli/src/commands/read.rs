@@ -1,6 +1,6 @@
 //! `amanat read`: a conversation's messages, page by page so that a long one needs little memory.
 
-use amanat_client::{Command, Reply, api::MessageView};
+use amanat_client::{Command, Reply, api::Line};
 use amanat_primitives::ConversationId;
 
 use crate::{
@@ -24,17 +24,22 @@ async fn pages(context: &Context, session: &mut Session, conversation: &str, sin
     let mut above = since;
     let mut shown = 0;
     loop {
-        let messages = page(session, conversation, above, mark).await?;
-        for message in &messages {
-            if context.screen.is_json() {
-                context.screen.object(&json::MessageLine::from(message))?;
-            } else {
-                context.screen.line(scroll.message(message, context.screen.width()))?;
+        let lines = page(session, conversation, above, mark).await?;
+        for line in &lines {
+            match line {
+                Line::Message(message) if context.screen.is_json() => {
+                    context.screen.object(&json::MessageLine::from(message.as_ref()))?;
+                }
+                Line::Change(change) if context.screen.is_json() => {
+                    context.screen.object(&json::change::ChangeLine::from(change))?;
+                }
+                Line::Message(message) => context.screen.line(scroll.message(message, context.screen.width()))?,
+                Line::Change(change) => context.screen.line(scroll.change(change))?,
             }
         }
-        shown += messages.len();
-        match messages.iter().map(|message| message.sequence).max() {
-            Some(last) if messages.len() as u32 == PAGE => above = last,
+        shown += lines.len();
+        match lines.iter().map(Line::sequence).max() {
+            Some(last) if lines.len() as u32 == PAGE => above = last,
             _ => break,
         }
     }
@@ -44,14 +49,9 @@ async fn pages(context: &Context, session: &mut Session, conversation: &str, sin
     Ok(())
 }
 
-async fn page(
-    session: &mut Session,
-    conversation: ConversationId,
-    since: u64,
-    mark: bool,
-) -> Outcome<Vec<MessageView>> {
+async fn page(session: &mut Session, conversation: ConversationId, since: u64, mark: bool) -> Outcome<Vec<Line>> {
     match session.ask(Command::Read { conversation, since, limit: PAGE, mark }).await? {
-        Reply::Messages(messages) => Ok(messages),
+        Reply::Lines(lines) => Ok(lines),
         _ => Err(unexpected()),
     }
 }

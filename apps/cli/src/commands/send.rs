@@ -149,7 +149,7 @@ async fn send(session: &mut Session, words: &Send, content: Content, options: Se
     let to = target(session, &words.to, words.tier).await?;
     let command = match content {
         Content::Text(text) => Command::SendWith { to, text, options },
-        Content::File(path) => Command::SendDocument { to, path },
+        Content::File(path) => Command::SendDocument { to, path, options },
     };
     post(session, command, words.queue).await
 }

@@ -7,7 +7,7 @@ use std::{
 
 use amanat_client::{
     Command, Event, Reply,
-    api::{ConversationView, LinkState, LinkView, MessageBody, MessageState, MessageView, Target},
+    api::{ConversationView, Line, LinkState, LinkView, MessageBody, MessageState, MessageView, SendOptions, Target},
 };
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
 use tokio::time::Instant;
@@ -137,7 +137,10 @@ impl Player {
         to: ConversationId,
         path: std::path::PathBuf,
     ) -> Outcome<(MessageId, DocumentId)> {
-        match self.ask(Command::SendDocument { to: Target::Conversation(to), path }).await? {
+        match self
+            .ask(Command::SendDocument { to: Target::Conversation(to), path, options: SendOptions::default() })
+            .await?
+        {
             Reply::Sent { message: Some(message), document: Some(document), .. } => Ok((message, document)),
             _ => Err(unexpected()),
         }
@@ -146,7 +149,7 @@ impl Player {
     /// All messages of a conversation.
     pub(super) async fn read(&mut self, conversation: ConversationId) -> Outcome<Vec<MessageView>> {
         match self.ask(Command::Read { conversation, since: 0, limit: 1000, mark: true }).await? {
-            Reply::Messages(messages) => Ok(messages),
+            Reply::Lines(lines) => Ok(lines.into_iter().filter_map(Line::into_message).collect()),
             _ => Err(unexpected()),
         }
     }

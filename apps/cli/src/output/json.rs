@@ -9,11 +9,14 @@ use amanat_client::api::{
 use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
 
+pub(crate) use bench::{Bench, DocumentRun, GroupRun, PairsRun, SearchRun, SecondsRun};
 pub(crate) use device::{DeviceApproved, DeviceLine, HistoryPacked, HistoryTaken};
 
 use super::time::utc;
 use crate::problem::Problem;
 
+mod bench;
+pub(crate) mod change;
 mod device;
 pub(crate) mod event;
 #[cfg(test)]
@@ -104,8 +107,22 @@ pub(crate) struct Joined {
 pub(crate) struct Attested {
     pub(crate) number: u64,
     pub(crate) next_update: String,
+    pub(crate) lapsed: Vec<String>,
     pub(crate) published: Vec<String>,
     pub(crate) waiting: Vec<String>,
+    pub(crate) needs_cosign: Vec<String>,
+    pub(crate) not_renewed: Vec<String>,
+}
+
+/// A line of `cosign`.
+#[derive(Serialize)]
+pub(crate) struct Cosigned {
+    pub(crate) file: String,
+    pub(crate) target: String,
+    pub(crate) kind: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) at: String,
+    pub(crate) proposed_by: String,
 }
 
 /// `revoke`.
@@ -117,6 +134,7 @@ pub(crate) struct Revoked {
     pub(crate) number: u64,
     pub(crate) published: Vec<String>,
     pub(crate) waiting: Vec<String>,
+    pub(crate) needs_cosign: Vec<String>,
 }
 
 /// `renew`.
@@ -126,6 +144,7 @@ pub(crate) struct Renewed {
     pub(crate) clearance: &'static str,
     pub(crate) devices: Vec<String>,
     pub(crate) valid_until: String,
+    pub(crate) officer_ends_first: bool,
 }
 
 /// A line of `people`.
@@ -319,6 +338,8 @@ pub(crate) struct MessageLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<&'static str>,
     state: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    imported: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -364,6 +385,7 @@ impl From<&MessageView> for MessageLine {
             document,
             notice,
             state: view.state.name(),
+            imported: view.imported,
             reply_to: view.reply_to.as_ref().map(|quote| quote.message.to_string()),
             edited: view.edited.map(utc),
             deleted: view.deleted,
@@ -496,85 +518,6 @@ pub(crate) struct DemoFigure {
     pub(crate) figure: String,
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
-}
-
-/// `bench`.
-#[derive(Serialize)]
-pub(crate) struct Bench<R: Serialize> {
-    pub(crate) scenario: &'static str,
-    pub(crate) per_s: f64,
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
-    pub(crate) relay_cpu_s: f64,
-    pub(crate) generator_cpu_s: f64,
-    pub(crate) syncs_per_s: f64,
-    pub(crate) sync_p50_ms: f64,
-    pub(crate) relay_rss_mib: f64,
-    pub(crate) runs: Vec<R>,
-}
-
-/// One run of `bench pairs`.
-#[derive(Serialize, Clone)]
-pub(crate) struct PairsRun {
-    pub(crate) per_s: f64,
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
-    pub(crate) sync_p50_ms: f64,
-}
-
-/// One run of `bench document`.
-#[derive(Serialize, Clone)]
-pub(crate) struct DocumentRun {
-    pub(crate) per_s: f64,
-    pub(crate) seconds: f64,
-    pub(crate) sender_mib: f64,
-    pub(crate) relay_mib: f64,
-    pub(crate) recipient_mib: f64,
-    /// Of the document's bytes, what went to the relay and came from it, where the line was cut.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) carried_up: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) carried_down: Option<f64>,
-}
-
-/// One run of `bench life`: what took how long.
-#[derive(Serialize, Clone)]
-pub(crate) struct SecondsRun {
-    pub(crate) seconds: f64,
-}
-
-/// One run of `bench life`: a large group.
-#[derive(Serialize, Clone)]
-pub(crate) struct GroupRun {
-    pub(crate) devices: u32,
-    pub(crate) add_ms: f64,
-    pub(crate) add_received_ms: f64,
-    pub(crate) join_ms: f64,
-    pub(crate) remove_ms: f64,
-    pub(crate) remove_received_ms: f64,
-    pub(crate) update_ms: f64,
-    pub(crate) update_received_ms: f64,
-}
-
-impl GroupRun {
-    /// The most that a change costs a committer or a member.
-    pub(crate) fn most(&self) -> f64 {
-        let made = self.add_ms.max(self.remove_ms).max(self.update_ms);
-        made.max(self.add_received_ms).max(self.remove_received_ms).max(self.update_received_ms)
-    }
-}
-
-/// One run of `bench life`: a full vault.
-#[derive(Serialize, Clone)]
-pub(crate) struct SearchRun {
-    pub(crate) messages: u32,
-    pub(crate) argon2_ms: f64,
-    pub(crate) unlock_ms: f64,
-    pub(crate) first_ms: f64,
-    pub(crate) prepared_in_ms: f64,
-    pub(crate) prepared_ms: f64,
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
 }
 
 /// `completions`.

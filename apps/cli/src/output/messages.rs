@@ -1,7 +1,8 @@
 //! A conversation as people read it: a heading for each day, then who, when, what, and how far one's own are.
 
-use amanat_client::api::{ConversationView, MessageBody, MessageView};
+use amanat_client::api::{ChangeView, ConversationView, MessageBody, MessageView};
 use amanat_identity::Address;
+use amanat_primitives::Timestamp;
 use anstyle::{AnsiColor, Style};
 
 use super::{
@@ -23,16 +24,7 @@ pub(crate) struct Scroll {
 impl Scroll {
     /// The lines of one message, and its day's heading before the first of a day.
     pub(crate) fn message(&mut self, message: &MessageView, columns: Option<usize>) -> String {
-        let mut out = String::new();
-        let day = time::day(message.at);
-        if day != self.day {
-            if !self.day.is_empty() {
-                out.push('\n');
-            }
-            out.push_str(&paint(&format!("── {day} ──"), table::QUIET));
-            out.push('\n');
-            self.day = day;
-        }
+        let mut out = self.day_of(message.at);
         out.push_str(&head(message));
         for line in quote(message).into_iter().chain(body(message, columns)).chain(after(message)) {
             out.push('\n');
@@ -40,6 +32,24 @@ impl Scroll {
             out.push_str(&line);
         }
         out
+    }
+
+    /// The line of what changed between messages, likewise.
+    pub(crate) fn change(&mut self, change: &ChangeView) -> String {
+        let said = say::change(change);
+        let quiet = paint(&format!("— {}  #{}", plain(&said), change.sequence), table::QUIET);
+        format!("{}{}  {quiet}", self.day_of(change.at), time::clock(change.at))
+    }
+
+    fn day_of(&mut self, at: Timestamp) -> String {
+        let day = time::day(at);
+        if day == self.day {
+            return String::new();
+        }
+        let gap = if self.day.is_empty() { "" } else { "\n" };
+        let heading = format!("{gap}{}\n", paint(&format!("── {day} ──"), table::QUIET));
+        self.day = day;
+        heading
     }
 }
 
@@ -52,7 +62,8 @@ fn head(message: &MessageView) -> String {
     let id = message.id.to_string();
     let number = paint(&format!("#{} {}", message.sequence, say::short(&id)), table::QUIET);
     let edited = if message.edited.is_some() { paint("  (edited)", table::QUIET) } else { String::new() };
-    format!("{}  {}  {number}{edited}{mark}", time::clock(message.at), paint(&plain(&message.name), style))
+    let imported = if message.imported { paint("  (from a file)", table::QUIET) } else { String::new() };
+    format!("{}  {}  {number}{imported}{edited}{mark}", time::clock(message.at), paint(&plain(&message.name), style))
 }
 
 /// What it answers.
@@ -118,8 +129,8 @@ fn body(message: &MessageView, columns: Option<usize>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use amanat_client::api::{Acknowledgement, MessageState, Quote};
-    use amanat_primitives::{DeviceId, MessageId, Timestamp};
+    use amanat_client::api::{Acknowledgement, Change, MemberChange, MessageState, Quote, Who};
+    use amanat_primitives::{DeviceId, MessageId};
 
     use super::*;
 
@@ -128,12 +139,13 @@ mod tests {
             id: MessageId::from_bytes([1; 16]),
             sequence: 7,
             from: "a@b".parse().unwrap(),
-            name: "Amina\u{202e}".into(),
+            name: "Registrar\u{202e}".into(),
             device: DeviceId::from_bytes([2; 32]),
             at: Timestamp::from_secs(at),
             body: MessageBody::Text(text.into()),
             state,
             own,
+            imported: false,
             reply_to: None,
             edited: None,
             deleted: false,
@@ -151,7 +163,7 @@ mod tests {
             name: name.map(Into::into),
             text: text.map(Into::into),
         };
-        view.reply_to = Some(quote(Some("B. Bano"), Some("May I go?")));
+        view.reply_to = Some(quote(Some("Records Clerk"), Some("May I go?")));
         view.edited = Some(Timestamp::from_secs(1_900_000_009));
         view.reactions = vec![("clerk@b".parse().unwrap(), "👍".into()), ("aide@b".parse().unwrap(), "\u{1b}x".into())];
         view.acknowledgement = Some(Acknowledgement {
@@ -161,8 +173,11 @@ mod tests {
         let shown = bare(&Scroll::default().message(&view, None));
         let lines: Vec<&str> = shown.lines().skip(1).collect();
         assert!(lines[0].ends_with("#7 01010101  (edited)  new"), "{}", lines[0]);
+        let imported = MessageView { imported: true, state: MessageState::Read, ..view.clone() };
+        let shown = bare(&Scroll::default().message(&imported, None));
+        assert!(shown.lines().any(|line| line.ends_with("#7 01010101  (from a file)  (edited)")), "{shown}");
         let rest = [
-            "    > B. Bano: May I go?",
+            "    > Records Clerk: May I go?",
             "    Leave is cancelled.",
             "    👍 clerk, \\u{1b}x aide",
             "    acknowledged by clerk",
@@ -177,6 +192,25 @@ mod tests {
         assert!(shown.contains("(deleted)") && !shown.contains("not acknowledged"), "{shown}");
         view.deleted = false;
         assert!(bare(&Scroll::default().message(&view, None)).contains("(expired)"));
+    }
+
+    #[test]
+    fn who_came_and_how_it_is_called_stand_between_messages() {
+        let who = |name: &str| Who { address: "a@b".parse().unwrap(), name: name.into() };
+        let member = Change::Member { whom: who("Clerk\u{1b} One"), device: None, change: MemberChange::Added };
+        let at = Timestamp::from_secs(1_900_000_000);
+        let change = ChangeView { sequence: 8, by: who("Private Secretary"), at, change: member };
+        let mut scroll = Scroll::default();
+        let shown = bare(&scroll.change(&change));
+        assert!(
+            shown.starts_with("── ") && shown.ends_with("  — Private Secretary added Clerk\\u{1b} One.  #8"),
+            "{shown}"
+        );
+        let shown = bare(&scroll.change(&ChangeView { change: Change::Title("Budget 2032".into()), ..change }));
+        assert!(
+            !shown.contains("──") && shown.ends_with("— Private Secretary changed the title to “Budget 2032”.  #8"),
+            "{shown}"
+        );
     }
 
     fn bare(text: &str) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use amanat_client::{
     Event,
-    api::{Alarm, ConversationState, LinkState, LinkView, MemberChange, MessageState, Notice, Who},
+    api::{Alarm, Change, ChangeView, ConversationState, LinkState, LinkView, MemberChange, MessageState, Notice, Who},
 };
 use amanat_identity::Tier;
 use anstyle::{AnsiColor, Style};
@@ -74,17 +74,22 @@ pub(crate) fn mark(state: MessageState) -> String {
 
 /// A conversation's state, for a table; empty where all is well.
 pub(crate) fn conversation_state(state: ConversationState) -> Cell {
+    let (words, style) = state_words(state);
+    Cell::styled(words, style)
+}
+
+fn state_words(state: ConversationState) -> (&'static str, Style) {
     match state {
-        ConversationState::Active => Cell::new(""),
-        ConversationState::Creating => Cell::styled("waiting for the relay", table::CAUTION),
-        ConversationState::StatusExpired => Cell::styled("status statement lapsed", table::CAUTION),
-        ConversationState::Frozen => Cell::styled("FROZEN", table::BAD),
-        ConversationState::Removed => Cell::styled("removed", table::CAUTION),
-        ConversationState::Removing => Cell::styled("removing a revoked member", table::CAUTION),
-        ConversationState::Left => Cell::styled("left", table::QUIET),
-        ConversationState::Archived => Cell::styled("archived", table::QUIET),
-        ConversationState::FellOut => Cell::styled("must be added again", table::BAD),
-        ConversationState::Waiting => Cell::styled("waiting for a certificate", table::CAUTION),
+        ConversationState::Active => ("", table::QUIET),
+        ConversationState::Creating => ("waiting for the relay", table::CAUTION),
+        ConversationState::StatusExpired => ("status statement lapsed", table::CAUTION),
+        ConversationState::Frozen => ("FROZEN", table::BAD),
+        ConversationState::Removed => ("removed", table::CAUTION),
+        ConversationState::Removing => ("removing a revoked member", table::CAUTION),
+        ConversationState::Left => ("left", table::QUIET),
+        ConversationState::Archived => ("archived", table::QUIET),
+        ConversationState::FellOut => ("being added again", table::CAUTION),
+        ConversationState::Waiting => ("waiting for a certificate", table::CAUTION),
     }
 }
 
@@ -188,9 +193,11 @@ pub(crate) fn notice(notice: &Notice) -> String {
         Notice::NewDevice { address, .. } => {
             format!("{address} reads with a new device. Compare the safety number again: amanat verify {address}.")
         }
-        Notice::DeviceAsks { code, .. } => format!(
-            "A new device was enrolled in your name and asks for your approval: {code}. If it is yours and shows this code: \
-             amanat device approve {code}. If not, tell your security officer at once."
+        // Not the code: it is to be read from the device itself.
+        Notice::DeviceAsks { device, .. } => format!(
+            "A new device ({}) was enrolled in your name and asks for your approval. If it is yours, type the code that it \
+             shows: amanat device approve CODE. If you have enrolled none, tell your security officer at once.",
+            short(&device.to_string())
         ),
         Notice::RelaySettling { conversation } => format!(
             "The relay was restored and waits, ten minutes at most, for what it has lost of conversation {}. What you send \
@@ -224,6 +231,9 @@ pub(crate) fn notice(notice: &Notice) -> String {
             "Someone tried to use this device's invitation again at {}. Tell your security officer.",
             time::local(*at)
         ),
+        Notice::DocumentLost { document, failure } => {
+            format!("Document {}: {}. Try: {}.", short(&document.to_string()), failure.failed, failure.advice)
+        }
         Notice::JoinRefused { conversation, failure } => {
             format!("Refused to join conversation {conversation}: {} {}", failure.failed, failure.advice)
         }
@@ -239,6 +249,17 @@ pub(crate) fn notice(notice: &Notice) -> String {
             "The clocks of this machine and the relay differ by {} minutes. Set this machine's clock.",
             by.as_secs() / 60
         ),
+    }
+}
+
+/// What has changed of a conversation.
+pub(crate) fn change(view: &ChangeView) -> String {
+    match &view.change {
+        Change::Member { whom, device, change } => {
+            let device = device.map(|device| short(&device.to_string()).to_owned()).unwrap_or_default();
+            membership(&view.by, whom, &device, *change)
+        }
+        Change::Title(title) => format!("{} changed the title to “{title}”.", view.by.name),
     }
 }
 
@@ -280,11 +301,15 @@ pub(crate) fn event(event: &Event) -> Option<String> {
             retry_in.as_secs()
         ),
         Event::Conversation(view) => {
-            format!("new conversation {} {} ({})", short(&view.id.to_string()), plain(&view.title), tier(view.tier))
+            let (words, style) = state_words(view.state);
+            let state = if words.is_empty() { String::new() } else { format!(": {}", paint(words, style)) };
+            let id = view.id.to_string();
+            format!("conversation {} {} ({}){state}", short(&id), plain(&view.title), tier(view.tier))
         }
         Event::DocumentFailed { document, failure } => {
             let words = plain(&crate::problem::sentence(&failure.failed)).into_owned();
-            format!("{} {words}", paint(&format!("document {}:", short(&document.to_string())), table::BAD))
+            let advice = plain(&crate::problem::sentence(&failure.advice)).into_owned();
+            format!("{} {words} {advice}", paint(&format!("document {}:", short(&document.to_string())), table::BAD))
         }
         Event::Alarm { conversation, alarm: what } => {
             warning(&format!("ALARM in {}:", short(&conversation.to_string())), table::BAD, &alarm(what))

@@ -47,7 +47,8 @@ pub(crate) const CERTIFY: [&str; 7] =
     ["relay", "certify", "relay/relay.card", "--authority", "A", "--out", "relay/relay.cert"];
 
 fn invite<'a>(person: &'a str, out: &'a str) -> Vec<&'a str> {
-    let mut args = vec!["invite", "--authority", "A", "--person", person, "--name", "A. Khan", "--post", "Secretary"];
+    let mut args =
+        vec!["invite", "--authority", "A", "--person", person, "--name", "Private Secretary", "--post", "Secretary"];
     args.extend(["--tier", "secret", "--out", out]);
     args
 }

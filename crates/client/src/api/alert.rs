@@ -2,7 +2,7 @@
 //! device and the authority's statements. Never hidden, never only logged.
 
 use amanat_identity::{Address, DeviceCode, Reason};
-use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp};
+use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 
 use super::Failure;
 
@@ -168,6 +168,13 @@ pub enum Notice {
         /// When.
         at: Timestamp,
     },
+    /// A restored relay has lost a document that this device has sent, and cannot be given it again.
+    DocumentLost {
+        /// Which.
+        document: DocumentId,
+        /// Why, and what to do.
+        failure: Failure,
+    },
     /// A conversation to which this device was added was refused.
     JoinRefused {
         /// Which.
@@ -211,26 +218,27 @@ pub struct Who {
     pub name: String,
 }
 
-/// What a commit has changed for a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MemberChange {
-    /// Is a member now.
-    Added,
-    /// Was removed.
-    Removed,
-    /// Asked to be removed, and was.
-    Left,
-    /// Is a moderator now.
-    Moderator,
-    /// Is no moderator any more.
-    NotModerator,
-    /// A member has another device here.
-    DeviceAdded,
-    /// A member has a device less here.
-    DeviceRemoved,
-    /// A device that could not follow was added again.
-    AddedAgain,
-}
+amanat_wire::code!(
+    /// What a commit has changed for a person.
+    pub enum MemberChange {
+        /// Is a member now.
+        1 => Added,
+        /// Was removed.
+        2 => Removed,
+        /// Asked to be removed, and was.
+        3 => Left,
+        /// Is a moderator now.
+        4 => Moderator,
+        /// Is no moderator any more.
+        5 => NotModerator,
+        /// A member has another device here.
+        6 => DeviceAdded,
+        /// A member has a device less here.
+        7 => DeviceRemoved,
+        /// A device that could not follow was added again.
+        8 => AddedAgain,
+    }
+);
 
 impl MemberChange {
     /// As `--json` prints it.

@@ -4,9 +4,9 @@
 use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp};
 
-use super::DocumentView;
+use super::{DocumentView, MemberChange, Who};
 
-/// What a text is sent with.
+/// What a text or a document is sent with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SendOptions {
     /// Ask each recipient to acknowledge that it was read and understood.
@@ -45,6 +45,8 @@ pub struct MessageView {
     pub state: MessageState,
     /// It is one's own.
     pub own: bool,
+    /// It came from a file: another device of one's own vouches for it, not its author's signature.
+    pub imported: bool,
     /// The message that it answers.
     pub reply_to: Option<Quote>,
     /// When it was last edited, by its author's clock.
@@ -57,6 +59,64 @@ pub struct MessageView {
     pub acknowledgement: Option<Acknowledgement>,
     /// When its content is removed, or was.
     pub expires_at: Option<Timestamp>,
+}
+
+/// What a conversation shows, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// A message.
+    Message(Box<MessageView>),
+    /// Something else that happened there.
+    Change(ChangeView),
+}
+
+impl Line {
+    /// This vault's own number in the conversation. Messages and changes share the numbers.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        match self {
+            Self::Message(message) => message.sequence,
+            Self::Change(change) => change.sequence,
+        }
+    }
+
+    /// The message, where it is one.
+    #[must_use]
+    pub fn into_message(self) -> Option<MessageView> {
+        match self {
+            Self::Message(message) => Some(*message),
+            Self::Change(_) => None,
+        }
+    }
+}
+
+/// A change of a conversation. It is no message: never unread, and nothing can be done to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeView {
+    /// This vault's own number in the conversation.
+    pub sequence: u64,
+    /// Who made it.
+    pub by: Who,
+    /// When, by his clock.
+    pub at: Timestamp,
+    /// What it is.
+    pub change: Change,
+}
+
+/// What has changed of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Its members or their roles.
+    Member {
+        /// Whom it is about.
+        whom: Who,
+        /// Which of that person's devices, where it is about one.
+        device: Option<DeviceId>,
+        /// What.
+        change: MemberChange,
+    },
+    /// Its title, to this one.
+    Title(String),
 }
 
 /// What a message answers.

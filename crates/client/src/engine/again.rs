@@ -8,7 +8,10 @@ use amanat_wire::{
     client::{AddAgain, Request},
     relay::Answer,
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use super::{
     Input,
@@ -56,13 +59,13 @@ impl Core {
     /// Whether more than half of the other people write in an epoch that has not begun here: then it is this device that
     /// has parted from them, whoever was right. What they send cannot be read, and could be anyone's of them: fewer say
     /// nothing. [CONV-57]
-    pub(crate) fn is_parted(&self, group: &Conversation, beyond: &BTreeSet<DeviceId>) -> bool {
+    pub(crate) fn is_parted(&self, group: &Conversation, tracks: &HashMap<DeviceId, TrackRow>) -> bool {
         let members = group.members();
         let others = members.iter().filter(|member| member.address != *self.own.address());
         let (mut people, mut ahead) = (BTreeSet::new(), BTreeSet::new());
         for member in others {
             people.insert(&member.address);
-            if beyond.contains(&member.device) {
+            if tracks.get(&member.device).is_some_and(|track| track.beyond) {
                 ahead.insert(&member.address);
             }
         }

@@ -2,39 +2,39 @@
 //! with the MLS state, the messages and the cursor; only then are they shown, receipts owed, and the relay told.
 //!
 //! An entry that does not decrypt, a void commit, a gap or a fork never stops the log: it is passed over and shown as an
-//! [`Alarm`]. Only chains that are missing make a conversation wait, until they are fetched.
+//! [`Alarm`]. Only chains that are missing, or a status statement, make a conversation wait, until they are fetched.
 
+mod commits;
 mod gone;
 mod messages;
 
 use amanat_conversation::{
-    ApproveError, Content, Conversation, Evidence, Incoming, LeaveProof, ReceivedCommit, Refusal,
+    Content, Conversation, Incoming, LeaveProof, Refusal,
     content::{Body, ContentType},
     profile::MAX_EPOCH_AGE,
 };
-use amanat_primitives::{ConversationId, DeviceId, DocumentId};
+use amanat_identity::Address;
+use amanat_primitives::{ConversationId, DeviceId, DocumentId, Timestamp};
 use amanat_wire::{
     Decode as _, Text,
     client::Cursor,
-    log::{CommitReceipt, Entry, UnitKind},
+    log::{Entry, UnitKind},
 };
 
 use super::{
-    Input,
+    changes::{keep_change, keep_notice},
     core::{Core, put_conversation},
     kept::{Applied, KeptChange, RosterLists, own_unit},
     life::Lives,
-    membership::{RENEW_AGAIN, RENEW_EVERY},
-    roles::Before,
 };
 use crate::{
     Event, Failure, FailureCode,
-    api::{Alarm, MessageState, Notice},
+    api::{Alarm, MemberChange, MessageState, Notice, Who},
     failure,
-    rows::{ConversationRow, MessageRow, OutboxRow, Stage, TrackRow},
+    rows::{ChangeOf, ConversationRow, MessageRow, OutboxRow, Stage, TrackRow},
     vault::{Batch, Scope},
 };
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// The highest position that is believed: far beyond any log, far from overflow.
 pub(crate) const MAX_POSITION: u64 = 1 << 48;
@@ -61,10 +61,16 @@ pub(crate) struct Draft {
     lives: Lives,
     /// Documents named by new messages.
     documents: HashSet<DocumentId>,
+    /// Sequences of messages from files that have come from the log.
+    displaced: Vec<u64>,
+    /// Documents of which a file said another manifest.
+    displaced_documents: Vec<DocumentId>,
     /// The relay withholds the entry at this position; 0 for none.
     excluded: u64,
     /// Someone must be fetched before the next entry.
     missing: Vec<DeviceId>,
+    /// Someone who was asked for, without whom the next entry cannot be judged.
+    lacks: Option<DeviceId>,
     /// The conversation came to be.
     created: bool,
     /// One's own commit was merged.
@@ -93,8 +99,8 @@ pub(crate) struct Draft {
     kept: KeptChange,
     /// Devices that were added.
     added: Vec<DeviceId>,
-    /// Whose frames are of an epoch that has not begun here.
-    beyond: BTreeSet<DeviceId>,
+    /// Who is still to be added, where that changed.
+    pub(crate) newcomers: Option<Vec<Address>>,
     /// What commits have changed, by name.
     notices: Vec<Notice>,
     /// The status statement without which the next commit cannot be judged; 0 for none.
@@ -127,7 +133,6 @@ impl Core {
         self.group(id)?;
         let open = self.conversation(id)?;
         let mut draft = Draft::of(id, open.row.clone(), open.tracks.clone());
-        draft.beyond.clone_from(&open.beyond);
         let mut group = match self.conversations.get_mut(&id).and_then(|open| open.group.take()) {
             Some(group) => group,
             None => return Ok(false),
@@ -210,7 +215,7 @@ impl Core {
                 let queued = self.queued(draft.id, entry);
                 self.own_change(draft.id, &mut draft.lives, queued.as_ref())?;
                 if let Some(queued) = queued {
-                    draft.own(group, self.own.id(), queued)?;
+                    draft.own(group, (self.own.id(), self.own_who()), queued)?;
                 }
             }
             Incoming::Message(message) => self.apply_message(group, draft, entry, *message)?,
@@ -231,8 +236,10 @@ impl Core {
                     draft.row.stage = Stage::FellOut;
                 }
                 if refused.reason == Refusal::FutureEpoch {
-                    draft.beyond.insert(entry.sender);
-                    if self.is_parted(group, &draft.beyond) {
+                    if draft.tracks.contains_key(&entry.sender) {
+                        draft.track(entry.sender).beyond = true;
+                    }
+                    if self.is_parted(group, &draft.tracks) {
                         draft.row.stage = Stage::FellOut;
                     }
                 }
@@ -253,120 +260,6 @@ impl Core {
         // By its ciphertext: the unit id in an entry is the relay's word. [CONV-19]
         let hash = entry.ciphertext_hash();
         open.queue.values().find(|queued| !queued.request.is_empty() && queued.ciphertext == hash).cloned()
-    }
-
-    fn apply_commit(
-        &mut self,
-        group: &mut Conversation,
-        draft: &mut Draft,
-        entry: &Entry,
-        commit: ReceivedCommit,
-    ) -> Result<Step, Failure> {
-        let needs = commit.needs();
-        let (known, mut missing) = self.known_devices(commit.concerns())?;
-        missing.retain(|device| needs.contains(device));
-        let own = commit.is_own();
-        let concerned: Vec<DeviceId> = known.keys().copied().collect();
-        let receipt = self.receipt_of(draft, entry);
-        draft.lists = Some((commit.facts().roster_add.clone(), commit.facts().roster_remove.clone()));
-        let before = Before::of(group, commit.facts());
-        let committed_at = commit.facts().committed_at;
-        let evidence = Evidence {
-            devices: &known,
-            receipt: receipt.as_ref().map(|receipt| &receipt.body),
-            revocations: self.revocations(),
-        };
-        // Whatever needs no chain is judged first: nobody can make the log wait with a commit that is void anyway.
-        let verdict = commit.approve(group, &evidence);
-        match verdict {
-            Err(ApproveError::Unverified(device)) => {
-                draft.missing = if missing.is_empty() { vec![device] } else { missing };
-                return Ok(Step::Wait);
-            }
-            // [CONV-50]
-            Err(ApproveError::NeedsStatus(number)) => {
-                draft.needs_status = number;
-                return Ok(Step::Wait);
-            }
-            // [CONV-56]
-            Err(ApproveError::Void(reason))
-                if reason.rests_on_chains()
-                    && !concerned.is_empty()
-                    && self.conversation(draft.id)?.refreshed != entry.position =>
-            {
-                draft.missing = concerned;
-                return Ok(Step::Wait);
-            }
-            _ => {}
-        }
-        match receipt {
-            Some(receipt) => draft.row.receipt = receipt.id(),
-            None => draft.alarms.push(Alarm::Receipt { position: entry.position }),
-        }
-        match verdict {
-            Ok(approved) => {
-                let merged = group.merge(approved).map_err(failure::from_conversation)?;
-                if merged.own {
-                    draft.created |= draft.row.stage == Stage::Creating;
-                    draft.committed = true;
-                    draft.row.renew_at = self.now().after(RENEW_EVERY);
-                    (draft.row.sent, draft.row.used) = (0, false);
-                }
-                (draft.wrong_roster, draft.healed) = (false, true);
-                draft.beyond.clear();
-                draft.changed |= !merged.added.is_empty() || !merged.removed.is_empty() || merged.roles.is_some();
-                if draft.row.stage != Stage::Creating {
-                    draft.notices.extend(self.changes_by_name(draft.id, group, &before, &merged)?);
-                }
-                // Who is taken out and put in again needs the Welcome for it, and asks until it comes. [CONV-54]
-                let returns = merged.added.iter().any(|member| member.device == self.own.id());
-                draft.row.stage = match (merged.self_removed, returns) {
-                    (false, _) => Stage::Active,
-                    (true, false) => Stage::Removed,
-                    (true, true) => Stage::FellOut,
-                };
-                for device in merged.removed {
-                    draft.tracks.remove(&device);
-                    draft.batch.delete(Scope::Tracks(draft.id), device.as_bytes());
-                }
-                for member in merged.added.iter().filter(|member| member.device != self.own.id()) {
-                    let track = TrackRow { added_at: committed_at, ..TrackRow::new(member.device) };
-                    draft.tracks.insert(member.device, track);
-                    draft.changed_tracks.push(member.device);
-                    draft.added.push(member.device);
-                }
-                Ok(Step::Applied)
-            }
-            Err(ApproveError::Unverified(_) | ApproveError::NeedsStatus(_)) => Ok(Step::Wait),
-            Err(ApproveError::Void(reason)) => {
-                tracing::warn!(?reason, "a commit is void");
-                group.void(entry).map_err(failure::from_conversation)?;
-                draft.void_own = own.then(|| failure::void_commit(&reason));
-                if own {
-                    // What is wrong with this device's commits will not be right in a moment, and the others set the
-                    // roster right.
-                    draft.row.renew_at = self.now().after(RENEW_AGAIN);
-                    draft.row.sent = 0;
-                }
-                draft.wrong_roster |= !own;
-                draft.healed |= own;
-                draft.alarms.push(Alarm::VoidCommit { position: entry.position, sender: entry.sender });
-                Ok(Step::Applied)
-            }
-        }
-    }
-
-    /// The relay's receipt for a commit, if it is right and follows the last one. [DELIV-87]
-    fn receipt_of(&self, draft: &Draft, entry: &Entry) -> Option<CommitReceipt> {
-        CommitReceipt::from_bytes(&entry.receipt).ok().filter(|receipt| {
-            let body = &receipt.body;
-            body.conversation == draft.id
-                && body.position == entry.position
-                && body.stamp == entry.stamp
-                && body.commit == entry.ciphertext_hash()
-                && body.previous == draft.row.receipt
-                && self.relays.iter().any(|relay| receipt.verify(relay.signing_key()).is_ok())
-        })
     }
 
     /// Makes a draft durable, and then visible.
@@ -412,6 +305,9 @@ impl Core {
             self.next_outbox += 1;
             open.queue.insert(title.number, title);
         }
+        if let Some(people) = draft.newcomers {
+            open.newcomers.set(people);
+        }
         if draft.committed || draft.lost {
             open.commit = None;
             open.commit_sent = false;
@@ -420,7 +316,7 @@ impl Core {
         let look = draft.leaver || open.heal;
         open.waiting = !draft.missing.is_empty() || draft.needs_status > 0;
         open.needs_status = draft.needs_status;
-        open.beyond = draft.beyond;
+        open.stuck |= draft.lacks.is_some();
         for device in &draft.added {
             // [CONV-54] Another member has seen to it.
             open.again.remove(device);
@@ -428,6 +324,9 @@ impl Core {
         let look = look || !open.again.is_empty();
         open.excluded = draft.excluded;
         self.received += messages.len() as u64;
+        let now = self.now();
+        draft.displaced.iter().for_each(|sequence| self.search.forget(id, *sequence, now));
+        draft.displaced_documents.iter().try_for_each(|document| self.stop_transfers_of(*document))?;
         self.show(id, &messages, sent, alarms)?;
         for notice in draft.notices {
             self.emit(Event::Notice(notice));
@@ -466,6 +365,11 @@ impl Core {
         if !draft.missing.is_empty() {
             self.fetch_missing(id, draft.missing);
         }
+        if let Some(device) = draft.lacks {
+            self.emit(Event::Alarm { conversation: id, alarm: Alarm::Waiting { device } });
+            let view = self.conversation_view(id)?;
+            self.emit(Event::Conversation(view));
+        }
         if draft.needs_status > 0 {
             self.fetch_status(id);
         }
@@ -501,16 +405,6 @@ impl Core {
         }
         Ok(())
     }
-
-    /// Fetches chains that a commit needs; the log is read again when they are there.
-    fn fetch_missing(&self, id: ConversationId, missing: Vec<DeviceId>) {
-        let Some(calls) = self.calls() else { return };
-        let (authority, now, generation) = (self.authority.clone(), self.now(), self.links);
-        self.spawn(async move {
-            let chains = super::people::fetch_chains(&calls, &authority, now, &missing).await;
-            Input::Chains(super::join::Fetched { generation, log: Some(id), asked: missing, chains })
-        });
-    }
 }
 
 /// Whether a queued message asks to leave.
@@ -534,8 +428,11 @@ impl Draft {
             told: false,
             lives: Lives::default(),
             documents: HashSet::new(),
+            displaced: Vec::new(),
+            displaced_documents: Vec::new(),
             excluded: 0,
             missing: Vec::new(),
+            lacks: None,
             created: false,
             committed: false,
             lost: false,
@@ -550,20 +447,23 @@ impl Draft {
             lists: None,
             kept: KeptChange::default(),
             added: Vec::new(),
-            beyond: BTreeSet::new(),
+            newcomers: None,
             notices: Vec::new(),
             needs_status: 0,
         }
     }
 
     /// An entry of one's own was found in the log.
-    fn own(&mut self, group: &Conversation, own: DeviceId, queued: OutboxRow) -> Result<(), Failure> {
+    fn own(&mut self, group: &Conversation, own: (DeviceId, Who), queued: OutboxRow) -> Result<(), Failure> {
         let content = Content::from_bytes(&queued.content).map_err(|_| failure::damaged())?;
         match content.body() {
-            Ok(Body::Title(title)) => self.retitle(&title),
+            Ok(Body::Title(title)) => self.retitle(&title, &own.1, content.sent_at)?,
             // The relay serves this device no more in a moment, and the others will remove it.
-            Ok(Body::Leave(signature)) if group.leaver(&LeaveProof { device: own, signature }).is_some() => {
+            Ok(Body::Leave(signature)) if group.leaver(&LeaveProof { device: own.0, signature }).is_some() => {
                 self.row.stage = Stage::Left;
+                let (whom, by, change) = (own.1.clone(), own.1, MemberChange::Left);
+                let left = Notice::Member { conversation: self.id, by, whom, device: None, change };
+                keep_notice(&mut self.row, &left, content.sent_at, &mut self.batch)?;
             }
             // [CONV-48]
             Ok(Body::Leave(_)) => self.leave_again = true,
@@ -575,12 +475,18 @@ impl Draft {
     }
 
     /// The last title in the log counts, for everyone.
-    fn retitle(&mut self, title: &str) {
+    fn retitle(&mut self, title: &str, by: &Who, at: Timestamp) -> Result<(), Failure> {
         let title = crate::show::one_line(title);
-        if self.row.peer.is_empty() && !title.is_empty() {
-            self.row.title = Text::new(title).unwrap_or_default();
-            self.changed = true;
+        if !self.row.peer.is_empty() || title.is_empty() {
+            return Ok(());
         }
+        let title: Text<256> = Text::new(title).unwrap_or_default();
+        if !self.row.title.is_empty() && title != self.row.title {
+            keep_change(&mut self.row, by, at, ChangeOf::Title(title.clone()), &mut self.batch)?;
+        }
+        self.row.title = title;
+        self.changed = true;
+        Ok(())
     }
 
     fn track(&mut self, device: DeviceId) -> &mut TrackRow {

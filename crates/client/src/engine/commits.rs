@@ -105,7 +105,7 @@ impl Core {
             if open.queue.values().any(is_leave) {
                 return Ok(());
             }
-            let Some(want) = open.wants.pop_front() else { return Ok(()) };
+            let Some(want) = open.wants.pop_front() else { return self.see_to_newcomers(id) };
             match self.make(id, &want.plan) {
                 Ok(Some(row)) => {
                     if let Some(open) = self.conversations.get_mut(&id) {
@@ -326,7 +326,7 @@ impl Core {
             (Some(CommitRow { change: Change::Add(_), .. }), _) => current && may_let_in,
             (Some(_), _) => current,
             (None, Some(want)) => current && (may_let_in || !matches!(want.plan, Plan::Add(_) | Plan::Again(_))),
-            (None, None) => false,
+            (None, None) => current && may_let_in && !open.newcomers.is_empty(),
         };
         // A short program sees to these as well, before it ends.
         let leaving = || open.tracks.values().any(|track| track.leaving.is_some());

@@ -3,7 +3,7 @@
 //! only then puts them in place; after a failed commit the drafts are dropped and memory still equals disk.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -18,7 +18,7 @@ use tokio::{
     sync::{broadcast, mpsc, oneshot},
 };
 
-use super::{Clock, Input, Options, documents::Transfers, membership::Want, people::People};
+use super::{Clock, Input, Options, documents::Transfers, membership::Want, newcomers::OnRecord, people::People};
 use crate::{
     Command, Event, Failure, FailureCode, Reply,
     api::{ConversationState, LinkView, Notice},
@@ -46,6 +46,8 @@ pub(crate) struct Open {
     pub(crate) doing: Option<Want>,
     /// Changes of members that are still to be committed.
     pub(crate) wants: VecDeque<Want>,
+    /// People who are to be added by these, or by more.
+    pub(crate) newcomers: OnRecord,
     /// Devices that asked to be added again, with what they signed.
     pub(crate) again: BTreeMap<DeviceId, AddAgain>,
     /// When to see whether something has to be committed that nobody asked for.
@@ -74,8 +76,6 @@ pub(crate) struct Open {
     pub(crate) stuck: bool,
     /// At this position the chains that its commit is judged by have been asked for anew; 0 for none.
     pub(crate) refreshed: u64,
-    /// Whose frames were of an epoch that had not begun here, since the last commit that was accepted.
-    pub(crate) beyond: BTreeSet<DeviceId>,
     /// Nothing is encrypted before the commit at this position is here; 0 for none.
     pub(crate) needs_commit: u64,
     /// The relay withholds the entry at this position, which was said; 0 for none.
@@ -103,6 +103,7 @@ impl Open {
             commit_full: false,
             doing: None,
             wants: Default::default(),
+            newcomers: Default::default(),
             look_at: None,
             further: Default::default(),
             unfit: false,
@@ -115,7 +116,6 @@ impl Open {
             waiting: false,
             stuck: false,
             refreshed: 0,
-            beyond: Default::default(),
             needs_commit: 0,
             excluded: 0,
             needs_status: 0,
@@ -184,7 +184,7 @@ impl Ahead {
 impl Open {
     /// Something is to be appended to its log.
     pub(crate) fn waits_to_send(&self) -> bool {
-        !self.queue.is_empty() || self.commit.is_some() || !self.wants.is_empty()
+        !self.queue.is_empty() || self.commit.is_some() || !self.wants.is_empty() || !self.newcomers.is_empty()
     }
 }
 
@@ -268,11 +268,9 @@ pub(crate) struct Core {
     pub(crate) direct: super::join::DirectQueue,
     pub(crate) advance_open: bool,
     pub(crate) advance_at: Option<Timestamp>,
-    pub(crate) key_packages_open: bool,
+    pub(crate) packages: super::packages::Packages,
     /// Cursors of logs that this device was put into without a Welcome: passed over, so that they do not hide others.
     pub(crate) foreign: Vec<amanat_wire::client::Cursor>,
-    /// When KeyPackages were last published.
-    pub(crate) published_at: Option<Timestamp>,
     /// When to ask again what is new.
     pub(crate) news_at: Option<Timestamp>,
     /// The relay asked to slow down until then.
@@ -328,9 +326,8 @@ impl Core {
             direct,
             advance_open: false,
             advance_at: None,
-            key_packages_open: false,
+            packages: Default::default(),
             foreign: Vec::new(),
-            published_at: None,
             news_at: None,
             rest: None,
             received: 0,
@@ -462,7 +459,8 @@ impl Core {
             .chain(self.news_at)
             .chain(self.transfers.due())
             .chain(self.expiries.next())
-            .chain(self.search.next())
+            .chain(self.search_due())
+            .chain(self.packages_due())
             .chain(self.vault.is_sweeping().then(Timestamp::default))
             .min()
             .map(|due| due.since(now))
@@ -475,11 +473,15 @@ impl Core {
         self.send_due_advance();
         self.expire_due()?;
         self.forget_due()?;
-        self.warm_search()?;
+        self.search_ahead()?;
+        self.replace_packages()?;
         if self.news_at.is_some_and(|due| due <= self.now()) {
             self.news_at = None;
             match self.compared() {
-                true => self.ask_news(),
+                true => {
+                    self.read_logs_for_own()?;
+                    self.ask_news();
+                }
                 false => self.ask_cursors(None),
             }
         }
@@ -522,6 +524,7 @@ impl Core {
         self.unsettled = super::restored::Unsettled::load(&self.vault)?;
         self.rolled_back = super::old_copy::RolledBack::load(&self.vault)?;
         self.kept = super::kept::Kept::load(&self.vault)?;
+        self.packages = super::packages::Packages::load(&self.vault)?;
         if let Freshness::Expired { since } = self.status.freshness(self.now()) {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
         }
@@ -533,6 +536,7 @@ impl Core {
             }
             self.look_for_renewal(id);
         }
+        self.search.rest(self.now());
         self.judge_all_members()
     }
 

@@ -24,12 +24,13 @@ use super::{
     commits::commit_row,
     core::{Core, Open, ReplyTo, put_conversation, respond},
     membership::first_renewal,
+    newcomers::put_newcomers,
     outgoing::text,
     people::{VerifiedChain, look_up},
 };
 use crate::{
     Command, Event, Failure, FailureCode, Reply,
-    api::Target,
+    api::{SendOptions, Target},
     failure,
     rows::{Change, CommitRow, ConversationRow, Stage, TrackRow},
     session::Calls,
@@ -52,7 +53,7 @@ pub(crate) enum Then {
     /// A text is sent.
     Text(Body),
     /// A document is sent.
-    Document(PathBuf),
+    Document(PathBuf, SendOptions),
 }
 
 /// What a task has fetched for an opening.
@@ -64,8 +65,8 @@ pub(crate) struct Gathered {
 }
 
 pub(crate) struct Found {
-    chains: Vec<VerifiedChain>,
-    packages: Vec<CheckedKeyPackage>,
+    pub(crate) chains: Vec<VerifiedChain>,
+    pub(crate) packages: Vec<CheckedKeyPackage>,
 }
 
 impl Opening {
@@ -176,7 +177,7 @@ impl Core {
                         respond(reply, Ok(sent))
                     }
                     Then::Text(body) => self.post_text(id, body, reply),
-                    Then::Document(path) => self.post_document(id, path, reply),
+                    Then::Document(path, options) => self.post_document(id, path, options, reply),
                 }
             }
             Err(failure) => respond(reply, Err(failure)),
@@ -219,7 +220,14 @@ impl Core {
         let row = new_row(&new, peer, opening.title.clone().unwrap_or_default(), now)?;
         let change = Change::Create(Nothing {});
         let commit = commit_row(&created.conversation, UnitKind::Create, change, created.commit)?;
-        self.store_created(created.conversation, row, commit, devices)?;
+        let added: Vec<Address> = created.conversation.members().into_iter().map(|member| member.address).collect();
+        let mut rest: Vec<Address> = Vec::new();
+        for person in later.iter().map(|package| package.device().address()) {
+            if !added.contains(person) && !rest.contains(person) {
+                rest.push(person.clone());
+            }
+        }
+        self.store_created(created.conversation, row, commit, (devices, rest))?;
         self.add_later(new.conversation, later);
         let view = self.conversation_view(new.conversation)?;
         self.emit(Event::Conversation(view));
@@ -231,10 +239,11 @@ impl Core {
         mut group: Conversation,
         row: ConversationRow,
         commit: CommitRow,
-        devices: Vec<amanat_primitives::DeviceId>,
+        (devices, rest): (Vec<DeviceId>, Vec<Address>),
     ) -> Result<(), Failure> {
         let id = row.id;
         let mut batch = Batch::default();
+        put_newcomers(&mut batch, id, &rest)?;
         // In the same batch: a group without its title would be everyone's but the founder's. [DELIV-181]
         let title = (!row.title.is_empty()).then(|| self.draft_title(&mut group, &row.title)).transpose()?;
         if let Some(title) = &title {
@@ -250,6 +259,7 @@ impl Core {
             open.tracks.insert(device, track);
         }
         self.vault.commit(batch)?;
+        open.newcomers.set(rest);
         open.commit = Some(commit);
         open.group = Some(group);
         if let Some(title) = title {
@@ -264,7 +274,8 @@ impl Core {
     pub(crate) fn forget(&mut self, id: ConversationId, failure: Failure) -> Result<(), Failure> {
         let mut batch = Batch::default();
         let messages = [Scope::Messages(id), Scope::MessageIds(id), Scope::Lives(id), Scope::Waiting(id)];
-        for scope in [Scope::GroupRecords(id), Scope::Tracks(id)].into_iter().chain(messages) {
+        let own = [Scope::GroupRecords(id), Scope::Tracks(id), Scope::Blocks(id), Scope::Changes(id)];
+        for scope in own.into_iter().chain(messages) {
             for (key, _) in self.vault.scan_bytes(scope)? {
                 batch.delete(scope, &key);
             }
@@ -272,6 +283,7 @@ impl Core {
         batch.end_key(id);
         batch.delete(Scope::Conversations, id.as_bytes());
         batch.delete(Scope::Commits, id.as_bytes());
+        batch.delete(Scope::Newcomers, id.as_bytes());
         if let Some(open) = self.conversations.get(&id) {
             open.queue.keys().for_each(|number| batch.delete(Scope::Outbox, &number.to_be_bytes()));
         }
@@ -279,6 +291,7 @@ impl Core {
         self.vault.commit(batch)?;
         self.kept.settle(kept);
         self.conversations.remove(&id);
+        self.search.forget_all(id);
         self.emit(Event::Notice(crate::api::Notice::CreationRefused { conversation: id, failure }));
         Ok(())
     }
@@ -319,7 +332,7 @@ fn again(opening: Opening, then: Then) -> Option<Command> {
     match then {
         Then::Nothing => Some(Command::New { title: opening.title?, tier: opening.tier, members: opening.members }),
         Then::Text(body) => super::life::command_of(to?, body),
-        Then::Document(path) => Some(Command::SendDocument { to: to?, path }),
+        Then::Document(path, options) => Some(Command::SendDocument { to: to?, path, options }),
     }
 }
 
@@ -371,6 +384,27 @@ pub(crate) async fn gather(
         packages.extend(claim(calls, *now, part).await?);
     }
     Ok(Found { chains, packages })
+}
+
+/// The same, one after the other: whoever cannot be added is left out. Fails where the relay cannot be asked.
+pub(crate) async fn gather_each(
+    calls: &Calls,
+    known: &Known,
+    (tier, members): (Tier, &[Address]),
+    except: &HashSet<DeviceId>,
+) -> Result<Found, Failure> {
+    let mut all = Found { chains: Vec::new(), packages: Vec::new() };
+    for person in members {
+        match gather(calls, known, (tier, std::slice::from_ref(person)), except).await {
+            Ok(found) => {
+                all.chains.extend(found.chains);
+                all.packages.extend(found.packages);
+            }
+            Err(failure) if failure.code == FailureCode::Offline => return Err(failure),
+            Err(failure) => tracing::warn!(code = failure.code.name(), "somebody cannot be added"),
+        }
+    }
+    Ok(all)
 }
 
 /// Claims and checks a KeyPackage of each device.

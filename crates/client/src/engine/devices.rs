@@ -4,7 +4,7 @@
 //! The relay's list only says where to look: what is approved is what the chains prove. A device of one's own that is
 //! approved is added to every conversation by whichever of the others is online first, after a short random wait.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use amanat_conversation::{CheckedKeyPackage, LeafClaim, may_stand_beside};
 use amanat_identity::{Approval, DeviceChain, DeviceCode, VerifiedDevice};
@@ -19,7 +19,7 @@ use std::time::Duration;
 use super::{
     Input,
     core::{Core, ReplyTo, answer_with, respond, tier_of},
-    create::gather,
+    create::{self, claim},
     membership::Newcomers,
     people::VerifiedChain,
 };
@@ -34,7 +34,7 @@ use crate::{
 /// How often a device that waits for its approval asks whether it has come, beside being told.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// After how long devices that could not be added are tried again.
-const ADD_AGAIN: Duration = Duration::from_secs(60);
+const ADD_AGAIN: Duration = Duration::from_secs(600);
 
 /// What is known of this person's devices.
 #[derive(Default)]
@@ -169,17 +169,17 @@ impl Core {
             // [DELIV-164] Only this person's, whatever the relay lists.
             let found = VerifiedChain { device, chain: state.chain };
             let theirs = found.device.address() == own.address();
-            // A later one that none of the person's has approved waits, also where the relay serves it already.
-            let later = found.device.enrolled_at() > own.enrolled_at();
-            let waits = later && !found.device.is_admitted() && !own.descends_from(found.device.id());
+            // One that no approval ties to this one waits, whatever the relay says, and whoever else approved it.
+            let waits = !found.device.is_kin_of(&own);
             theirs.then_some(Listed { pending: state.pending || waits, found, seen: state.seen })
         };
         let mut listed: Vec<Listed> = listed.into_iter().filter_map(verify).collect();
         listed.sort_by_key(|one| (one.found.device.enrolled_at(), one.found.device.id()));
         let mut waits = false;
-        if let Some(this) = listed.iter().find(|one| one.found.device.id() == own.id()) {
+        if let Some(this) = listed.iter_mut().find(|one| one.found.device.id() == own.id()) {
             waits = this.pending;
             self.own_chain_fetched(this.found.clone())?;
+            this.found = VerifiedChain { device: self.own.clone(), chain: self.chain.clone() };
         }
         let others: Vec<_> = listed.iter().filter(|one| one.found.device.id() != own.id()).cloned().collect();
         for other in &others {
@@ -211,7 +211,7 @@ impl Core {
             }
             return Ok(());
         }
-        let known = self.known_device(device.id())?.is_some_and(|before| before.is_admitted());
+        let known = self.known_device(device.id())?.is_some_and(|before| before.approval().is_some());
         if let Some(by) = device.approval().filter(|by| *by != self.own.id())
             && !known
             && device.enrolled_at() > self.own.enrolled_at()
@@ -226,8 +226,10 @@ impl Core {
         if !std::mem::replace(&mut self.devices.waits, true) {
             self.emit(Event::Notice(Notice::AwaitingApproval { code: self.own.code() }));
         }
+        let refused = failure::from_refusal(Refusal::NotApproved);
+        let advice = format!("compare the code and, on that device, run `amanat device approve {}`", self.own.code());
         for waiter in self.sync_waiters.drain(..) {
-            let _ = waiter.reply.send(Err(failure::from_refusal(Refusal::NotApproved)));
+            let _ = waiter.reply.send(Err(Failure::new(refused.code, refused.failed.clone(), advice.clone())));
         }
         self.news_at = self.news_at.or(Some(self.now().after(ASK_AGAIN)));
     }
@@ -311,19 +313,31 @@ impl Core {
 
     /// Whether a device of one's own that may be in a conversation is not.
     fn lacks_own(&mut self, id: ConversationId) -> Result<bool, Failure> {
+        Ok(!self.missing_own(id)?.is_empty())
+    }
+
+    /// One's own devices that may be in a conversation, and are not.
+    fn missing_own(&mut self, id: ConversationId) -> Result<Vec<VerifiedChain>, Failure> {
         let row = &self.conversation(id)?.row;
         let (stage, tier) = (row.stage, tier_of(row.tier));
         if stage != Stage::Active || self.devices.waits || self.devices.listed.len() < 2 {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         let members = self.group(id)?.members();
-        Ok(self.devices.listed.iter().filter(|one| !one.pending).any(|one| {
+        let own = members.iter().filter(|member| member.address == *self.own.address()).map(|member| member.device);
+        let (own, _) = self.known_devices(own.collect::<Vec<_>>())?;
+        let missing = self.devices.listed.iter().filter(|one| !one.pending).filter(|one| {
             let device = &one.found.device;
+            // By every one that is there, so that nobody gets in by what one of them was made to believe.
+            if !own.values().all(|member| member.is_kin_of(device)) {
+                return false;
+            }
             let is_in = members.iter().any(|member| member.device == device.id());
             !is_in
                 && self.standing(device).require(tier).is_ok()
                 && may_stand_beside(&members, &self.own, device).is_ok()
-        }))
+        });
+        Ok(missing.map(|one| one.found.clone()).collect())
     }
 
     /// It is time: claims KeyPackages of one's own devices that are still missing in a conversation.
@@ -334,16 +348,14 @@ impl Core {
         if !missing || open.further.fetching || open.commit.is_some() || !open.wants.is_empty() {
             return Ok(());
         }
-        let tier = tier_of(open.row.tier);
-        let own = [self.own.address().clone()];
-        let except = self.group(id)?.members().iter().map(|member| member.device).collect();
-        let (Some(calls), known) = (self.calls(), self.known(&own)?) else { return Ok(()) };
+        let missing = self.missing_own(id)?;
+        let (Some(calls), now) = (self.calls(), self.now()) else { return Ok(()) };
         if let Some(open) = self.conversations.get_mut(&id) {
             open.further.fetching = true;
         }
         self.spawn(async move {
-            let found = gather(&calls, &known, (tier, &own), &except).await;
-            Input::Newcomers(Newcomers { conversation: id, reply: None, found })
+            let found = claim_each(&calls, now, missing).await;
+            Input::Newcomers(Newcomers { conversation: id, reply: None, on_record: false, found })
         });
         Ok(())
     }
@@ -368,22 +380,36 @@ impl Core {
     }
 }
 
-/// Leaves out devices that may not stand beside another one of their person: further ones of a member's person that is
-/// not one's own, and all but the earliest of a newcomer's that nobody has approved.
+/// KeyPackages of one's own devices: one that has none keeps no other one out.
+async fn claim_each(calls: &Calls, now: Timestamp, chains: Vec<VerifiedChain>) -> Result<create::Found, Failure> {
+    let mut packages = Vec::new();
+    for one in &chains {
+        match claim(calls, now, std::slice::from_ref(one)).await {
+            Ok(claimed) => packages.extend(claimed),
+            Err(failure) if failure.code == FailureCode::NoKeyPackage => {
+                tracing::warn!(device = %one.device.id(), "an own device has no KeyPackage");
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(create::Found { chains, packages })
+}
+
+/// Leaves out devices that may not stand beside another one of their person: of a member's person those that are not one's
+/// own kin, and of a newcomer's those that no approval ties to the first.
 pub(crate) fn first_of_each(
     members: &[LeafClaim],
     own: &VerifiedDevice,
     mut packages: Vec<CheckedKeyPackage>,
 ) -> Vec<CheckedKeyPackage> {
     packages.sort_by_key(|package| package.device().enrolled_at());
-    let mut first = BTreeSet::new();
+    let mut firsts: BTreeMap<String, VerifiedDevice> = BTreeMap::new();
     packages.retain(|package| {
         let device = package.device();
-        let beside = members.iter().any(|member| member.address == *device.address());
-        if beside || device.is_admitted() {
+        if members.iter().any(|member| member.address == *device.address()) {
             return may_stand_beside(members, own, device).is_ok();
         }
-        first.insert(device.address().to_string())
+        firsts.entry(device.address().to_string()).or_insert_with(|| device.clone()).is_kin_of(device)
     });
     packages
 }

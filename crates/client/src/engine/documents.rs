@@ -232,11 +232,9 @@ pub(crate) fn received(
     message: &mut MessageRow,
     body: &Body,
 ) -> Result<Option<DocumentRow>, Failure> {
-    let Body::Document(bytes) = body else {
-        message.body = match body {
-            Body::Document(_) => Bytes::default(),
-            other => bounded(other.to_body().map_err(|_| failure::internal("a body is too long"))?.into_vec())?,
-        };
+    let (Body::Document(bytes) | Body::AskDocumentAcknowledgement(bytes)) = body else {
+        let bytes = body.to_body().map_err(|_| failure::internal("a body is too long"))?;
+        message.body = bounded(bytes.into_vec())?;
         return Ok(None);
     };
     let manifest = Manifest::from_bytes(bytes).ok().filter(|manifest| manifest.is_of(conversation, sender));

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amanat_conversation::{Content, Conversation, JoinError, Kind, LeafClaim, NewConversation, Records};
+use amanat_identity::VerifiedDevice;
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageId, MessageSeed, UnitId};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _,
@@ -17,6 +18,7 @@ use rand_core::OsRng;
 
 use super::{
     Input,
+    changes::keep_notice,
     core::{Core, Open, bounded, put_conversation},
     create::new_row,
     devices::Purpose,
@@ -25,7 +27,7 @@ use super::{
 };
 use crate::{
     Event, Failure, FailureCode,
-    api::{Alarm, MemberChange, Notice},
+    api::{MemberChange, Notice},
     failure,
     rows::{ConversationRow, MessageRow, OutboxRow, READS_FROM, RelayRow, Stage, TrackRow, meta},
     vault::{Batch, Scope},
@@ -243,6 +245,16 @@ impl Core {
         if let Some(unasked) = self.direct.unasked(missing) {
             return Ok(self.fetch_for_welcome(unasked));
         }
+        // [CONV-59] Whoever this device was told to have been let in by, those who are there know better.
+        let own = |device: &VerifiedDevice| device.address() == self.own.address();
+        if known.values().filter(|device| own(device)).any(|device| !device.is_kin_of(&self.own)) {
+            if let Some(unasked) = self.direct.unasked(members) {
+                return Ok(self.fetch_for_welcome(unasked));
+            }
+            let failed = "another device in your name is in it, and no approval ties it to this one";
+            let advice = "see `amanat device list`; if you do not know that device, tell the security officer at once";
+            return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, advice)));
+        }
         let Some(receipt) = self.welcome_receipt(part) else {
             let failed = "the relay's receipt for the commit that added this device is missing or wrong";
             return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
@@ -265,12 +277,13 @@ impl Core {
             return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
         }
         let again = self.conversations.get(&part.conversation).is_some_and(|open| open.row.stage == Stage::FellOut);
-        self.install(number, part, &receipt, group, packages)?;
-        self.joined_while_settling(part.conversation)?;
+        let change = if again { MemberChange::AddedAgain } else { MemberChange::Added };
         // Of a founding the conversation itself tells.
-        if part.position > 1 {
-            let change = if again { MemberChange::AddedAgain } else { MemberChange::Added };
-            self.tell_added(part.conversation, inviter, change)?;
+        let added = if part.position > 1 { self.added(part.conversation, inviter, change)? } else { None };
+        self.install((number, part), &receipt, group, packages, added.as_ref())?;
+        self.joined_while_settling(part.conversation)?;
+        if let Some(added) = added {
+            self.emit(Event::Notice(added));
         }
         Ok(Outcome::Joined(part.conversation))
     }
@@ -281,6 +294,10 @@ impl Core {
         let facts = group.facts();
         let Some(open) = self.conversations.get(&facts.conversation) else { return true };
         let row = &open.row;
+        // What a file said of it shuts nobody out. [DELIV-224]
+        if row.stage == Stage::Archived {
+            return true;
+        }
         let direct = facts.kind == Kind::Direct;
         let peer = |member: &LeafClaim| member.address.to_string() == *row.peer;
         let same = row.tier == facts.tier.number()
@@ -291,25 +308,29 @@ impl Core {
         same && known.is_none_or(|known| founder(group) == Some(known))
     }
 
-    /// Tells by whom this device was added.
-    fn tell_added(&mut self, id: ConversationId, inviter: DeviceId, change: MemberChange) -> Result<(), Failure> {
-        let Some(by) = self.known_device(inviter)?.map(|device| device.address().clone()) else { return Ok(()) };
+    /// By whom this device was added.
+    fn added(
+        &mut self,
+        id: ConversationId,
+        inviter: DeviceId,
+        change: MemberChange,
+    ) -> Result<Option<Notice>, Failure> {
+        let Some(by) = self.known_device(inviter)?.map(|device| device.address().clone()) else { return Ok(None) };
         let (by, own) = (self.who_of(&by, vec![inviter])?, self.own.address().clone());
         let whom = self.who_of(&own, vec![self.own.id()])?;
         let device = (change == MemberChange::AddedAgain).then(|| self.own.id());
-        self.emit(Event::Notice(Notice::Member { conversation: id, by, whom, device, change }));
-        Ok(())
+        Ok(Some(Notice::Member { conversation: id, by, whom, device, change }))
     }
 
-    /// Makes a joined group durable together with the item and the KeyPackage that it used up. What this vault has of the
+    /// Makes a joined group durable together with the item, the KeyPackage that it used up, and who added this device. What this vault has of the
     /// conversation from before stays: messages, title, and what waits to be sent.
     fn install(
         &mut self,
-        number: u64,
-        part: &WelcomePart,
+        (number, part): (u64, &WelcomePart),
         receipt: &CommitReceipt,
         mut group: Conversation,
         mut packages: Records,
+        added: Option<&Notice>,
     ) -> Result<(), Failure> {
         let facts = group.facts().clone();
         let new = NewConversation {
@@ -328,7 +349,9 @@ impl Core {
         let fresh = new_row(&new, peer, String::new(), self.now())?;
         let imported = self.conversations.get(&id).map(|open| open.imported.clone()).unwrap_or_default();
         let before = self.conversations.get(&id).map(|open| (open.row.clone(), open.queue.clone()));
+        let archived = before.as_ref().is_some_and(|(row, _)| row.stage == Stage::Archived);
         let (row, queue) = before.unwrap_or((fresh.clone(), BTreeMap::new()));
+        let row = if archived { of_archived(row, &fresh) } else { row };
         let row = ConversationRow {
             stage: Stage::Active,
             position: part.position,
@@ -340,8 +363,19 @@ impl Core {
             ..row
         };
         let mut batch = Batch::default();
-        let row = self.reads_from_here(row, &others, &mut batch)?;
+        let first = row.sequence;
+        let further = row.sequence == 0 || archived;
+        let mut row = if further { self.reads_from_here(row, &others, &mut batch)? } else { row };
+        // That a further device reads from here says it already.
+        if let Some(added) = added.filter(|_| row.sequence == first) {
+            keep_notice(&mut row, added, receipt.body.stamp, &mut batch)?;
+        }
         let mut open = Open { imported, ..Open::of(row) };
+        let stays = self.conversations.get(&id).is_some_and(|open| open.row.stage == Stage::FellOut);
+        if !stays {
+            // Who had left or was removed, and comes back, adds nobody whom he wanted to add then.
+            batch.delete(Scope::Newcomers, id.as_bytes());
+        }
         for queued in queue.into_values() {
             let again = self.queue_again(&mut group, queued, &mut batch)?;
             open.queue.insert(again.number, again);
@@ -361,6 +395,9 @@ impl Core {
         }
         self.pass_direct(number, batch)?;
         open.group = Some(group);
+        if let Some(before) = self.conversations.get_mut(&id).filter(|_| stays) {
+            open.newcomers = std::mem::take(&mut before.newcomers);
+        }
         self.conversations.insert(id, open);
         self.look_for_further(id)
     }
@@ -373,12 +410,12 @@ impl Core {
         batch: &mut Batch,
     ) -> Result<ConversationRow, Failure> {
         let own = self.own.address();
-        if row.sequence > 0 || others.iter().all(|member| member.address != *own) {
+        if others.iter().all(|member| member.address != *own) {
             return Ok(row);
         }
         let said = MessageRow {
             id: MessageId::of(row.id, self.own.id(), MessageSeed::random(&mut OsRng)),
-            sequence: 1,
+            sequence: row.sequence + 1,
             device: self.own.id(),
             from: text(own.to_string())?,
             name: text(self.own.name().as_str().to_owned())?,
@@ -389,7 +426,7 @@ impl Core {
             own: false,
         };
         put_message(batch, row.id, &said);
-        Ok(ConversationRow { sequence: 1, read: 1, ..row })
+        Ok(ConversationRow { sequence: said.sequence, read: said.sequence, ..row })
     }
 
     /// A message that waited while this device was out: the same message, with a counter of the new membership.
@@ -478,23 +515,28 @@ impl Core {
                 self.process_direct()
             }
             Some(id) => {
-                let (_, still_missing) = self.known_devices(fetched.asked)?;
                 if let Some(open) = self.conversations.get_mut(&id) {
                     open.waiting = false;
-                    open.stuck = found.is_none() || !still_missing.is_empty();
-                    open.refreshed = open.row.position + 1;
+                    if found.is_some() {
+                        open.refreshed = open.row.position + 1;
+                    }
                 }
-                // Only an answer says that someone is not to be had.
-                if let (Some(_), Some(device)) = (found, still_missing.first().copied()) {
-                    self.emit(Event::Alarm { conversation: id, alarm: Alarm::Waiting { device } });
-                    let view = self.conversation_view(id)?;
-                    self.emit(Event::Conversation(view));
+                // Refused for now: nothing is judged by it, and it is asked again.
+                if found.is_none() {
+                    self.news_later();
+                    return Ok(());
                 }
                 self.read_log(id);
                 Ok(())
             }
         }
     }
+}
+
+/// What a file said of a conversation counts no more once the group is here; its messages stay. [DELIV-224]
+fn of_archived(row: ConversationRow, fresh: &ConversationRow) -> ConversationRow {
+    let ConversationRow { sequence, read, unread, latest, .. } = row;
+    ConversationRow { sequence, read, unread, latest, ..fresh.clone() }
 }
 
 fn refused(error: &JoinError) -> Failure {

@@ -15,10 +15,13 @@ use amanat_primitives::{ConversationId, DocumentId, MessageId, Timestamp};
 use amanat_wire::{Bytes, Decode as _, Encode as _, List, Text};
 
 use self::expiry::expiry_of;
-pub(crate) use self::{expiry::Expiries, own::command_of};
+pub(crate) use self::{
+    expiry::Expiries,
+    own::{command_of, expiring},
+};
 use super::core::{Core, bounded};
 use crate::{
-    Event, Failure,
+    Event, Failure, failure,
     rows::{DocumentRow, LifeRow, MessageRow, Presence, ReactionRow, Upload, WaitingChange, WaitingRow},
     vault::{Batch, Scope},
 };
@@ -195,6 +198,31 @@ impl Core {
         Ok(())
     }
 
+    /// A message that a file brought has come from the log: all goes that the file said of it. Its sequence, if there was
+    /// one. [DELIV-223]
+    pub(crate) fn displace(
+        &self,
+        id: ConversationId,
+        lives: &mut Lives,
+        message: MessageId,
+        batch: &mut Batch,
+    ) -> Result<Option<u64>, Failure> {
+        let Some(sequence) = self.load(id, lives, message)? else { return Ok(None) };
+        self.wipe(lives, sequence, Presence::Deleted)?;
+        lives.messages.remove(&sequence);
+        lives.ids.remove(&message);
+        let key = sequence.to_be_bytes();
+        batch.delete(Scope::Messages(id), &key);
+        batch.delete(Scope::Lives(id), &key);
+        self.delete_expiry(id, sequence, batch);
+        Ok(Some(sequence))
+    }
+
+    /// Whether a document is known by a message from a file alone.
+    pub(crate) fn is_from_file(&self, document: &DocumentRow) -> bool {
+        self.conversation(document.conversation).is_ok_and(|open| open.is_imported(document.sequence))
+    }
+
     /// Keeps a change until its message comes; within bounds, beyond which it is dropped. [CONV-63]
     pub(crate) fn wait(
         &self,
@@ -282,13 +310,18 @@ impl Core {
         for (sequence, kept) in lives.messages.iter().filter(|(_, kept)| kept.changed) {
             self.expiries.note(id, &kept.life);
             if kept.old {
-                self.search.forget(id, *sequence);
+                self.search.forget(id, *sequence, self.now());
                 let message = self.message_view(self.conversation(id)?, &kept.row)?;
                 self.emit(Event::MessageChanged { conversation: id, message });
             }
         }
         for row in lives.documents.values().filter(|row| row.manifest.is_empty()) {
             self.stop_transfers_of(row.id)?;
+            let unsent = |kept: &Kept| kept.row.id == row.message && kept.row.own && kept.row.counter == 0;
+            if lives.messages.values().any(|kept| unsent(kept) && kept.life.presence == Presence::Expired) {
+                let (document, failure) = (row.id, failure::expired_unsent());
+                self.emit(Event::DocumentFailed { document, failure });
+            }
         }
         Ok(())
     }
@@ -296,7 +329,7 @@ impl Core {
 
 /// The document that a message's body names.
 fn document_in(content_type: u16, body: &[u8]) -> Option<DocumentId> {
-    let id = <[u8; 16]>::try_from(body).ok().filter(|_| content_type == ContentType::DOCUMENT.0);
+    let id = <[u8; 16]>::try_from(body).ok().filter(|_| ContentType(content_type).is_document());
     id.map(DocumentId::from_bytes)
 }
 
@@ -359,7 +392,7 @@ fn reacted(kept: &mut Kept, text: &Text<{ amanat_conversation::content::REACTION
 /// Counts once a person, where the message asks for it and says what was acknowledged. [CONV-65] [CONV-68]
 fn acknowledged(kept: &mut Kept, version: MessageId, cause: Cause<'_>) -> bool {
     let Ok(from) = Text::new(cause.from) else { return false };
-    let asks = kept.row.content_type == ContentType::ACKNOWLEDGE.0;
+    let asks = ContentType(kept.row.content_type).asks_acknowledgement();
     if !asks || kept.life.presence != Presence::Here {
         return false;
     }

@@ -132,16 +132,25 @@ impl Core {
         }
     }
 
+    /// The relay cannot be gone on with over this link: it is dropped, and the session dials again.
+    pub(crate) fn end_link(&mut self, failure: &Failure) {
+        if let Some(up) = &self.link {
+            tracing::warn!(%failure, "the link is given up");
+            up.calls.end_link();
+        }
+        self.link_lost(failure);
+    }
+
     fn link_lost(&mut self, failure: &Failure) {
         self.link = None;
         self.in_flight.clear();
         self.advance_open = false;
-        self.key_packages_open = false;
+        self.packages.link_lost();
         self.direct.link_lost();
         for open in self.conversations.values_mut() {
             open.reading = false;
             open.waiting = false;
-            open.stuck = false;
+            (open.stuck, open.refreshed) = (false, 0);
             open.needs_commit = 0;
             open.needs_status = 0;
             open.commit_sent = false;
@@ -251,11 +260,8 @@ impl Core {
             }
             (Question::Cursors, Ok(Answer::Cursors(page))) => self.cursors(page),
             (Question::DropKeyPackages, Ok(Answer::Done(_))) => self.packages_dropped(),
-            (Question::KeyPackages, Ok(_)) => {
-                self.key_packages_open = false;
-                Ok(())
-            }
-            (Question::Read(id), Ok(_)) if self.rolled_back.contains(&id) => self.sifted(id),
+            (Question::KeyPackages, Ok(Answer::Done(_))) => self.packages_put(),
+            (Question::Read(id), Ok(answer)) if self.rolled_back.contains(&id) => self.sift_refused(id, &answer),
             (Question::Read(id), Ok(Answer::Refused(refusal @ (Refusal::Unknown | Refusal::NotAllowed))))
                 if self.unsettled.contains(&id) =>
             {
@@ -290,7 +296,7 @@ impl Core {
                     open.reading = false;
                 }
             }
-            Question::DropKeyPackages => self.key_packages_open = false,
+            Question::DropKeyPackages | Question::KeyPackages => self.packages.open = false,
             _ => {}
         }
     }
@@ -501,7 +507,7 @@ impl Core {
                 up.caught_up = true;
             }
             self.owed_receipts_later();
-            self.replace_packages();
+            self.replace_packages()?;
             self.emit(Event::Link(LinkState::CaughtUp));
         }
         if self.sync_waiters.is_empty() || !fetched {
@@ -514,7 +520,7 @@ impl Core {
         }
         self.send_due_receipts(true)?;
         self.send_due_advance();
-        if self.outbox_busy() || self.advance_open || self.advance_at.is_some() || self.key_packages_open {
+        if self.outbox_busy() || self.advance_open || self.advance_at.is_some() || self.packages.open {
             return Ok(());
         }
         let received = self.received;

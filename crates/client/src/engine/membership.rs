@@ -75,6 +75,8 @@ pub(crate) struct Newcomers {
     pub(crate) conversation: ConversationId,
     /// Whoever asked; nobody for one's own further devices.
     pub(crate) reply: Option<ReplyTo>,
+    /// They were on record already.
+    pub(crate) on_record: bool,
     pub(crate) found: Result<Found, Failure>,
 }
 
@@ -111,12 +113,12 @@ impl Core {
         };
         self.spawn(async move {
             let found = gather(&calls, &known, (tier, &members), &except).await;
-            Input::Newcomers(Newcomers { conversation: id, reply: Some(reply), found })
+            Input::Newcomers(Newcomers { conversation: id, reply: Some(reply), on_record: false, found })
         });
         Ok(())
     }
 
-    fn may_add(&mut self, id: ConversationId, members: &[Address]) -> Result<(), Failure> {
+    pub(crate) fn may_add(&mut self, id: ConversationId, members: &[Address]) -> Result<(), Failure> {
         self.check_can_post(id)?;
         if self.group(id)?.kind() == Kind::Direct {
             let advice = "open a group with `amanat new`";
@@ -129,8 +131,10 @@ impl Core {
 
     /// Newcomers were found: they are added, at most as many in one commit as fit.
     pub(crate) fn newcomers(&mut self, newcomers: Newcomers) -> Result<(), Failure> {
-        let Newcomers { conversation: id, mut reply, found } = newcomers;
-        if let (None, Some(open)) = (&reply, self.conversations.get_mut(&id)) {
+        let Newcomers { conversation: id, mut reply, on_record, found } = newcomers;
+        if on_record {
+            self.newcomers_looked_up(id);
+        } else if let (None, Some(open)) = (&reply, self.conversations.get_mut(&id)) {
             open.further.fetching = false;
         }
         let packages = match found.and_then(|found| self.believed(found)).and_then(|all| self.fitting(id, all)) {
@@ -139,6 +143,11 @@ impl Core {
         };
         match packages {
             Ok(packages) => {
+                if packages.len() > limits::ADDS && !on_record {
+                    // Before the first of their commits is made. [DELIV-213]
+                    let people = packages.iter().map(|package| package.device().address().clone()).collect();
+                    self.record_newcomers(id, people)?;
+                }
                 let mut wants = in_commits(packages);
                 if let Some(last) = wants.last_mut() {
                     last.reply = reply.take();
@@ -147,6 +156,7 @@ impl Core {
             }
             Err(failure) => match reply {
                 Some(reply) => answer_with(reply, Err(failure)),
+                None if on_record => self.newcomers_failed(id, &failure),
                 None => {
                     self.further_failed(id);
                     Ok(())

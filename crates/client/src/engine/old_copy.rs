@@ -6,26 +6,30 @@
 //! uses a copy of it. Such a conversation has fallen out: a member adds this device again. What the older copy still has
 //! queued is compared with the log, so that nothing is sent a second time, and all KeyPackages are replaced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use amanat_primitives::ConversationId;
 use amanat_wire::{
     List,
     client::{Cursor, Read, Request, WhatIsNew},
-    relay::{Cursors, Entries},
+    relay::{Answer, Cursors, Entries, Refusal},
 };
 
 use super::{
+    apply::MAX_POSITION,
     core::{Core, put_conversation},
     link::{Question, READ_ENTRIES},
 };
 use crate::{
     Event, Failure,
-    api::{MessageState, Notice},
+    api::{Alarm, MessageState, Notice},
     failure,
     rows::{ConversationRow, RolledBackRow, Stage, meta},
     vault::{Batch, Scope, Vault},
 };
+
+/// Logs that a relay may tell a device of: as many as the vault takes note of.
+const LOGS: usize = 65_535;
 
 /// What is left to do.
 #[derive(Default)]
@@ -36,6 +40,12 @@ pub(crate) struct RolledBack {
     packages: bool,
     /// Found over this link, and not noted yet.
     found: Vec<Cursor>,
+    /// Behind which conversation the page is that was asked for last.
+    asked: Option<ConversationId>,
+    /// Logs that the relay has told of over this link.
+    told: usize,
+    /// Logs that the relay does not give on over this link.
+    stalled: BTreeSet<ConversationId>,
 }
 
 impl RolledBack {
@@ -45,7 +55,7 @@ impl RolledBack {
             return Ok(Self::default());
         };
         let logs = row.logs.iter().map(|log| (log.conversation, log.position)).collect();
-        Ok(Self { logs, packages: row.packages, found: Vec::new() })
+        Ok(Self { logs, packages: row.packages, ..Self::default() })
     }
 
     /// Its log is still to be looked through.
@@ -92,13 +102,29 @@ impl Core {
     pub(crate) fn ask_cursors(&mut self, after: Option<ConversationId>) {
         if after.is_none() {
             self.rolled_back.found.clear();
+            self.rolled_back.told = 0;
         }
-        self.ask_relay(Question::Cursors, Request::Cursors(WhatIsNew { after }));
+        self.rolled_back.asked = after;
+        if !self.ask_relay(Question::Cursors, Request::Cursors(WhatIsNew { after })) && self.link.is_some() {
+            self.news_later();
+        }
     }
 
     /// A page has come.
     pub(crate) fn cursors(&mut self, page: Cursors) -> Result<(), Failure> {
-        let last = page.logs.iter().map(|log| log.conversation).max();
+        // Pages go forward only, and end: a relay cannot have them asked for in a circle, nor one of them passed over.
+        // [DELIV-214]
+        let asked = self.rolled_back.asked;
+        let mut last = asked;
+        let forward =
+            page.logs.iter().all(|log| last.replace(log.conversation).is_none_or(|one| one < log.conversation));
+        self.rolled_back.told += page.logs.len().max(1);
+        let beyond = |next: ConversationId| asked.is_none_or(|one| one < next) && last.is_none_or(|one| one <= next);
+        let goes_on = page.more.is_none_or(beyond);
+        if !forward || !goes_on || self.rolled_back.told > LOGS {
+            self.end_link(&failure::protocol());
+            return Ok(());
+        }
         for log in page.logs.iter() {
             let Some(open) = self.conversations.get(&log.conversation) else { continue };
             if open.row.stage.follows_log() && log.cursor > open.row.position {
@@ -107,12 +133,11 @@ impl Core {
             }
         }
         match page.more {
-            // Pages go forward only: a relay cannot have them asked for in a circle.
-            Some(next) if last.is_some_and(|last| last <= next) => {
+            Some(next) => {
                 self.ask_cursors(Some(next));
                 Ok(())
             }
-            _ => self.compare(),
+            None => self.compare(),
         }
     }
 
@@ -132,9 +157,8 @@ impl Core {
         if let Some(up) = &mut self.link {
             up.compared = true;
         }
-        for (id, after) in self.rolled_back.logs.clone() {
-            self.read_for_own(id, after);
-        }
+        self.rolled_back.stalled.clear();
+        self.read_logs_for_own()?;
         self.pump_unsettled()?;
         self.ask_again_everywhere();
         self.ask_news();
@@ -174,22 +198,49 @@ impl Core {
         self.emit(Event::Notice(Notice::ProfileOutdated { conversations: conversations as u64 }));
     }
 
-    /// Reads a log on for the entries of this device alone.
-    pub(crate) fn read_for_own(&mut self, id: ConversationId, after: u64) {
+    /// Reads all logs that are still to be looked through, as many at once as the link takes.
+    pub(crate) fn read_logs_for_own(&mut self) -> Result<(), Failure> {
+        if !self.compared() {
+            return Ok(());
+        }
+        let ids: Vec<ConversationId> = self.rolled_back.logs.keys().copied().collect();
+        for id in ids {
+            let Some(after) = self.rolled_back.logs.get(&id).copied() else { continue };
+            match self.conversations.get(&id) {
+                None => self.sifted(id)?,
+                Some(open) if open.reading || self.rolled_back.stalled.contains(&id) => {}
+                // Where there is no room, the next answer makes some.
+                Some(_) => {
+                    if !self.read_for_own(id, after) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a log on for the entries of this device alone. Whether it was asked for.
+    pub(crate) fn read_for_own(&mut self, id: ConversationId, after: u64) -> bool {
         let read = Read { conversation: id, after, max_entries: READ_ENTRIES };
-        if self.compared()
-            && self.ask_relay(Question::Read(id), Request::Read(read))
-            && let Some(open) = self.conversations.get_mut(&id)
-        {
+        let asked = self.compared() && self.ask_relay(Question::Read(id), Request::Read(read));
+        if let Some(open) = self.conversations.get_mut(&id).filter(|_| asked) {
             open.reading = true;
         }
+        asked
     }
 
     /// What of the queue stands in the log already is not sent again. Nothing else of the log is looked at. [DELIV-179]
     pub(crate) fn sift(&mut self, id: ConversationId, entries: &Entries) -> Result<(), Failure> {
         let own = self.own.id();
+        let before = self.rolled_back.logs.get(&id).copied().unwrap_or_default();
+        let last = entries.entries.last().map(|entry| entry.position);
+        let withheld = last.is_none() && entries.head > before && entries.first_kept <= entries.head;
         let Some(open) = self.conversations.get_mut(&id) else { return self.sifted(id) };
         open.reading = false;
+        if withheld || last.is_some_and(|last| last <= before || last > MAX_POSITION) {
+            return self.sift_stalled(id, before);
+        }
         let mut row = open.row.clone();
         let mut sent = Vec::new();
         for entry in entries.entries.iter().filter(|entry| entry.sender == own) {
@@ -203,6 +254,11 @@ impl Core {
             batch.delete(Scope::Outbox, &queued.number.to_be_bytes());
         }
         put_conversation(&mut batch, &row);
+        if let Some(last) = last {
+            // A later run goes on here.
+            self.rolled_back.logs.insert(id, last);
+            self.rolled_back.put(&mut batch)?;
+        }
         self.vault.commit(batch)?;
         open.row = row;
         for queued in &sent {
@@ -212,14 +268,29 @@ impl Core {
         for message in sent.iter().filter_map(|queued| queued.message) {
             self.emit(Event::MessageState { conversation: id, message, state: MessageState::Accepted });
         }
-        match entries.entries.last().map(|entry| entry.position) {
-            Some(last) if last < entries.head => {
-                self.rolled_back.logs.insert(id, last);
-                self.read_for_own(id, last);
-                Ok(())
-            }
-            _ => self.sifted(id),
+        if last.is_some_and(|last| last < entries.head) { self.read_logs_for_own() } else { self.sifted(id) }
+    }
+
+    /// The relay names a head and does not give what stands before it: it is not asked in a circle, but over the next link.
+    /// Until then no Welcome to the conversation is taken, for what is queued might be sent twice. [DELIV-214]
+    fn sift_stalled(&mut self, id: ConversationId, after: u64) -> Result<(), Failure> {
+        self.rolled_back.stalled.insert(id);
+        self.emit(Event::Alarm { conversation: id, alarm: Alarm::Excluded { position: after.saturating_add(1) } });
+        self.read_logs_for_own()
+    }
+
+    /// The relay refuses to give a log: what it does not have, or does not give to this device, it will not give later.
+    pub(crate) fn sift_refused(&mut self, id: ConversationId, answer: &Answer) -> Result<(), Failure> {
+        if matches!(answer, Answer::Refused(Refusal::Unknown | Refusal::NotAllowed)) {
+            return self.sifted(id);
         }
+        tracing::warn!(kind = answer.kind(), "a log cannot be looked through now");
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.reading = false;
+        }
+        // With the next news, after a while.
+        self.news_later();
+        Ok(())
     }
 
     /// A log has been looked through, or cannot be: a Welcome to it may be taken now.
@@ -231,6 +302,7 @@ impl Core {
         let mut batch = Batch::default();
         self.rolled_back.put(&mut batch)?;
         self.vault.commit(batch)?;
+        self.read_logs_for_own()?;
         self.process_direct()
     }
 }

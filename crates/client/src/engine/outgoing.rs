@@ -84,7 +84,8 @@ impl Core {
     fn direct_with(&self, address: &Address, tier: amanat_identity::Tier) -> Option<ConversationId> {
         let address = address.to_string();
         let fits = |open: &&Open| {
-            *open.row.peer == address && open.row.tier == tier.number() && open.row.stage != Stage::Frozen
+            let usable = !matches!(open.row.stage, Stage::Frozen | Stage::Archived);
+            *open.row.peer == address && open.row.tier == tier.number() && usable
         };
         // The one that has been in use longest: nobody who opens another one draws later messages to it.
         self.conversations.values().filter(fits).map(|open| (open.row.since, open.row.id)).min().map(|(_, id)| id)
@@ -184,14 +185,15 @@ impl Core {
     fn draft(&mut self, id: ConversationId, outgoing: &mut Outgoing, batch: &mut Batch) -> Result<OutboxRow, Failure> {
         let message = outgoing.message.as_ref().map(|(message, _)| message.id);
         let seed = outgoing.message.as_ref().map(|(_, seed)| *seed);
-        let now = self.now();
+        // A document's message began when its upload did: its lifetime counts from there for everyone. [CONV-84]
+        let at = outgoing.message.as_ref().map_or_else(|| self.now(), |(message, _)| message.at);
         let number = self.next_outbox;
         // Only what could be sent at once: frames that are encrypted and unseen are bounded in number.
         let queue = &self.conversation(id)?.queue;
         let first = queue.len() < IN_FLIGHT && queue.values().all(|row| !row.request.is_empty());
         let group = self.group(id)?;
         let seed = seed.unwrap_or_else(|| MessageSeed::random(&mut OsRng));
-        let content = group.queue(seed, now, &outgoing.body).map_err(failure::from_conversation)?;
+        let content = group.queue(seed, at, &outgoing.body).map_err(failure::from_conversation)?;
         batch.records(Scope::GroupRecords(id), group.take_changes());
         if let Some((message, _)) = &mut outgoing.message {
             message.counter = content.counter;

@@ -3,12 +3,15 @@
 //! Nothing that the relay says about a person is believed: a chain becomes a [`VerifiedDevice`] or it is left out.
 //! A second certificate for a grant that was seen before is refused, and so is the first from then on. [ID-18]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use amanat_identity::{Address, Authority, DeviceChain, SafetyNumber, VerifiedDevice, policy::LAPSE};
 use amanat_primitives::{DeviceId, StatementId, Timestamp};
 use amanat_wire::{
-    Bytes, Decode as _, List, Text,
+    Bytes, Decode as _, Encode as _, List, Text,
     client::{People as Query, Request},
     limits,
     relay::{Answer, Chains},
@@ -29,6 +32,9 @@ use crate::{
 
 /// Pages of the directory that one query fetches.
 const PAGES: usize = 64;
+/// Of members, whether their chains hold now does not matter: a log that names them was right when it was written, and they
+/// are members until they are removed. [CONV-58]
+const EVER: Duration = Duration::from_secs(200 * 365 * 24 * 3600);
 
 /// Who is known.
 #[derive(Default)]
@@ -77,12 +83,11 @@ enum Purpose {
     Verify { address: Address, confirm: bool },
 }
 
-/// Verifies what a relay sent; what does not verify is left out and logged.
-pub(crate) fn verify_all(authority: &Authority, now: Timestamp, chains: Chains) -> Vec<VerifiedChain> {
+/// Verifies what a relay sent; what does not verify is left out and logged. A chain may have ended `late` ago.
+pub(crate) fn verify_all(authority: &Authority, now: Timestamp, late: Duration, chains: Chains) -> Vec<VerifiedChain> {
     let verify = |chain: Bytes<{ limits::CHAIN }>| {
         let parsed = DeviceChain::from_bytes(&chain).ok()?;
-        // [DELIV-152] Who may still be renewed is still somebody.
-        match parsed.verify(authority, now, LAPSE) {
+        match parsed.verify(authority, now, late) {
             Ok(device) => Some(VerifiedChain { device, chain }),
             Err(error) => {
                 tracing::warn!(%error, "a chain from the directory does not verify");
@@ -91,6 +96,28 @@ pub(crate) fn verify_all(authority: &Authority, now: Timestamp, chains: Chains) 
         }
     };
     chains.chains.into_iter().filter_map(verify).collect()
+}
+
+/// A later chain of a device with the approval that is known already: nobody takes one away by a chain without it, nor puts
+/// another one in its place. [DELIV-169]
+pub(crate) fn with_approval_of(
+    authority: &Authority,
+    now: Timestamp,
+    later: VerifiedChain,
+    known: &[u8],
+) -> VerifiedChain {
+    let (Ok(known), Ok(mut chain)) = (DeviceChain::from_bytes(known), DeviceChain::from_bytes(&later.chain)) else {
+        return later;
+    };
+    if chain.approval == known.approval || chain.device_certificate != known.device_certificate {
+        return later;
+    }
+    chain.approval = known.approval;
+    let joined = chain.verify(authority, now, EVER).ok();
+    match joined.zip(Bytes::new(chain.to_bytes()).ok()) {
+        Some((device, chain)) => VerifiedChain { device, chain },
+        None => later,
+    }
 }
 
 /// Of two chains of a device the one counts that was said later: renewed later, or approved.
@@ -113,7 +140,8 @@ pub(crate) async fn look_up(
         let request = Request::People(Query { query: query.clone(), after: after.clone() });
         let chains = expect_chains(calls.call(request).await)?;
         let more = chains.more;
-        let page = verify_all(authority, now, chains);
+        // [DELIV-152] Who may still be renewed is still somebody.
+        let page = verify_all(authority, now, LAPSE, chains);
         let last = page.last().map(|found| found.device.address().handle.as_str().to_owned());
         all.extend(page);
         match (more, last.and_then(|handle| Text::new(handle).ok())) {
@@ -136,7 +164,9 @@ pub(crate) async fn fetch_chains(
     for part in devices.chunks(limits::DEVICES) {
         let list = List::new(part).map_err(|_| failure::internal("too many devices"))?;
         let chains = expect_chains(calls.call(Request::Chains(list)).await)?;
-        all.extend(verify_all(authority, now, chains).into_iter().filter(|found| part.contains(&found.device.id())));
+        all.extend(
+            verify_all(authority, now, EVER, chains).into_iter().filter(|found| part.contains(&found.device.id())),
+        );
     }
     Ok(all)
 }
@@ -157,6 +187,16 @@ impl Core {
         let mut believed: Vec<VerifiedDevice> = Vec::new();
         let mut draft = Draft::default();
         for VerifiedChain { device, chain } in found {
+            let found = VerifiedChain { device, chain };
+            let VerifiedChain { device, chain } = match self
+                .vault
+                .read::<ChainRow>(Scope::Chains, found.device.id().as_bytes())?
+            {
+                Some(row) if self.known_device(found.device.id())?.is_some_and(|known| known.approval().is_some()) => {
+                    with_approval_of(&self.authority, verified_at, found, &row.chain)
+                }
+                _ => found,
+            };
             let (grant, certificate) = (device.grant(), device.certificate());
             // A chain from before a renewal takes nothing back. [DELIV-96]
             let before = self.known_device(device.id())?;
@@ -271,7 +311,7 @@ impl Core {
     /// What a remembered chain proved when it was fetched. Whether it still holds is asked where someone is added.
     fn recall(&self, row: &ChainRow) -> Option<VerifiedDevice> {
         let chain = DeviceChain::from_bytes(&row.chain).ok()?;
-        chain.verify(&self.authority, row.verified_at, LAPSE).ok()
+        chain.verify(&self.authority, row.verified_at, EVER).ok()
     }
 
     fn recall_all(&self) -> Result<Vec<VerifiedDevice>, Failure> {
@@ -299,7 +339,8 @@ impl Core {
         match self.calls() {
             Some(calls) => self.query(calls, vec![query.clone()], Purpose::List { query }, reply),
             None => {
-                let devices = self.recall_all()?;
+                let mut devices = self.recall_all()?;
+                devices.retain(|device| device.valid_until().after(LAPSE) > self.now());
                 let people = self.people_of(devices, &query)?;
                 let _ = reply.send(Ok(Reply::People { people, from_cache: true }));
             }

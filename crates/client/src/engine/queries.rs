@@ -16,8 +16,8 @@ use super::{
 use crate::{
     Command, Failure, FailureCode, Reply,
     api::{
-        Acknowledgement, ConversationView, Member, MessageBody, MessageRef, MessageState, MessageView, Overview, Quote,
-        StatusSummary,
+        Acknowledgement, ConversationView, Line, Member, MessageBody, MessageRef, MessageState, MessageView, Overview,
+        Quote, StatusSummary,
     },
     failure,
     rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, READS_FROM, Stage, Upload},
@@ -53,7 +53,7 @@ impl Core {
             | Command::Edit { .. }
             | Command::Delete { .. }
             | Command::Acknowledge { .. }) => return self.change_message(change, reply),
-            Command::SendDocument { to, path } => return self.send_document(to, path, reply),
+            Command::SendDocument { to, path, options } => return self.send_document(to, path, options, reply),
             Command::People { query } => return self.list_people(query, reply),
             Command::Verify { address, confirm } => return self.verify(address, confirm, reply),
             Command::New { title, tier, members } => return self.new_group(title, tier, members, reply),
@@ -72,7 +72,9 @@ impl Core {
             Command::Devices => return self.list_devices(reply),
             Command::PackTransfer { device, conversations } => self.pack_transfer(&device, &conversations),
             Command::PackHistory { passphrase, conversations } => self.pack_history(&passphrase, &conversations),
-            Command::TakeHistory { bytes, passphrase } => self.take_history(&bytes, passphrase.as_ref()),
+            Command::TakeHistory { bytes, passphrase, from_lost } => {
+                self.take_history(&bytes, passphrase.as_ref(), from_lost)
+            }
             Command::ApproveDevice { code } => return self.approve_device(code, reply),
             Command::Sync => {
                 self.sync_waiters.push(super::core::SyncWaiter { reply, asked: false });
@@ -146,7 +148,7 @@ impl Core {
             conversations: self.conversations.len(),
             queued: self.conversations.values().map(queued_messages).sum(),
             unread: self.conversations.values().map(|open| open.row.unread).sum(),
-            preparing_search: self.search.next().is_some(),
+            preparing_search: self.search.is_warming(),
         })))
     }
 
@@ -169,11 +171,7 @@ impl Core {
             }
         };
         let title = if row.peer.is_empty() { row.title.to_string() } else { self.peer_name(&row)? };
-        let open = self.conversation(id)?;
-        let last = match open.last_shown() {
-            0 => None,
-            sequence => self.message_row(id, sequence)?.map(|message| self.message_view(open, &message)).transpose()?,
-        };
+        let last = self.last_message(id)?;
         Ok(ConversationView {
             id,
             title,
@@ -236,17 +234,20 @@ impl Core {
         // What stands before has higher numbers: all of it is given at once.
         let limit = if open.imported.is_empty() { limit.min(MESSAGES) } else { MESSAGES };
         let last = open.row.sequence.min(since.saturating_add(u64::from(limit)));
-        let mut views = Vec::new();
+        let mut lines = Vec::new();
         let mut rows = Vec::new();
         for sequence in self.in_order(id, since, last)? {
-            let Some(row) = self.message_row(id, sequence)? else { continue };
-            views.push(self.message_view(open, &row)?);
+            let Some(row) = self.message_row(id, sequence)? else {
+                lines.extend(self.change_at(id, sequence)?.map(Line::Change));
+                continue;
+            };
+            lines.push(Line::Message(Box::new(self.message_view(open, &row)?)));
             rows.push(row);
         }
         if mark {
             self.mark_read(id, last, &rows)?;
         }
-        Ok(Reply::Messages(views))
+        Ok(Reply::Lines(lines))
     }
 
     /// A message as a conversation shows it.
@@ -274,6 +275,7 @@ impl Core {
             body,
             state,
             own: row.own,
+            imported: open.is_imported(row.sequence),
             reply_to: if gone { None } else { self.quote(id, row)? },
             edited: life.edited,
             deleted: life.presence == Presence::Deleted,
@@ -326,7 +328,7 @@ impl Core {
         row: &MessageRow,
         life: &LifeRow,
     ) -> Result<Option<Acknowledgement>, Failure> {
-        if row.content_type != ContentType::ACKNOWLEDGE.0 {
+        if !ContentType(row.content_type).asks_acknowledgement() {
             return Ok(None);
         }
         let by: Vec<Address> = life.acknowledged.iter().map(|from| address(from)).collect::<Result<_, _>>()?;
@@ -348,7 +350,7 @@ impl Core {
             ContentType::TEXT | ContentType::ACKNOWLEDGE | ContentType::REPLY => {
                 text_of(row).map(MessageBody::Text).ok_or_else(failure::damaged)
             }
-            ContentType::DOCUMENT => {
+            kind if kind.is_document() => {
                 let id = DocumentId::from_bytes(<[u8; 16]>::try_from(&row.body[..]).map_err(|_| failure::damaged())?);
                 let document = self.document_row(id)?;
                 if document.message != row.id {
@@ -511,7 +513,8 @@ fn people_of(group: &Conversation) -> Vec<Address> {
     people
 }
 
-fn unique<Id: Copy>(
+/// The one whose id begins so.
+pub(super) fn unique<Id: Copy>(
     prefix: &str,
     ids: impl Iterator<Item = (Id, String)>,
     what: &str,
@@ -533,5 +536,22 @@ fn unique<Id: Copy>(
             let failed = format!("more than one {what} begins with {prefix:?}");
             Err(Failure::new(FailureCode::Ambiguous, failed, "give more of the id"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beginning_names_one_or_nothing() {
+        let all = [(1, "aabbccdd00"), (2, "aabbccdd11"), (3, "ffbbccdd22")];
+        let named = |prefix| {
+            let ids = all.iter().map(|(id, text)| (*id, (*text).to_owned()));
+            unique(prefix, ids, "device", "amanat device list").map_err(|failure| failure.code)
+        };
+        assert_eq!((named("FFBBCCDD"), named("aabbccdd1")), (Ok(3), Ok(2)));
+        assert_eq!(named("aabbccdd"), Err(FailureCode::Ambiguous));
+        assert_eq!((named("ffbbccd"), named("0000000000")), (Err(FailureCode::NotFound), Err(FailureCode::NotFound)));
     }
 }

@@ -79,7 +79,8 @@ impl Core {
         }
         if !roles.may_appoint(&own, &members) {
             let who = name_all([&roles.founder]);
-            return Err(refused(&format!("only the founder can change roles; that is {who}"), "ask the founder"));
+            let failed = format!("only the founder, or moderators once the founder has left, can change roles: {who}");
+            return Err(refused(&failed, "ask them"));
         }
         if roles.with(person, moderator).is_err() {
             let most = amanat_conversation::roles::MODERATORS;

@@ -1,68 +1,113 @@
 //! Search (protocol-spec/07-delivery, section 12): messages that hold all words of a query, the newest first.
 //!
-//! The vault is sealed row by row, so nothing can be looked up in it by word. The first search reads all messages once and
-//! keeps their folded texts in memory; later ones read only what is new or has changed, and look through memory. A face
-//! that is about to search says so with an empty query: then what is missing is read in small steps between other work.
-//! Up to [`MEMORY`] bytes of text are kept: what is beyond is read again from the vault in each search, so that a large
-//! vault costs time, never results. Nothing of it is written anywhere.
+//! The vault is sealed row by row, so nothing can be looked up in it by word. What a search looks through are blocks: the
+//! folded texts of messages that stand side by side. It keeps in memory what it has read of them, up to [`MEMORY`] bytes
+//! of text: what is beyond is read again in each search, so that a large vault costs time, never results. Full blocks lie
+//! in the vault, too, as rows of their own (`making`), so that the first search opens hundreds of rows and not a hundred
+//! thousand. A face that is about to search says so with an empty query: then what is missing is read in small steps
+//! between other work.
 
-use std::collections::{BTreeMap, HashMap};
+mod block;
+mod making;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use amanat_conversation::content::ContentType;
 use amanat_primitives::{ConversationId, DocumentId, Timestamp};
 
+use self::{
+    block::{Block, Words},
+    making::Making,
+};
 use super::{core::Core, life::text_of};
 use crate::{
     Failure, Reply,
-    api::Hit,
+    api::{Hit, MessageBody},
     fold::fold,
-    rows::{DocumentRow, MessageRow},
+    rows::{DocumentRow, MessageRow, block_of},
     vault::Scope,
 };
 
 /// Bytes of folded text that are kept.
 const MEMORY: usize = 64 << 20;
-/// Messages that one step reads.
-const STEP: usize = 256;
 /// Words of a query; more are left out.
 const WORDS: usize = 32;
 /// Results of one search at most.
 const HITS: u32 = 10_000;
 
+/// A message that holds the words, by the order in which it is shown.
+type Found = (Timestamp, ConversationId, u64);
+
 /// What earlier searches have read.
 #[derive(Default)]
 pub(crate) struct Search {
-    conversations: HashMap<ConversationId, BTreeMap<u64, Line>>,
+    /// By conversation and the block's number.
+    blocks: HashMap<ConversationId, BTreeMap<u64, Block>>,
+    /// Of text in them.
     bytes: usize,
     /// Someone is about to search.
     warming: bool,
-}
-
-struct Line {
-    at: Timestamp,
-    /// Folded; `None` where it is to be read from the vault.
-    text: Option<Box<str>>,
+    /// What is on the disk.
+    making: Making,
 }
 
 impl Search {
-    /// A message has changed: its text is read again.
-    pub(crate) fn forget(&mut self, id: ConversationId, sequence: u64) {
-        if let Some(line) = self.conversations.get_mut(&id).and_then(|lines| lines.get_mut(&sequence)) {
-            self.bytes -= line.text.take().map_or(0, |text| text.len());
+    /// A message has changed: its block is read again, and made again when nothing more has changed for a while.
+    pub(crate) fn forget(&mut self, id: ConversationId, sequence: u64, now: Timestamp) {
+        let number = block_of(sequence);
+        drop(self.take(id, number));
+        self.making.forget(id, number, now);
+    }
+
+    /// A conversation is gone.
+    pub(crate) fn forget_all(&mut self, id: ConversationId) {
+        self.keep_only(|other| *other != id);
+    }
+
+    /// Whether what the next search needs is still being read.
+    pub(crate) fn is_warming(&self) -> bool {
+        self.warming
+    }
+
+    /// Makes no blocks for a while.
+    pub(crate) fn rest(&mut self, now: Timestamp) {
+        self.making.rest(now);
+    }
+
+    fn kept(&self, id: ConversationId, number: u64) -> Option<&Block> {
+        self.blocks.get(&id)?.get(&number)
+    }
+
+    fn take(&mut self, id: ConversationId, number: u64) -> Option<Block> {
+        let block = self.blocks.get_mut(&id)?.remove(&number)?;
+        self.bytes -= block.bytes();
+        Some(block)
+    }
+
+    /// Keeps a block where there is room for it.
+    fn keep(&mut self, id: ConversationId, number: u64, block: Block) {
+        drop(self.take(id, number));
+        if self.bytes + block.bytes() <= MEMORY {
+            self.bytes += block.bytes();
+            self.blocks.entry(id).or_default().insert(number, block);
         }
     }
 
-    /// When the next step is due: at once while there is one.
-    pub(crate) fn next(&self) -> Option<Timestamp> {
-        self.warming.then(Timestamp::default)
+    /// Of conversations that are gone nothing is kept.
+    fn keep_only(&mut self, is_there: impl Fn(&ConversationId) -> bool) {
+        self.blocks.retain(|id, _| is_there(id));
+        self.bytes = self.blocks.values().flat_map(BTreeMap::values).map(Block::bytes).sum();
+        self.making.keep_only(is_there);
     }
+}
 
-    fn keep(&mut self, id: ConversationId, sequence: u64, at: Timestamp, text: String) {
-        self.forget(id, sequence);
-        let text = (self.bytes + text.len() <= MEMORY).then(|| text.into_boxed_str());
-        self.bytes += text.as_ref().map_or(0, |text| text.len());
-        self.conversations.entry(id).or_default().insert(sequence, Line { at, text });
-    }
+/// A block as it was read.
+struct Read {
+    block: Block,
+    /// Messages that were read one by one.
+    rows: usize,
+    /// Its row is on the disk.
+    on_disk: bool,
 }
 
 impl Core {
@@ -74,80 +119,91 @@ impl Core {
             self.search.warming = true;
             return Ok(Reply::Hits(Vec::new()));
         }
-        self.read_for_search(usize::MAX)?;
-        self.search.warming = false;
-        let mut found: Vec<(Timestamp, ConversationId, u64)> = Vec::new();
-        for (id, lines) in &self.search.conversations {
-            for (sequence, line) in lines {
-                let all = |text: &str| words.iter().all(|word| text.contains(word));
-                let fits = match &line.text {
-                    Some(text) => all(text),
-                    None => match self.message_row(*id, *sequence)? {
-                        Some(row) => all(&self.folded(&row)?),
-                        None => false,
-                    },
-                };
-                if fits {
-                    found.push((line.at, *id, *sequence));
-                }
+        let words = Words::new(words);
+        let mut search = std::mem::take(&mut self.search);
+        search.warming = false;
+        let found = self.look_through(&mut search, &words);
+        self.search = search;
+        let mut found = found?;
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        let limit = usize::try_from(limit.min(HITS)).unwrap_or(usize::MAX);
+        let (mut hits, mut stale) = (Vec::with_capacity(limit.min(found.len())), BTreeSet::new());
+        for (_, conversation, sequence) in found {
+            if hits.len() == limit {
+                break;
+            }
+            let Some(row) = self.message_row(conversation, sequence)? else { continue };
+            // [DELIV-106] What a block says is no more than where to look.
+            if !words.are_in(self.folded(&row)?.as_bytes()) {
+                stale.insert((conversation, sequence));
+                continue;
+            }
+            let message = self.message_view(self.conversation(conversation)?, &row)?;
+            if !matches!(message.body, MessageBody::Gone) {
+                hits.push(Hit { conversation, message });
             }
         }
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        found.truncate(usize::try_from(limit.min(HITS)).unwrap_or(usize::MAX));
-        let mut hits = Vec::with_capacity(found.len());
-        for (_, conversation, sequence) in found {
-            let Some(row) = self.message_row(conversation, sequence)? else { continue };
-            let message = self.message_view(self.conversation(conversation)?, &row)?;
-            hits.push(Hit { conversation, message });
-        }
+        self.drop_blocks(&stale)?;
         Ok(Reply::Hits(hits))
     }
 
-    /// Reads a little of what a search will need.
-    pub(crate) fn warm_search(&mut self) -> Result<(), Failure> {
-        if self.search.warming {
-            self.search.warming = !self.read_for_search(STEP)?;
+    /// All messages that hold the words.
+    fn look_through(&self, search: &mut Search, words: &Words<'_>) -> Result<Vec<Found>, Failure> {
+        search.keep_only(|id| self.conversations.contains_key(id));
+        let (mut found, mut fresh) = (Vec::new(), Vec::new());
+        for (id, open) in &self.conversations {
+            let last = open.row.sequence;
+            for number in numbers(last) {
+                let mut add = |block: &Block| block.find(words, |line| found.push((line.at, *id, line.sequence)));
+                if let Some(block) = search.kept(*id, number).filter(|block| block.read() >= last_in(number, last)) {
+                    add(block);
+                    continue;
+                }
+                let read = self.read_block(search, *id, number, last)?;
+                add(&read.block);
+                if read.rows > 0 && !read.on_disk {
+                    fresh.extend(read.block.is_full().then(|| (*id, number, read.block.row())));
+                    self.write_if_many(search, &mut fresh)?;
+                }
+                search.keep(*id, number, read.block);
+            }
         }
-        Ok(())
+        self.write_blocks(search, fresh)?;
+        Ok(found)
     }
 
-    /// Reads what no search has read, or what has changed since, where there is room to keep it; at most `limit`
-    /// messages. Whether that was all.
-    fn read_for_search(&mut self, mut limit: usize) -> Result<bool, Failure> {
-        let mut search = std::mem::take(&mut self.search);
-        search.conversations.retain(|id, _| self.conversations.contains_key(id));
-        search.bytes = search.conversations.values().flat_map(BTreeMap::values).map(Line::bytes).sum();
-        let mut all = true;
-        for (id, open) in &self.conversations {
-            let room = search.bytes < MEMORY;
-            let lines = search.conversations.entry(*id).or_default();
-            let last = lines.keys().next_back().copied().unwrap_or(0);
-            if last == 0 && limit == usize::MAX {
-                // In the order of the disk, which is faster than by sequence.
-                self.vault.for_each(Scope::Messages(*id), |row: MessageRow| {
-                    search.keep(*id, row.sequence, row.at, self.folded(&row)?);
-                    Ok(())
-                })?;
-                continue;
-            }
-            let again = lines.iter().filter(|(_, line)| room && line.text.is_none()).map(|(sequence, _)| *sequence);
-            let mut wanted = again.chain(last + 1..=open.row.sequence);
-            let now: Vec<u64> = wanted.by_ref().take(limit).collect();
-            all &= wanted.next().is_none();
-            limit -= now.len();
-            for sequence in now {
-                if let Some(row) = self.message_row(*id, sequence)? {
-                    search.keep(*id, sequence, row.at, self.folded(&row)?);
-                }
+    /// Reads what there is of a block: what is kept of it, or its row, and messages' own rows for the rest.
+    fn read_block(&self, search: &mut Search, id: ConversationId, number: u64, last: u64) -> Result<Read, Failure> {
+        let kept = search.take(id, number);
+        let sealed = match kept {
+            None if last >= Block::last(number) => self.sealed_block(id, number)?,
+            _ => None,
+        };
+        let on_disk = sealed.is_some();
+        let (mut block, rest) = match (kept, sealed) {
+            (_, Some(sealed)) => sealed,
+            (Some(kept), None) => (kept, Vec::new()),
+            (None, None) => (Block::new(number), Vec::new()),
+        };
+        let mut rows = 0;
+        let last = last_in(number, last);
+        for sequence in rest.into_iter().chain(block.read() + 1..=last).collect::<BTreeSet<u64>>() {
+            rows += 1;
+            if let Some(row) = self.message_row(id, sequence)? {
+                let expires = self.life(id, sequence)?.is_some_and(|life| life.expires_at.is_some());
+                block.add(sequence, row.at, &self.folded(&row)?, expires);
             }
         }
-        self.search = search;
-        Ok(all)
+        block.reaches(last);
+        if on_disk {
+            search.making.is_made(id, number);
+        }
+        Ok(Read { block, rows, on_disk })
     }
 
     /// A message's folded text, or its document's name; empty where it has neither, or not any more.
     fn folded(&self, row: &MessageRow) -> Result<String, Failure> {
-        if row.content_type != ContentType::DOCUMENT.0 {
+        if !ContentType(row.content_type).is_document() {
             return Ok(text_of(row).map(|text| fold(&text)).unwrap_or_default());
         }
         let Ok(id) = <[u8; 16]>::try_from(&row.body[..]).map(DocumentId::from_bytes) else { return Ok(String::new()) };
@@ -156,35 +212,15 @@ impl Core {
     }
 }
 
-impl Line {
-    fn bytes(&self) -> usize {
-        self.text.as_ref().map_or(0, |text| text.len())
-    }
+/// The numbers of blocks that hold messages up to this sequence.
+fn numbers(last: u64) -> std::ops::Range<u64> {
+    0..if last == 0 { 0 } else { block_of(last) + 1 }
+}
+
+/// The last message that is in a block, where messages end at `last`.
+fn last_in(number: u64, last: u64) -> u64 {
+    Block::last(number).min(last)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ID: ConversationId = ConversationId::from_bytes([3; 16]);
-
-    #[test]
-    fn memory_is_bounded_and_counted() {
-        let mut search = Search::default();
-        let (large, at) = ("x".repeat(MEMORY - 10), Timestamp::default());
-        search.keep(ID, 1, at, large);
-        search.keep(ID, 2, at, "ten bytes.".into());
-        assert_eq!(search.bytes, MEMORY);
-        search.keep(ID, 3, at, "beyond".into());
-        assert_eq!(search.bytes, MEMORY);
-        let kept =
-            |search: &Search| search.conversations[&ID].values().map(|line| line.text.is_some()).collect::<Vec<_>>();
-        assert_eq!(kept(&search), [true, true, false]);
-        search.forget(ID, 1);
-        search.forget(ID, 1);
-        assert_eq!(search.bytes, 10);
-        search.keep(ID, 3, at, "fits".into());
-        assert_eq!(kept(&search), [false, true, true]);
-        search.forget(ConversationId::from_bytes([4; 16]), 1);
-    }
-}
+mod tests;

@@ -17,14 +17,14 @@ use super::{
     Input,
     core::Core,
     link::Question,
-    people::{VerifiedChain, standing_order},
+    people::{VerifiedChain, standing_order, with_approval_of},
     restored::Bring,
 };
 use crate::{
     Event, Failure,
     api::{Alarm, LinkState, Notice},
     failure,
-    rows::{ChainRow, ProfileRow, meta},
+    rows::{ChainRow, ProfileRow, Stage, meta},
     session::Calls,
     vault::{Batch, Scope},
 };
@@ -248,12 +248,21 @@ impl Core {
 
     /// Takes a renewed or approved chain of this device, durably. [DELIV-97]
     pub(crate) fn own_chain_fetched(&mut self, found: VerifiedChain) -> Result<(), Failure> {
+        let Some(row) = self.vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)? else { return Ok(()) };
+        // A first device is approved by nobody, and what a further one was let in by is settled once it has come into a
+        // conversation: another approval would make somebody else's devices this person's. [DELIV-169]
+        let settled = !row.further
+            || self.own.approval().is_some()
+            || self.conversations.values().any(|open| open.row.stage != Stage::Archived);
+        let found = match settled {
+            true => with_approval_of(&self.authority, self.now(), found, &self.chain),
+            false => found,
+        };
         let VerifiedChain { device, chain } = found;
         let same = device.certificate() == self.own.certificate();
         if !same || standing_order(&device) <= standing_order(&self.own) {
             return Ok(());
         }
-        let Some(row) = self.vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)? else { return Ok(()) };
         let mut batch = Batch::default();
         batch.put(Scope::Meta, meta::PROFILE, &ProfileRow { chain: chain.clone(), enrolled_at: self.now(), ..row });
         self.vault.commit(batch)?;

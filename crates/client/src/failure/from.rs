@@ -54,15 +54,17 @@ pub(crate) fn of_stage(stage: Stage) -> Option<Failure> {
             "this conversation is frozen: its history does not agree with another member's",
             "tell the security officer; open a new conversation",
         ),
-        Stage::Removed => ("this device was removed from the conversation", "ask a member to add you again"),
+        Stage::Removed => {
+            ("this device was removed from the conversation", "ask its founder or a moderator to add you again")
+        }
         Stage::Archived => (
             "this conversation was taken in from a file, and this device is not in it",
-            "it can be read; to take part ask a member to add you",
+            "it can be read; to take part ask its founder or a moderator to add you",
         ),
-        Stage::Left => ("you have left this conversation", "ask a member to add you again"),
+        Stage::Left => ("you have left this conversation", "ask its founder or a moderator to add you again"),
         Stage::FellOut => (
             "this device has missed a change of members that it cannot catch up with",
-            "ask a member to add you again; what is queued stays here",
+            "stay online: another member's program adds this device again; what is queued stays here",
         ),
     };
     Some(Failure::new(Code::Conversation, failed, advice))
@@ -82,6 +84,30 @@ pub(crate) fn revoked() -> Failure {
 pub(crate) fn all_revoked(address: &amanat_identity::Address) -> Failure {
     let failed = format!("{address} has only revoked devices");
     Failure::new(Code::NotFound, failed, "leave them out, or ask the security officer whether they are enrolled again")
+}
+
+/// One's own document's time was over before it was sent.
+pub(crate) fn expired_unsent() -> Failure {
+    Failure::new(
+        Code::Gone,
+        "the document's time was over before all of it was sent",
+        "send it again and let it stay longer",
+    )
+}
+
+/// The relay no longer keeps a document, as its class said.
+pub(crate) fn document_expired(days: u64) -> Failure {
+    let failed = format!("the document has expired: the relay keeps documents of this kind for {days} days");
+    Failure::new(Code::Gone, failed, "ask the sender to send it again")
+}
+
+/// The relay has lost a document, or hides it.
+pub(crate) fn document_lost() -> Failure {
+    Failure::new(
+        Code::Gone,
+        "the relay does not have the document, although its time is not over",
+        "ask the sender to send it again, and tell the IT team",
+    )
 }
 
 /// The document's message was deleted, or has expired.
@@ -279,6 +305,11 @@ pub(crate) fn from_refusal(refusal: Refusal) -> Failure {
             "this device is revoked: nothing is sent or fetched any more",
             "see the security officer, who knows why and can give you a new invitation",
         ),
+        Refusal::OfficerRevoked => (
+            Code::Revoked,
+            "the officer who signed the invitation is revoked: it is not redeemed any more",
+            "ask another security officer for a new invitation",
+        ),
         Refusal::NotAllowed => (Code::Refused, "the relay does not allow this", "you may no longer be a member"),
         Refusal::Unknown => {
             (Code::Gone, "the relay does not have it", "it may have expired; ask the sender to send it again")
@@ -300,13 +331,10 @@ pub(crate) fn from_refusal(refusal: Refusal) -> Failure {
             "this device connected from somewhere else",
             "a profile must not be copied: if nobody else uses it, tell the security officer",
         ),
-        Refusal::ExpiredByRetention => {
-            (Code::Gone, "the relay has deleted it after its time", "ask the sender to send it again")
-        }
         Refusal::NotApproved => (
             Code::NotApproved,
             "this device waits for another device of yours to approve it",
-            "on that device run `amanat device list`, compare the code, and `amanat device approve CODE`",
+            "there run `amanat device approve CODE`, with the code that `amanat device list` shows here",
         ),
         Refusal::Settling => (
             Code::Refused,

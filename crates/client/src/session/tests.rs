@@ -27,7 +27,7 @@ async fn link() -> (Link, Link) {
 async fn no_more_requests_are_open_than_the_relay_takes() {
     let (device, mut relay) = link().await;
     let (calls, requests) = mpsc::channel(limits::OPEN_REQUESTS);
-    let calls = Calls(calls);
+    let calls = Calls::new(calls);
     let (opened, mut open) = mpsc::channel(limits::OPEN_REQUESTS);
     let credit = Arc::new(Semaphore::new(limits::OPEN_REQUESTS));
     let writing = tokio::spawn(write(device.sender, requests, opened, Arc::clone(&credit)));
@@ -65,7 +65,7 @@ async fn a_silent_link_is_asked_and_then_given_up() {
     // From here on time passes as soon as everyone waits; the other end stays silent for all of it.
     tokio::time::pause();
     let begun = Instant::now();
-    let failure = read(device.receiver, open, &events, (&Calls(calls), &credit, &AtomicU64::new(0))).await;
+    let failure = read(device.receiver, open, &events, (&Calls::new(calls), &credit, &AtomicU64::new(0))).await;
     assert_eq!((failure.code, begun.elapsed().as_secs()), (FailureCode::Offline, DEAD_AFTER.as_secs()));
     assert!(matches!(requests.try_recv().map(|call| call.request), Ok(Request::Ping(_))));
     drop(relay);
@@ -78,7 +78,7 @@ async fn what_was_asked_and_answered_counts_for_the_next_wait_and_a_greeting_alo
     let (calls, _requests) = mpsc::channel(4);
     let (opened, open) = mpsc::channel(4);
     let (events, _said) = mpsc::channel(4);
-    let (calls, credit, carried) = (Calls(calls), Semaphore::new(4), AtomicU64::new(0));
+    let (calls, credit, carried) = (Calls::new(calls), Semaphore::new(4), AtomicU64::new(0));
     let (answer, answered) = oneshot::channel();
     let bytes = usize::try_from(CARRIED).unwrap();
     opened.send((1, Asked { bytes, answer })).await.unwrap();

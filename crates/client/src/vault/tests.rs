@@ -324,3 +324,55 @@ fn slots_are_used_again() {
     vault.commit(records(&[(b"secret", b"again")], true)).unwrap();
     assert_eq!(read(&vault, RECORDS, b"secret").unwrap(), b"again");
 }
+
+// [DELIV-104]
+#[test]
+fn what_changes_a_message_removes_its_block() {
+    let bench = Bench::new();
+    let vault = bench.open();
+    let (messages, blocks) = (Scope::Messages(CONVERSATION), Scope::Blocks(CONVERSATION));
+    let other = Scope::Blocks(ConversationId::from_bytes([2; 16]));
+    let fill = || {
+        let mut batch = Batch::default();
+        for (scope, number) in [(blocks, 0), (blocks, 1), (blocks, 2), (other, 1)] {
+            batch.put_bytes(scope, u64::to_be_bytes(number).to_vec(), b"texts".repeat(2000));
+        }
+        vault.commit(batch).unwrap();
+    };
+    let there = || {
+        let numbers = vault.scan_bytes(blocks).unwrap().into_iter().map(|(key, _)| key[7]);
+        assert!(read(&vault, other, &1_u64.to_be_bytes()).is_some());
+        let mut numbers: Vec<u8> = numbers.collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    for (sequence, left) in [(1_u64, [1, 2]), (128, [1, 2]), (129, [0, 2]), (256, [0, 2]), (257, [0, 1])] {
+        fill();
+        let mut batch = Batch::default();
+        batch.put_bytes(messages, sequence.to_be_bytes().to_vec(), b"content".to_vec());
+        vault.commit(batch).unwrap();
+        assert_eq!(there(), left, "written: {sequence}");
+        fill();
+        let mut batch = Batch::default();
+        batch.delete(messages, &sequence.to_be_bytes());
+        vault.commit(batch).unwrap();
+        assert_eq!(there(), left, "removed: {sequence}");
+    }
+    // Whichever of both stands first in the batch.
+    for first in [blocks, messages] {
+        fill();
+        let mut batch = Batch::default();
+        for scope in [first, if first == blocks { messages } else { blocks }] {
+            batch.put_bytes(scope, u64::to_be_bytes(1).to_vec(), b"content".to_vec());
+        }
+        batch.delete(messages, &129_u64.to_be_bytes());
+        vault.commit(batch).unwrap();
+        assert_eq!(there(), [2]);
+    }
+    // Nothing is written where there is none, and other rows of a conversation remove none.
+    let mut batch = Batch::default();
+    batch.put_bytes(messages, 9000_u64.to_be_bytes().to_vec(), b"content".to_vec());
+    batch.put_bytes(Scope::Lives(CONVERSATION), 257_u64.to_be_bytes().to_vec(), b"life".to_vec());
+    vault.commit(batch).unwrap();
+    assert_eq!(there(), [2]);
+}

@@ -104,3 +104,26 @@ fn of_a_newcomer_one_device_may_be_without_approval() {
     let devices: Vec<&VerifiedDevice> = vec![&d.device, &d2.device];
     assert!(devices.iter().all(|device| c.conv().members().iter().any(|member| member.device == device.id())));
 }
+
+// [CONV-70] Two devices that approve each other are still nobody else's; nor does a grant say that the others are gone.
+#[test]
+fn whoever_was_approved_by_another_is_not_let_in_beside() {
+    let mut w = World::new(72);
+    let (mut a, mut b) = (w.enrol("a", Tier::Secret), w.enrol("b", Tier::Secret));
+    let mut c = w.enrol("c", Tier::Secret);
+    w.room(Tier::Secret, &mut a, &mut [&mut b, &mut c]);
+    let (ghost, ghost_chain) = enrol(&mut w, "b");
+    let (mut second, mut second_chain) = enrol(&mut w, "b");
+    approve(&mut w, (&ghost, &ghost_chain), (&mut second, &mut second_chain));
+    let package = w.checked(&mut second);
+    let refused = adds(&mut w, &mut b, &mut a, vec![package]).unwrap_err();
+    assert_eq!(refused, VoidReason::Further(FurtherError::NotApproved(second.id())));
+    // Nor with somebody who comes.
+    let (mut d, _) = enrol(&mut w, "d");
+    let (ghost, ghost_chain) = enrol(&mut w, "d");
+    let (mut d2, mut d2_chain) = enrol(&mut w, "d");
+    approve(&mut w, (&ghost, &ghost_chain), (&mut d2, &mut d2_chain));
+    let both = vec![w.checked(&mut d), w.checked(&mut d2)];
+    let refused = adds(&mut w, &mut a, &mut b, both).unwrap_err();
+    assert!(matches!(refused, VoidReason::Further(FurtherError::NotApproved(_))));
+}

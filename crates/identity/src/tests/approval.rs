@@ -30,10 +30,10 @@ fn another_device_of_the_same_person_approves_one_certificate() {
         (office.enrol(&mut rng, "ayesha", Tier::Secret, now()), office.enrol(&mut rng, "ayesha", Tier::Secret, now()));
     let (third, bilal) =
         (office.enrol(&mut rng, "ayesha", Tier::Secret, now()), office.enrol(&mut rng, "bilal", Tier::Secret, now()));
-    assert_eq!((first.2.approval(), first.2.is_admitted()), (None, false));
+    assert_eq!(first.2.approval(), None);
     let chain = approved(&office, &first, &second, now());
     let device = verify(&office, &chain, now()).unwrap();
-    assert_eq!((device.approval(), device.is_admitted()), (Some(first.2.id()), true));
+    assert_eq!(device.approval(), Some(first.2.id()));
     assert!(device.descends_from(first.2.id()) && !device.descends_from(third.2.id()));
     assert_eq!(device.id(), second.2.id());
     // It is for this device alone, and by nobody else.
@@ -78,6 +78,26 @@ fn approvals_stand_in_one_another_only_so_deep() {
             other => panic!("{depth}: {other:?}"),
         }
     }
+}
+
+// [ID-59]
+#[test]
+fn two_devices_that_approve_each_other_are_nobody_else_s() {
+    let (mut rng, office) = office();
+    let mut enrol = || office.enrol(&mut rng, "ayesha", Tier::Secret, now());
+    let (first, second, third) = (enrol(), enrol(), enrol());
+    let (ghost, other_ghost) = (enrol(), enrol());
+    let verified = |chain: &DeviceChain| verify(&office, chain, now()).unwrap();
+    let chain = approved(&office, &first, &second, now());
+    let device = verified(&chain);
+    let second = (second.0, chain, device);
+    let by_second = approved(&office, &second, &third, now());
+    let theirs = [verified(&first.1), verified(&second.1), verified(&by_second)];
+    assert!(theirs.iter().all(|one| theirs.iter().all(|other| one.is_kin_of(other))));
+    // An officer makes two in her name, and has one approve the other: kin of one another, and of nobody else.
+    let ghosts = [ghost.2.clone(), verified(&approved(&office, &ghost, &other_ghost, now()))];
+    assert!(ghosts[0].is_kin_of(&ghosts[1]) && ghosts[1].approval().is_some());
+    assert!(theirs.iter().all(|one| ghosts.iter().all(|ghost| !one.is_kin_of(ghost) && !ghost.is_kin_of(one))));
 }
 
 // [ID-53]

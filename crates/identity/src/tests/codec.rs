@@ -138,7 +138,7 @@ proptest! {
         one_encoding(&value, at, mask);
         one_encoding(&OfficerChain { certificate: value.clone() }, at, mask);
         let more = value.clone();
-        one_encoding(&RevocationEntry { officer_certificate: more.clone(), statement: more.clone() }, at, mask);
+        one_encoding(&RevocationEntry { certificate: more.clone(), statement: more.clone(), cosignatures: List::default() }, at, mask);
         one_encoding(&SignedStatus { officer_certificate: more, statement: value }, at, mask);
     }
 

@@ -48,6 +48,9 @@ fn a_renewal_goes_on_where_everything_before_it_has_ended() {
     assert_eq!(device.address().to_string(), "ayesha@interior.gov.pk");
     assert_eq!(device.enrolled_at(), now());
     assert_eq!(chain.peek_subject().unwrap(), device.subject());
+    assert_eq!(chain.peek_valid_until(), device.valid_until());
+    let before = world.verify(&world.chain).unwrap();
+    assert_eq!(world.chain.peek_valid_until(), before.valid_until());
     let since = at.after(DEVICE_VALIDITY);
     let ended = world.verify_at(&chain, since.after(TOLERANCE + HOUR));
     assert!(matches!(ended, Err(ChainError::Expired { .. })));
@@ -90,4 +93,14 @@ fn a_ceiling_from_before_a_renewal_does_not_lower_it() {
     assert_eq!(standing(&world.chain), Standing::Good { clearance: Tier::Official });
     let raised = renewed(&world, renew(&world, &body(&world, Tier::Secret), later));
     assert_eq!(standing(&raised), Standing::Good { clearance: Tier::Secret });
+
+    // [ID-46] Nor does a renewal lower anything by itself; and for what was done before it, it lifts no ceiling.
+    let lower = renewed(&world, renew(&world, &body(&world, Tier::Official), later));
+    let without = crate::RevocationList::default();
+    let granted = world.verify_at(&world.chain, later).unwrap().clearance();
+    assert_eq!(world.verify_at(&lower, later).unwrap().highest_clearance(), granted);
+    assert_eq!(without.standing(&world.verify_at(&lower, later).unwrap(), 20), Standing::Good { clearance: granted });
+    let raised = world.verify_at(&raised, later).unwrap().subject();
+    let before = view.revocations().standing_when(&raised, 20, day.after(DAY / 2));
+    assert_eq!(before, Standing::Good { clearance: Tier::Official });
 }

@@ -172,7 +172,36 @@ fn numbers_fit_the_place_in_the_list() {
     // Signed after it.
     let officer = office.officer(now());
     let ahead = office.officer_keys.revoke(&officer, 25, &unknown(), now().after(TOLERANCE + HOUR)).unwrap();
-    assert_eq!(take(&mut view, &office, std::slice::from_ref(&ahead), std::slice::from_ref(&ahead), 30), order);
+    let backdated = Err(NotAccepted::List(ListError::Backdated));
+    assert_eq!(take(&mut view, &office, std::slice::from_ref(&ahead), std::slice::from_ref(&ahead), 30), backdated);
+}
+
+// [ID-47]
+#[test]
+fn a_statement_is_not_backdated_behind_what_its_list_has() {
+    let office = Office::new(&mut rng(1), now().before(DAY));
+    let number = now().as_millis();
+    let entries = [entry(&office, &unknown(), number, now())];
+    let mut view = StatusView::new();
+    take(&mut view, &office, &entries, &entries, number).unwrap();
+    let before = |age| naming(&office, &entries, number + 1, now().before(age));
+    let judge = |view: &StatusView, signed: &SignedStatus, new: &[RevocationEntry]| {
+        let status = signed.verify(office.authority(), now()).unwrap();
+        view.judge(status, new, office.authority())
+    };
+    let (early, late) = (before(TOLERANCE + Duration::from_millis(1)), before(TOLERANCE));
+    // It is the same to whoever has the list, and to whoever gets all of it now.
+    for (view, new) in [(&view, &entries[..0]), (&StatusView::new(), &entries)] {
+        assert_eq!(judge(view, &early, new).map(|_| ()), Err(NotAccepted::List(ListError::Backdated)));
+    }
+    // And what is accepted can be restored.
+    let acceptable = judge(&view, &late, &[]).unwrap();
+    assert!(view.accept(acceptable));
+    let restored = StatusView::restore(&late, &entries, office.authority(), now()).unwrap();
+    assert_eq!(restored.number(), Some(number + 1));
+    // After a restart as before it.
+    let early = naming(&office, &entries, number + 2, now().before(HOUR / 2));
+    assert_eq!(judge(&restored, &early, &[]).map(|_| ()), Err(NotAccepted::List(ListError::Backdated)));
 }
 
 // [ID-35]
@@ -214,7 +243,7 @@ fn a_revocation_is_an_officers_with_the_power_and_stays_when_the_certificate_end
     let officer = crate::OfficerChain { certificate: certificate.clone() }.verify(office.authority(), now()).unwrap();
     let error = office.officer_keys.revoke(&officer, 20, &unknown(), now()).unwrap_err();
     assert_eq!(error, IssueError::Chain(ChainError::NotEmpowered { what }));
-    let powerless = RevocationEntry { officer_certificate: certificate, ..good.clone() };
+    let powerless = RevocationEntry { certificate, ..good.clone() };
     assert_eq!(judge(powerless), refused(ChainError::NotEmpowered { what }));
     // Signed outside the officer's certificate.
     let key = office.officer_keys.signing();

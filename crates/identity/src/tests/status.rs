@@ -127,6 +127,40 @@ fn a_status_is_an_officers_with_the_power_of_this_authority_and_now() {
     assert_eq!(verify(&powerless), ChainError::NotEmpowered { what });
 }
 
+// [ID-49]
+#[test]
+fn a_status_bears_no_time_before_its_officer_was_one() {
+    let office = Office::new(&mut rng(1), now());
+    let from = now().after(HOUR);
+    let (keys, officer) = office.another_officer(&mut rng(2), from);
+    let good = keys.attest(&officer, 1, ListSummary::default(), from, STATUS_VALIDITY).unwrap();
+    let of = |at: Timestamp| SignedStatus {
+        statement: resigned(&good.statement, keys.signing(), |signed| signed.not_before = at),
+        ..good.clone()
+    };
+    let what = StatementKind::OfficerCertificate;
+    let early = of(from.before(TOLERANCE + Duration::from_millis(1)));
+    assert_eq!(early.verify(office.authority(), from).err(), Some(ChainError::NotYetValid { what, from }));
+    // What is believed can be restored.
+    let mut view = StatusView::new();
+    let first = of(from.before(TOLERANCE));
+    take(&mut view, &office, first.verify(office.authority(), from).unwrap()).unwrap();
+    assert!(StatusView::restore(&first, &[], office.authority(), from).is_ok());
+}
+
+// [ID-62]
+#[test]
+fn a_status_can_be_gone_on_with_when_its_officer_is_none_any_more() {
+    let office = Office::new(&mut rng(1), now());
+    let signed = office.status(now());
+    let late = now().after(500 * DAY);
+    assert!(signed.verify(office.authority(), late).is_err());
+    assert_eq!(signed.verify_then(office.authority(), late).unwrap().id(), signed.statement.id());
+    // Not one that is of a time to come.
+    let early = now().before(TOLERANCE + HOUR);
+    assert!(signed.verify_then(office.authority(), early).is_err());
+}
+
 // [ID-01]
 #[test]
 fn no_altered_byte_of_a_status_verifies() {

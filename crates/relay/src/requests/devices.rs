@@ -14,11 +14,14 @@ use amanat_wire::{
 use super::{Asker, NotDone};
 use crate::{devices, directory, hello::NotVerified, outbox::Ticket};
 
-/// All devices of the asker's person that are not revoked, those that wait included.
+/// All devices of the asker's person that are not revoked, those that wait included; to one that waits, itself alone.
 pub(crate) fn own(asker: &Asker) -> Result<Answer, NotDone> {
     let shared = &asker.shared;
-    let listed = devices::beside(shared, asker.id)?;
+    let mut listed = devices::beside(shared, asker.id)?;
     let waits = devices::which_pending(shared, &listed);
+    if waits(&asker.id) {
+        listed.retain(|other| other.device == asker.id);
+    }
     let mut room = limits::MESSAGE - 4096;
     let mut states = Vec::new();
     for other in listed.into_iter().take(limits::CHAINS) {

@@ -1,15 +1,19 @@
 //! The directory (protocol-spec/07-delivery, section 6): chains as they were enrolled. The relay vouches for none of
 //! them; clients verify each.
 
+use amanat_identity::{DeviceChain, policy::LAPSE};
 use amanat_primitives::DeviceId;
 use amanat_store::relay::People;
 use amanat_wire::{
-    Bytes, List, client, limits,
-    relay::{Answer, Chains},
+    Bytes, Decode as _, List, Text, client, limits,
+    relay::{Answer, Chains, LapsedPage},
 };
 
 use super::{Asker, NotDone};
 use crate::directory;
+
+/// Pages of the directory that one request for lapsed devices looks through.
+const LAPSED_PAGES: usize = 16;
 
 type Chain = Bytes<{ limits::CHAIN }>;
 
@@ -33,6 +37,11 @@ impl Page {
         }
         self.chains.push(chain);
         true
+    }
+
+    fn lapsed(self, more: Option<String>) -> Result<Answer, NotDone> {
+        let more = more.map(Text::new).transpose()?;
+        Ok(Answer::Lapsed(LapsedPage { chains: List::new(self.chains)?, more }))
     }
 
     fn answer(self, more: bool) -> Result<Answer, NotDone> {
@@ -87,4 +96,31 @@ pub(crate) fn people(asker: &Asker, query: &client::People) -> Result<Answer, No
         rest = others;
     }
     page.answer(found.more.is_some())
+}
+
+/// A page of devices that nobody has renewed in time, revoked ones left out. One request looks through so many pages of
+/// the directory at most, and says where it has got to.
+// [DELIV-202]
+pub(crate) fn lapsed(asker: &Asker, after: &str) -> Result<Answer, NotDone> {
+    let (shared, now) = (&asker.shared, asker.shared.now());
+    let is_lapsed = |chain: &[u8]| {
+        let until = DeviceChain::from_bytes(chain).map(|chain| chain.peek_valid_until());
+        until.is_ok_and(|until| now > until.after(LAPSE)) && !shared.status.is_chain_revoked(chain)
+    };
+    let (mut page, mut after) = (Page::new(), after.to_owned());
+    for _ in 0..LAPSED_PAGES {
+        let found = shared.store.people("", &after, limits::CHAINS)?;
+        for device in found.devices.into_iter().filter(|device| is_lapsed(&device.chain)) {
+            // Of whose devices not all fit, the others come once these are revoked.
+            if !page.add(Bytes::new(device.chain)?) {
+                return page.lapsed(Some(after));
+            }
+            after = device.handle;
+        }
+        match found.more {
+            Some(more) => after = more,
+            None => return page.lapsed(None),
+        }
+    }
+    page.lapsed(Some(after))
 }

@@ -63,14 +63,23 @@ async fn put_renewal(asker: &Asker, bytes: &[u8]) -> Result<Answer, NotDone> {
     // An approval of the same device may come at the same time: neither takes the other back.
     let _turn = shared.status.turn.lock().await;
     let renewal = Renewal::from_bytes(bytes).map_err(|_| Refusal::Malformed)?;
+    // [DELIV-201] It may bear any date: so none is taken any more.
+    if shared.status.is_officer_revoked(renewal.officer()) {
+        return Err(Refusal::OfficerRevoked.into());
+    }
     let grant = renewal.grant().map_err(|_| Refusal::Malformed)?;
     let id = shared.store.redeemed_by(&grant)?.ok_or(Refusal::Unknown)?;
     let stored = shared.store.chain(id)?.ok_or(Refusal::Unknown)?;
     let mut chain = DeviceChain::from_bytes(&stored).map_err(|_| Refusal::Failed)?;
+    let stands_until = chain.peek_valid_until();
     match &chain.renewal {
         Some(held) if *held == renewal => return Ok(Answer::Done(Nothing {})),
         Some(held) if held.at() >= renewal.at() => return Err(Refusal::OldStatement.into()),
         _ => chain.renewal = Some(renewal),
+    }
+    // [DELIV-204] So one officer alone cannot cut everybody off; that takes revocations, which are limited.
+    if chain.peek_valid_until() < stands_until {
+        return Err(Refusal::OldStatement.into());
     }
     let device = chain
         .verify(&shared.authority, shared.now(), Timestamp::CLOCK_TOLERANCE)
@@ -106,6 +115,7 @@ fn refused(error: NotPutUp) -> NotDone {
         NotPutUp::Bytes => Refusal::Malformed,
         NotPutUp::Chain(error) => NotVerified::from(error).refusal(),
         NotPutUp::NotAccepted(NotAccepted::List(ListError::Chain(error))) => NotVerified::from(error).refusal(),
+        NotPutUp::NotAccepted(NotAccepted::List(ListError::Alone)) => Refusal::NotAllowed,
         NotPutUp::NotAccepted(_) | NotPutUp::Gap => Refusal::OldStatement,
     })
 }

@@ -11,6 +11,7 @@
 
 mod appending;
 mod backups;
+mod devices;
 mod documents;
 mod enrolling;
 mod harness;

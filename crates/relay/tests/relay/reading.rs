@@ -257,7 +257,7 @@ async fn a_slow_reader_gets_a_hint_and_catches_up() {
     }
     let dropped = site.running().stats().push_dropped;
     assert!(dropped > 0, "everything fitted");
-    // Bilal wakes up: some pushes in order, then the hint.
+    // The other one wakes up: some pushes in order, then the hint.
     let mut position = 0;
     loop {
         match bilal.push().await.unwrap() {

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use amanat_identity::{
-    DeviceChain, OfficerChain, Powers, Renewal, RevocationEntry, SignedStatus, Target, Tier, body::RenewalBody,
+    DeviceChain, ListSummary, OfficerChain, Powers, Reason, Renewal, RevocationEntry, SignedStatus, Target, Tier,
+    body::{RenewalBody, RevocationBody},
+    policy::{DEVICE_VALIDITY, LAPSE, STATUS_VALIDITY},
 };
+use amanat_primitives::Timestamp;
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List, Text,
-    client::{Nothing, People, PutKeyPackages, Request},
-    relay::{Answer, FromRelay, Refusal},
+    client::{Identity, Nothing, People, PutKeyPackages, Request},
+    relay::{Answer, FromRelay, LapsedPage, Refusal},
 };
 
 use crate::harness::*;
@@ -136,18 +139,23 @@ async fn a_status_statement_without_its_list_is_refused() {
     assert_eq!(link.end().await, End::Goodbye(Refusal::Revoked));
 }
 
+const TWO_YEARS: Duration = Duration::from_secs(730 * 24 * 3600);
+
 fn renewal(site: &Site, device: &Device, clearance: Tier, later: Duration) -> Renewal {
-    let at = now().after(later);
+    renewal_for(site, device, clearance, now().after(later), TWO_YEARS)
+}
+
+fn renewal_for(site: &Site, device: &Device, clearance: Tier, at: Timestamp, validity: Duration) -> Renewal {
     let verified = device.chain.verify(site.office.authority(), now(), Duration::from_secs(600)).unwrap();
     let (name, post) = (verified.name().clone(), "Another Post".parse().unwrap());
     let body = RenewalBody { grant: verified.grant(), name, post, clearance, powers: verified.powers() };
     // By an officer whose new certificate outlasts the one that granted.
-    let (office, two_years) = (&site.office, Duration::from_secs(730 * 24 * 3600));
+    let office = &site.office;
     let card = office.officer_keys.card("Test Officer".parse().unwrap());
     let root = &office.authority_keys;
-    let certificate = root.certify_officer(office.authority(), &card, Powers::OFFICER, now(), two_years).unwrap();
+    let certificate = root.certify_officer(office.authority(), &card, Powers::OFFICER, now(), TWO_YEARS).unwrap();
     let officer = OfficerChain { certificate }.verify(office.authority(), now()).unwrap();
-    office.officer_keys.renew(&officer, &body, at, two_years).unwrap()
+    office.officer_keys.renew(&officer, &body, at, validity).unwrap()
 }
 
 /// [DELIV-96] [DELIV-97] A renewal goes into the chain; the device is served with the one that it has.
@@ -180,4 +188,142 @@ async fn a_renewed_device_is_served_and_listed_anew() {
     drop(site.connect(&device).await);
     site.ahead.store(400 * 24 * 3600 * 1000, std::sync::atomic::Ordering::SeqCst);
     drop(site.connect(&device).await);
+}
+
+/// [DELIV-200] [DELIV-201] A revoked officer's link ends at once; what the officer signed and nobody has brought yet is
+/// not taken, and what another officer signs is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_officer_is_cut_off() {
+    let site = Site::new().await;
+    let (device, mut link) = site.enrol("ayesha").await;
+    let keys = amanat_identity::DeviceKeys::create(&mut rand_core::OsRng);
+    let enrolment = site.enrolments("bilal", &[&keys]).remove(0);
+    let mut first = officer(&site).await;
+    let (second_keys, second) = site.office.another_officer(&mut rand_core::OsRng, now());
+    let chain = OfficerChain { certificate: second.statement().clone() };
+    let identity = Identity::Officer(Bytes::new(chain.to_bytes()).unwrap());
+    let mut other = Client::connect(&site, second_keys.noise(), identity).await.unwrap();
+    let number = SignedStatus::next_number(None, now());
+    let entries = [site.office.revoke_officer(site.office.officer_keys.id(), number, now())];
+    let summary = entries.iter().fold(ListSummary::default(), ListSummary::with);
+    let status = second_keys.attest(&second, number, summary, now(), STATUS_VALIDITY).unwrap();
+    // Not by the officer whom it is about.
+    let own = site.office.officer_keys.attest(&site.office.officer(now()), number, summary, now(), STATUS_VALIDITY);
+    assert_eq!(first.ask(put_status(&own.unwrap(), 0, &entries)).await, Answer::Refused(Refusal::OfficerRevoked));
+    assert_eq!(other.ask(put_status(&status, 0, &entries)).await, Answer::Done(Nothing {}));
+    assert_eq!(first.end().await, End::Goodbye(Refusal::OfficerRevoked));
+    let again = Client::connect(&site, site.office.officer_keys.noise(), site.officer()).await.map(|_| ());
+    assert_eq!(again, Err(End::Goodbye(Refusal::OfficerRevoked)));
+    let refused = Client::connect(&site, keys.noise(), enrolling(&enrolment)).await.map(|_| ());
+    assert_eq!(refused, Err(End::Goodbye(Refusal::OfficerRevoked)));
+    let put =
+        Request::PutRenewal(Bytes::new(renewal(&site, &device, Tier::Official, Duration::ZERO).to_bytes()).unwrap());
+    assert_eq!(other.ask(put).await, Answer::Refused(Refusal::OfficerRevoked));
+    // Whoever was enrolled before stays.
+    assert_eq!(link.ask(Request::Ping(Nothing {})).await, Answer::Done(Nothing {}));
+}
+
+/// [DELIV-204] Nobody is cut off by a short renewal, whether of a grant or of a renewal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_does_not_end_sooner_than_what_stands() {
+    let site = Site::new().await;
+    let (device, mut link) = site.enrol("ayesha").await;
+    let mut officer = officer(&site).await;
+    let put = |later, validity| {
+        let renewal = renewal_for(&site, &device, Tier::Official, now().after(Duration::from_secs(later)), validity);
+        Request::PutRenewal(Bytes::new(renewal.to_bytes()).unwrap())
+    };
+    let minute = Duration::from_secs(60);
+    assert_eq!(officer.ask(put(0, minute)).await, Answer::Refused(Refusal::OldStatement));
+    let year_and_a_half = Duration::from_secs(540 * 24 * 3600);
+    assert_eq!(officer.ask(put(1, year_and_a_half)).await, Answer::Done(Nothing {}));
+    for shorter in [minute, DEVICE_VALIDITY] {
+        assert_eq!(officer.ask(put(2, shorter)).await, Answer::Refused(Refusal::OldStatement));
+    }
+    assert_eq!(officer.ask(put(2, year_and_a_half)).await, Answer::Done(Nothing {}));
+    assert_eq!(link.ask(Request::Ping(Nothing {})).await, Answer::Done(Nothing {}));
+    // The device is served long after.
+    drop((link, officer));
+    site.ahead.store(500 * 24 * 3600 * 1000, std::sync::atomic::Ordering::SeqCst);
+    drop(site.connect(&device).await);
+}
+
+/// Puts up a second officer's statement that revokes the first one.
+async fn revoke_first_officer(site: &Site) {
+    let (keys, second) = site.office.another_officer(&mut rand_core::OsRng, now());
+    let chain = OfficerChain { certificate: second.statement().clone() };
+    let identity = Identity::Officer(Bytes::new(chain.to_bytes()).unwrap());
+    let mut link = Client::connect(site, keys.noise(), identity).await.unwrap();
+    let number = SignedStatus::next_number(None, now());
+    let entries = [site.office.revoke_officer(site.office.officer_keys.id(), number, now())];
+    let summary = entries.iter().fold(ListSummary::default(), ListSummary::with);
+    let status = keys.attest(&second, number, summary, now(), STATUS_VALIDITY).unwrap();
+    assert_eq!(link.ask(put_status(&status, 0, &entries)).await, Answer::Done(Nothing {}));
+}
+
+/// [DELIV-205] What a revoked officer's key has renewed counts where it was brought in time; a device does not bring it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_does_not_renew_itself_with_a_revoked_officers_key() {
+    let site = Site::new().await;
+    let (forger, link) = site.enrol("ayesha").await;
+    let (honest, _) = site.enrol("bilal").await;
+    let connect =
+        async |device: &Device| Client::connect(&site, device.keys.noise(), device.identity()).await.map(|_| ());
+    let with = |device: &Device, renewal: &Renewal| {
+        let chain = DeviceChain { renewal: Some(renewal.clone()), ..device.chain.clone() };
+        Identity::Device(Bytes::new(chain.to_bytes()).unwrap())
+    };
+    // Brought while the officer was one.
+    let brought = renewal(&site, &honest, Tier::Official, Duration::ZERO);
+    let mut first = officer(&site).await;
+    let put = Request::PutRenewal(Bytes::new(brought.to_bytes()).unwrap());
+    assert_eq!(first.ask(put).await, Answer::Done(Nothing {}));
+    revoke_first_officer(&site).await;
+    drop(link);
+    let own = renewal(&site, &forger, Tier::Official, Duration::ZERO);
+    let by_own = async || Client::connect(&site, forger.keys.noise(), with(&forger, &own)).await.map(|_| ());
+    let by_brought = async || Client::connect(&site, honest.keys.noise(), with(&honest, &brought)).await.map(|_| ());
+    // Until it lapses it is served by what is stored.
+    assert_eq!((by_own().await, by_brought().await), (Ok(()), Ok(())));
+    let lapsed = LAPSE + DEVICE_VALIDITY + Duration::from_secs(3600);
+    site.ahead.store(u64::try_from(lapsed.as_millis()).unwrap(), std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(connect(&forger).await, Err(End::Goodbye(Refusal::Expired)));
+    assert_eq!(by_own().await, Err(End::Goodbye(Refusal::OfficerRevoked)));
+    assert_eq!(by_brought().await, Ok(()));
+}
+
+/// [DELIV-202] Officers are told of devices that have lapsed, until these are revoked; nobody else is.
+#[tokio::test(flavor = "multi_thread")]
+async fn officers_learn_who_has_lapsed() {
+    let site = Site::new().await;
+    let (device, mut link) = site.enrol("ayesha").await;
+    let (renewed, _) = site.enrol("bilal").await;
+    let later = now().after(LAPSE + DEVICE_VALIDITY + Duration::from_secs(3600));
+    let mut first = officer(&site).await;
+    let renewal = renewal(&site, &renewed, Tier::Official, Duration::ZERO);
+    let put = Request::PutRenewal(Bytes::new(renewal.to_bytes()).unwrap());
+    assert_eq!(first.ask(put).await, Answer::Done(Nothing {}));
+    let ask = || Request::Lapsed(Text::default());
+    let none = LapsedPage { chains: List::default(), more: None };
+    assert_eq!(link.ask(ask()).await, Answer::Refused(Refusal::NotAllowed));
+    assert_eq!(first.ask(ask()).await, Answer::Lapsed(none.clone()));
+    // A year later the first officer's certificate has ended as well.
+    site.ahead.store(later.as_millis() - now().as_millis(), std::sync::atomic::Ordering::SeqCst);
+    let (keys, second) = site.office.another_officer(&mut rand_core::OsRng, later);
+    let chain = OfficerChain { certificate: second.statement().clone() };
+    let identity = Identity::Officer(Bytes::new(chain.to_bytes()).unwrap());
+    let mut other = Client::connect(&site, keys.noise(), identity).await.unwrap();
+    let chains = List::new([Bytes::new(device.chain.to_bytes()).unwrap()]).unwrap();
+    assert_eq!(other.ask(ask()).await, Answer::Lapsed(LapsedPage { chains, more: None }));
+    let gone = Client::connect(&site, device.keys.noise(), device.identity()).await.map(|_| ());
+    assert_eq!(gone, Err(End::Goodbye(Refusal::Expired)));
+    let (target, number) = (Target::Device(device.id()), SignedStatus::next_number(None, later));
+    let body = RevocationBody { target, ceiling: None, reason: Reason::Lapsed, note: None };
+    let entries = [keys.revoke(&second, number, &body, later).unwrap()];
+    let summary = entries.iter().fold(ListSummary::default(), ListSummary::with);
+    let status = keys.attest(&second, number, summary, later, STATUS_VALIDITY).unwrap();
+    assert_eq!(other.ask(put_status(&status, 0, &entries)).await, Answer::Done(Nothing {}));
+    assert_eq!(other.ask(ask()).await, Answer::Lapsed(none));
+    let gone = Client::connect(&site, device.keys.noise(), device.identity()).await.map(|_| ());
+    assert_eq!(gone, Err(End::Goodbye(Refusal::Revoked)));
 }

@@ -63,8 +63,8 @@ const OWN: [&str; 10] =
     ["lock", "format", "format.new", "watermark", "db", "conf", "blobs", "bodies", "documents", "slots"];
 
 impl Folder {
-    /// Takes the lock and reads the marker. Says whether the store has yet to be made.
-    pub(crate) fn open(dir: &Path, format: Format, create: bool) -> Result<(Self, bool), OpenError> {
+    /// Takes the lock and reads the marker. Says which format it has; none where the store has yet to be made.
+    pub(crate) fn open(dir: &Path, format: Format, create: bool) -> Result<(Self, Option<u32>), OpenError> {
         if !dir.is_dir() {
             if !create {
                 return Err(OpenError::Missing);
@@ -72,7 +72,7 @@ impl Folder {
             create_dir(dir)?;
         }
         let marked = read_marker(dir, format)?;
-        if !marked {
+        if marked.is_none() {
             check_own(dir)?;
             if !create && !dir.join("db").exists() {
                 return Err(OpenError::Missing);
@@ -83,11 +83,11 @@ impl Folder {
         let marked = read_marker(dir, format)?;
         let watermark = open_rw(&dir.join("watermark"))?;
         let folder = Self { dir: dir.to_owned(), watermark, _lock: lock };
-        if !marked && folder.watermark() > 0 {
+        if marked.is_none() && folder.watermark() > 0 {
             // Batches were acknowledged here, so the marker was there and is lost.
             return Err(OpenError::Damaged(Damage::Marker));
         }
-        Ok((folder, !marked))
+        Ok((folder, marked))
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -99,7 +99,8 @@ impl Folder {
         self.dir.join("db")
     }
 
-    /// Writes the marker, once everything else of a new store is durable: without it, the store does not exist.
+    /// Writes the marker, once everything else of a new store is durable: without it, the store does not exist. And where
+    /// a store of an older format was opened: from now on it is of the newer one, which an older program leaves alone.
     pub(crate) fn write_marker(&self, format: Format) -> io::Result<()> {
         let text = marker(format.kind, format.version);
         let path = self.dir.join("format.new");
@@ -178,15 +179,15 @@ fn marker(kind: &str, version: u32) -> String {
     format!("{text} {crc:08x}\n")
 }
 
-/// Whether the marker is there and says `format`.
-fn read_marker(dir: &Path, format: Format) -> Result<bool, OpenError> {
+/// The version that the marker says, if it is there; never a newer one than `format`'s.
+fn read_marker(dir: &Path, format: Format) -> Result<Option<u32>, OpenError> {
     let mut text = String::new();
     match File::open(dir.join("format")) {
         Ok(file) => file.take(256).read_to_string(&mut text).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => OpenError::Damaged(Damage::Marker),
             _ => error.into(),
         })?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -201,7 +202,7 @@ fn read_marker(dir: &Path, format: Format) -> Result<bool, OpenError> {
     if found > format.version {
         return Err(OpenError::Newer { found, known: format.version });
     }
-    Ok(true)
+    Ok(Some(found))
 }
 
 fn check_own(dir: &Path) -> Result<(), OpenError> {

@@ -26,7 +26,7 @@ pub(crate) enum EventLine {
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_in_s: Option<u64>,
     },
-    /// A conversation is new.
+    /// A conversation is new, or its title, members, roles or state have changed.
     Conversation { conversation: ConversationLine },
     /// A message is new.
     Message { conversation: String, message: MessageLine },
@@ -85,6 +85,8 @@ pub(crate) struct NoticeLine {
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by_s: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -207,9 +209,7 @@ fn notice(notice: &Notice) -> NoticeLine {
         Notice::NewDevice { address, device } => {
             NoticeLine { address: Some(address.to_string()), device: Some(device.to_string()), ..named("new-device") }
         }
-        Notice::DeviceAsks { device, code } => {
-            NoticeLine { device: Some(device.to_string()), code: Some(code.to_string()), ..named("device-asks") }
-        }
+        Notice::DeviceAsks { device, .. } => NoticeLine { device: Some(device.to_string()), ..named("device-asks") },
         Notice::DeviceApproved { device, by } => NoticeLine {
             device: Some(device.to_string()),
             approved_by: Some(by.to_string()),
@@ -225,6 +225,9 @@ fn notice(notice: &Notice) -> NoticeLine {
         },
         Notice::LastResortUsed => named("last-resort-used"),
         Notice::InvitationReused { at } => NoticeLine { at: Some(utc(*at)), ..named("invitation-reused") },
+        Notice::DocumentLost { document, failure } => {
+            NoticeLine { document: Some(document.to_string()), failure: Some(failure.into()), ..named("document-lost") }
+        }
         Notice::JoinRefused { conversation, failure } => NoticeLine {
             conversation: Some(conversation.to_string()),
             failure: Some(failure.into()),

@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, time::Duration};
 use amanat_client::{
     Event, Failure, FailureCode, SUITE_NAME,
     api::{
-        Acknowledgement, Alarm, ConversationState, ConversationView, Direction, DocumentView, Hit, LinkState, LinkView,
-        Member, MemberChange, MessageBody, MessageState, MessageView, Notice, Overview, OwnDevice, Person, Progress,
-        Quote, StatusSummary, TransferState, TransferView, Verification, Who,
+        Acknowledgement, Alarm, Change, ChangeView, ConversationState, ConversationView, Direction, DocumentView, Hit,
+        LinkState, LinkView, Member, MemberChange, MessageBody, MessageState, MessageView, Notice, Overview, OwnDevice,
+        Person, Progress, Quote, StatusSummary, TransferState, TransferView, Verification, Who,
     },
 };
 use amanat_identity::{DeviceCode, Reason, Tier};
@@ -17,6 +17,8 @@ use serde::Serialize;
 
 use super::{event::EventLine, *};
 use crate::output::json_line;
+
+mod office;
 
 const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../protocol-spec/json-output.md"));
 
@@ -39,7 +41,7 @@ impl Samples {
 fn person() -> Person {
     Person {
         address: "secretary@cabinet.example".parse().unwrap(),
-        name: "A. Khan".into(),
+        name: "Private Secretary".into(),
         post: "Secretary".into(),
         clearance: Tier::Secret,
         devices: vec![DEVICE],
@@ -47,17 +49,22 @@ fn person() -> Person {
     }
 }
 
+fn clerk() -> Who {
+    Who { address: "clerk@cabinet.example".parse().unwrap(), name: "Records Clerk".into() }
+}
+
 fn message(body: MessageBody) -> MessageView {
     MessageView {
         id: MESSAGE,
         sequence: 7,
         from: person().address,
-        name: "A. Khan".into(),
+        name: "Private Secretary".into(),
         device: DEVICE,
         at: AT,
         body,
         state: MessageState::Unread,
         own: false,
+        imported: false,
         reply_to: None,
         edited: None,
         deleted: false,
@@ -126,7 +133,7 @@ fn link() -> LinkView {
 fn overview(link: Option<LinkView>) -> Overview {
     Overview {
         address: person().address,
-        name: "A. Khan".into(),
+        name: "Private Secretary".into(),
         post: "Secretary".into(),
         clearance: Tier::Secret,
         device: DEVICE,
@@ -144,86 +151,6 @@ fn overview(link: Option<LinkView>) -> Overview {
 
 fn offline() -> Failure {
     Failure::new(FailureCode::Offline, "The relay cannot be reached.", "Check the network.")
-}
-
-fn authority_objects(samples: &mut Samples) {
-    samples.add(
-        "authority init",
-        &AuthorityMade {
-            authority: "a0".repeat(32),
-            domain: "cabinet.example".into(),
-            name: "Cabinet Division".into(),
-            certificate: "authority/authority.cert".into(),
-            root: "authority/root.key".into(),
-            officer_valid_until: utc(AT),
-            status_number: 1_935_652_087_250,
-            status_next_update: utc(AT),
-        },
-    );
-    samples.add(
-        "officer init, auditor init",
-        &CardMade { role: "officer", name: "Security officer".into(), card: "desk2/card".into() },
-    );
-    samples.add(
-        "authority certify",
-        &Certified {
-            role: "officer",
-            name: "Security officer".into(),
-            valid_until: utc(AT),
-            out: "desk2/certificate".into(),
-        },
-    );
-    samples.add(
-        "relay certify",
-        &RelayCertified {
-            relay: "5e".repeat(32),
-            domain: "cabinet.example".into(),
-            addresses: vec!["10.0.0.5:7443".into()],
-            public: false,
-            valid_until: utc(AT),
-            out: "relay/relay.cert".into(),
-        },
-    );
-    for code in [None, Some("K7QF-2M9X-0000-1111-2222-3333".to_owned())] {
-        samples.add(
-            "invite",
-            &Invited {
-                address: person().address.to_string(),
-                name: "A. Khan".into(),
-                post: "Secretary".into(),
-                clearance: "secret",
-                grant: "9a".repeat(32),
-                redeem_by: utc(AT),
-                out: "secretary.invitation".into(),
-                code,
-            },
-        );
-    }
-    samples.add(
-        "attest",
-        &Attested {
-            number: 1_935_652_087_250,
-            next_update: utc(AT),
-            published: vec!["10.0.0.5:7443".into()],
-            waiting: vec![],
-        },
-    );
-}
-
-fn revocation_objects(samples: &mut Samples) {
-    let relay = || vec!["10.0.0.5:7443".to_owned()];
-    let number = 1_935_652_087_250;
-    for (target, kind, published, waiting) in
-        [(person().address.to_string(), "person", relay(), vec![]), (DEVICE.to_string(), "device", vec![], relay())]
-    {
-        samples.add("revoke", &Revoked { target, kind, reason: "lost", number, published, waiting });
-    }
-}
-
-fn renewal_objects(samples: &mut Samples) {
-    let devices = vec![DEVICE.to_string()];
-    let address = person().address.to_string();
-    samples.add("renew", &Renewed { address, clearance: "secret", devices, valid_until: utc(AT) });
 }
 
 fn device_objects(samples: &mut Samples) {
@@ -258,7 +185,7 @@ fn staff_objects(samples: &mut Samples) {
         "join",
         &Joined {
             address: person().address.to_string(),
-            name: "A. Khan".into(),
+            name: "Private Secretary".into(),
             post: "Secretary".into(),
             clearance: "secret",
             device: DEVICE.to_string(),
@@ -288,6 +215,16 @@ fn staff_objects(samples: &mut Samples) {
     samples.add("read", &MessageLine::from(&MessageView { deleted: true, ..message(MessageBody::Gone) }));
     let expired = MessageView { state: MessageState::Expired, expires_at: Some(AT), ..message(MessageBody::Gone) };
     samples.add("read", &MessageLine::from(&expired));
+    let imported = MessageView { imported: true, state: MessageState::Read, ..text() };
+    samples.add("read", &MessageLine::from(&imported));
+    for (sequence, change) in (8..).zip([
+        Change::Member { whom: clerk(), device: None, change: MemberChange::Added },
+        Change::Member { whom: clerk(), device: Some(DEVICE), change: MemberChange::DeviceAdded },
+        Change::Title("Budget 2032".into()),
+    ]) {
+        let by = Who { address: person().address, name: person().name };
+        samples.add("read", &change::ChangeLine::from(&ChangeView { sequence, by, at: AT, change }));
+    }
     samples.add("documents", &DocumentLine::from(&document()));
     let transfer = TransferView { direction: Direction::Fetching, state: TransferState::Paused, done: 1_048_304 };
     let on_its_way = DocumentView { transfer: Some(transfer), ..document() };
@@ -298,7 +235,7 @@ fn staff_objects(samples: &mut Samples) {
         &MemberLine::from(&Member {
             address: person().address,
             device: DEVICE,
-            name: "A. Khan".into(),
+            name: "Private Secretary".into(),
             post: "Secretary".into(),
             clearance: Tier::Secret,
             role: Some(Role::Founder),
@@ -312,7 +249,7 @@ fn staff_objects(samples: &mut Samples) {
             person: person(),
             chain: vec![
                 "Cabinet Division (cabinet.example) certified the officer 0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f".into(),
-                "the officer granted A. Khan as Secretary, cleared to secret".into(),
+                "the officer granted Private Secretary as Secretary, cleared to secret".into(),
                 format!("the grant was redeemed once, by device {DEVICE}"),
                 "the relay 4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e signed the receipt".into(),
             ],
@@ -431,7 +368,7 @@ fn measured_objects(samples: &mut Samples) {
 fn events(samples: &mut Samples) {
     let alarm = |alarm| Event::Alarm { conversation: CONVERSATION, alarm };
     let sender = person().address;
-    let who = |address| Who { address, name: "A. Khan".into() };
+    let who = |address| Who { address, name: "Private Secretary".into() };
     let member = |change, device| {
         let (by, whom) = (who(person().address), who(person().address));
         Event::Notice(Notice::Member { conversation: CONVERSATION, by, whom, device, change })
@@ -473,6 +410,7 @@ fn events(samples: &mut Samples) {
         Event::Notice(Notice::Revoked { address: person().address, device: DEVICE, reason: Reason::Lost }),
         Event::Notice(Notice::LastResortUsed),
         Event::Notice(Notice::InvitationReused { at: AT }),
+        Event::Notice(Notice::DocumentLost { document: DOCUMENT, failure: offline() }),
         Event::Notice(Notice::JoinRefused { conversation: CONVERSATION, failure: offline() }),
         Event::Notice(Notice::CreationRefused { conversation: CONVERSATION, failure: offline() }),
         member(MemberChange::Added, None),
@@ -507,9 +445,9 @@ fn examples(page: &str) -> BTreeMap<&str, Vec<String>> {
 #[test]
 fn the_page_lists_every_object_as_it_is_printed() {
     let mut samples = Samples::default();
-    authority_objects(&mut samples);
-    revocation_objects(&mut samples);
-    renewal_objects(&mut samples);
+    office::authority_objects(&mut samples);
+    office::revocation_objects(&mut samples);
+    office::renewal_objects(&mut samples);
     staff_objects(&mut samples);
     measured_objects(&mut samples);
     events(&mut samples);
@@ -529,6 +467,7 @@ fn the_page_lists_every_code_of_an_error() {
         "exists",
         "certificate",
         "relay",
+        "needs-cosign",
         "interrupted", // this program's own, beside the engine's
         FailureCode::Offline.name(),
         FailureCode::RelayIdentity.name(),
@@ -570,9 +509,9 @@ fn the_page_lists_every_code_of_an_error() {
 #[ignore = "prints, checks nothing"]
 fn print_examples() {
     let mut samples = Samples::default();
-    authority_objects(&mut samples);
-    revocation_objects(&mut samples);
-    renewal_objects(&mut samples);
+    office::authority_objects(&mut samples);
+    office::revocation_objects(&mut samples);
+    office::renewal_objects(&mut samples);
     staff_objects(&mut samples);
     measured_objects(&mut samples);
     events(&mut samples);

@@ -9,12 +9,13 @@ use amanat_conversation::{
     history::{Claim, Order},
 };
 use amanat_identity::{Address, VerifiedDevice};
+use amanat_primitives::{MessageId, Timestamp};
 use amanat_wire::log::Entry;
 
 use super::Draft;
 use crate::{
     Failure,
-    api::Alarm,
+    api::{Alarm, Who},
     engine::{
         core::{Core, bounded},
         documents,
@@ -46,8 +47,7 @@ impl Core {
         }
         let content = &message.frame.fixed;
         // The id makes showing idempotent whatever the log says. [DELIV-82]
-        let known = self.vault.read_bytes(Scope::MessageIds(draft.id), message.id.as_bytes())?.is_some();
-        if known || draft.messages.iter().any(|row| row.id == message.id) {
+        if self.is_shown(draft, message.id)? {
             draft.alarms.push(Alarm::Replay { sender: address });
             return Ok(());
         }
@@ -71,8 +71,8 @@ impl Core {
                 Ok(())
             }
             Body::Title(title) => {
-                self.take_title(group, draft, &address, &title);
-                Ok(())
+                let by = Who { address, name: device.name().as_str().to_owned() };
+                self.take_title(group, draft, &by, content.sent_at, &title)
             }
             Body::Leave(signature) => {
                 // [CONV-48] What is void here is void for everyone: it is asked again.
@@ -87,15 +87,32 @@ impl Core {
         }
     }
 
+    /// Whether a message has come from the log before. What a file said of it does not count. [DELIV-223]
+    fn is_shown(&self, draft: &Draft, message: MessageId) -> Result<bool, Failure> {
+        if draft.messages.iter().any(|row| row.id == message) {
+            return Ok(true);
+        }
+        let (known, open) = (self.sequence_of(draft.id, message)?, self.conversation(draft.id)?);
+        Ok(known.is_some_and(|sequence| !open.is_imported(sequence)))
+    }
+
     /// A title counts where its author may change the conversation at that place in the log. One's own person gives it to a
     /// new device of one's own, which has none yet. [CONV-49]
-    fn take_title(&self, group: &Conversation, draft: &mut Draft, author: &Address, title: &str) {
-        let for_a_new_device = draft.row.title.is_empty() && author == self.own.address();
-        if for_a_new_device || may_change(group, author) {
-            draft.retitle(title);
+    fn take_title(
+        &self,
+        group: &Conversation,
+        draft: &mut Draft,
+        author: &Who,
+        at: Timestamp,
+        title: &str,
+    ) -> Result<(), Failure> {
+        let for_a_new_device = draft.row.title.is_empty() && author.address == *self.own.address();
+        if for_a_new_device || may_change(group, &author.address) {
+            draft.retitle(title, author, at)?;
         } else if crate::show::one_line(title) != *draft.row.title {
-            draft.alarms.push(Alarm::NotAllowed { sender: author.clone() });
+            draft.alarms.push(Alarm::NotAllowed { sender: author.address.clone() });
         }
+        Ok(())
     }
 
     /// A change of a message, or one that waits for it.
@@ -140,6 +157,9 @@ impl Core {
         (body, lifetime): (Body, Option<Duration>),
     ) -> Result<(), Failure> {
         let content = &message.frame.fixed;
+        if let Some(sequence) = self.displace(draft.id, &mut draft.lives, message.id, &mut draft.batch)? {
+            draft.displaced.push(sequence);
+        }
         draft.row.used = true;
         draft.row.sequence += 1;
         draft.row.unread += 1;
@@ -158,10 +178,14 @@ impl Core {
         };
         if let Some(document) = documents::received(draft.id, message.sender, draft.row.tier, &mut row, &body)? {
             // A document's id belongs to its first message: another that names it is shown as not understood.
-            let known = self.vault.read::<DocumentRow>(Scope::Documents, document.id.as_bytes())?.is_some();
-            if known || !draft.documents.insert(document.id) {
+            let known = self.vault.read::<DocumentRow>(Scope::Documents, document.id.as_bytes())?;
+            // A file alone gives it to none. [DELIV-223]
+            let (from_file, other): (Vec<_>, Vec<_>) = known.into_iter().partition(|known| self.is_from_file(known));
+            if !other.is_empty() || !draft.documents.insert(document.id) {
                 row.content_type = u16::MAX;
             } else {
+                let another = from_file.iter().any(|known| known.manifest != document.manifest);
+                draft.displaced_documents.extend(another.then_some(document.id));
                 draft.batch.put(Scope::Documents, document.id.as_bytes(), &document);
                 draft.lives.add_document(document);
             }

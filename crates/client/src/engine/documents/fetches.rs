@@ -23,6 +23,8 @@ use crate::{
     vault::{Batch, Scope},
 };
 
+/// Seconds of a day.
+const DAY: u64 = 24 * 3600;
 /// How long a fetch waits for a link that was lost.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -203,9 +205,23 @@ impl Core {
         if row.is_some_and(|row| !path_of(&row.part).exists()) {
             self.delete_fetch(document)?;
         }
+        let failure = if failure.code == FailureCode::Gone { self.why_gone(document)? } else { failure };
         self.emit(Event::DocumentFailed { document, failure: failure.clone() });
         self.end_fetch(document, Err(failure));
         self.start_fetches()
+    }
+
+    /// Why the relay does not have a document: its class has ended since it was sent, or it should still be there.
+    /// [DELIV-212]
+    fn why_gone(&self, document: DocumentId) -> Result<Failure, Failure> {
+        let row = self.document_row(document)?;
+        let message = self.message_row(row.conversation, row.sequence)?;
+        let (Some(message), Ok(manifest)) = (message, Manifest::from_bytes(&row.manifest)) else {
+            return Ok(failure::document_gone());
+        };
+        let span = manifest.class.span();
+        let over = message.at.after(span) <= self.now();
+        Ok(if over { failure::document_expired(span.as_secs() / DAY) } else { failure::document_lost() })
     }
 
     /// Lets whoever waits for a fetch know how it ended.

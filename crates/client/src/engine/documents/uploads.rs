@@ -18,29 +18,37 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{ATTEMPTS, EVENTS, RUNNING, Running};
 use crate::{
     Event, Failure, FailureCode, Reply,
-    api::{Direction, Target},
+    api::{Direction, Notice, SendOptions, Target},
     engine::{
         core::{Core, ReplyTo, answer_with, bounded, put_conversation, respond, tier_of},
         create::{Opening, Then},
         kept::AGE,
+        life::expiring,
         outgoing::{Outgoing, put_message},
     },
     failure,
-    rows::{DocumentRow, MessageRow, SegmentsRow, Stage, Upload},
+    rows::{DocumentRow, LifeRow, MessageRow, SegmentsRow, Stage, Upload},
     transfer::{self, Making, Retry, Share, UploadPlan},
     vault::{Batch, Scope},
 };
 
 impl Core {
     /// [`Command::SendDocument`](crate::Command::SendDocument).
-    pub(crate) fn send_document(&mut self, to: Target, path: PathBuf, reply: ReplyTo) -> Result<(), Failure> {
-        if let Err(failure) = transfer::stamp_of(&path) {
+    pub(crate) fn send_document(
+        &mut self,
+        to: Target,
+        path: PathBuf,
+        options: SendOptions,
+        reply: ReplyTo,
+    ) -> Result<(), Failure> {
+        let possible = expiring(Body::Document(Bytes::default()), options);
+        if let Err(failure) = possible.and_then(|_| transfer::stamp_of(&path)) {
             return respond(reply, Err(failure));
         }
         match (self.existing(&to), to) {
-            (Ok(Some(id)), _) => self.post_document(id, path, reply),
+            (Ok(Some(id)), _) => self.post_document(id, path, options, reply),
             (Ok(None), Target::Person(address, tier)) => {
-                self.open_conversation(Opening::direct(address, tier), Then::Document(path), reply)
+                self.open_conversation(Opening::direct(address, tier), Then::Document(path, options), reply)
             }
             (Ok(None), Target::Conversation(_)) => respond(reply, Err(failure::no_conversation())),
             (Err(failure), _) => respond(reply, Err(failure)),
@@ -48,8 +56,14 @@ impl Core {
     }
 
     /// Takes a document into the vault as a message that is queued, and begins its upload.
-    pub(crate) fn post_document(&mut self, id: ConversationId, path: PathBuf, reply: ReplyTo) -> Result<(), Failure> {
-        let posted = self.draft_document(id, &path);
+    pub(crate) fn post_document(
+        &mut self,
+        id: ConversationId,
+        path: PathBuf,
+        options: SendOptions,
+        reply: ReplyTo,
+    ) -> Result<(), Failure> {
+        let posted = self.draft_document(id, &path, options);
         let sent = posted.map(|(message, document)| Reply::Sent {
             conversation: id,
             message: Some(message),
@@ -59,7 +73,12 @@ impl Core {
         self.start_uploads()
     }
 
-    fn draft_document(&mut self, id: ConversationId, path: &Path) -> Result<(MessageId, DocumentId), Failure> {
+    fn draft_document(
+        &mut self,
+        id: ConversationId,
+        path: &Path,
+        options: SendOptions,
+    ) -> Result<(MessageId, DocumentId), Failure> {
         self.check_can_post(id)?;
         let path = std::path::absolute(path).map_err(|error| failure::file("find", path, &error))?;
         let stamp = transfer::stamp_of(&path)?;
@@ -69,7 +88,8 @@ impl Core {
         let mut row = self.conversation(id)?.row.clone();
         let message = MessageId::of(id, self.own.id(), seed);
         let body = keys.document.as_bytes().to_vec();
-        let message_row = self.own_message(&mut row, message, ContentType::DOCUMENT.0, body)?;
+        let kind = if options.ask_acknowledgement { ContentType::ACKNOWLEDGE_DOCUMENT } else { ContentType::DOCUMENT };
+        let message_row = self.own_message(&mut row, message, kind.0, body)?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let document = DocumentRow {
             id: keys.document,
@@ -88,7 +108,7 @@ impl Core {
         };
         let mut batch = Batch::default();
         put_message(&mut batch, id, &message_row);
-        self.begin_life(&row, &message_row, None, &mut batch);
+        self.begin_life(&row, &message_row, options.expires_after, &mut batch);
         batch.put(Scope::Documents, document.id.as_bytes(), &document);
         put_conversation(&mut batch, &row);
         self.vault.commit(batch)?;
@@ -108,6 +128,12 @@ impl Core {
             let Some(row) = self.next_upload()? else { return Ok(()) };
             let modified = (row.modified > 0).then(|| Timestamp::from_millis(row.modified));
             let hashes = self.segment_hashes(row.id)?;
+            let segments = Layout::new(row.size).map_or(u64::MAX, |layout| layout.segments());
+            if row.upload == Upload::Again && hashes.len() as u64 != segments {
+                // [DOC-20] What left is not on record whole: the file as it is now might be another one.
+                self.upload_failed(row.id, failure::internal("its segments are not on record"), Retry::Never)?;
+                continue;
+            }
             let plan = UploadPlan {
                 posted: posted_digest(&row),
                 keys: keys_of(&row)?,
@@ -188,8 +214,8 @@ impl Core {
     /// All segments are durable at the relay: the manifest goes to the members.
     pub(super) fn uploaded(&mut self, document: DocumentId, digest: Digest) -> Result<(), Failure> {
         let row = self.document_row(document)?;
-        if row.upload == Upload::Cancelled {
-            // It was given up in the moment in which it was done; the relay forgets it by its class.
+        if !self.is_upload(document) {
+            // It was given up or has expired in the moment in which it was done; the relay forgets it by its class.
             return Ok(());
         }
         let Keys { document: id, file_key, nonce } = keys_of(&row)?;
@@ -214,12 +240,13 @@ impl Core {
             .vault
             .read::<MessageRow>(Scope::Messages(conversation), &row.sequence.to_be_bytes())?
             .ok_or_else(failure::damaged)?;
-        let body = Body::Document(Bytes::new(bytes.clone()).map_err(|_| failure::internal("a manifest is too long"))?);
+        let life = self.life(conversation, message.sequence)?;
+        let body = body_of(&message, life.as_ref(), row.tier, &bytes)?;
         let posted = DocumentRow { manifest: bounded(bytes)?, upload: Upload::Posted, key: Bytes::default(), ..row };
         let mut batch = Batch::default();
         // The hashes stay, for a relay that loses it. [DOC-20]
         batch.put(Scope::Documents, document.as_bytes(), &posted);
-        self.keep_until(conversation, &message, self.life(conversation, message.sequence)?.as_ref(), &mut batch);
+        self.keep_until(conversation, &message, life.as_ref(), &mut batch);
         let conversation_row = self.conversation(conversation)?.row.clone();
         let outgoing = Outgoing { body, message: Some((message, seed)), class, announce: false };
         self.queue(conversation, conversation_row, outgoing, batch)?;
@@ -268,7 +295,7 @@ impl Core {
             self.brought_again(row)?;
             let failed = format!("the relay has lost a document, and it cannot be given back: {}", failure.failed);
             let failure = Failure::new(failure.code, failed, "send it again where somebody still needs it");
-            self.emit(Event::DocumentFailed { document, failure });
+            self.emit(Event::Notice(Notice::DocumentLost { document, failure }));
             return self.start_uploads();
         }
         match retry {
@@ -342,6 +369,18 @@ impl Core {
         self.vault.commit(batch)?;
         self.start_uploads()
     }
+}
+
+/// What the members get of a document: its manifest, as its message was begun. Its lifetime is what lies between that
+/// message's time, which is also theirs, and its end. [CONV-84]
+fn body_of(message: &MessageRow, life: Option<&LifeRow>, tier: u8, manifest: &[u8]) -> Result<Body, Failure> {
+    let manifest = Bytes::new(manifest).map_err(|_| failure::internal("a manifest is too long"))?;
+    let asks = ContentType(message.content_type).asks_acknowledgement();
+    let body = if asks { Body::AskDocumentAcknowledgement(manifest) } else { Body::Document(manifest) };
+    let of_tier = amanat_identity::policy::builtin(tier_of(tier)).max_lifetime;
+    let lifetime = life.and_then(|life| life.expires_at).map(|at| at.since(message.at));
+    let expires_after = lifetime.filter(|lifetime| Some(*lifetime) != of_tier);
+    expiring(body, SendOptions { expires_after, ..SendOptions::default() })
 }
 
 fn segments_key(document: DocumentId, first: u64) -> Vec<u8> {

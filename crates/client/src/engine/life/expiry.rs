@@ -133,6 +133,11 @@ impl Core {
         batch.queue_expires(at, now);
     }
 
+    /// A message that expires is gone.
+    pub(super) fn delete_expiry(&self, id: ConversationId, sequence: u64, batch: &mut Batch) {
+        batch.delete(Scope::Expiries, &key(id, sequence));
+    }
+
     /// The row by which a later run finds what expires.
     pub(super) fn write_expiry(&self, id: ConversationId, life: &LifeRow, batch: &mut Batch) {
         let Some(at) = life.expires_at else { return };

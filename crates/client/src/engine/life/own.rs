@@ -152,8 +152,10 @@ impl Core {
                 not("only its author can edit or delete a message", "write to its author")
             }
             Body::Edit(_) if !editable => not("only a text can be edited", "delete it, and send another"),
-            Body::Reaction(_) if row.counter == 0 => not("the document is still being sent", "wait until it is sent"),
-            Body::Acknowledgement(_) if kind != ContentType::ACKNOWLEDGE => {
+            Body::Reaction(_) if row.own && row.counter == 0 => {
+                not("the document is still being sent", "wait until it is sent")
+            }
+            Body::Acknowledgement(_) if !kind.asks_acknowledgement() => {
                 not("the message does not ask to be acknowledged", "react to it instead: amanat react")
             }
             Body::Acknowledgement(_) if own => not("it is your own message", "the others acknowledge it"),
@@ -243,7 +245,8 @@ fn body_with(text: String, options: SendOptions) -> Result<Body, Failure> {
     expiring(if options.ask_acknowledgement { Body::AskAcknowledgement(text) } else { Body::Text(text) }, options)
 }
 
-fn expiring(body: Body, options: SendOptions) -> Result<Body, Failure> {
+/// A body with the lifetime that was wished for.
+pub(crate) fn expiring(body: Body, options: SendOptions) -> Result<Body, Failure> {
     let Some(lifetime) = options.expires_after else { return Ok(body) };
     let seconds = u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX);
     Expiring::new(seconds, body).map(Body::Expiring).ok_or_else(|| {

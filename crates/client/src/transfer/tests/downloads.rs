@@ -160,7 +160,6 @@ async fn what_the_relay_does_not_give() {
     let cases = [
         (Trick::Cut, Code::Offline, Retry::WhenLinked),
         (Trick::Refuse(Refusal::Unknown), Code::Gone, Retry::Never),
-        (Trick::Refuse(Refusal::ExpiredByRetention), Code::Gone, Retry::Never),
         (Trick::Refuse(Refusal::NotAllowed), Code::Refused, Retry::Never),
         (Trick::Refuse(Refusal::Failed), Code::Offline, Retry::Later),
         (Trick::Answer(Answer::Done(amanat_wire::client::Nothing {})), Code::Refused, Retry::Never),

@@ -1,0 +1,159 @@
+//! Taking commits in (protocol-spec/05-conversation, section 5): each is judged by chains, by the relay's receipt and by the
+//! list of revocations; what is missing of these is fetched first.
+
+use amanat_conversation::{ApproveError, Conversation, Evidence, ReceivedCommit};
+use amanat_primitives::{ConversationId, DeviceId};
+use amanat_wire::{
+    Decode as _,
+    log::{CommitReceipt, Entry},
+};
+
+use super::{Draft, Step};
+use crate::{
+    Failure,
+    api::Alarm,
+    engine::{
+        Input,
+        changes::keep_notice,
+        core::Core,
+        join::Fetched,
+        membership::{RENEW_AGAIN, RENEW_EVERY},
+        people::fetch_chains,
+        roles::Before,
+    },
+    failure,
+    rows::{Stage, TrackRow},
+    vault::Scope,
+};
+
+impl Core {
+    pub(super) fn apply_commit(
+        &mut self,
+        group: &mut Conversation,
+        draft: &mut Draft,
+        entry: &Entry,
+        commit: ReceivedCommit,
+    ) -> Result<Step, Failure> {
+        let (known, _) = self.known_devices(commit.concerns())?;
+        let own = commit.is_own();
+        let concerned = commit.concerns();
+        let refreshed = self.conversation(draft.id)?.refreshed == entry.position;
+        let receipt = self.receipt_of(draft, entry);
+        draft.lists = Some((commit.facts().roster_add.clone(), commit.facts().roster_remove.clone()));
+        let before = Before::of(group, commit.facts());
+        let committed_at = commit.facts().committed_at;
+        let evidence = Evidence {
+            devices: &known,
+            receipt: receipt.as_ref().map(|receipt| &receipt.body),
+            revocations: self.revocations(),
+        };
+        // Whatever needs no chain is judged first: nobody can make the log wait with a commit that is void anyway.
+        let verdict = commit.approve(group, &evidence);
+        match verdict {
+            // [CONV-56] Of all, so that what is judged then is judged by what holds now.
+            Err(ApproveError::Unverified(device)) => {
+                match refreshed {
+                    true => draft.lacks = Some(device),
+                    false => draft.missing = concerned,
+                }
+                return Ok(Step::Wait);
+            }
+            // [CONV-50]
+            Err(ApproveError::NeedsStatus(number)) => {
+                draft.needs_status = number;
+                return Ok(Step::Wait);
+            }
+            // [CONV-56]
+            Err(ApproveError::Void(reason)) if reason.rests_on_chains() && !refreshed => {
+                draft.missing = concerned;
+                return Ok(Step::Wait);
+            }
+            _ => {}
+        }
+        match receipt {
+            Some(receipt) => draft.row.receipt = receipt.id(),
+            None => draft.alarms.push(Alarm::Receipt { position: entry.position }),
+        }
+        match verdict {
+            Ok(approved) => {
+                let merged = group.merge(approved).map_err(failure::from_conversation)?;
+                if merged.own {
+                    draft.created |= draft.row.stage == Stage::Creating;
+                    draft.committed = true;
+                    draft.row.renew_at = self.now().after(RENEW_EVERY);
+                    (draft.row.sent, draft.row.used) = (0, false);
+                }
+                (draft.wrong_roster, draft.healed) = (false, true);
+                let beyond: Vec<_> =
+                    draft.tracks.values().filter(|track| track.beyond).map(|track| track.device).collect();
+                beyond.into_iter().for_each(|device| draft.track(device).beyond = false);
+                draft.changed |= !merged.added.is_empty() || !merged.removed.is_empty() || merged.roles.is_some();
+                if draft.row.stage != Stage::Creating {
+                    let notices = self.changes_by_name(draft.id, group, &before, &merged)?;
+                    for notice in &notices {
+                        keep_notice(&mut draft.row, notice, committed_at, &mut draft.batch)?;
+                    }
+                    draft.notices.extend(notices);
+                }
+                // Who is taken out and put in again needs the Welcome for it, and asks until it comes. [CONV-54]
+                let returns = merged.added.iter().any(|member| member.device == self.own.id());
+                draft.row.stage = match (merged.self_removed, returns) {
+                    (false, _) => Stage::Active,
+                    (true, false) => Stage::Removed,
+                    (true, true) => Stage::FellOut,
+                };
+                self.newcomers_added(draft, &merged)?;
+                for device in merged.removed {
+                    draft.tracks.remove(&device);
+                    draft.batch.delete(Scope::Tracks(draft.id), device.as_bytes());
+                }
+                for member in merged.added.iter().filter(|member| member.device != self.own.id()) {
+                    let track = TrackRow { added_at: committed_at, ..TrackRow::new(member.device) };
+                    draft.tracks.insert(member.device, track);
+                    draft.changed_tracks.push(member.device);
+                    draft.added.push(member.device);
+                }
+                Ok(Step::Applied)
+            }
+            Err(ApproveError::Unverified(_) | ApproveError::NeedsStatus(_)) => Ok(Step::Wait),
+            Err(ApproveError::Void(reason)) => {
+                tracing::warn!(?reason, "a commit is void");
+                group.void(entry).map_err(failure::from_conversation)?;
+                draft.void_own = own.then(|| failure::void_commit(&reason));
+                if own {
+                    // What is wrong with this device's commits will not be right in a moment, and the others set the
+                    // roster right.
+                    draft.row.renew_at = self.now().after(RENEW_AGAIN);
+                    draft.row.sent = 0;
+                }
+                draft.wrong_roster |= !own;
+                draft.healed |= own;
+                draft.alarms.push(Alarm::VoidCommit { position: entry.position, sender: entry.sender });
+                Ok(Step::Applied)
+            }
+        }
+    }
+
+    /// The relay's receipt for a commit, if it is right and follows the last one. [DELIV-87]
+    fn receipt_of(&self, draft: &Draft, entry: &Entry) -> Option<CommitReceipt> {
+        CommitReceipt::from_bytes(&entry.receipt).ok().filter(|receipt| {
+            let body = &receipt.body;
+            body.conversation == draft.id
+                && body.position == entry.position
+                && body.stamp == entry.stamp
+                && body.commit == entry.ciphertext_hash()
+                && body.previous == draft.row.receipt
+                && self.relays.iter().any(|relay| receipt.verify(relay.signing_key()).is_ok())
+        })
+    }
+
+    /// Fetches chains that a commit needs; the log is read again when they are there.
+    pub(super) fn fetch_missing(&self, id: ConversationId, missing: Vec<DeviceId>) {
+        let Some(calls) = self.calls() else { return };
+        let (authority, now, generation) = (self.authority.clone(), self.now(), self.links);
+        self.spawn(async move {
+            let chains = fetch_chains(&calls, &authority, now, &missing).await;
+            Input::Chains(Fetched { generation, log: Some(id), asked: missing, chains })
+        });
+    }
+}

@@ -1,0 +1,176 @@
+//! A vault that is older than what the relay knows of it, and a relay that pages as it likes (protocol-spec/07-delivery,
+//! section 12).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+
+/// More than one link takes at once.
+const MANY: usize = 70;
+
+impl Script {
+    /// Accepts and greets, and leaves the rest to the test.
+    async fn greeted(&self) -> Scripted {
+        let mut scripted = Scripted { link: self.accept().await, chain: Vec::new() };
+        scripted.link.receiver.recv().await.unwrap().unwrap();
+        let now = Timestamp::from(std::time::SystemTime::now());
+        scripted.say(&FromRelay::Ready(Ready { now, incarnation: self.incarnation, status: Bytes::default() })).await;
+        scripted
+    }
+}
+
+fn log(conversation: ConversationId, cursor: u64) -> LogState {
+    LogState { conversation, cursor, head: cursor, first_kept: 1 }
+}
+
+fn page(logs: Vec<LogState>, more: Option<ConversationId>) -> Answer {
+    Answer::Cursors(Cursors { logs: List::new(logs).unwrap(), more })
+}
+
+async fn cursors(scripted: &mut Scripted) -> (u32, Option<ConversationId>) {
+    until_request(scripted, |request| match request {
+        Request::Cursors(asked) => Ok(asked.after),
+        other => Err(other),
+    })
+    .await
+}
+
+fn of_another(position: u64) -> Entry {
+    Entry {
+        position,
+        kind: UnitKind::Message,
+        stamp: Timestamp::from(std::time::SystemTime::now()),
+        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
+        unit: amanat_primitives::UnitId::from_bytes([position as u8; 16]),
+        seen_commit: 1,
+        accepted_commit: 1,
+        body: Bytes::new(vec![9; 64]).unwrap(),
+        gone: None,
+        receipt: Bytes::default(),
+        class: RetentionClass::Month,
+        seal: Digest::ZERO,
+    }
+}
+
+fn part(positions: std::ops::RangeInclusive<u64>, head: u64) -> Answer {
+    let entries = List::new(positions.map(of_another).collect::<Vec<_>>()).unwrap();
+    Answer::Entries(Entries { entries, running_before: Digest::ZERO, head, first_kept: 1 })
+}
+
+// [DELIV-214]
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_that_go_in_a_circle_are_not_asked_for_and_not_believed() {
+    let (_rig, mut secretary, target, script) = after_one_message().await;
+    let Target::Conversation(id) = target else { panic!() };
+    let mut scripted = script.greeted().await;
+    let (number, after) = cursors(&mut scripted).await;
+    assert_eq!(after, None);
+    scripted.answer(number, page(vec![log(id, 2)], Some(id))).await;
+    let (number, after) = cursors(&mut scripted).await;
+    assert_eq!(after, Some(id));
+    // The same page again: neither a third question, nor anything that rests on the answer. It is said, and the link ends.
+    scripted.answer(number, page(vec![log(id, 2)], Some(id))).await;
+    let (_, message) = secretary.say(&target, "two").await;
+    assert_eq!(until_down(&mut secretary).await, FailureCode::Refused);
+    let ends = tokio::time::timeout(Duration::from_secs(20), async {
+        while let Ok(Some(said)) = scripted.link.receiver.recv().await {
+            if let Ok(ToRelay::Request(NumberedRequest { request, .. })) = ToRelay::from_bytes(&said) {
+                let rests =
+                    matches!(request, Request::Cursors(_) | Request::Append(_) | Request::News(_) | Request::Read(_));
+                assert!(!rests, "it went on: {request:?}");
+            }
+        }
+    });
+    ends.await.expect("the link ends");
+    // A link that is lost between two pages begins anew; a relay that answers as it should is gone by.
+    drop(scripted);
+    let mut scripted = script.greeted().await;
+    let (number, after) = cursors(&mut scripted).await;
+    assert_eq!(after, None);
+    scripted.answer(number, page(vec![log(id, 2)], Some(id))).await;
+    let (number, _) = cursors(&mut scripted).await;
+    scripted.answer(number, page(Vec::new(), None)).await;
+    let (_, unit) = scripted.append().await;
+    assert_eq!(unit.conversation, id);
+    let _ = message;
+}
+
+// [DELIV-178] [DELIV-214]
+#[tokio::test(flavor = "multi_thread")]
+async fn many_logs_are_looked_through_over_a_link_that_is_lost_and_one_that_stands_still_is_said() {
+    let mut rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let director = rig.person("director", Tier::Secret).await;
+    let mut ids = BTreeSet::new();
+    for _ in 0..MANY {
+        ids.insert(rig.group(&secretary, &["director"], Tier::Official).await);
+    }
+    secretary.sync().await;
+    director.engine.stop().await;
+    rig.stop_relay().await;
+    let script = Script::in_place_of(&rig);
+
+    // Two pages of cursors say that the vault is old, everywhere.
+    let mut scripted = script.greeted().await;
+    let all: Vec<ConversationId> = ids.iter().copied().collect();
+    let (first, second) = all.split_at(MANY / 2);
+    let (number, _) = cursors(&mut scripted).await;
+    let logs = |ids: &[ConversationId]| ids.iter().map(|id| log(*id, 1_000)).collect::<Vec<_>>();
+    scripted.answer(number, page(logs(first), first.last().copied())).await;
+    let (number, after) = cursors(&mut scripted).await;
+    assert_eq!(after, first.last().copied());
+    scripted.answer(number, page(logs(second), None)).await;
+
+    // Every log is asked for, though the link takes fewer at once. One page each, and the line is cut.
+    let mut reached: BTreeMap<ConversationId, u64> = BTreeMap::new();
+    while reached.len() < MANY {
+        match scripted.request().await {
+            (number, Request::Read(read)) => {
+                let next = read.after + 1;
+                // All but the first few are done with it.
+                let head = if reached.len() < 3 { 1_000 } else { next };
+                reached.insert(read.conversation, next);
+                scripted.answer(number, part(next..=next, head)).await;
+            }
+            (number, request) => scripted.pass(number, request).await,
+        }
+    }
+    drop(scripted);
+
+    // Over the next link those that were not done go on, where they were; and one stands still.
+    let mut scripted = script.greeted().await;
+    let (number, _) = cursors(&mut scripted).await;
+    scripted.answer(number, page(logs(first), first.last().copied())).await;
+    let (number, _) = cursors(&mut scripted).await;
+    scripted.answer(number, page(logs(second), None)).await;
+    let mut asked: BTreeMap<ConversationId, Vec<u64>> = BTreeMap::new();
+    let watched = async {
+        loop {
+            match scripted.request().await {
+                (number, Request::Read(read)) => {
+                    asked.entry(read.conversation).or_default().push(read.after);
+                    // The same page, whatever was asked.
+                    scripted.answer(number, part(1..=1, 1_000)).await;
+                }
+                (number, request) => scripted.pass(number, request).await,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(3), watched).await;
+    assert!(!asked.is_empty() && asked.len() < MANY, "what was done is not asked for again: {}", asked.len());
+    for (id, after) in &asked {
+        assert_eq!(after.len(), 1, "asked in a circle: {after:?}");
+        // What was answered last may have been lost with the line.
+        assert!(after[0] + 1 >= reached[id], "it goes on where it was: {after:?}, {}", reached[id]);
+    }
+    let still = *asked.keys().next().unwrap();
+    let position = secretary
+        .until("alarm", |event| match event {
+            Event::Alarm { conversation, alarm: Alarm::Excluded { position } } if *conversation == still => {
+                Some(*position)
+            }
+            _ => None,
+        })
+        .await;
+    assert_eq!(position, asked[&still][0] + 1);
+}
