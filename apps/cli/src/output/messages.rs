@@ -222,7 +222,7 @@ mod tests {
         let mut scroll = Scroll::default();
         let first = bare(&scroll.message(&message(1_900_000_000, "one\ntwo", false, MessageState::Unread), None));
         assert_eq!(first.lines().count(), 4, "{first}");
-        assert!(first.starts_with("── ") && first.contains("Amina\\u{202e}  #7 01010101  new\n    one\n    two"));
+        assert!(first.starts_with("── ") && first.contains("Registrar\\u{202e}  #7 01010101  new\n    one\n    two"));
         let second = bare(&scroll.message(&message(1_900_000_001, "three", true, MessageState::Delivered), None));
         assert!(!second.contains("──") && second.ends_with("#7 01010101  delivered\n    three"), "{second}");
         let later = bare(&scroll.message(&message(1_900_200_000, "four", false, MessageState::Read), None));
