@@ -152,6 +152,24 @@ fn no_entries(after: u64) -> Answer {
     Answer::Entries(Entries { entries, running_before: Digest::ZERO, head: after, first_kept: 1 })
 }
 
+/// An entry of somebody who is no member, which nobody can read.
+fn of_another(position: u64, kind: UnitKind) -> Entry {
+    Entry {
+        position,
+        kind,
+        stamp: Timestamp::from(std::time::SystemTime::now()),
+        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
+        unit: amanat_primitives::UnitId::from_bytes([position as u8; 16]),
+        seen_commit: 1,
+        accepted_commit: 1,
+        body: Bytes::new(vec![9; 64]).unwrap(),
+        gone: None,
+        receipt: Bytes::default(),
+        class: RetentionClass::Month,
+        seal: Digest::ZERO,
+    }
+}
+
 /// Two people who have talked once; then the relay is stopped, the director too, and the script takes its place.
 async fn after_one_message() -> (Rig, Person, Target, Script) {
     let mut rig = Rig::new().await;
@@ -240,20 +258,7 @@ async fn a_relay_that_only_says_stale_gets_nothing_encrypted() {
     })
     .await;
     let position = read.after + 1;
-    let garbage = Entry {
-        position,
-        kind: UnitKind::Commit,
-        stamp: Timestamp::from(std::time::SystemTime::now()),
-        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
-        unit: amanat_primitives::UnitId::from_bytes([3; 16]),
-        seen_commit: 1,
-        accepted_commit: 1,
-        body: Bytes::new(vec![9; 64]).unwrap(),
-        gone: None,
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
-    };
+    let garbage = of_another(position, UnitKind::Commit);
     let entries = List::new(vec![garbage]).unwrap();
     let answer = Entries { entries, running_before: Digest::ZERO, head: position, first_kept: 1 };
     scripted.answer(number, Answer::Entries(answer)).await;
@@ -277,20 +282,7 @@ async fn a_frame_that_is_stale_is_encrypted_again_when_its_commit_is_here() {
         other => Err(other),
     })
     .await;
-    let commit = |position: u64| Entry {
-        position,
-        kind: UnitKind::Commit,
-        stamp: Timestamp::from(std::time::SystemTime::now()),
-        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
-        unit: amanat_primitives::UnitId::from_bytes([position as u8; 16]),
-        seen_commit: 1,
-        accepted_commit: 1,
-        body: Bytes::new(vec![9; 64]).unwrap(),
-        gone: None,
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
-    };
+    let commit = |position: u64| of_another(position, UnitKind::Commit);
     let (first_new, last) = (read.after + 1, at.max(read.after + 1));
     let entries = List::new((first_new..=last).map(commit).collect::<Vec<_>>()).unwrap();
     let answer = Entries { entries, running_before: Digest::ZERO, head: last, first_kept: 1 };
@@ -308,20 +300,7 @@ async fn a_push_that_skips_an_entry_leads_to_reading_the_log() {
     let (_rig, secretary, target, script) = after_one_message().await;
     let Target::Conversation(conversation) = target else { panic!() };
     let mut scripted = script.session().await;
-    let garbage = |position: u64| Entry {
-        position,
-        kind: UnitKind::Message,
-        stamp: Timestamp::from(std::time::SystemTime::now()),
-        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
-        unit: amanat_primitives::UnitId::from_bytes([position as u8; 16]),
-        seen_commit: 1,
-        accepted_commit: 1,
-        body: Bytes::new(vec![position as u8; 40]).unwrap(),
-        gone: None,
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
-    };
+    let garbage = |position: u64| of_another(position, UnitKind::Message);
     scripted.say(&FromRelay::Push(Push { conversation, entry: garbage(9) })).await;
     let read = loop {
         match scripted.request().await {
@@ -341,20 +320,7 @@ async fn garbage_in_the_log_is_passed_over_and_shown() {
     let Target::Conversation(conversation) = target else { panic!() };
     let mut scripted = script.session().await;
     // What the vault has: the next position follows from the first read that a skipping push provokes.
-    let base = Entry {
-        position: 1_000,
-        kind: UnitKind::Commit,
-        stamp: Timestamp::from(std::time::SystemTime::now()),
-        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
-        unit: amanat_primitives::UnitId::from_bytes([3; 16]),
-        seen_commit: 1,
-        accepted_commit: 1,
-        body: Bytes::new(vec![9; 64]).unwrap(),
-        gone: None,
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
-    };
+    let base = of_another(1_000, UnitKind::Commit);
     scripted.say(&FromRelay::Push(Push { conversation, entry: base.clone() })).await;
     let (number, read) = loop {
         match scripted.request().await {
@@ -412,18 +378,11 @@ async fn a_replayed_entry_is_shown_once() {
     let mut director = rig.start("director").await;
     let mut scripted = script.session().await;
     let entry = |position: u64, unit_byte: u8| Entry {
-        position,
-        kind: UnitKind::Message,
-        stamp: Timestamp::from(std::time::SystemTime::now()),
-        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
         unit: amanat_primitives::UnitId::from_bytes([unit_byte; 16]),
         seen_commit: unit.seen_commit,
         accepted_commit: unit.accepted_commit,
         body: unit.body.clone(),
-        gone: None,
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
+        ..of_another(position, UnitKind::Message)
     };
     // A push far ahead makes the client say where it is.
     scripted.say(&FromRelay::Push(Push { conversation, entry: entry(1_000, 9) })).await;
@@ -518,18 +477,9 @@ async fn gone(
     (kind, days): (UnitKind, u64),
 ) -> ConversationState {
     let gone = |position| Entry {
-        position,
-        kind,
-        stamp: Timestamp::from(std::time::SystemTime::now()),
-        sender: amanat_primitives::DeviceId::from_bytes([9; 32]),
-        unit: amanat_primitives::UnitId::from_bytes([9; 16]),
-        seen_commit: 1,
-        accepted_commit: 1,
         body: Bytes::default(),
         gone: Some(Digest::from_bytes([9; 32])),
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
+        ..of_another(position, kind)
     };
     let mut scripted = script.session().await;
     rig.clock.forward(Duration::from_secs(days * 24 * 3600));

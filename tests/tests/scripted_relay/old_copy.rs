@@ -35,25 +35,9 @@ async fn cursors(scripted: &mut Scripted) -> (u32, Option<ConversationId>) {
     .await
 }
 
-fn of_another(position: u64) -> Entry {
-    Entry {
-        position,
-        kind: UnitKind::Message,
-        stamp: Timestamp::from(std::time::SystemTime::now()),
-        sender: amanat_primitives::DeviceId::from_bytes([1; 32]),
-        unit: amanat_primitives::UnitId::from_bytes([position as u8; 16]),
-        seen_commit: 1,
-        accepted_commit: 1,
-        body: Bytes::new(vec![9; 64]).unwrap(),
-        gone: None,
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
-    }
-}
-
 fn part(positions: std::ops::RangeInclusive<u64>, head: u64) -> Answer {
-    let entries = List::new(positions.map(of_another).collect::<Vec<_>>()).unwrap();
+    let entries =
+        List::new(positions.map(|position| of_another(position, UnitKind::Message)).collect::<Vec<_>>()).unwrap();
     Answer::Entries(Entries { entries, running_before: Digest::ZERO, head, first_kept: 1 })
 }
 

@@ -34,18 +34,9 @@ async fn who_is_alone_in_an_epoch_falls_out_and_asks() {
     let script = Script::in_place_of(&rig);
     let mut scripted = script.session().await;
     let entry = |position, sender| Entry {
-        position,
-        kind: UnitKind::Message,
-        stamp: Timestamp::from(std::time::SystemTime::now()),
         sender,
-        unit: amanat_primitives::UnitId::from_bytes([3; 16]),
-        seen_commit: 1,
-        accepted_commit: 1,
         body: Bytes::new(of_epoch(conversation, 99)).unwrap(),
-        gone: None,
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
+        ..of_another(position, UnitKind::Message)
     };
     // One that skips, so that the log is read.
     scripted.say(&FromRelay::Push(Push { conversation, entry: entry(1_000, others[0]) })).await;

@@ -126,6 +126,11 @@ impl Open {
             advance_due: false,
         }
     }
+
+    /// Something is to be appended to its log.
+    pub(crate) fn waits_to_send(&self) -> bool {
+        !self.queue.is_empty() || self.commit.is_some() || !self.wants.is_empty() || !self.newcomers.is_empty()
+    }
 }
 
 /// Entries of one log that came before their turn, bounded in number and bytes.
@@ -178,13 +183,6 @@ impl Ahead {
     /// Whether it holds none.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-}
-
-impl Open {
-    /// Something is to be appended to its log.
-    pub(crate) fn waits_to_send(&self) -> bool {
-        !self.queue.is_empty() || self.commit.is_some() || !self.wants.is_empty() || !self.newcomers.is_empty()
     }
 }
 

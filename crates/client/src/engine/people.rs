@@ -186,17 +186,14 @@ impl Core {
         let verified_at = self.now();
         let mut believed: Vec<VerifiedDevice> = Vec::new();
         let mut draft = Draft::default();
-        for VerifiedChain { device, chain } in found {
-            let found = VerifiedChain { device, chain };
-            let VerifiedChain { device, chain } = match self
-                .vault
-                .read::<ChainRow>(Scope::Chains, found.device.id().as_bytes())?
+        for mut found in found {
+            let id = found.device.id();
+            if self.known_device(id)?.is_some_and(|known| known.approval().is_some())
+                && let Some(row) = self.vault.read::<ChainRow>(Scope::Chains, id.as_bytes())?
             {
-                Some(row) if self.known_device(found.device.id())?.is_some_and(|known| known.approval().is_some()) => {
-                    with_approval_of(&self.authority, verified_at, found, &row.chain)
-                }
-                _ => found,
-            };
+                found = with_approval_of(&self.authority, verified_at, found, &row.chain);
+            }
+            let VerifiedChain { device, chain } = found;
             let (grant, certificate) = (device.grant(), device.certificate());
             // A chain from before a renewal takes nothing back. [DELIV-96]
             let before = self.known_device(device.id())?;

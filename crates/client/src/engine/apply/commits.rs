@@ -34,9 +34,9 @@ impl Core {
         entry: &Entry,
         commit: ReceivedCommit,
     ) -> Result<Step, Failure> {
-        let (known, _) = self.known_devices(commit.concerns())?;
-        let own = commit.is_own();
         let concerned = commit.concerns();
+        let (known, _) = self.known_devices(concerned.iter().copied())?;
+        let own = commit.is_own();
         let refreshed = self.conversation(draft.id)?.refreshed == entry.position;
         let receipt = self.receipt_of(draft, entry);
         draft.lists = Some((commit.facts().roster_add.clone(), commit.facts().roster_remove.clone()));
