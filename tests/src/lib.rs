@@ -9,6 +9,7 @@ pub mod programs;
 pub mod proxy;
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -30,6 +31,7 @@ use amanat_identity::{
 use amanat_primitives::{ConversationId, Incarnation, MessageId, Timestamp, passphrase::WorkPolicy};
 use amanat_relay_core::{Config, Relay, Running, backup, folder};
 use amanat_wire::Encode as _;
+use proxy::Proxy;
 use rand_core::OsRng;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -84,9 +86,21 @@ pub struct Person {
 impl Rig {
     /// An office whose relay runs.
     pub async fn new() -> Self {
+        let address = programs::free_address();
+        Self::dialled_at(address, address).await
+    }
+
+    /// An office whose relay is reached over a line of the test's.
+    pub async fn behind_a_line() -> (Self, Proxy) {
+        let (listen, dialled) = (programs::free_address(), programs::free_address());
+        let line = Proxy::start(dialled, listen);
+        (Self::dialled_at(listen, dialled).await, line)
+    }
+
+    async fn dialled_at(listen: SocketAddr, dialled: SocketAddr) -> Self {
         let dir = TempDir::new().unwrap();
         let clock = Shift(Arc::new(AtomicU64::new(0)));
-        let office = make_office(dir.path(), clock.now());
+        let office = make_office(dir.path(), clock.now(), listen, dialled);
         let mut rig = Self { dir, office, clock, relay: None, incarnation: Incarnation::from_bytes([0; 16]) };
         rig.start_relay().await;
         rig
@@ -210,14 +224,13 @@ impl Rig {
     }
 }
 
-fn make_office(dir: &Path, now: Timestamp) -> Office {
-    let address = programs::free_address();
+fn make_office(dir: &Path, now: Timestamp, listen: SocketAddr, dialled: SocketAddr) -> Office {
     let relay_dir = dir.join("relay");
     let domain = "interior.gov.pk";
-    let wishes = folder::Wishes { domain: domain.parse().unwrap(), listen: vec![address], advertise: Vec::new() };
+    let wishes = folder::Wishes { domain: domain.parse().unwrap(), listen: vec![listen], advertise: Vec::new() };
     folder::init(&relay_dir, Some(wishes), &mut OsRng).unwrap();
     let keys = folder::load_keys(&relay_dir).unwrap();
-    let office = Office::with_relay(&mut OsRng, now, domain, keys, &[&address.to_string()]);
+    let office = Office::with_relay(&mut OsRng, now, domain, keys, &[&dialled.to_string()]);
     let certificate = armour::write(FileKind::RelayCertificate, &office.certified_relay().to_bytes()).unwrap();
     std::fs::write(relay_dir.join("relay.cert"), certificate.as_bytes()).unwrap();
     office

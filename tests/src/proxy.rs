@@ -1,12 +1,12 @@
-//! A line that is cut (protocol-spec/06-document, section 4): a TCP proxy that counts what it carries and drops its
-//! connections when it has carried so much.
+//! A line that is cut (protocol-spec/06-document, section 4), or slow one way: a TCP proxy that counts what it carries,
+//! drops its connections when it has carried so much, and holds back what one of them sends.
 
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -19,6 +19,10 @@ pub struct Proxy(Arc<Line>);
 struct Line {
     up: Way,
     down: Way,
+    connections: AtomicUsize,
+    /// The connection of which nothing goes up.
+    held: Mutex<Option<usize>>,
+    released: Condvar,
 }
 
 /// One direction, over all connections.
@@ -58,12 +62,13 @@ impl Proxy {
         let line = Arc::clone(&proxy.0);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                let number = line.connections.fetch_add(1, Ordering::Relaxed);
                 let Ok(relay) = TcpStream::connect(target) else { continue };
                 let _ = (client.set_nodelay(true), relay.set_nodelay(true));
                 let (client_too, relay_too) = (client.try_clone().unwrap(), relay.try_clone().unwrap());
                 let (up, down) = (Arc::clone(&line), Arc::clone(&line));
-                thread::spawn(move || carry(client, relay, &up.up));
-                thread::spawn(move || carry(relay_too, client_too, &down.down));
+                thread::spawn(move || carry(client, relay, &up.up, || up.wait(number)));
+                thread::spawn(move || carry(relay_too, client_too, &down.down, || ()));
             }
         });
         proxy
@@ -91,6 +96,23 @@ impl Proxy {
         self.0.down.cut_at(shares, of);
     }
 
+    /// Connections that were made.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.0.connections.load(Ordering::Relaxed)
+    }
+
+    /// Holds what the client of a connection sends, counted from 0 in the order in which they were made.
+    pub fn hold(&self, connection: usize) {
+        *self.0.held.lock().unwrap() = Some(connection);
+    }
+
+    /// Carries what was held.
+    pub fn release(&self) {
+        *self.0.held.lock().unwrap() = None;
+        self.0.released.notify_all();
+    }
+
     /// Cuts made, in both directions.
     #[must_use]
     pub fn cuts(&self) -> u64 {
@@ -98,10 +120,18 @@ impl Proxy {
     }
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, way: &Way) {
+impl Line {
+    fn wait(&self, connection: usize) {
+        let held = self.held.lock().unwrap();
+        let _free = self.released.wait_while(held, |held| *held == Some(connection)).unwrap();
+    }
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, way: &Way, wait: impl Fn()) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut buffer).unwrap_or(0);
+        wait();
         let cut = read == 0 || to.write_all(buffer.get(..read).unwrap_or_default()).is_err() || way.carry(read);
         if cut {
             let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));

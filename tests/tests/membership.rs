@@ -311,6 +311,40 @@ async fn all_change_the_members_at_once() {
     }
 }
 
+// [DELIV-108] A message that the relay refuses as stale is not overtaken by one that was encrypted after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_keep_their_order_where_commits_overtake_them() {
+    let (rig, line) = Rig::behind_a_line().await;
+    let mut founder = rig.person("founder", Tier::Official).await;
+    let mut writer = rig.person("writer", Tier::Official).await;
+    let id = rig.group(&founder, &["writer"], Tier::Official).await;
+    until_view(&mut writer, id, "group", |view| view.members == 2).await;
+    founder.engine.stop().await;
+    writer.engine.stop().await;
+    let before = line.connections();
+    let mut writer = rig.start("writer").await;
+    writer.sync().await;
+    let mut founder = rig.start("founder").await;
+    line.hold(before);
+    let (_, one) = writer.say(&Target::Conversation(id), "one").await;
+    for moderator in [true, false, true, false] {
+        let command = Command::SetRole { conversation: id, person: rig.address("writer"), moderator };
+        founder.ask(command).await;
+        let told = if moderator { MemberChange::Moderator } else { MemberChange::NotModerator };
+        until_told(&mut writer, told, "writer").await;
+    }
+    let (_, two) = writer.say(&Target::Conversation(id), "two").await;
+    line.release();
+    for (message, text) in [(one, "one"), (two, "two")] {
+        let came = founder.until(text, |event| match event {
+            Event::Alarm { alarm, .. } => panic!("{alarm:?}"),
+            Event::Message { message, .. } if !message.own => Some(message.id),
+            _ => None,
+        });
+        assert_eq!(came.await, message);
+    }
+}
+
 // Keys are renewed a day after they came into use, where something was sent or received, and not otherwise.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_renewed_daily_where_they_were_used() {

@@ -245,8 +245,8 @@ pub(crate) struct Core {
     pub(crate) relay_row: Option<RelayRow>,
     pub(crate) conversations: HashMap<ConversationId, Open>,
     pub(crate) next_outbox: u64,
-    /// Outbox rows whose request is open on this link, unanswered.
-    pub(crate) in_flight: HashSet<u64>,
+    /// Outbox rows whose request is open on this link, unanswered, and the commit under which each was encrypted.
+    pub(crate) in_flight: HashMap<u64, u64>,
     pub(crate) people: People,
     /// This person's devices.
     pub(crate) devices: super::devices::Devices,
@@ -312,7 +312,7 @@ impl Core {
             relay_row: profile.relay,
             conversations: profile.conversations,
             next_outbox: profile.next_outbox,
-            in_flight: HashSet::new(),
+            in_flight: HashMap::new(),
             link: None,
             links: 0,
             sync_waiters: Vec::new(),

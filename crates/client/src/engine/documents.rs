@@ -36,7 +36,7 @@ use crate::{
     failure,
     rows::{DocumentRow, MessageRow, Upload},
     session::Calls,
-    transfer::{Extent, Making},
+    transfer::{Extent, Making, Retry},
 };
 
 /// Events of one transfer that may wait.
@@ -72,6 +72,8 @@ pub(crate) struct Transfers {
 
 struct Running {
     document: DocumentId,
+    /// The link over which it runs.
+    link: u64,
     cancel: watch::Sender<bool>,
     /// How far a fetch's part file is kept.
     task: JoinHandle<Option<Extent>>,
@@ -122,6 +124,11 @@ impl Transfers {
     fn ended(&mut self, direction: Direction, document: DocumentId) -> Option<Running> {
         let list = self.in_direction(direction);
         list.iter().position(|running| running.document == document).map(|at| list.remove(at))
+    }
+
+    /// A transfer says that its link is lost. It may say so when the next link is up already. [DOC-18]
+    fn lose(&mut self, link: u64) {
+        self.lost = self.lost.max(link);
     }
 
     fn take_making(&mut self, document: DocumentId) -> Option<Making> {
@@ -210,7 +217,11 @@ impl Core {
                 self.start_uploads()
             }
             TransferEvent::UploadFailed { document, failure, retry, making } => {
-                self.transfers.ended(Direction::Sending, document);
+                if let Some(running) = self.transfers.ended(Direction::Sending, document)
+                    && retry == Retry::WhenLinked
+                {
+                    self.transfers.lose(running.link);
+                }
                 if let Some(making) = making {
                     self.keep_making(document, *making)?;
                 }

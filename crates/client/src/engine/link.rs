@@ -445,7 +445,7 @@ impl Core {
             self.apply_entries(id, next)?;
         }
         let Some(open) = self.conversations.get(&id) else { return Ok(()) };
-        let own_open = open.commit_sent || open.queue.keys().any(|number| self.in_flight.contains(number));
+        let own_open = open.commit_sent || open.queue.keys().any(|number| self.in_flight.contains_key(number));
         // The entry between may be one's own, whose answer is on the way.
         if !open.ahead.is_empty() && !own_open {
             self.read_log(id);

@@ -269,11 +269,12 @@ impl Core {
             let Some(open) = self.conversations.get(&id).filter(|_| !self.unsettled.contains(&id)) else {
                 return Ok(());
             };
-            let open_requests = open.queue.keys().filter(|number| self.in_flight.contains(number)).count();
-            let waits = |row: &&OutboxRow| !self.in_flight.contains(&row.number) && !open.held.contains(&row.number);
+            let under: Vec<u64> = open.queue.keys().filter_map(|number| self.in_flight.get(number)).copied().collect();
+            let waits =
+                |row: &&OutboxRow| !self.in_flight.contains_key(&row.number) && !open.held.contains(&row.number);
             let next = open.queue.values().find(waits);
             let Some(next) = next.cloned() else { return Ok(()) };
-            if open_requests >= IN_FLIGHT {
+            if under.len() >= IN_FLIGHT {
                 return Ok(());
             }
             if next.request.is_empty() {
@@ -297,10 +298,14 @@ impl Core {
             }
             // [DELIV-80] As it was encrypted, under the same id, until it is answered.
             let unit = Unit::from_bytes(&next.request).map_err(|_| failure::damaged())?;
-            if !self.ask_relay(Question::Append(id, next.number), Request::Append(unit)) {
+            let seen = unit.seen_commit;
+            // [DELIV-108] Else the relay may refuse the one before as stale and take this one: a gap, to everybody else.
+            if under.iter().any(|commit| *commit != seen)
+                || !self.ask_relay(Question::Append(id, next.number), Request::Append(unit))
+            {
                 return Ok(());
             }
-            self.in_flight.insert(next.number);
+            self.in_flight.insert(next.number, seen);
         }
     }
 

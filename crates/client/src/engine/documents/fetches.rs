@@ -148,7 +148,7 @@ impl Core {
             let (cancel, cancelled) = watch::channel(false);
             let task = self.runtime.spawn(transfer::download(plan, calls, events, cancelled));
             self.forward(said);
-            let running = Running { document, cancel, task, fetch: Some(fetch), done: row.plain };
+            let running = Running { document, link: self.links, cancel, task, fetch: Some(fetch), done: row.plain };
             self.transfers.fetches.push(running);
         }
         Ok(())
@@ -191,7 +191,10 @@ impl Core {
         writing: Option<Writing>,
     ) -> Result<(), Failure> {
         match retry {
-            Retry::WhenLinked => self.transfers.lost = self.links,
+            Retry::WhenLinked => {
+                let link = self.transfers.running(Direction::Fetching, document).map(|running| running.link);
+                self.transfers.lose(link.unwrap_or_default());
+            }
             Retry::Later => self.transfers_later(),
             Retry::UnderNewKeys | Retry::Never => {}
         }

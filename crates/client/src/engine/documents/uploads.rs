@@ -152,7 +152,14 @@ impl Core {
                 None
             });
             self.forward(said);
-            self.transfers.uploads.push(Running { document: row.id, cancel, task, fetch: None, done: 0 });
+            self.transfers.uploads.push(Running {
+                document: row.id,
+                link: self.links,
+                cancel,
+                task,
+                fetch: None,
+                done: 0,
+            });
         }
         Ok(())
     }
@@ -299,10 +306,7 @@ impl Core {
             return self.start_uploads();
         }
         match retry {
-            Retry::WhenLinked => {
-                self.transfers.lost = self.links;
-                Ok(())
-            }
+            Retry::WhenLinked => self.start_uploads(),
             Retry::Later => {
                 self.transfers_later();
                 Ok(())
