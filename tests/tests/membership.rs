@@ -315,7 +315,7 @@ async fn all_change_the_members_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_keep_their_order_where_commits_overtake_them() {
     let (rig, line) = Rig::behind_a_line().await;
-    let mut founder = rig.person("founder", Tier::Official).await;
+    let founder = rig.person("founder", Tier::Official).await;
     let mut writer = rig.person("writer", Tier::Official).await;
     let id = rig.group(&founder, &["writer"], Tier::Official).await;
     until_view(&mut writer, id, "group", |view| view.members == 2).await;

@@ -13,6 +13,8 @@ mod own_devices;
 mod parted;
 #[path = "scripted_relay/people.rs"]
 mod people;
+#[path = "scripted_relay/revoked.rs"]
+mod revoked;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -28,6 +30,7 @@ use amanat_tests::{Person, Rig};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
     client::{Hello, Identity, NumberedRequest, Request, ToRelay},
+    limits,
     log::{Entry, RetentionClass, Unit, UnitKind},
     relay::{
         Answer, Appended, Chains, ClaimedKeyPackage, Cursors, Entries, FromRelay, LogState, News, NumberedAnswer, Push,
@@ -62,9 +65,8 @@ impl Script {
         self.server.accept().await.handshake().await.unwrap()
     }
 
-    /// Accepts, reads the hello, greets, and answers the first question for news with "nothing". The question for the
-    /// person's devices comes before or after it.
-    async fn session(&self) -> Scripted {
+    /// Accepts, reads the hello, and greets with a status statement.
+    async fn greet(&self, status: Bytes<{ limits::CHAIN }>) -> Scripted {
         let mut link = self.accept().await;
         let hello = link.receiver.recv().await.unwrap().unwrap();
         let Ok(ToRelay::Hello(Hello { identity: Identity::Device(chain), .. })) = ToRelay::from_bytes(&hello) else {
@@ -72,7 +74,14 @@ impl Script {
         };
         let mut scripted = Scripted { link, chain: chain.into_vec() };
         let now = Timestamp::from(std::time::SystemTime::now());
-        scripted.say(&FromRelay::Ready(Ready { now, incarnation: self.incarnation, status: Bytes::default() })).await;
+        scripted.say(&FromRelay::Ready(Ready { now, incarnation: self.incarnation, status })).await;
+        scripted
+    }
+
+    /// Accepts, reads the hello, greets, and answers the first question for news with "nothing". The question for the
+    /// person's devices comes before or after it.
+    async fn session(&self) -> Scripted {
+        let mut scripted = self.greet(Bytes::default()).await;
         loop {
             match scripted.request().await {
                 (number, Request::News(_)) => {

@@ -40,6 +40,8 @@ pub(crate) struct Session {
     interrupt: Interrupt,
     screen: Screen,
     heard: Heard,
+    /// Notices are shown, besides alarms.
+    notices: bool,
 }
 
 /// What the engine has said of its link.
@@ -74,10 +76,12 @@ impl Session {
             ));
         }
         let passphrase = secrets::passphrase(Purpose::Profile)?;
-        Self::start(context, &context.profile, &passphrase, link).await
+        let session = Self::start(context, &context.profile, &passphrase, link).await?;
+        Ok(Self { notices: true, ..session })
     }
 
-    /// As [`open`](Self::open), with a passphrase that is known.
+    /// As [`open`](Self::open), with a passphrase that is known: for one of many people in one program, whose notices
+    /// nobody could tell apart. Their alarms are shown.
     pub(crate) async fn start(context: &Context, dir: &std::path::Path, passphrase: &str, link: Link) -> Outcome<Self> {
         let opened = profile::open(dir, passphrase, &WorkPolicy::STANDARD)?;
         context.interrupt.check()?;
@@ -89,6 +93,7 @@ impl Session {
             interrupt: context.interrupt.clone(),
             screen: context.screen,
             heard: Heard { settled: link == Link::Stay, down: None },
+            notices: false,
         })
     }
 
@@ -110,7 +115,7 @@ impl Session {
                 event = self.events.next(), if more => match event {
                     Some(event) => {
                         self.heard.note(&event);
-                        attend(&self.screen, &event, &mut bars);
+                        attend(&self.screen, self.notices, &event, &mut bars);
                         look(&event);
                     }
                     None => more = false,
@@ -129,7 +134,7 @@ impl Session {
         match next {
             Some(Some(event)) => {
                 self.heard.note(&event);
-                attend(&self.screen, &event, bars);
+                attend(&self.screen, self.notices, &event, bars);
                 if let Event::Stopped(failure) = event {
                     return Err(failure.into());
                 }
@@ -213,7 +218,7 @@ impl Session {
         // What was said beside the last answer is shown as well.
         let mut bars = Bars::default();
         while let Ok(Some(event)) = tokio::time::timeout(LAST_WORDS, self.events.next()).await {
-            attend(&self.screen, &event, &mut bars);
+            attend(&self.screen, self.notices, &event, &mut bars);
         }
         outcome
     }
@@ -240,15 +245,15 @@ pub(crate) fn unexpected() -> Problem {
 }
 
 /// What must be seen whatever command runs, and the bars.
-fn attend(screen: &Screen, event: &Event, bars: &mut Bars) {
-    match event {
-        Event::Progress(progress) => bars.update(progress),
-        Event::Alarm { .. } | Event::Notice(_) => {
-            if let Some(line) = say::event(event) {
-                screen.warn(line, &EventLine::from(event));
-            }
-        }
-        _ => (),
+fn attend(screen: &Screen, notices: bool, event: &Event, bars: &mut Bars) {
+    let shown = match event {
+        Event::Progress(progress) => return bars.update(progress),
+        Event::Alarm { .. } => true,
+        Event::Notice(_) => notices,
+        _ => false,
+    };
+    if let Some(line) = say::event(event).filter(|_| shown) {
+        screen.warn(line, &EventLine::from(event));
     }
 }
 

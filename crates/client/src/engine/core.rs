@@ -169,6 +169,11 @@ impl Ahead {
         self.entries.remove(&position).inspect(|entry| self.bytes -= entry.body.len())
     }
 
+    /// Whether it holds the entry at a position.
+    pub(crate) fn holds(&self, position: u64) -> bool {
+        self.entries.contains_key(&position)
+    }
+
     /// Keeps those that `keep` says.
     pub(crate) fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
         self.entries.retain(|_, entry| keep(entry));
@@ -242,6 +247,8 @@ pub(crate) struct Core {
     pub(crate) status: StatusView,
     /// Lists of revocations, and chains of this device, that are being fetched.
     pub(crate) status_fetches: usize,
+    /// Of these: lists. Nothing is sent before they are here. [DELIV-109]
+    pub(crate) lists_open: usize,
     pub(crate) relay_row: Option<RelayRow>,
     pub(crate) conversations: HashMap<ConversationId, Open>,
     pub(crate) next_outbox: u64,
@@ -309,6 +316,7 @@ impl Core {
             own: profile.own,
             status: profile.status,
             status_fetches: 0,
+            lists_open: 0,
             relay_row: profile.relay,
             conversations: profile.conversations,
             next_outbox: profile.next_outbox,

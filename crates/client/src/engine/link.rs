@@ -372,14 +372,19 @@ impl Core {
             return Ok(());
         }
         self.apply_entries(id, entries.entries.into_vec())?;
+        let unsettled = self.unsettled.contains(&id);
         let Some(open) = self.conversations.get(&id) else { return Ok(()) };
+        // What was pushed after the answer may have come before it.
+        let held = open.ahead.holds(open.row.position.saturating_add(1));
+        let next = held && !open.waiting && !open.stuck && !unsettled;
         // Goes on while there is progress; a relay that names a head or pushes an entry and does not deliver what is
         // before it is not asked in a circle, but after a while.
-        if open.row.position > before {
-            if open.row.position < entries.head {
+        if open.row.position > before || next {
+            self.apply_ahead(id)?;
+            if self.conversation(id).is_ok_and(|open| open.row.position < entries.head) {
                 self.read_log(id);
             }
-            return self.apply_ahead(id);
+            return Ok(());
         }
         if let Some(open) = self.conversations.get_mut(&id) {
             let own = self.own.id();

@@ -257,7 +257,8 @@ impl Core {
 
     /// Sends what can be sent in one conversation: in order, several at once.
     pub(crate) fn pump(&mut self, id: ConversationId) -> Result<(), Failure> {
-        if !self.compared() {
+        // [DELIV-109] Whom a newer list names gets nothing more, also not what was queued before.
+        if !self.compared() || self.lists_open > 0 {
             return Ok(());
         }
         self.pump_commit(id)?;

@@ -133,6 +133,7 @@ impl Core {
         let Some(calls) = self.calls() else { return };
         let first = self.revocations().summary().count;
         self.status_fetches += 1;
+        self.lists_open += 1;
         self.spawn(async move {
             let entries = fetch(&calls, first, named).await;
             Input::Revocations(FetchedRevocations { status, first, entries })
@@ -142,11 +143,13 @@ impl Core {
     /// The list that a status statement names has been fetched, or not: then the next link asks again.
     pub(crate) fn revocations_fetched(&mut self, fetched: FetchedRevocations) -> Result<(), Failure> {
         self.status_fetches = self.status_fetches.saturating_sub(1);
+        self.lists_open = self.lists_open.saturating_sub(1);
         match fetched.entries {
             Ok(entries) => self.judge_status(fetched.status, fetched.first, entries, false)?,
             Err(failure) => tracing::warn!(code = failure.code.name(), "revocations could not be fetched"),
         }
-        self.go_on_with_status()
+        self.go_on_with_status()?;
+        self.pump_outbox()
     }
 
     /// List and statement are one batch. [DELIV-93]
