@@ -561,8 +561,8 @@ pub struct Member {
     pub name: String,
     /// Post, from the certificate.
     pub post: String,
-    /// Clearance, from the certificate.
-    pub clearance: Tier,
+    /// Clearance, from the certificate; none where that is refused, because its grant was used twice.
+    pub clearance: Option<Tier>,
     /// What the person may do here; none in a 1:1.
     pub role: Option<Role>,
     /// The safety number was compared.

@@ -3,15 +3,20 @@
 //! [`Engine::start`] gives the task a thread of its own, because a commit blocks until fsync returns; links and
 //! transfers run on the face's runtime and talk to it through one bounded queue of [`Input`]s. Data flows one way:
 //! an input is handled, what it changes is committed as one batch, and only then do its effects (requests, events,
-//! replies) go out. The parts: `core` holds the state, `link` follows the session, `apply` takes log entries in,
-//! `outgoing` sends, `create` and `join` open conversations, `membership` and `commits` change who is in them,
-//! `receipts` tells senders, `life` is what happens to messages afterwards, `queries` and `search` answer from the vault,
-//! `status` knows who is revoked, `documents` moves files, `forgetting` lets
-//! go of keys whose time is over, `restored` and `old_copy` notice a relay or a vault that was put back from a copy.
+//! replies) go out. The parts:
+//! - `core` holds the state, `command` hands commands on, `link` follows the session, `apply` takes log entries in.
+//! - `outgoing` sends, `receipts` tells senders, `life` and `changes` are what happens to messages afterwards.
+//! - `create` and `join` open conversations, `decline` refuses them; `membership`, `newcomers` and `commits` change who is
+//!   in them, `roles` says who may, `again` brings back who fell out.
+//! - `queries` and `search` answer from the vault, `history` packs and takes it.
+//! - `people` knows others' devices and `devices` one's own, `status` who is revoked; `packages` are one's KeyPackages.
+//! - `documents` moves files, `forgetting` lets go of keys whose time is over.
+//! - `restored`, `kept` and `old_copy` notice a relay or a vault that was put back from a copy, and mend it.
 
 mod again;
 mod apply;
 mod changes;
+mod command;
 mod commits;
 mod core;
 mod create;

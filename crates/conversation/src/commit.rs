@@ -267,16 +267,6 @@ impl ReceivedCommit {
         self.sender
     }
 
-    /// The devices whose chains must be verified before [`approve`](Self::approve).
-    #[must_use]
-    pub fn needs(&self) -> Vec<DeviceId> {
-        if self.is_own() || self.added.is_empty() {
-            return Vec::new();
-        }
-        // The committer's, because it may add a device from which it descends. [CONV-70]
-        self.added.iter().map(|claim| claim.device).chain([self.sender]).collect()
-    }
-
     /// The devices whose standing counts: those, the committer, and whoever is removed.
     #[must_use]
     pub fn concerns(&self) -> Vec<DeviceId> {

@@ -123,7 +123,7 @@ pub(super) async fn members(context: &Context, conversation: &str) -> Outcome {
             (&member.name).into(),
             member.address.to_string().into(),
             (&member.post).into(),
-            say::tier_cell(member.clearance),
+            member.clearance.map_or_else(|| "".into(), say::tier_cell),
             member.role.map(Role::name).unwrap_or_default().into(),
             Cell::new(say::short(&member.device.to_string())),
             if member.own { Cell::styled("this device", table::QUIET) } else { say::verified_cell(member.verified) },

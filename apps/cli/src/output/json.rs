@@ -456,7 +456,7 @@ pub(crate) struct MemberLine {
     device: String,
     name: String,
     post: String,
-    clearance: &'static str,
+    clearance: Option<&'static str>,
     role: Option<&'static str>,
     verified: bool,
 }
@@ -468,7 +468,7 @@ impl From<&Member> for MemberLine {
             device: member.device.to_string(),
             name: member.name.clone(),
             post: member.post.clone(),
-            clearance: member.clearance.name(),
+            clearance: member.clearance.map(|tier| tier.name()),
             role: member.role.map(Role::name),
             verified: member.verified,
         }

@@ -10,11 +10,11 @@ use amanat_primitives::{ConversationId, DocumentId, MessageId};
 use amanat_wire::Decode as _;
 
 use super::{
-    core::{Core, Open, ReplyTo, answer_with, respond, tier_of},
+    core::{Core, Open, tier_of},
     life::text_of,
 };
 use crate::{
-    Command, Failure, FailureCode, Reply,
+    Failure, FailureCode, Reply,
     api::{
         Acknowledgement, ConversationView, Line, Member, MessageBody, MessageRef, MessageState, MessageView, Overview,
         Quote, StatusSummary,
@@ -30,105 +30,7 @@ const PREFIX: usize = 8;
 const MESSAGES: u32 = 100_000;
 
 impl Core {
-    /// Carries out a command, or starts to.
-    pub(crate) fn command(&mut self, command: Command, reply: ReplyTo) -> Result<(), Failure> {
-        if needs_standing(&command) && self.standing(&self.own).is_revoked() {
-            return respond(reply, Err(failure::revoked()));
-        }
-        let Some((command, reply)) = self.when_linked(command, reply) else { return Ok(()) };
-        let answer = match command {
-            Command::Status => self.overview(),
-            Command::Conversations => self.list_conversations(),
-            Command::Find { prefix } => self.find(&prefix),
-            Command::FindDocument { prefix } => self.find_document(&prefix),
-            Command::Read { conversation, since, limit, mark } => self.read_messages(conversation, since, limit, mark),
-            Command::Documents { conversation } => self.list_documents(conversation),
-            Command::Members { conversation } => self.list_members(conversation),
-            Command::FindMessage { prefix } => self.find_message(&prefix),
-            Command::Search { query, limit } => self.search(&query, limit),
-            Command::SendText { to, text } => return self.send_text(to, text, reply),
-            Command::SendWith { to, text, options } => return self.send_with(to, text, options, reply),
-            Command::SendReply { to, text, options } => return self.send_reply(to, text, options, reply),
-            change @ (Command::React { .. }
-            | Command::Edit { .. }
-            | Command::Delete { .. }
-            | Command::Acknowledge { .. }) => return self.change_message(change, reply),
-            Command::SendDocument { to, path, options } => return self.send_document(to, path, options, reply),
-            Command::People { query } => return self.list_people(query, reply),
-            Command::Verify { address, confirm } => return self.verify(address, confirm, reply),
-            Command::New { title, tier, members } => return self.new_group(title, tier, members, reply),
-            Command::Save { document, out } => return self.save(document, out, reply),
-            Command::Add { conversation, members } => return self.add_members(conversation, members, reply),
-            Command::Remove { conversation, member } => return self.remove_member(conversation, &member, reply),
-            Command::SetRole { conversation, person, moderator } => {
-                return self.set_role(conversation, &person, moderator, reply);
-            }
-            Command::Leave { conversation } => return self.leave(conversation, reply),
-            Command::Retitle { conversation, title } => return self.retitle(conversation, &title, reply),
-            Command::PauseDocument { document } => self.pause_document(document),
-            Command::CancelDocument { document } => self.cancel_document(document),
-            Command::ResumeDocument { document } if self.is_upload(document) => self.resume_upload(document),
-            Command::ResumeDocument { document } => return self.resume_fetch(document, reply),
-            Command::Devices => return self.list_devices(reply),
-            Command::PackTransfer { device, conversations } => self.pack_transfer(&device, &conversations),
-            Command::PackHistory { passphrase, conversations } => self.pack_history(&passphrase, &conversations),
-            Command::TakeHistory { bytes, passphrase, from_lost } => {
-                self.take_history(&bytes, passphrase.as_ref(), from_lost)
-            }
-            Command::ApproveDevice { code } => return self.approve_device(code, reply),
-            Command::Sync => {
-                self.sync_waiters.push(super::core::SyncWaiter { reply, asked: false });
-                self.ask_news();
-                self.ask_whether_approved();
-                return Ok(());
-            }
-        };
-        answer_with(reply, answer)
-    }
-
-    /// Lets through what works without the link, and what has it; the rest waits for the link, or fails. Directory
-    /// look-ups wait for a link that is being made, and do without one that cannot be had.
-    fn when_linked(&mut self, command: Command, reply: ReplyTo) -> Option<(Command, ReplyTo)> {
-        let offline = !self.connect || self.last_failure.is_some();
-        let can_go_on = match command {
-            Command::People { .. } | Command::Verify { .. } | Command::Devices => offline,
-            Command::New { .. }
-            | Command::Save { .. }
-            | Command::Add { .. }
-            | Command::Remove { .. }
-            | Command::ApproveDevice { .. }
-            | Command::SetRole { .. }
-            | Command::Sync => false,
-            Command::Status
-            | Command::Conversations
-            | Command::Find { .. }
-            | Command::FindDocument { .. }
-            | Command::Read { .. }
-            | Command::Documents { .. }
-            | Command::Members { .. }
-            | Command::SendWith { .. }
-            | Command::SendReply { .. }
-            | Command::React { .. }
-            | Command::Edit { .. }
-            | Command::Delete { .. }
-            | Command::Acknowledge { .. }
-            | Command::FindMessage { .. }
-            | Command::Search { .. }
-            | Command::Leave { .. }
-            | Command::Retitle { .. }
-            | Command::PackTransfer { .. }
-            | Command::PackHistory { .. }
-            | Command::TakeHistory { .. }
-            | Command::PauseDocument { .. }
-            | Command::CancelDocument { .. }
-            | Command::SendText { .. }
-            | Command::SendDocument { .. } => true,
-            Command::ResumeDocument { document } => self.is_upload(document),
-        };
-        if can_go_on { Some((command, reply)) } else { self.needs_link(command, reply) }
-    }
-
-    fn overview(&self) -> Result<Reply, Failure> {
+    pub(super) fn overview(&self) -> Result<Reply, Failure> {
         let status = self.status.current().map(|status| StatusSummary {
             number: status.number(),
             next_update: status.next_update(),
@@ -152,7 +54,7 @@ impl Core {
         })))
     }
 
-    fn list_conversations(&mut self) -> Result<Reply, Failure> {
+    pub(super) fn list_conversations(&mut self) -> Result<Reply, Failure> {
         let mut ids: Vec<(ConversationId, _)> =
             self.conversations.values().map(|open| (open.row.id, open.row.latest)).collect();
         ids.sort_by_key(|(id, latest)| (std::cmp::Reverse(*latest), *id));
@@ -195,19 +97,19 @@ impl Core {
         Ok(device.map_or_else(|| row.peer.to_string(), |device| device.name().as_str().to_owned()))
     }
 
-    fn find(&self, prefix: &str) -> Result<Reply, Failure> {
+    pub(super) fn find(&self, prefix: &str) -> Result<Reply, Failure> {
         let ids = self.conversations.keys().map(|id| (*id, id.to_string()));
         unique(prefix, ids, "conversation", "amanat conversations").map(Reply::Found)
     }
 
-    fn find_document(&self, prefix: &str) -> Result<Reply, Failure> {
+    pub(super) fn find_document(&self, prefix: &str) -> Result<Reply, Failure> {
         let rows = self.vault.scan::<DocumentRow>(Scope::Documents)?;
         let ids = rows.into_iter().map(|row| (row.id, row.id.to_string()));
         unique(prefix, ids, "document", "amanat documents CONVERSATION").map(Reply::FoundDocument)
     }
 
     /// A full id is looked up; a part of one is compared with every message's.
-    fn find_message(&self, prefix: &str) -> Result<Reply, Failure> {
+    pub(super) fn find_message(&self, prefix: &str) -> Result<Reply, Failure> {
         let mut found = Vec::new();
         let whole = prefix.to_lowercase().parse::<MessageId>().ok();
         for id in self.conversations.keys().copied() {
@@ -229,7 +131,13 @@ impl Core {
         self.vault.read(Scope::Messages(id), &sequence.to_be_bytes())
     }
 
-    fn read_messages(&mut self, id: ConversationId, since: u64, limit: u32, mark: bool) -> Result<Reply, Failure> {
+    pub(super) fn read_messages(
+        &mut self,
+        id: ConversationId,
+        since: u64,
+        limit: u32,
+        mark: bool,
+    ) -> Result<Reply, Failure> {
         let open = self.conversation(id)?;
         // What stands before has higher numbers: all of it is given at once.
         let limit = if open.imported.is_empty() { limit.min(MESSAGES) } else { MESSAGES };
@@ -374,7 +282,7 @@ impl Core {
         })
     }
 
-    fn list_documents(&self, id: ConversationId) -> Result<Reply, Failure> {
+    pub(super) fn list_documents(&self, id: ConversationId) -> Result<Reply, Failure> {
         self.conversation(id)?;
         let mut rows = self.vault.scan::<DocumentRow>(Scope::Documents)?;
         rows.retain(|row| row.conversation == id && !(row.manifest.is_empty() && row.upload == Upload::None));
@@ -383,7 +291,7 @@ impl Core {
         views.collect::<Result<_, _>>().map(Reply::Documents)
     }
 
-    fn list_members(&mut self, id: ConversationId) -> Result<Reply, Failure> {
+    pub(super) fn list_members(&mut self, id: ConversationId) -> Result<Reply, Failure> {
         if let Some(failure) =
             Some(self.conversation(id)?.row.stage).filter(|stage| *stage == Stage::Archived).and_then(failure::of_stage)
         {
@@ -401,7 +309,7 @@ impl Core {
                 device: leaf.device,
                 name: leaf.address.to_string(),
                 post: "certificate refused".to_owned(),
-                clearance: amanat_identity::Tier::Official,
+                clearance: None,
                 role: role(&leaf.address),
                 verified: false,
                 own: false,
@@ -413,7 +321,7 @@ impl Core {
                 device: device.id(),
                 name: device.name().as_str().to_owned(),
                 post: device.post().as_str().to_owned(),
-                clearance: device.clearance(),
+                clearance: Some(device.clearance()),
                 role: role(device.address()),
                 verified: self.is_confirmed(device)?,
                 own: device.id() == self.own.id(),
@@ -447,47 +355,6 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
         MessageState::Delivered
     } else {
         MessageState::Accepted
-    }
-}
-
-/// What a device that is revoked does no more. [DELIV-94]
-fn needs_standing(command: &Command) -> bool {
-    match command {
-        Command::SendText { .. }
-        | Command::SendDocument { .. }
-        | Command::SendWith { .. }
-        | Command::SendReply { .. }
-        | Command::React { .. }
-        | Command::Edit { .. }
-        | Command::Delete { .. }
-        | Command::Acknowledge { .. }
-        | Command::New { .. }
-        | Command::Add { .. }
-        | Command::Remove { .. }
-        | Command::SetRole { .. }
-        | Command::Leave { .. }
-        | Command::Retitle { .. }
-        | Command::Save { .. }
-        | Command::ResumeDocument { .. }
-        | Command::ApproveDevice { .. }
-        | Command::PackTransfer { .. }
-        | Command::Sync => true,
-        Command::Status
-        | Command::Devices
-        | Command::PackHistory { .. }
-        | Command::TakeHistory { .. }
-        | Command::Conversations
-        | Command::Find { .. }
-        | Command::FindDocument { .. }
-        | Command::Read { .. }
-        | Command::Documents { .. }
-        | Command::PauseDocument { .. }
-        | Command::CancelDocument { .. }
-        | Command::Members { .. }
-        | Command::FindMessage { .. }
-        | Command::Search { .. }
-        | Command::People { .. }
-        | Command::Verify { .. } => false,
     }
 }
 

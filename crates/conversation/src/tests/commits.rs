@@ -141,7 +141,7 @@ fn a_commit_waits_for_chains_without_a_trace() {
     for _ in 0..3 {
         let before = b.disk.clone();
         let Ok(Incoming::Commit(received)) = b.conv().receive(&entry) else { panic!() };
-        assert_eq!((received.needs(), received.sender()), (vec![d.id(), a.id()], a.id()));
+        assert_eq!(received.concerns(), [d.id(), a.id()]);
         let waiting = received.approve(b.conv(), &w.evidence()).err();
         assert_eq!(waiting, Some(ApproveError::Unverified(d.id())));
         b.restart();

@@ -237,7 +237,7 @@ fn staff_objects(samples: &mut Samples) {
             device: DEVICE,
             name: "Private Secretary".into(),
             post: "Secretary".into(),
-            clearance: Tier::Secret,
+            clearance: Some(Tier::Secret),
             role: Some(Role::Founder),
             verified: true,
             own: false,
