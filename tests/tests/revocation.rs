@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use amanat_client::{
     Command, Event, FailureCode, Reply,
-    api::{LinkState, MessageState, Notice, Target},
+    api::{LinkState, MessageState, Notice, SendOptions, Target},
 };
 use amanat_identity::{
     DeviceChain, OfficerChain, Powers, Reason, RevocationEntry, Target as Of, Tier, body::RenewalBody,
@@ -183,6 +183,30 @@ async fn a_device_that_was_away_fetches_the_whole_list() {
     let secretary = rig.start_with("secretary", false).await;
     let Reply::Status(overview) = secretary.ask(Command::Status).await else { panic!() };
     assert_eq!(overview.status.unwrap().number, entries.last().unwrap().number());
+}
+
+// [ID-22] What waits for a statement goes on when it is here, documents too, over the link that brings it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_waits_for_the_status_and_goes_on_with_it() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    revoke(&rig, &[], &[]).await;
+    let (conversation, message) = secretary.say(&rig.to("director", Tier::Confidential), "one").await;
+    director.next_message().await;
+    secretary.until_state(message, MessageState::Delivered).await;
+    secretary.engine.stop().await;
+    let path = rig.dir.path().join("annex.txt");
+    std::fs::write(&path, b"a document's content").unwrap();
+    let queued = rig.start_with("secretary", false).await;
+    let send = Command::SendDocument { to: Target::Conversation(conversation), path, options: SendOptions::default() };
+    queued.ask(send).await;
+    queued.engine.stop().await;
+    rig.clock.forward(Duration::from_secs(30 * 3600));
+    // The statement that it needs names a list, which it has to fetch first.
+    revoke(&rig, &[], &[Of::Device(DeviceId::from_bytes([9; 32]))]).await;
+    let _secretary = rig.start("secretary").await;
+    director.next_message().await;
 }
 
 // [CONV-45] Whoever is revoked is removed by those who stay; what was queued meanwhile goes out after that.

@@ -31,6 +31,7 @@ const ASK_EVERY: Duration = Duration::from_secs(600);
 /// KeyPackages of devices that asked to be added again.
 pub(crate) struct Claimed {
     conversation: ConversationId,
+    device: DeviceId,
     packages: Result<Vec<CheckedKeyPackage>, Failure>,
 }
 
@@ -108,16 +109,17 @@ impl Core {
         let now = self.now();
         // A device at a time: each is a commit of its own.
         let Some(device) = known.into_values().next() else { return Ok(false) };
+        let asks = device.id();
         self.spawn(async move {
             let packages = claim(&calls, now, &[VerifiedChain { device, chain: Bytes::default() }]).await;
-            Input::Again(Claimed { conversation: id, packages })
+            Input::Again(Claimed { conversation: id, device: asks, packages })
         });
         Ok(true)
     }
 
     /// They are there.
     pub(crate) fn again_claimed(&mut self, claimed: Claimed) -> Result<(), Failure> {
-        let Claimed { conversation: id, packages } = claimed;
+        let Claimed { conversation: id, device, packages } = claimed;
         match packages {
             Ok(packages) => {
                 let again = |package| Want { plan: Plan::Again(Box::new(package)), reply: None, losses: 0 };
@@ -126,8 +128,9 @@ impl Core {
             Err(failure) => {
                 tracing::warn!(code = failure.code.name(), "a device that asks cannot be added again");
                 if let Some(open) = self.conversations.get_mut(&id) {
-                    // It asks again.
-                    open.again.clear();
+                    // It asks again. The others that ask, and what else is due, do not wait for that. [CONV-54]
+                    open.again.remove(&device);
+                    self.look_soon(id);
                 }
                 Ok(())
             }

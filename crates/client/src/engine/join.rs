@@ -399,6 +399,8 @@ impl Core {
             open.newcomers = std::mem::take(&mut before.newcomers);
         }
         self.conversations.insert(id, open);
+        // What was to be sent here before this device fell out.
+        self.start_uploads()?;
         self.look_for_further(id)
     }
 

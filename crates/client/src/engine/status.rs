@@ -170,6 +170,9 @@ impl Core {
         if let Freshness::Expired { since } = self.status.freshness(self.now()) {
             self.emit(Event::Notice(Notice::StatusExpired { since }));
         }
+        self.go_on_with_status()?;
+        // What may be sent again by this statement.
+        self.start_uploads()?;
         self.pump_outbox()
     }
 
@@ -207,18 +210,20 @@ impl Core {
         let waiting: Vec<_> = waiting.into_iter().map(|open| (open.row.id, open.needs_status)).collect();
         for (id, number) in waiting {
             let here = self.revocations().reaches(number);
-            if !here && self.status_fetches > 0 {
+            let Some(open) = self.conversations.get_mut(&id) else { continue };
+            if !here && (self.status_fetches > 0 || open.stuck) {
                 continue;
             }
-            if let Some(open) = self.conversations.get_mut(&id) {
-                open.needs_status = 0;
-                open.waiting = false;
-                open.stuck = !here;
-            }
+            // Where it is pushed later, the log goes on by it.
+            open.needs_status = if here { 0 } else { number };
+            open.waiting = false;
+            let was_stuck = std::mem::replace(&mut open.stuck, !here);
             if here {
                 self.read_log(id);
             } else {
                 self.emit(Event::Alarm { conversation: id, alarm: Alarm::WaitingStatus { number } });
+            }
+            if was_stuck || !here {
                 let view = self.conversation_view(id)?;
                 self.emit(Event::Conversation(view));
             }
