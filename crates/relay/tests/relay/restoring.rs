@@ -1,11 +1,11 @@
 //! Giving a restored relay its logs back, by hand (protocol-spec/07-delivery, section 14).
 
 use amanat_primitives::{ConversationId, Digest};
-use amanat_relay_core::backup;
+use amanat_relay_core::{backup, folder};
 use amanat_wire::{
-    Bytes, List,
+    Bytes, Decode as _, Encode as _, List,
     client::Request,
-    log::Entry,
+    log::{CommitReceipt, Entry, ReceiptBody},
     relay::{Answer, Direct, FromRelay, Refusal},
     resupply::{HeldEntry, Resupply, Welcomes},
 };
@@ -76,7 +76,13 @@ async fn only_what_this_relay_has_taken_before_comes_back() {
         change(&mut entries);
         supply(conversation, 1, entries)
     };
-    let swap: [(&str, Request); 9] = [
+    // By the relay's own key: it signs this for no place but another.
+    let keys = folder::load_keys(site.dir.path()).unwrap();
+    let receipt = CommitReceipt::from_bytes(&entries[1].entry.receipt).unwrap();
+    let body = ReceiptBody { previous: receipt.id(), ..receipt.body };
+    let another = Bytes::new(CommitReceipt::sign(body, keys.signing()).to_bytes()).unwrap();
+    let swap: [(&str, Request); 10] = [
+        ("a receipt that names another before it", wrong(&|all| all[1].entry.receipt = another.clone())),
         ("another body", wrong(&|all| all[0].entry.body = Bytes::new(vec![9; 40]).unwrap())),
         ("another author", wrong(&|all| all[0].entry.sender = b.id())),
         ("another time", wrong(&|all| all[0].entry.stamp = now())),
