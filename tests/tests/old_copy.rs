@@ -10,7 +10,7 @@ use std::{
 
 use amanat_client::{
     Command, Event, FailureCode, Reply,
-    api::{ConversationState, MessageState, Notice, Target},
+    api::{ConversationState, MessageBody, MessageState, Notice, Target},
 };
 use amanat_identity::Tier;
 use amanat_primitives::ConversationId;
@@ -140,6 +140,33 @@ async fn an_older_copy_is_frozen_said_and_added_again() {
     // The KeyPackages of the copy are replaced: one that is new is found.
     let (another, _) = clerk.say(&rig.to("secretary", Tier::Official), "a new conversation").await;
     assert_eq!(secretary.next_message().await.0, another);
+}
+
+// [DELIV-218] A conversation that came after the copy was made comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_the_copy_does_not_know_is_asked_for() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    secretary.sync().await;
+    secretary.engine.stop().await;
+    let (profile, old) = (rig.dir.path().join("secretary"), rig.dir.path().join("copy"));
+    copy(&profile, &old);
+    let mut secretary = rig.start("secretary").await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let (id, message) = director.say(&rig.to("secretary", Tier::Official), "before").await;
+    secretary.next_message().await;
+    director.until_state(message, MessageState::Delivered).await;
+    secretary.sync().await;
+    secretary.engine.stop().await;
+    copy(&old, &profile);
+    // A request from the moment in which a device was added counts as answered by that.
+    rig.clock.forward(Duration::from_secs(3600));
+    let mut secretary = rig.start("secretary").await;
+    let joined = |event: &Event| matches!(event, Event::Conversation(view) if view.id == id).then_some(());
+    secretary.until("conversation", joined).await;
+    director.say(&Target::Conversation(id), "after").await;
+    let (_, message) = secretary.next_message().await;
+    assert_eq!(message.body, MessageBody::Text("after".into()));
 }
 
 // [DELIV-178] Where the relay was not told how far the vault was, the entry that it does not know says so.

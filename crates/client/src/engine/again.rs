@@ -28,6 +28,9 @@ use crate::{
 /// How often a device that has fallen out asks, while it has a link.
 const ASK_EVERY: Duration = Duration::from_secs(600);
 
+/// Unknown logs for which it asks at once.
+const ASKED_AT_ONCE: usize = 200;
+
 /// KeyPackages of devices that asked to be added again.
 pub(crate) struct Claimed {
     conversation: ConversationId,
@@ -40,6 +43,16 @@ impl Core {
     pub(crate) fn ask_again_everywhere(&mut self) {
         let fell_out = self.conversations.values().filter(|open| open.row.stage == Stage::FellOut);
         let ids: Vec<ConversationId> = fell_out.map(|open| open.row.id).collect();
+        ids.into_iter().for_each(|id| self.ask_again(id));
+    }
+
+    /// Asks to be added to logs in which this device stands and of which its vault knows nothing: it was put back from an
+    /// older copy. Their Welcomes have come, where there were any. [DELIV-218]
+    pub(crate) fn ask_for_unknown(&mut self) {
+        let Self { unknown, conversations, .. } = self;
+        unknown.retain(|id, _| !conversations.contains_key(id));
+        let asked = unknown.iter_mut().filter(|(_, asked)| !**asked).take(ASKED_AT_ONCE);
+        let ids: Vec<ConversationId> = asked.map(|(id, asked)| (*asked = true, *id).1).collect();
         ids.into_iter().for_each(|id| self.ask_again(id));
     }
 

@@ -276,6 +276,8 @@ pub(crate) struct Core {
     pub(crate) packages: super::packages::Packages,
     /// Cursors of logs that this device was put into without a Welcome: passed over, so that they do not hide others.
     pub(crate) foreign: Vec<amanat_wire::client::Cursor>,
+    /// Logs of which this vault knows nothing; whether this run has asked to be added to them again, or declined them.
+    pub(crate) unknown: HashMap<ConversationId, bool>,
     /// When to ask again what is new.
     pub(crate) news_at: Option<Timestamp>,
     /// The relay asked to slow down until then.
@@ -334,6 +336,7 @@ impl Core {
             advance_at: None,
             packages: Default::default(),
             foreign: Vec::new(),
+            unknown: HashMap::new(),
             news_at: None,
             rest: None,
             received: 0,

@@ -327,8 +327,14 @@ impl Core {
                 }
                 // Its Welcome is on the way, or never was: then it is passed over. [DELIV-140]
                 None if more_direct || self.direct.busy() || !may_pass_over => {}
-                None => self.foreign.push(Cursor { conversation: log.conversation, position: log.head }),
+                None => {
+                    self.foreign.push(Cursor { conversation: log.conversation, position: log.head });
+                    self.unknown.entry(log.conversation).or_default();
+                }
             }
+        }
+        if !more_direct && !self.direct.busy() && may_pass_over {
+            self.ask_for_unknown();
         }
         if !self.foreign.is_empty() {
             self.advance_later(None);

@@ -126,7 +126,11 @@ impl Core {
             return Ok(());
         }
         for log in page.logs.iter() {
-            let Some(open) = self.conversations.get(&log.conversation) else { continue };
+            let Some(open) = self.conversations.get(&log.conversation) else {
+                // [DELIV-218]
+                self.unknown.entry(log.conversation).or_default();
+                continue;
+            };
             if open.row.stage.follows_log() && log.cursor > open.row.position {
                 let position = open.row.position;
                 self.rolled_back.found.push(Cursor { conversation: log.conversation, position });
