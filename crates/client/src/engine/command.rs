@@ -2,7 +2,7 @@
 //! which a revoked device is refused.
 
 use super::core::{Core, ReplyTo, SyncWaiter, answer_with, respond};
-use crate::{Command, Failure, failure};
+use crate::{Command, Failure, FailureCode, failure};
 
 impl Core {
     /// Carries out a command, or starts to.
@@ -101,6 +101,26 @@ impl Core {
             Command::ResumeDocument { document } => self.is_upload(document),
         };
         if can_go_on { Some((command, reply)) } else { self.needs_link(command, reply) }
+    }
+
+    /// Whether a command that needs the link can run now; if not it waits for the link that is being made, or fails.
+    pub(crate) fn needs_link(&mut self, command: Command, reply: ReplyTo) -> Option<(Command, ReplyTo)> {
+        if self.link.is_some() {
+            return Some((command, reply));
+        }
+        match (&self.last_failure, self.connect) {
+            (None, true) => self.wait_for_link.push((command, reply)),
+            (Some(failure), true) => drop(reply.send(Err(failure.clone()))),
+            (_, false) => {
+                let failure = Failure::new(
+                    FailureCode::Offline,
+                    "this needs the relay, and this command works offline",
+                    "start the program with a link to the relay",
+                );
+                drop(reply.send(Err(failure)));
+            }
+        }
+        None
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
     devices::Purpose,
 };
 use crate::{
-    Command, Event, Failure, FailureCode, Reply,
+    Event, Failure, Reply,
     api::{LinkState, LinkView, Notice},
     rows::{RelayRow, meta},
     session::{CallError, Pending, SessionEvent},
@@ -554,30 +554,6 @@ impl Core {
             self.news_later()
         }
         Ok(())
-    }
-
-    /// Whether a command that needs the link can run now; if not it waits for the link that is being made, or fails.
-    pub(crate) fn needs_link(
-        &mut self,
-        command: Command,
-        reply: super::core::ReplyTo,
-    ) -> Option<(Command, super::core::ReplyTo)> {
-        if self.link.is_some() {
-            return Some((command, reply));
-        }
-        match (&self.last_failure, self.connect) {
-            (None, true) => self.wait_for_link.push((command, reply)),
-            (Some(failure), true) => drop(reply.send(Err(failure.clone()))),
-            (_, false) => {
-                let failure = Failure::new(
-                    FailureCode::Offline,
-                    "this needs the relay, and this command works offline",
-                    "start the program with a link to the relay",
-                );
-                drop(reply.send(Err(failure)));
-            }
-        }
-        None
     }
 }
 
