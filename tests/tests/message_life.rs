@@ -388,6 +388,38 @@ async fn what_the_relay_no_longer_keeps_for_someone_is_shown_as_expired() {
     assert_eq!((view.state, view.body), (MessageState::Expired, MessageBody::Text("while you are away".into())));
 }
 
+// [CONV-36] Only receipts have expired.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_day_away_nothing_is_missing() {
+    let (mut rig, secretary, mut director, message) = two(Tier::Official, "first").await;
+    let to = Target::Conversation(message.conversation);
+    secretary.sync().await;
+    secretary.engine.stop().await;
+    // Two receipts that the secretary does not fetch in time.
+    director.sync().await;
+    let read = Command::Read { conversation: message.conversation, since: 0, limit: 10, mark: true };
+    director.ask(read).await;
+    director.sync().await;
+    director.engine.stop().await;
+    rig.stop_relay().await;
+    rig.clock.forward(Duration::from_secs(25 * 3600));
+    rig.start_relay().await;
+    director = rig.start("director").await;
+    director.say(&to, "after a day").await;
+    director.sync().await;
+    let mut secretary = rig.start("secretary").await;
+    let said = secretary.until("message", |event| match event {
+        Event::Alarm { alarm, .. } => panic!("{alarm:?}"),
+        Event::Message { message, .. } => Some(message.body.clone()),
+        _ => None,
+    });
+    assert_eq!(said.await, MessageBody::Text("after a day".into()));
+    secretary.sync().await;
+    let (_, last) = director.say(&to, "and more").await;
+    secretary.next_message().await;
+    director.until_state(last, MessageState::Delivered).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_found_by_its_id_over_all_conversations() {
     let (rig, secretary, _director, message) = two(Tier::Official, "here").await;

@@ -257,7 +257,7 @@ async fn a_place_in_the_log_that_does_not_exist_yet_is_a_fork() {
     let mut secretary = rig.person("secretary", Tier::Secret).await;
     let mut rogue = Rogue::connect(&rig).await;
     let (mut group, _) = founded(&rig, &mut rogue, &mut secretary).await;
-    group.jump(9, amanat_primitives::Digest::from_bytes([9; 32]));
+    group.jump(9, amanat_primitives::Digest::from_bytes([9; 32]), true).unwrap();
     let message = text(&rogue, &mut group, rig.clock.now(), "from elsewhere");
     let Answer::Appended(_) = rogue.ask(Request::Append(message)).await else { panic!() };
     until_alarm(&mut secretary, "fork").await;

@@ -98,6 +98,9 @@ record!(
         counter: u64,
         /// [`Content::digest`] of this sender's content before this one; zero for the first.
         previous: Digest,
+        /// Contents before this one, among those that `counter` counts, that are no receipts: receipts are kept for a day
+        /// only, and whoever finds them gone knows by this that nothing else is.
+        lasting: u64,
         /// The sender's clock when the message was queued.
         sent_at: Timestamp,
         /// A [`ContentType`]'s number.
@@ -137,6 +140,12 @@ impl Content {
         MessageId::of(conversation, sender, self.seed)
     }
 
+    /// Whether it counts among [`lasting`](Self::lasting) contents.
+    #[must_use]
+    pub fn lasts(&self) -> bool {
+        self.content_type != ContentType::RECEIPT.0
+    }
+
     /// The hash by which the sender's next content names this one.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -166,6 +175,9 @@ impl Frame {
         let frame = Self::from_bytes(plaintext)?;
         if frame.fixed.counter == 0 {
             return Err(FrameError::Malformed(DecodeError::Invalid("counter")));
+        }
+        if frame.fixed.lasting >= frame.fixed.counter {
+            return Err(FrameError::Malformed(DecodeError::Invalid("lasting")));
         }
         Ok(frame)
     }
@@ -373,6 +385,7 @@ mod tests {
                 seed: MessageSeed::from_bytes(random.0),
                 counter,
                 previous: Digest::from_bytes(random.1),
+                lasting: counter - 1,
                 sent_at: Timestamp::from_millis(random.2),
                 content_type: body.content_type().0,
                 body: body.to_body().unwrap(),
@@ -417,12 +430,18 @@ mod tests {
             seed: MessageSeed::from_bytes([1; 16]),
             counter: 0,
             previous: Digest::ZERO,
+            lasting: 0,
             sent_at: Timestamp::default(),
             content_type: 1,
             body: Bytes::default(),
         };
-        let frame = Frame { fixed: content, position: 0, running: Digest::ZERO };
-        assert_eq!(Frame::open(&frame.to_bytes()), Err(FrameError::Malformed(DecodeError::Invalid("counter"))));
+        let opened = |counter, lasting| {
+            let fixed = Content { counter, lasting, ..content.clone() };
+            Frame::open(&Frame { fixed, position: 0, running: Digest::ZERO }.to_bytes()).map(drop)
+        };
+        assert_eq!(opened(0, 0), Err(FrameError::Malformed(DecodeError::Invalid("counter"))));
+        assert_eq!(opened(2, 2), Err(FrameError::Malformed(DecodeError::Invalid("lasting"))));
+        assert_eq!(opened(2, 1), Ok(()));
     }
 
     // [CONV-31]

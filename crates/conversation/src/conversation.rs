@@ -215,15 +215,21 @@ impl Conversation {
     }
 
     /// Goes on behind entries that the relay no longer has: at `position`, where R was `running` as the relay says.
-    /// Never goes back.
-    pub fn jump(&mut self, position: u64, running: Digest) {
+    /// Never goes back. `told` where a person is told of it; else these can only have been receipts, if the relay is
+    /// honest, and the next content of each sender shows whether they were. `[CONV-36]`
+    ///
+    /// # Errors
+    /// Faults of our own.
+    pub fn jump(&mut self, position: u64, running: Digest, told: bool) -> Result<(), ConversationError> {
         if position <= self.log.position() {
-            return;
+            return Ok(());
         }
         self.log.jump(position, running);
+        state::all_gone(&mut self.records, told)?;
         state::clear_log(&mut self.records);
         state::store_log(&mut self.records, &self.log);
         self.store_head();
+        Ok(())
     }
 
     /// Fixes a new content of this device: its counter, and the hash of the one before. It is this content from now
@@ -237,11 +243,13 @@ impl Conversation {
             seed,
             counter: self.head.next_counter,
             previous: self.head.last_content,
+            lasting: self.head.lasting,
             sent_at,
             content_type: body.content_type().0,
             body: body.to_body()?,
         };
         self.head.next_counter += 1;
+        self.head.lasting += u64::from(content.lasts());
         self.head.last_content = content.digest();
         self.store_head();
         Ok(content)

@@ -2,7 +2,7 @@
 //! [`Incoming`].
 
 use amanat_primitives::{DeviceId, Digest, MessageId};
-use amanat_wire::log::{Entry, UnitKind};
+use amanat_wire::log::{Entry, RetentionClass, UnitKind};
 use openmls::{
     framing::errors::MessageDecryptionError,
     prelude::{
@@ -37,7 +37,11 @@ pub enum Incoming {
     Commit(Box<ReceivedCommit>),
     /// The relay keeps its hash alone any more: expired under its retention class, which is no attack. If it was a
     /// commit, this device has fallen out and must be added again.
-    Gone,
+    Gone {
+        /// The relay kept it as short as receipts alone are kept: nobody need be told. Where it was more, its sender's next
+        /// content shows a gap. `[CONV-36]`
+        short: bool,
+    },
     /// It breaks a rule and has been passed over; the log goes on behind it.
     Refused(Refused),
 }
@@ -217,8 +221,14 @@ impl Conversation {
             return Ok(Incoming::Commit(Box::new(self.own_commit(entry, hash, pending.facts)?)));
         }
         if entry.gone.is_some() {
+            let short = entry.kind == UnitKind::Message && entry.class == RetentionClass::Day;
+            if self.members().iter().any(|member| member.device == entry.sender) {
+                let mut track = state::sender(&self.records, &entry.sender)?;
+                track.gone(!short);
+                state::put_sender(&mut self.records, &entry.sender, &track);
+            }
             self.pass_over(entry, &hash)?;
-            return Ok(Incoming::Gone);
+            return Ok(Incoming::Gone { short });
         }
         let header = framing::header(&entry.body).map_err(|error| match error {
             NotPrivate::Malformed => Refusal::Malformed,

@@ -45,6 +45,8 @@ record!(
         next_counter: u64,
         /// Digest of this device's last content.
         last_content: Digest,
+        /// This device's contents that are no receipts.
+        lasting: u64,
         /// When the last epochs ended, by the relay's stamps, oldest first.
         ended: List<Timestamp, { PAST_EPOCHS as usize }>,
     }
@@ -73,6 +75,7 @@ impl Head {
             status_number: facts.status_number,
             next_counter: 1,
             last_content: Digest::ZERO,
+            lasting: 0,
             ended: List::default(),
         }
     }
@@ -181,6 +184,17 @@ pub(crate) fn sender(records: &Records, device: &DeviceId) -> Result<SenderTrack
 }
 pub(crate) fn put_sender(records: &mut Records, device: &DeviceId, track: &SenderTrack) {
     records.put(key(SENDER_PREFIX, device.as_bytes()), track.to_bytes());
+}
+
+/// Whatever comes next of a sender may come behind entries that had expired.
+pub(crate) fn all_gone(records: &mut Records, told: bool) -> Result<(), ConversationError> {
+    let keys: Vec<Vec<u8>> = records.keys(SENDER_PREFIX).map(<[u8]>::to_vec).collect();
+    for key in keys {
+        let Some(mut track) = read::<SenderTrack>(records, &key)? else { continue };
+        track.all_gone(told);
+        records.put(key, track.to_bytes());
+    }
+    Ok(())
 }
 
 pub(crate) fn sent_key(hash: &Digest) -> Vec<u8> {

@@ -220,7 +220,8 @@ impl Core {
             }
             Incoming::Message(message) => self.apply_message(group, draft, entry, *message)?,
             Incoming::Commit(commit) => return self.apply_commit(group, draft, entry, *commit),
-            Incoming::Gone => {
+            Incoming::Gone { short: true } => {}
+            Incoming::Gone { short: false } => {
                 let (from, to) = (entry.position, entry.position);
                 draft.alarms.push(Alarm::ExpiredEntries { from, to });
                 if entry.kind != UnitKind::Message {

@@ -225,7 +225,7 @@ impl World {
         let entry = self.log[next].clone();
         let seen = match member.conv().receive(&entry).unwrap() {
             Incoming::Own(hash) => Seen::Own(hash),
-            Incoming::Gone => Seen::Gone,
+            Incoming::Gone { .. } => Seen::Gone,
             Incoming::Message(message) => Seen::Message(*message),
             Incoming::Refused(refused) => Seen::Refused(refused),
             Incoming::Commit(commit) => {

@@ -12,7 +12,7 @@ use super::{Draft, MAX_POSITION, Step};
 use crate::{
     Event, Failure,
     api::Alarm,
-    engine::core::{Core, put_conversation},
+    engine::core::{Core, put_conversation, tier_of},
     failure,
     rows::{ConversationRow, Stage},
     vault::{Batch, Scope},
@@ -65,8 +65,12 @@ impl Core {
             self.freeze(id, &failure::false_expiry())?;
             return Ok(false);
         }
+        // What lasts cannot have gone yet where the class of messages has not ended since: then these were receipts, and
+        // nobody need be told. [CONV-36]
+        let lasts = amanat_identity::policy::builtin(tier_of(row.tier)).retention;
+        let told = self.now().after(Timestamp::CLOCK_TOLERANCE) >= stamp.after(lasts.span());
         let group = self.group(id)?;
-        group.jump(to, entries.running_before);
+        group.jump(to, entries.running_before, told).map_err(failure::from_conversation)?;
         let group_position = group.log().position();
         let changes = group.take_changes();
         let mut batch = Batch::default();
@@ -77,7 +81,9 @@ impl Core {
         if let Some(open) = self.conversations.get_mut(&id) {
             open.row = row;
         }
-        self.emit(Event::Alarm { conversation: id, alarm: Alarm::ExpiredEntries { from: position + 1, to } });
+        if told {
+            self.emit(Event::Alarm { conversation: id, alarm: Alarm::ExpiredEntries { from: position + 1, to } });
+        }
         Ok(true)
     }
 

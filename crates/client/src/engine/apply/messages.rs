@@ -218,7 +218,7 @@ impl Core {
 /// Shows what is wrong with a message's place among its sender's; whether it may be shown itself.
 fn judge_order(draft: &mut Draft, address: &Address, entry: &Entry, message: &Message) -> bool {
     match message.order {
-        Order::InOrder | Order::Late => {}
+        Order::InOrder | Order::Late | Order::Expired => {}
         Order::Gap { from, to } => draft.alarms.push(Alarm::Gap { sender: address.clone(), from, to }),
         Order::Replay => {
             draft.alarms.push(Alarm::Replay { sender: address.clone() });
