@@ -30,6 +30,8 @@ pub(crate) enum Link {
 
 /// How long a command waits for a first word from the relay before it goes on without.
 const FIRST_WORD: Duration = Duration::from_secs(5);
+/// How long a command that depends on what the others have done waits for that.
+const CATCHING_UP: Duration = Duration::from_secs(10);
 /// What an engine has said before it stopped is there at once.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -49,6 +51,8 @@ pub(crate) struct Session {
 struct Heard {
     /// The relay has answered once, or evidently does not.
     settled: bool,
+    /// What was new when the link came up has come.
+    caught_up: bool,
     /// Why the link is down.
     down: Option<Failure>,
 }
@@ -61,6 +65,7 @@ impl Heard {
             LinkState::Up(_) | LinkState::CaughtUp => None,
             LinkState::Down { failure, .. } => Some(failure.clone()),
         };
+        self.caught_up = matches!(state, LinkState::CaughtUp);
         self.settled = true;
     }
 }
@@ -92,7 +97,7 @@ impl Session {
             events,
             interrupt: context.interrupt.clone(),
             screen: context.screen,
-            heard: Heard { settled: link == Link::Stay, down: None },
+            heard: Heard { settled: link == Link::Stay, caught_up: link == Link::Stay, down: None },
             notices: false,
         })
     }
@@ -156,6 +161,18 @@ impl Session {
         Ok(())
     }
 
+    /// Waits until what the relay has is here, so that it counts in what is decided next; without a link, goes on.
+    pub(crate) async fn caught_up(&mut self) -> Outcome {
+        self.settle().await?;
+        let deadline = Instant::now() + CATCHING_UP;
+        while !self.heard.caught_up && self.heard.down.is_none() {
+            if self.event_before(deadline, &mut Bars::default()).await?.is_none() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     /// Why the link is down, if it is.
     pub(crate) fn down(&self) -> Option<&Failure> {
         self.heard.down.as_ref()
@@ -188,10 +205,22 @@ impl Session {
     /// A conversation by its id or a beginning of it.
     pub(crate) async fn conversation(&mut self, prefix: &str) -> Outcome<ConversationId> {
         check_prefix(prefix, "conversation", "amanat conversations lists them")?;
-        match self.ask(Command::Find { prefix: prefix.to_owned() }).await? {
+        let found = match self.find(prefix).await {
+            // Somebody may just have added this device to it.
+            Err(problem) if problem.code() == FailureCode::NotFound.name() && !self.heard.caught_up => {
+                self.caught_up().await?;
+                self.find(prefix).await
+            }
+            found => found,
+        };
+        match found? {
             Reply::Found(id) => Ok(id),
             _ => Err(unexpected()),
         }
+    }
+
+    async fn find(&mut self, prefix: &str) -> Outcome<Reply> {
+        self.ask(Command::Find { prefix: prefix.to_owned() }).await
     }
 
     /// A message by its id or a beginning of it, over all conversations.

@@ -116,6 +116,13 @@ fn a_group_has_its_members_and_nobody_below_its_tier() {
     worded("verify", "chain", &here[0]);
     assert_eq!(here[0]["safety_number"], there[0]["safety_number"]);
     assert!(here.remove(0)["verified"].as_bool().unwrap() && !there[0]["verified"].as_bool().unwrap());
+    // What others have just done counts without a sync of one's own: a new conversation, and a new role.
+    let title = ["title", &conversation, "Budget 2031"];
+    office.by("director", &title).run().refused("not-allowed");
+    office.say("secretary", &["role", &conversation, "director", "moderator"]);
+    office.say("director", &title);
+    let second = id(&office.say("secretary", &[&new[..], &["director"]].concat())[0], "conversation");
+    office.say("director", &["send", &second, "at once"]);
     let status = &office.say("director", &["status"])[0];
     shaped("status", status);
     worded("status", "suite", status);

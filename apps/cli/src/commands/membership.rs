@@ -26,7 +26,7 @@ async fn add_in(session: &mut Session, conversation: &str, members: &[String]) -
     for member in members {
         addresses.push(session.address(member).await?);
     }
-    session.settle().await?;
+    session.caught_up().await?;
     let changed = change(session, Command::Add { conversation, members: addresses }).await?;
     // The newcomers' title is still to be sent.
     sync(session).await?;
@@ -43,7 +43,7 @@ pub(super) async fn remove(context: &Context, conversation: &str, member: &str) 
 async fn remove_in(session: &mut Session, conversation: &str, member: &str) -> Outcome<ConversationId> {
     let conversation = session.conversation(conversation).await?;
     let member = session.address(member).await?;
-    session.settle().await?;
+    session.caught_up().await?;
     change(session, Command::Remove { conversation, member }).await
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn role(context: &Context, conversation: &str, member: &str, mo
 async fn role_in(session: &mut Session, conversation: &str, member: &str, moderator: bool) -> Outcome<ConversationId> {
     let conversation = session.conversation(conversation).await?;
     let person = session.address(member).await?;
-    session.settle().await?;
+    session.caught_up().await?;
     change(session, Command::SetRole { conversation, person, moderator }).await
 }
 
@@ -89,7 +89,7 @@ async fn tell(
     command: impl FnOnce(ConversationId) -> Command,
 ) -> Outcome<ConversationId> {
     let conversation = session.conversation(conversation).await?;
-    session.settle().await?;
+    session.caught_up().await?;
     let changed = change(session, command(conversation)).await?;
     sync(session).await?;
     Ok(changed)

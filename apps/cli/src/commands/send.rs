@@ -1,7 +1,7 @@
 //! `amanat send`: queued durably first, then followed until the relay has it, for ten seconds or a document's upload.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     io::Read,
     path::{Path, PathBuf},
     time::Duration,
@@ -215,14 +215,18 @@ fn note(event: &Event, accepted: &mut HashSet<MessageId>) {
 async fn follow(session: &mut Session, followed: &mut Followed) -> Outcome {
     let mut bars = Bars::new(session.screen());
     let mut deadline = Instant::now() + PATIENCE;
+    // What was said while something else was asked.
+    let mut heard = VecDeque::new();
     while !followed.accepted {
         followed.offline = session.down().cloned();
         if let Some(failure) = followed.offline.as_ref().filter(|failure| failure.code != FailureCode::Offline) {
             return Err(queued_but(failure));
         }
-        let Some(event) = session.event_before(deadline, &mut bars).await? else {
-            return held_back(session, followed.conversation).await;
+        let event = match heard.pop_front() {
+            Some(event) => Some(event),
+            None => session.event_before(deadline, &mut bars).await?,
         };
+        let Some(event) = event else { return held_back(session, followed.conversation, &mut heard).await };
         match &event {
             Event::MessageState { message, .. } if *message == followed.message => {
                 let mut accepted = HashSet::new();
@@ -237,7 +241,7 @@ async fn follow(session: &mut Session, followed: &mut Followed) -> Outcome {
                 return Err(failure.clone().into());
             }
             // The relay's own status statement has been seen.
-            Event::Link(LinkState::CaughtUp) => held_back(session, followed.conversation).await?,
+            Event::Link(LinkState::CaughtUp) => held_back(session, followed.conversation, &mut heard).await?,
             Event::Notice(Notice::CreationRefused { conversation, failure })
                 if *conversation == followed.conversation =>
             {
@@ -250,8 +254,11 @@ async fn follow(session: &mut Session, followed: &mut Followed) -> Outcome {
 }
 
 /// Fails where a lapsed status statement forbids to send what is queued.
-async fn held_back(session: &mut Session, conversation: ConversationId) -> Outcome {
-    let views = super::conversations::all(session).await?;
+async fn held_back(session: &mut Session, conversation: ConversationId, heard: &mut VecDeque<Event>) -> Outcome {
+    let look = &mut |event: &Event| heard.push_back(event.clone());
+    let Reply::Conversations(views) = session.ask_with(Command::Conversations, look).await? else {
+        return Err(unexpected());
+    };
     let lapsed = |view: &ConversationView| view.id == conversation && view.state == ConversationState::StatusExpired;
     if !views.iter().any(lapsed) {
         return Ok(());
