@@ -183,11 +183,15 @@ fn delivered(what: &str, undone: Undone, desk: &Desk) -> Outcome {
     Err(Problem::new(
         "needs-cosign",
         format!(
-            "One officer may revoke 20 in an hour and 60 in a day: nothing above that has any effect before a second \
-             officer has signed it. It waits in {}.",
+            "One officer may revoke 20 in an hour and 60 in a day, and nothing as of a time before being one: what is \
+             above that, or older, has no effect before another officer has signed it. It waits in {}.",
             files.join(", ")
         ),
-        format!("Have it signed with another officer's folder: amanat cosign {} --authority A.", first.display()),
+        format!(
+            "Have it signed with another officer's folder: amanat cosign {} --authority A. What is older than both \
+             officers, revoke anew.",
+            first.display()
+        ),
     ))
 }
 
