@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use amanat_identity::{
-    Reason, RevocationEntry, StatusView, Target, body::RevocationBody, policy::STATUS_VALIDITY,
+    Reason, RevocationEntry, StatusView, Target, Tier, body::RevocationBody, policy::STATUS_VALIDITY,
 };
 use amanat_primitives::{DeviceId, StatementId, Timestamp};
 use amanat_wire::Encode as _;
@@ -266,4 +266,37 @@ async fn what_is_older_than_the_officer_does_not_stop_the_statement() {
     assert_eq!(problem(&attested), None);
     let last = other.list().pop().unwrap();
     assert_eq!((last.said().unwrap(), last.at()), (person, START));
+}
+
+// [DELIV-206]
+#[tokio::test]
+async fn no_relay_keeps_a_clearance_from_being_lowered() {
+    let (relay, folder) = (Relay::start(START), tempfile::tempdir().unwrap());
+    let desk = desk(&relay, folder.path(), START);
+    let (_, chain, enrolled) = relay.office.enrol(&mut OsRng, "ayesha", Tier::Secret, START);
+    let handle = "ayesha".parse().unwrap();
+    let mut at = START;
+    let mut lower = async || {
+        at = at.after(MINUTE);
+        let renewed = desk.renew(&handle, Some(Tier::Official), &mut Interrupt::never(), at).await.unwrap();
+        let last = desk.list().pop().unwrap();
+        let said = last.said().unwrap();
+        assert_eq!((said.target, said.ceiling, last.at()), (Target::Person(handle.clone()), Some(Tier::Official), at));
+        renewed
+    };
+    // It knows nobody; it does not answer; it shows what does not verify.
+    assert_eq!(lower().await.undone[0].code(), "not-found");
+    assert!(!desk.view(START.after(DAY)).revocations().standing(&enrolled, u64::MAX).is_revoked());
+    relay.shown().is_away = true;
+    let away = lower().await;
+    assert_eq!((away.ceiling.unwrap().waiting.len(), away.undone[0].code()), (1, "offline"));
+    relay.shown().is_away = false;
+    let other = Relay::start(START);
+    relay.shown().people = vec![other.office.enrol(&mut OsRng, "ayesha", Tier::Secret, START).1];
+    let foreign = lower().await;
+    assert_eq!((foreign.ceiling.unwrap().published.len(), foreign.undone.len()), (1, 1));
+    // What it stands beside bears the same time.
+    relay.shown().people = vec![chain];
+    let done = lower().await;
+    assert_eq!((done.devices.len(), done.undone.len(), done.clearance), (1, 0, Some(Tier::Official)));
 }
