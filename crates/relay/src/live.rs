@@ -87,18 +87,6 @@ impl Live {
         officers.retain(|(_, other)| !Arc::ptr_eq(other, link));
     }
 
-    /// Does something with the live link of every device.
-    pub(crate) fn for_each_device(&self, mut f: impl FnMut(DeviceId, &Arc<Outbox>)) {
-        for shard in &self.shards {
-            // Copied out first: `f` may take its time.
-            let links: Vec<_> = {
-                let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-                shard.iter().map(|(device, linked)| (*device, Arc::clone(&linked.link))).collect()
-            };
-            links.iter().for_each(|(device, link)| f(*device, link));
-        }
-    }
-
     /// Does something with every live link.
     pub(crate) fn for_each(&self, mut f: impl FnMut(&Arc<Outbox>)) {
         for shard in &self.shards {
