@@ -7,6 +7,7 @@
 pub(crate) mod attest;
 pub(crate) mod cards;
 pub(crate) mod certify;
+mod continuation;
 pub(crate) mod cosign;
 pub(crate) mod folder;
 pub(crate) mod init;
@@ -16,6 +17,8 @@ mod lapsed;
 pub(crate) mod publish;
 pub(crate) mod renew;
 pub(crate) mod revoke;
+#[cfg(test)]
+mod tests;
 
 use amanat_identity::{ChainError, IssueError, NotText, armour::ArmourError};
 

@@ -82,6 +82,12 @@ impl Interrupt {
         Ok(Self(told))
     }
 
+    /// Nobody ever wants to stop.
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
+        Self(watch::channel(false).1)
+    }
+
     /// Returns when the user wants to stop.
     pub(crate) async fn wait(&mut self) {
         if self.0.wait_for(|stop| *stop).await.is_err() {

@@ -32,6 +32,11 @@ impl Problem {
         Self { code: "usage", failed: failed.into(), advice: advice.into(), status: 2 }
     }
 
+    /// Several at once: all that failed, and what to try about the first.
+    pub(crate) fn all(problems: Vec<Self>) -> Option<Self> {
+        problems.into_iter().reduce(|first, next| Self { failed: format!("{} {}", first.failed, next.failed), ..first })
+    }
+
     /// The user pressed Ctrl-C: exit status 130, as shells expect.
     pub(crate) fn interrupted() -> Self {
         Self {

@@ -2,9 +2,9 @@
 //! device.
 //!
 //! ```text
-//! L_0 = H("revocation list")      L_i = H("revocation list", L_(i-1), statement id of entry i)
+//! L_0 = H("revocation list")      L_i = H("revocation list", L_(i-1), entry i)
 //! ```
-//! A status statement names how many entries there are and the last L. Each entry's number is that of the status
+//! A status statement names how many entries there are and the last L, which is over all of each entry. Each entry's number is that of the status
 //! statement which first listed it, so that everybody who holds a list that reaches some number comes to the same
 //! verdict about that moment, whatever was revoked later.
 
@@ -196,8 +196,8 @@ impl ListSummary {
     /// Of the list with one more entry.
     #[must_use]
     pub fn with(self, entry: &RevocationEntry) -> Self {
-        let id = entry.statement.id();
-        let hash = hash::digest(Label::REVOCATION_LIST, &[self.hash.as_bytes(), id.as_bytes()]);
+        // [ID-63] All of it: whoever brings a list could take cosignatures off it else, and another list would verify.
+        let hash = hash::digest(Label::REVOCATION_LIST, &[self.hash.as_bytes(), &entry.to_bytes()]);
         Self { count: self.count.saturating_add(1), hash }
     }
 }

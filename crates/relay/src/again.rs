@@ -9,12 +9,14 @@ use std::{
 use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::{client::AddAgain, relay::FromRelay};
 
+use amanat_store::relay::StoreError;
+
 use crate::shared::Shared;
 
-/// Requests that are kept; beyond it the oldest goes of the device that has the most.
+/// Requests that are kept; beyond it the oldest goes of the device that has most.
 const KEPT: usize = 4096;
-/// Requests of one device, within [`EVERY`] and in all; beyond it its oldest goes.
-const OF_ONE: usize = 256;
+/// Of one device, which may have fallen out of as many conversations at once; beyond it its own oldest goes.
+const EACH: usize = 256;
 /// One device asks for one conversation this often at most.
 const EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -29,26 +31,29 @@ struct Kept {
 }
 
 impl Again {
-    /// Keeps a request in place of its device's earlier one; `false` where that, or too many others of the device, came a
-    /// moment ago. One device makes no room at the expense of others. [DELIV-150] [DELIV-133]
+    /// Keeps a request in place of its device's earlier one; `false` where that came a moment ago. [DELIV-150]
     pub(crate) fn keep(&self, asked: AddAgain, now: Timestamp) -> bool {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (asked.conversation, asked.device);
-        let lately = |kept: &Kept| now.since(kept.came) < EVERY;
-        let own = kept.iter().filter(|((_, device), _)| *device == asked.device);
-        let (of_one, lately_of_one) =
-            own.fold((0, 0), |(all, late), (_, kept)| (all + 1, late + usize::from(lately(kept))));
-        if lately_of_one >= OF_ONE || kept.get(&key).is_some_and(lately) {
+        if kept.get(&key).is_some_and(|before| now.since(before.came) < EVERY) {
             return false;
         }
         kept.retain(|_, kept| now.since(kept.came) < AddAgain::COUNTS);
-        if of_one >= OF_ONE {
-            drop_oldest_of(&mut kept, asked.device);
+        // [DELIV-217] Who asks much has its own requests go, not those of others.
+        let of = |device| kept.keys().filter(|(_, other)| *other == device).count();
+        let over = if kept.contains_key(&key) {
+            None
+        } else if of(asked.device) >= EACH {
+            Some(asked.device)
         } else if kept.len() >= KEPT {
-            let mut counts: HashMap<DeviceId, usize> = HashMap::new();
-            kept.keys().for_each(|(_, device)| *counts.entry(*device).or_default() += 1);
-            if let Some((most, _)) = counts.into_iter().max_by_key(|(device, count)| (*count, *device)) {
-                drop_oldest_of(&mut kept, most);
+            most(&kept)
+        } else {
+            None
+        };
+        if let Some(device) = over {
+            let own = kept.iter().filter(|((_, other), _)| *other == device);
+            if let Some(oldest) = own.min_by_key(|(_, kept)| kept.came).map(|(key, _)| *key) {
+                kept.remove(&oldest);
             }
         }
         kept.insert(key, Kept { asked, came: now });
@@ -63,30 +68,35 @@ impl Again {
     }
 }
 
-fn drop_oldest_of(kept: &mut HashMap<(ConversationId, DeviceId), Kept>, device: DeviceId) {
-    let own = kept.iter().filter(|((_, of), _)| *of == device);
-    if let Some(oldest) = own.min_by_key(|(_, kept)| kept.came).map(|(key, _)| *key) {
-        kept.remove(&oldest);
-    }
+/// The device that has most of them.
+fn most(kept: &HashMap<(ConversationId, DeviceId), Kept>) -> Option<DeviceId> {
+    let mut counts: HashMap<DeviceId, usize> = HashMap::new();
+    kept.keys().for_each(|(_, device)| *counts.entry(*device).or_default() += 1);
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(device, _)| device)
 }
 
-/// Tells the members that are connected: those in the conversation's roster, now or a moment ago. Reads the store: on a
-/// thread that may block.
-pub(crate) fn tell(shared: &Shared, asked: &AddAgain) {
+/// Whether a device is told of a request: it is, or was a moment ago, in the conversation's roster.
+fn concerns(shared: &Shared, device: DeviceId, asked: &AddAgain) -> bool {
+    device != asked.device && shared.store.log_state(device, asked.conversation).is_ok_and(|state| state.is_some())
+}
+
+/// Tells the members that are connected. Reads the store, once whoever is connected: on a thread that may block.
+// [DELIV-217]
+pub(crate) fn tell(shared: &Shared, asked: &AddAgain) -> Result<(), StoreError> {
+    let Some(roster) = shared.store.roster(asked.conversation)? else { return Ok(()) };
     let message = FromRelay::PushAgain(asked.clone());
-    let Ok(Some(roster)) = shared.store.roster(asked.conversation) else { return };
-    let others = roster.readers.iter().filter(|device| **device != asked.device);
-    others.filter_map(|device| shared.live.find(device)).for_each(|link| link.send(&message));
+    for device in roster.readers.iter().filter(|device| **device != asked.device) {
+        if let Some(link) = shared.live.find(device) {
+            link.send(&message);
+        }
+    }
+    Ok(())
 }
 
 /// Tells a device that has just connected. Reads the store: on a thread that may block.
 pub(crate) fn tell_newly_connected(shared: &Shared, device: DeviceId) {
     let Some(link) = shared.live.find(&device) else { return };
-    let concerns = |asked: &AddAgain| {
-        let reads = || shared.store.log_state(device, asked.conversation).is_ok_and(|state| state.is_some());
-        device != asked.device && reads()
-    };
-    for asked in shared.again.all(shared.now()).into_iter().filter(concerns) {
+    for asked in shared.again.all(shared.now()).into_iter().filter(|asked| concerns(shared, device, asked)) {
         link.send(&FromRelay::PushAgain(asked));
     }
 }
@@ -102,34 +112,38 @@ mod tests {
     fn requests_are_bounded_in_number_rate_and_time() {
         let (again, key) = (Again::default(), SigningKey::from_seed(&amanat_primitives::Secret::take(&mut [7; 32])));
         let at = |seconds: u64| Timestamp::from_secs(1_000_000 + seconds);
-        let ask = |device: u8, n: u16, seconds| {
-            let mut id = [0; 16];
-            id[..2].copy_from_slice(&n.to_be_bytes());
-            AddAgain::sign(ConversationId::from_bytes(id), DeviceId::from_bytes([device; 32]), at(seconds), &key)
+        let ask = |n: u8, seconds| {
+            AddAgain::sign(ConversationId::from_bytes([n; 16]), DeviceId::from_bytes([1; 32]), at(seconds), &key)
         };
-        assert!(again.keep(ask(1, 0, 0), at(0)));
-        assert!(!again.keep(ask(1, 0, 29), at(29)), "too soon");
-        assert!(again.keep(ask(1, 0, 30), at(30)));
-        assert_eq!(again.all(at(31)), [ask(1, 0, 30)]);
+        assert!(again.keep(ask(0, 0), at(0)));
+        assert!(!again.keep(ask(0, 29), at(29)), "too soon");
+        assert!(again.keep(ask(0, 30), at(30)));
+        assert_eq!(again.all(at(31)), [ask(0, 30)]);
         assert!(again.all(at(31 + 24 * 3600)).is_empty());
-        // [DELIV-133] One device: its own oldest go, once they did not all come a moment ago.
-        for n in 1..OF_ONE as u16 {
-            assert!(again.keep(ask(1, n, 40), at(40)));
+    }
+
+    // [DELIV-217]
+    #[test]
+    fn who_asks_much_displaces_no_request_of_others() {
+        let (again, key) = (Again::default(), SigningKey::from_seed(&amanat_primitives::Secret::take(&mut [7; 32])));
+        let at = |seconds: u64| Timestamp::from_secs(1_000_000 + seconds);
+        let ask = |device: u8, n: u64| {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&n.to_be_bytes());
+            AddAgain::sign(ConversationId::from_bytes(id), DeviceId::from_bytes([device; 32]), at(n), &key)
+        };
+        assert!(again.keep(ask(1, 0), at(0)));
+        for n in 1..=2 * EACH as u64 {
+            assert!(again.keep(ask(2, n), at(n)));
         }
-        assert!(!again.keep(ask(1, 9_000, 41), at(41)), "too many at once");
-        assert!(again.keep(ask(1, 9_000, 60), at(60)));
-        let all = again.all(at(61));
-        assert_eq!((all.len(), all.contains(&ask(1, 0, 30))), (OF_ONE, false));
-        // Many: whoever has the most makes room.
-        assert!(again.keep(ask(2, 0, 62), at(62)));
-        for device in 3..=255 {
-            for n in 0..20 {
-                assert!(again.keep(ask(device, n, 70), at(70)));
-            }
+        let all = again.all(at(200));
+        assert_eq!((all.len(), all.contains(&ask(1, 0)), all.contains(&ask(2, 1))), (1 + EACH, true, false));
+        // Nor do many who each ask much.
+        let many = u8::try_from(KEPT / EACH).unwrap() + 2;
+        for device in 3..=many {
+            (0..EACH as u64).for_each(|n| assert!(again.keep(ask(device, 200 + n), at(200 + n))));
         }
-        let all = again.all(at(71));
-        assert_eq!((all.len(), all.contains(&ask(2, 0, 62))), (KEPT, true));
-        let first = all.iter().filter(|asked| asked.device == DeviceId::from_bytes([1; 32])).count();
-        assert!(first <= 20, "{first}");
+        let all = again.all(at(300));
+        assert_eq!((all.len(), all.contains(&ask(1, 0))), (KEPT, true));
     }
 }

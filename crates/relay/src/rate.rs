@@ -90,6 +90,8 @@ pub(crate) struct DeviceRates {
     pub(crate) additions: Rate,
     /// Commits in one conversation, each [`HOUR`] tokens.
     pub(crate) commits: Rate,
+    /// Requests to be added again.
+    pub(crate) again: Rate,
 }
 
 /// Tokens of one thing whose rate is so many an hour, which comes in so many a second.
@@ -99,6 +101,9 @@ const HOUR: u64 = 3600;
 /// takes 30, and renewing keys after every 200 messages one in 5 minutes at 57,600 messages a day. Without it, one member
 /// could have every commit of the others come too late, and make the tree of section 10 grow without bound.
 pub(crate) const COMMITS: Rate = Rate { per_second: 12, burst: 400 * HOUR };
+/// Requests of one device to be added again: a profile that was put back has fallen out of all its conversations at once.
+/// Each is handed to all who are connected of a conversation.
+pub(crate) const AGAIN: Rate = Rate { per_second: 1, burst: 256 };
 /// Conversations of one device whose commits are counted at once; those in which it made none lately are not.
 const COUNTED: usize = 4_096;
 
@@ -118,6 +123,7 @@ pub(crate) struct DeviceBuckets {
     claims: Bucket,
     foundings: Bucket,
     additions: Bucket,
+    again: Bucket,
     /// Those that are not full.
     commits: HashMap<ConversationId, Bucket>,
 }
@@ -144,6 +150,7 @@ impl RateTable {
                 claims: Bucket::full(self.rates.claims, now),
                 foundings: Bucket::full(self.rates.foundings, now),
                 additions: Bucket::full(self.rates.additions, now),
+                again: Bucket::full(self.rates.again, now),
                 commits: HashMap::new(),
             }))
         });
@@ -163,8 +170,9 @@ impl RateTable {
             let bytes = b.bytes.is_full(self.rates.bytes, now);
             let founding = b.foundings.is_full(self.rates.foundings, now);
             let adding = b.additions.is_full(self.rates.additions, now);
+            let again = b.again.is_full(self.rates.again, now);
             b.forget_full_commits(self.rates.commits, now);
-            let idle = requests && bytes && founding && adding && b.commits.is_empty();
+            let idle = requests && bytes && founding && adding && again && b.commits.is_empty();
             !(idle && b.claims.is_full(self.rates.claims, now))
         });
         devices.shrink_to_fit();
@@ -223,6 +231,12 @@ impl Meter {
         if let Some(bucket) = b.commits.get_mut(&conversation) {
             bucket.give_back(self.rates.commits, HOUR);
         }
+    }
+
+    /// May it ask to be added again? [DELIV-217]
+    pub(crate) fn again(&self, now: Instant) -> bool {
+        let mut b = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        b.again.take(self.rates.again, 1, now)
     }
 
     /// May it claim so many KeyPackages?
@@ -286,7 +300,23 @@ mod tests {
             foundings: Rate::hourly(2),
             additions: Rate::hourly(5),
             commits: COMMITS,
+            again: AGAIN,
         }
+    }
+
+    #[test]
+    fn requests_to_be_added_again_are_counted_for_each_device() {
+        // [DELIV-217]
+        let (table, start) = (RateTable::new(rates()), Instant::now());
+        let [one, other] = [1, 2].map(|device| table.of(DeviceId::from_bytes([device; 32]), start));
+        assert_eq!((0..1_000).filter(|_| one.again(start)).count(), 256);
+        assert!(other.again(start));
+        assert_eq!((0..1_000).filter(|_| one.again(start + Duration::from_secs(7))).count(), 7);
+        drop(one);
+        table.sweep(start + Duration::from_secs(60));
+        let later = start + Duration::from_secs(60);
+        let one = table.of(DeviceId::from_bytes([1; 32]), later);
+        assert_eq!((0..1_000).filter(|_| one.again(later)).count(), 53, "it is remembered without a link");
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::{
     folder::{self, FolderError},
     live::Live,
     push::Feed,
-    rate::{COMMITS, DeviceRates, Rate, RateTable},
+    rate::{AGAIN, COMMITS, DeviceRates, Rate, RateTable},
     settling::Settling,
     shared::{Phase, Shared},
     stats::{Counters, Stats},
@@ -269,6 +269,7 @@ fn device_rates(config: &Config) -> DeviceRates {
         foundings: Rate::hourly(limits.conversations_per_hour),
         additions: Rate::hourly(limits.additions_per_hour),
         commits: COMMITS,
+        again: AGAIN,
     }
 }
 

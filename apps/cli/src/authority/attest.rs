@@ -8,13 +8,14 @@
 use std::{path::PathBuf, time::Duration};
 
 use amanat_identity::{
-    KeyId, ListError, ListSummary, Proposal, RevocationEntry, RevocationList, SignedStatus, Target, VerifiedDevice,
-    VerifiedOfficer, VerifiedStatus, body::RevocationBody, policy::STATUS_VALIDITY,
+    IssueError, KeyId, ListError, ListSummary, Proposal, RevocationEntry, RevocationList, SignedStatus, Target,
+    VerifiedDevice, VerifiedOfficer, VerifiedStatus, body::RevocationBody, policy::STATUS_VALIDITY,
 };
 use amanat_primitives::Timestamp;
 use amanat_wire::List;
 
 use super::{
+    continuation::{Continued, Local, is_listed},
     folder::KnownRelay,
     invite::Desk,
     lapsed,
@@ -77,7 +78,7 @@ impl Desk {
         now: Timestamp,
     ) -> Outcome<Attested> {
         let held = self.folder.lock()?;
-        let local = self.folder.revocations()?;
+        let local = self.local()?;
         let mut asked = Vec::new();
         for known in &self.relays {
             let asking = tokio::time::timeout(PATIENCE, self.ask(known, &local, with_lapsed, now));
@@ -90,11 +91,10 @@ impl Desk {
             lapsed.extend(told.devices);
             not_renewed.extend(told.not_renewed);
         }
-        let relays: Vec<&Held> = asked.iter().filter_map(|asked| Some(&asked.link.as_ref().ok()?.1)).collect();
+        let Continued { mut entries, published, again: mut wanted, highest } =
+            self.continued(&local, &mut asked, now)?;
         let previous = self.folder.status()?.map(|status| status.statement.signed.number);
-        let highest = relays.iter().map(|held| held.number).max();
-        let number = SignedStatus::next_number(previous.max(highest), now);
-        let (mut entries, mut wanted) = self.continued(&local, &relays)?;
+        let number = SignedStatus::next_number(previous.max(Some(highest)), now);
         let list = RevocationList::of(&entries, &self.authority, number, now).map_err(unbelieved)?;
         let lapsed = self.to_list(lapsed, &list, number);
         let completed = self.completed(&entries, &list, now)?;
@@ -106,8 +106,7 @@ impl Desk {
         let status = signed
             .verify(&self.authority, now)
             .map_err(|error| super::chain("The status statement is not signed", error))?;
-        let same = local.iter().zip(&entries).take_while(|(kept, now)| kept == now).count();
-        self.folder.keep_revocations(&entries, same)?;
+        self.keep(&local, &entries, published)?;
         self.folder.keep_status(&signed)?;
         for (path, _) in &completed {
             files::remove(path)?;
@@ -115,16 +114,45 @@ impl Desk {
         for known in &self.relays {
             self.folder.queue(known.relay.id(), &signed)?;
         }
-        let attested = self.give(asked, &signed, &entries, interrupt).await?;
+        let (published, waiting) = self.give(asked, &signed, &entries, published, interrupt).await?;
         drop(held);
-        let (published, waiting) = attested;
         Ok(Attested { status, lapsed, not_renewed, needs_second, published, waiting })
+    }
+
+    /// What lies here of the list.
+    fn local(&self) -> Outcome<Local> {
+        let entries = self.folder.revocations()?;
+        let published = self.folder.published()?.min(entries.len());
+        let is_new = entries.is_empty() && self.folder.status()?.is_none();
+        Ok(Local { entries, published, is_new })
+    }
+
+    /// The list to go on with; relays whose own is another one are left alone, and that is said of them.
+    fn continued(&self, local: &Local, asked: &mut [Asked<'_>], now: Timestamp) -> Outcome<Continued> {
+        let relays: Vec<&Held> = asked.iter().filter_map(|asked| Some(&asked.link.as_ref().ok()?.1)).collect();
+        let unusable = |error| super::chain("A revocation cannot be used", error);
+        let (continued, refused) = local.continued(&relays, &self.authority, now).map_err(unusable)?;
+        for (asked, refused) in asked.iter_mut().filter(|asked| asked.link.is_ok()).zip(refused) {
+            if let Some(error) = refused {
+                asked.link = Err(error.into());
+            }
+        }
+        Ok(continued)
+    }
+
+    /// Keeps the list, of which relays have the first `published` entries. What they have not is never taken for it, also
+    /// if this is cut short.
+    fn keep(&self, local: &Local, entries: &[RevocationEntry], published: usize) -> Outcome {
+        let same = local.entries.iter().zip(entries).take_while(|(kept, now)| kept == now).count();
+        self.folder.keep_published(local.published.min(same))?;
+        self.folder.keep_revocations(entries, same)?;
+        self.folder.keep_published(published)
     }
 
     async fn ask(
         &self,
         known: &KnownRelay,
-        local: &[RevocationEntry],
+        local: &Local,
         with_lapsed: bool,
         now: Timestamp,
     ) -> Outcome<(OfficerLink, Held)> {
@@ -136,60 +164,50 @@ impl Desk {
         Ok((link, held))
     }
 
+    /// Gives the statement to the relays whose links are open. Of its list they have the first `before` entries.
     async fn give(
         &self,
         asked: Vec<Asked<'_>>,
         signed: &SignedStatus,
         entries: &[RevocationEntry],
+        before: usize,
         interrupt: &mut Interrupt,
     ) -> Outcome<(Vec<String>, Vec<(String, Problem)>)> {
         let (mut published, mut waiting) = (Vec::new(), Vec::new());
+        let mut may_have = false;
+        // [ID-64] Noted first: a relay may have taken what it does not answer.
+        if asked.iter().any(|asked| asked.link.is_ok()) {
+            self.folder.keep_published(entries.len())?;
+        }
         for Asked { known, link } in asked {
             let address = address(known);
+            let (mut link, held) = match link {
+                Ok(link) => link,
+                Err(problem) => {
+                    waiting.push((address, problem));
+                    continue;
+                }
+            };
             let giving = async {
-                let (mut link, held) = link?;
                 let given = link.give(signed, entries, held.entries.len()).await;
                 link.close().await;
                 given
             };
             let given = interrupt.or(tokio::time::timeout(PATIENCE, giving)).await?;
-            match given.unwrap_or_else(|_| Err(publish::no_answer(&address))) {
-                Ok(()) => {
+            let given = given.unwrap_or_else(|_| Err(publish::no_answer(&address)));
+            may_have |= !matches!(given, Ok(Some(_)));
+            match given {
+                Ok(None) => {
                     self.folder.delivered(known.relay.id())?;
                     published.push(address);
                 }
-                Err(problem) => waiting.push((address, problem)),
+                Ok(Some(problem)) | Err(problem) => waiting.push((address, problem)),
             }
+        }
+        if !may_have {
+            self.folder.keep_published(before)?;
         }
         Ok((published, waiting))
-    }
-
-    /// The list to go on with: the longest that a relay has, then what only this machine has. What a relay may not have
-    /// seen yet although it has a later statement is to be signed again under the new number. [ID-31]
-    fn continued(&self, local: &[RevocationEntry], relays: &[&Held]) -> Outcome<(Vec<RevocationEntry>, Vec<Proposal>)> {
-        let mut again = Vec::new();
-        let Some(longest) = relays.iter().max_by_key(|held| held.entries.len()) else {
-            return Ok((local.to_vec(), again));
-        };
-        let highest = relays.iter().map(|held| held.number).max().unwrap_or(0);
-        let mut entries = longest.entries.clone();
-        let kept = entries.len();
-        for entry in local.iter().filter(|entry| !longest.entries.contains(entry)) {
-            let said = entry.said().map_err(|error| super::chain("A revocation cannot be used", error))?;
-            if is_listed(entries.get(..kept).unwrap_or_default(), &said, entry.at()) {
-                continue;
-            }
-            let follows = entry.number() > highest && entries.last().is_none_or(|last| last.number() <= entry.number());
-            let by_revoked =
-                |other: &RevocationEntry| other.said().is_ok_and(|said| said.target == Target::Officer(entry.issuer()));
-            if follows && again.is_empty() && !entries.iter().any(by_revoked) {
-                entries.push(entry.clone());
-            } else {
-                let unsigned = Proposal::new(&self.authority, said, entry.at());
-                again.push(Proposal { cosignatures: entry.cosignatures.clone(), ..unsigned });
-            }
-        }
-        Ok((entries, again))
     }
 
     /// Signs what is wanted behind the list as far as this officer may; the rest is left for a second officer, in files.
@@ -209,23 +227,42 @@ impl Desk {
             if is_listed(entries, &proposal.said.body, proposal.said.at) {
                 continue;
             }
+            let is_officer = matches!(proposal.said.body.target, Target::Officer(_));
+            // [ID-68] Nobody signs as of a time before they were an officer.
+            let mut is_older = !is_officer && proposal.said.at < self.since();
+            if is_older && is_same_later(&proposal.said.body) {
+                proposal = Proposal::new(&self.authority, proposal.said.body, now);
+                is_older = false;
+            }
             let is_cosigned = self.is_cosigned(&proposal, list, Timestamp::from_millis(number));
             if !is_cosigned {
                 // What does not count here would be refused elsewhere.
                 proposal.cosignatures = List::default();
             }
-            let is_free = is_cosigned || matches!(proposal.said.body.target, Target::Officer(_));
-            if is_free || left > 0 {
+            let is_free = is_cosigned || is_officer;
+            if !is_older && (is_free || left > 0) {
                 left -= usize::from(!is_free);
                 let entry = self.sign(&proposal.said.body, number, proposal.said.at)?;
                 entries.push(entry.cosigned(proposal.cosignatures));
                 continue;
             }
-            let proposal = self.keys.cosign(&self.officer, proposal, now);
-            let proposal = proposal.map_err(|error| super::issue("The revocation is not proposed", error))?;
-            needs_second.push(self.folder.keep_proposal(&proposal)?);
+            needs_second.push(self.propose(proposal, now)?);
         }
         Ok(needs_second)
+    }
+
+    /// Leaves it for a second officer; where.
+    fn propose(&self, proposal: Proposal, now: Timestamp) -> Outcome<PathBuf> {
+        let proposal = match self.keys.cosign(&self.officer, proposal.clone(), now) {
+            Err(IssueError::SignedAlready) => proposal,
+            signed => signed.map_err(|error| super::issue("The revocation is not proposed", error))?,
+        };
+        self.folder.keep_proposal(&proposal)
+    }
+
+    /// As of then this officer signs.
+    fn since(&self) -> Timestamp {
+        self.officer.statement().signed.not_before.before(Timestamp::CLOCK_TOLERANCE)
     }
 
     /// Whether another officer has signed it whose signature counts.
@@ -245,7 +282,7 @@ impl Desk {
         list: &RevocationList,
         now: Timestamp,
     ) -> Outcome<Vec<(PathBuf, Proposal)>> {
-        let since = self.officer.statement().signed.not_before.before(Timestamp::CLOCK_TOLERANCE);
+        let since = self.since();
         // [ID-47] By a clock that is ahead: later.
         let latest = now.after(Timestamp::CLOCK_TOLERANCE);
         let mut completed = Vec::new();
@@ -281,9 +318,10 @@ impl Desk {
     }
 }
 
-/// Whether a list says the same already, under whatever number.
-fn is_listed(entries: &[RevocationEntry], said: &RevocationBody, at: Timestamp) -> bool {
-    entries.iter().any(|entry| entry.at() == at && entry.said().is_ok_and(|body| body == *said))
+/// Whether it meets the same as of a later time: not a person, who may have been enrolled again since, nor a ceiling
+/// where a clearance may have been stated since.
+fn is_same_later(body: &RevocationBody) -> bool {
+    body.ceiling.is_none() && matches!(body.target, Target::Device(_) | Target::Grant(_))
 }
 
 fn unbelieved(error: ListError) -> Problem {
@@ -303,6 +341,6 @@ fn again_with_root(officer: KeyId) -> Problem {
     )
 }
 
-fn address(known: &KnownRelay) -> String {
+pub(super) fn address(known: &KnownRelay) -> String {
     known.relay.addresses().first().map(ToString::to_string).unwrap_or_default()
 }

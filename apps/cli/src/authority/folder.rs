@@ -6,6 +6,7 @@
 //! A/officer/keys          the officer's keys        A/officer/card, A/officer/certificate
 //! A/status                the latest status statement
 //! A/revocations/N.entry   the list of revocations, in the order of N
+//! A/published             how many of these a relay has, or may have
 //! A/grants/ID.grant       grants that were issued here
 //! A/renewals/ID.renewal   the latest renewals of grants that were signed here
 //! A/relays/ID.cert        the relays that were certified
@@ -34,6 +35,8 @@ use crate::{
 
 /// More than any file here has.
 const LIMIT: u64 = 256 * 1024;
+/// A number with its line feed.
+const NUMBER_LIMIT: u64 = 32;
 /// More relays than any authority has; a folder with more is not one of ours.
 const RELAYS: usize = 256;
 
@@ -88,6 +91,10 @@ impl AuthorityFolder {
 
     fn revocation_path(&self, place: usize) -> PathBuf {
         self.0.join("revocations").join(format!("{place:06}.entry"))
+    }
+
+    fn published_path(&self) -> PathBuf {
+        self.0.join("published")
     }
 
     fn grant_path(&self, grant: &str) -> PathBuf {
@@ -176,7 +183,29 @@ impl AuthorityFolder {
         }
     }
 
-    /// Keeps the list, of which the first `known` entries lie here already.
+    /// How many entries of the list a relay has, or may have; all where it is not known.
+    pub(crate) fn published(&self) -> Outcome<usize> {
+        let path = self.published_path();
+        if !path.exists() {
+            return Ok(usize::MAX);
+        }
+        let text = files::read(&path, NUMBER_LIMIT, "the number of published revocations")?;
+        let number = std::str::from_utf8(&text).ok().and_then(|text| text.trim_end().parse().ok());
+        number.ok_or_else(|| {
+            Problem::new(
+                "damaged",
+                format!("{} is not a number.", path.display()),
+                "Remove it: all revocations that lie here then count as published.",
+            )
+        })
+    }
+
+    /// Notes how many entries of the list a relay has, or may have.
+    pub(crate) fn keep_published(&self, count: usize) -> Outcome {
+        files::replace(&self.published_path(), format!("{count}\n").as_bytes(), Mode::Public)
+    }
+
+    /// Keeps the list, of which the first `known` entries lie here already, and no entry behind it.
     pub(crate) fn keep_revocations(&self, entries: &[RevocationEntry], known: usize) -> Outcome {
         if entries.len() > known {
             files::folder(&self.0.join("revocations"))?;
@@ -184,6 +213,11 @@ impl AuthorityFolder {
         for (place, entry) in entries.iter().enumerate().skip(known) {
             let text = armoured(FileKind::Revocation, entry)?;
             files::replace(&self.revocation_path(place), text.as_bytes(), Mode::Public)?;
+        }
+        // The last one first: in between there is never a gap, behind which others would wait to be read again.
+        let end = (entries.len()..).take_while(|place| self.revocation_path(*place).exists()).count();
+        for place in (entries.len()..entries.len().saturating_add(end)).rev() {
+            files::remove(&self.revocation_path(place))?;
         }
         Ok(())
     }

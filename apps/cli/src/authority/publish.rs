@@ -13,7 +13,7 @@ use amanat_wire::{
     relay::{Answer, FromRelay, Refusal},
 };
 
-use super::lapsed::Lapsed;
+use super::{continuation::Local, lapsed::Lapsed};
 use crate::problem::{Outcome, Problem};
 
 /// Messages beside the answer that a relay may send in the meantime.
@@ -21,6 +21,10 @@ const OTHERS: usize = 64;
 
 /// Pages of the directory that one look-up fetches.
 const PAGES: usize = 64;
+
+/// Bytes of revocations that one run fetches from a relay: more than a whole list takes whose entries one officer each
+/// has signed. [ID-67]
+pub(super) const FETCHED: usize = 256 * 1024 * 1024;
 
 /// Lapsed devices that one run looks at; the next one goes on.
 const LAPSED: usize = 1024;
@@ -33,10 +37,12 @@ pub(crate) struct OfficerLink {
 
 /// What a relay has.
 pub(crate) struct Held {
-    /// Number of its status statement; 0 where there is none.
+    /// Number of its status statement; of the last entry where it shows none.
     pub(crate) number: u64,
-    /// The list that the statement names.
+    /// The list that the statement names. Of one that nobody vouches for, as far as it is of use here.
     pub(crate) entries: Vec<RevocationEntry>,
+    /// Whoever signed the statement is an officer now.
+    pub(crate) is_vouched: bool,
     /// Devices that have lapsed, where it was asked for them.
     pub(crate) lapsed: Lapsed,
 }
@@ -81,82 +87,89 @@ impl OfficerLink {
         Err(lost(LinkError::Closed))
     }
 
-    /// What the relay has, verified. Of a list that begins with entries of `known`, these are not fetched again.
-    pub(crate) async fn held(
-        &mut self,
-        authority: &Authority,
-        known: &[RevocationEntry],
-        now: Timestamp,
-    ) -> Outcome<Held> {
+    /// What the relay has, verified. Of a list that begins with entries of `local`, these are not fetched again.
+    pub(crate) async fn held(&mut self, authority: &Authority, local: &Local, now: Timestamp) -> Outcome<Held> {
         let Answer::Status(published) = self.ask(Request::Status(Nothing {})).await? else {
             return Err(misunderstood());
         };
         if published.is_empty() {
-            return self.held_unnamed(authority, now).await;
+            return self.held_unnamed(authority, local, now).await;
         }
         let signed = SignedStatus::from_bytes(&published).map_err(|_| misunderstood())?;
         let unproven = |error| super::chain("The relay's status statement is not believed", error);
+        let is_vouched = signed.verify(authority, now).is_ok();
         let status = signed.verify_then(authority, now).map_err(unproven)?;
         let named = status.revocations();
-        let count = usize::try_from(named.count).unwrap_or(usize::MAX);
-        let mut entries: Vec<RevocationEntry> = known.iter().take(count).cloned().collect();
-        self.fetch(&mut entries, count).await?;
+        let count = usize::try_from(named.count.min(ENTRIES_MAX)).unwrap_or(usize::MAX);
+        let mut room = FETCHED;
+        let mut entries: Vec<RevocationEntry> = local.entries.iter().take(count).cloned().collect();
+        self.fetch(&mut entries, count, &mut room).await?;
         if entries.iter().fold(ListSummary::default(), ListSummary::with) != named {
             entries.clear();
-            self.fetch(&mut entries, count).await?;
+            self.fetch(&mut entries, count, &mut room).await?;
         }
         let number = status.number();
         StatusView::new().judge(status, &entries, authority).map_err(|error| unbelieved(&error))?;
-        Ok(Held { number, entries, lapsed: Lapsed::default() })
+        Ok(Held { number, entries, is_vouched, lapsed: Lapsed::default() })
     }
 
     /// What a relay has that shows no statement: it has started since the certificate of whoever signed the last one
-    /// ended, and has the list all the same. [ID-62]
-    async fn held_unnamed(&mut self, authority: &Authority, now: Timestamp) -> Outcome<Held> {
-        let mut entries = Vec::new();
-        let most = usize::try_from(ENTRIES_MAX).unwrap_or(usize::MAX);
-        while entries.len() < most && self.fetch_page(&mut entries, most).await? {}
-        // Its own number is not known: what it has not seen is to be signed again.
-        let number = entries.last().map_or(0, |last| last.number().max(now.as_millis()));
+    /// ended, and has the list all the same. Where there is one here, it is not fetched further than what goes beyond.
+    /// [ID-62]
+    async fn held_unnamed(&mut self, authority: &Authority, local: &Local, now: Timestamp) -> Outcome<Held> {
+        let all = usize::try_from(ENTRIES_MAX).unwrap_or(usize::MAX);
+        let most = if local.is_new { all } else { local.entries.len().saturating_add(1).min(all) };
+        let (mut entries, mut room) = (Vec::new(), FETCHED);
+        while entries.len() < most && self.fetch_page(&mut entries, most, &mut room).await? {}
+        let number = entries.last().map_or(0, RevocationEntry::number);
         RevocationList::of(&entries, authority, number, now).map_err(|error| unbelieved(&error))?;
-        Ok(Held { number, entries, lapsed: Lapsed::default() })
+        Ok(Held { number, entries, is_vouched: false, lapsed: Lapsed::default() })
     }
 
     /// Fetches what is missing of a list of `count` entries.
-    async fn fetch(&mut self, entries: &mut Vec<RevocationEntry>, count: usize) -> Outcome {
+    async fn fetch(&mut self, entries: &mut Vec<RevocationEntry>, count: usize, room: &mut usize) -> Outcome {
         while entries.len() < count {
-            if !self.fetch_page(entries, count).await? {
+            if !self.fetch_page(entries, count, room).await? {
                 return Err(misunderstood());
             }
         }
         Ok(())
     }
 
-    /// Fetches what follows, up to `count` entries. Says whether anything did.
-    async fn fetch_page(&mut self, entries: &mut Vec<RevocationEntry>, count: usize) -> Outcome<bool> {
+    /// Fetches what follows, up to `count` entries and `room` bytes, which it takes from that. Says whether anything did.
+    // [ID-67]
+    async fn fetch_page(
+        &mut self,
+        entries: &mut Vec<RevocationEntry>,
+        count: usize,
+        room: &mut usize,
+    ) -> Outcome<bool> {
         let after = u32::try_from(entries.len()).map_err(|_| misunderstood())?;
         let Answer::Revocations(page) = self.ask(Request::Revocations(after)).await? else {
             return Err(misunderstood());
         };
-        let any = !page.revocations.is_empty();
-        for entry in page.revocations.into_iter().take(count - entries.len()) {
-            entries.push(RevocationEntry::from_bytes(&entry).map_err(|_| misunderstood())?);
-        }
-        Ok(any)
+        take_page(entries, page.revocations.iter().map(|bytes| bytes.as_ref()), count, room)
     }
 
     /// Publishes a status statement with the entries of its list behind the first `first`; done once the relay has it
-    /// durably.
-    pub(crate) async fn give(&mut self, status: &SignedStatus, entries: &[RevocationEntry], first: usize) -> Outcome {
+    /// durably. Why the relay does not take it, if it does not; whether it has, where the link fails, nobody knows.
+    pub(crate) async fn give(
+        &mut self,
+        status: &SignedStatus,
+        entries: &[RevocationEntry],
+        first: usize,
+    ) -> Outcome<Option<Problem>> {
         let lacking = entries.iter().skip(first).map(bytes).collect::<Outcome<Vec<_>>>()?;
-        let revocations = List::new(lacking).map_err(|_| {
+        let Ok(revocations) = List::new(lacking) else {
             let failed = format!("The relay lacks more than {} revocations.", limits::REVOCATIONS);
-            Problem::new("refused", failed, "Restore the relay's store from its latest copy, then run amanat attest.")
-        })?;
+            let advice = "Restore the relay's store from its latest copy, then run amanat attest.";
+            return Ok(Some(Problem::new("refused", failed, advice)));
+        };
         let first = u32::try_from(first).map_err(|_| misunderstood())?;
         let update = StatusUpdate { status: bytes(status)?, first, revocations };
-        match self.ask(Request::PutStatement(update)).await? {
-            Answer::Done(_) => Ok(()),
+        match self.answer(Request::PutStatement(update)).await? {
+            Answer::Done(_) => Ok(None),
+            Answer::Refused(refusal) => Ok(Some(refused(refusal))),
             _ => Err(misunderstood()),
         }
     }
@@ -217,6 +230,25 @@ impl OfficerLink {
     pub(crate) async fn close(self) {
         let _ = self.link.sender.shutdown().await;
     }
+}
+
+/// Adds a page of a list to what was fetched of it, up to `count` entries and `room` bytes. Says whether it had any.
+// [ID-67]
+pub(super) fn take_page<'a>(
+    entries: &mut Vec<RevocationEntry>,
+    page: impl Iterator<Item = &'a [u8]>,
+    count: usize,
+    room: &mut usize,
+) -> Outcome<bool> {
+    let before = entries.len();
+    for bytes in page.take(count.saturating_sub(before)) {
+        *room = room.checked_sub(bytes.len()).ok_or_else(|| {
+            let failed = format!("The relay's list of revocations has more than {FETCHED} bytes.");
+            Problem::new("too-large", failed, "Tell the relay's operator: no list of revocations is as long.")
+        })?;
+        entries.push(RevocationEntry::from_bytes(bytes).map_err(|_| misunderstood())?);
+    }
+    Ok(entries.len() > before)
 }
 
 fn unbelieved(error: &impl std::fmt::Display) -> Problem {

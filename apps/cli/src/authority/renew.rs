@@ -9,7 +9,11 @@ use amanat_identity::{
 };
 use amanat_primitives::Timestamp;
 
-use super::{attest::Attested, invite::Desk, publish::OfficerLink};
+use super::{
+    attest::{Attested, address},
+    invite::Desk,
+    publish::OfficerLink,
+};
 use crate::{
     context::Interrupt,
     output::time::local,
@@ -24,20 +28,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What was renewed.
 pub(crate) struct Renewed {
     pub(crate) devices: Vec<VerifiedDevice>,
-    pub(crate) clearance: Tier,
+    /// The one that was named; else that of the first device, where there is one.
+    pub(crate) clearance: Option<Tier>,
     pub(crate) valid_until: Timestamp,
     /// The officer's own certificate ends before the renewal would.
     pub(crate) is_short: bool,
     /// The statement with the ceiling of a clearance that was named.
     pub(crate) ceiling: Option<Attested>,
-    /// Why others of the person's devices were not.
-    pub(crate) refused: Option<Problem>,
+    /// Why other devices of the person were not, or not at every relay.
+    pub(crate) undone: Vec<Problem>,
 }
 
 impl Desk {
     /// Renews every device of a person at every relay, at another clearance if one is given.
-    // [DELIV-206] What a relay shows may be from before a renewal that raised the clearance: the ceiling does not rest on
-    // it. Of top-secret there is nothing above.
+    // [DELIV-206] What a relay shows may be from before a renewal that raised the clearance, and it may show nothing at
+    // all: the ceiling does not rest on it, and comes first. Of top-secret there is nothing above.
     pub(crate) async fn renew(
         &self,
         handle: &Handle,
@@ -45,26 +50,6 @@ impl Desk {
         interrupt: &mut Interrupt,
         now: Timestamp,
     ) -> Outcome<Renewed> {
-        let (mut all, mut first, mut refused) = (Vec::new(), None, None);
-        for known in &self.relays {
-            let renewing = tokio::time::timeout(PATIENCE, self.renew_at(&known.relay, handle, tier, now));
-            let answered = interrupt.or(renewing).await?;
-            for (device, problem) in answered.unwrap_or_else(|_| Err(super::publish::no_answer("that was asked")))? {
-                first = first.or(Some(device.clearance()));
-                match problem {
-                    None => all.push(device),
-                    Some(problem) => refused = refused.or(Some(problem)),
-                }
-            }
-        }
-        let Some(first) = first else {
-            return Err(Problem::new(
-                "not-found",
-                format!("No relay knows a device of {handle} that is not revoked, as lapsed or otherwise."),
-                "See amanat people for the handle; somebody without a device gets a new invitation: amanat invite.",
-            ));
-        };
-        let clearance = tier.unwrap_or(first);
         let ceiling = match tier {
             Some(tier) if tier < Tier::TopSecret => {
                 let target = Target::Person(handle.clone());
@@ -73,16 +58,35 @@ impl Desk {
             }
             _ => None,
         };
-        if ceiling.is_some() {
-            refused = refused.map(|problem| {
-                let failed =
-                    format!("{} The clearance is at most {} all the same.", problem.failed(), clearance.name());
-                Problem::new(problem.code(), failed, problem.advice())
-            });
+        let (mut devices, mut clearance, mut refused, mut undone) = (Vec::new(), tier, None, Vec::new());
+        for known in &self.relays {
+            let mut asked = Vec::new();
+            let renewing = tokio::time::timeout(PATIENCE, self.renew_at(&known.relay, handle, tier, now, &mut asked));
+            let answered = interrupt.or(renewing).await?;
+            for (device, problem) in asked {
+                clearance = clearance.or(Some(device.clearance()));
+                match problem {
+                    None => devices.push(device),
+                    Some(problem) => refused = refused.or(Some(problem)),
+                }
+            }
+            let address = address(known);
+            if let Err(problem) = answered.unwrap_or_else(|_| Err(super::publish::no_answer(&address))) {
+                let failed = format!("At the relay at {address} not everything is renewed. {}", problem.failed());
+                undone.push(Problem::new(problem.code(), failed, problem.advice()));
+            }
+        }
+        undone.extend(refused);
+        if devices.is_empty() && undone.is_empty() {
+            undone.push(Problem::new(
+                "not-found",
+                format!("No relay knows a device of {handle} that is not revoked, as lapsed or otherwise."),
+                "See amanat people for the handle; somebody without a device gets a new invitation: amanat invite.",
+            ));
         }
         let valid_until = self.renewed_until(now);
         let is_short = valid_until < now.after(DEVICE_VALIDITY);
-        Ok(Renewed { devices: all, clearance, valid_until, is_short, ceiling, refused })
+        Ok(Renewed { devices, clearance, valid_until, is_short, ceiling, undone })
     }
 
     /// What an officer signs ends with the officer's certificate. [ID-37]
@@ -90,23 +94,23 @@ impl Desk {
         now.after(DEVICE_VALIDITY).min(self.officer.valid_until()).min(self.authority.valid_until())
     }
 
-    /// The person's devices, each with why it is not renewed, if it is not.
+    /// Renews the person's devices at one relay; `asked` is those so far, each with why it is not renewed, if it is not.
     async fn renew_at(
         &self,
         relay: &amanat_identity::VerifiedRelay,
         handle: &Handle,
         tier: Option<Tier>,
         now: Timestamp,
-    ) -> Outcome<Vec<(VerifiedDevice, Option<Problem>)>> {
+        asked: &mut Vec<(VerifiedDevice, Option<Problem>)>,
+    ) -> Outcome {
         let mut link = OfficerLink::open(relay, &self.keys, &self.officer).await?;
-        let mut devices = Vec::new();
         for chain in link.chains_of(handle).await? {
             let device = chain
                 .verify(&self.authority, now, LATE)
                 .map_err(|error| super::chain("A device's certificate is not renewed", error))?;
             if device.valid_until() > self.renewed_until(now) {
                 let problem = self.ends_later(&device, now);
-                devices.push((device, Some(problem)));
+                asked.push((device, Some(problem)));
                 continue;
             }
             let body = RenewalBody {
@@ -122,10 +126,10 @@ impl Desk {
                 .map_err(|error| super::issue("The renewal is not signed", error))?;
             self.folder.keep_renewal(device.grant(), &renewal)?;
             let refused = link.renew(&renewal).await?;
-            devices.push((device, refused));
+            asked.push((device, refused));
         }
         link.close().await;
-        Ok(devices)
+        Ok(())
     }
 
     /// What the relay would refuse is not signed: it would take the place of a better one that is kept here.

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use amanat_identity::{Address, AuthorityKeys, Invitee, KeyId, Reason, Target, body::RevocationBody, revocation::Note};
+use amanat_identity::{
+    Address, AuthorityKeys, Invitee, KeyId, Reason, Target, Tier, body::RevocationBody, revocation::Note,
+};
 use amanat_primitives::Timestamp;
 
 use crate::{
@@ -12,7 +14,9 @@ use crate::{
         certify::{Root, root_key},
         cosign,
         invite::{ClosedDesk, Desk},
-        not_text, revoke,
+        not_text,
+        renew::Renewed,
+        revoke,
     },
     context::Context,
     files,
@@ -183,11 +187,15 @@ fn delivered(what: &str, undone: Undone, desk: &Desk) -> Outcome {
     Err(Problem::new(
         "needs-cosign",
         format!(
-            "One officer may revoke 20 in an hour and 60 in a day: nothing above that has any effect before a second \
-             officer has signed it. It waits in {}.",
+            "One officer may revoke 20 in an hour and 60 in a day, and nothing as of a time before being one: what is \
+             above that, or older, has no effect before another officer has signed it. It waits in {}.",
             files.join(", ")
         ),
-        format!("Have it signed with another officer's folder: amanat cosign {} --authority A.", first.display()),
+        format!(
+            "Have it signed with another officer's folder: amanat cosign {} --authority A. What is older than both \
+             officers, revoke anew.",
+            first.display()
+        ),
     ))
 }
 
@@ -242,16 +250,30 @@ pub(super) async fn renew(context: &Context, words: &Renew) -> Outcome {
     context.interrupt.check()?;
     let desk = desk.open(&passphrase)?;
     let renewed = desk.renew(&address.handle, words.tier, &mut context.interrupt.clone(), now).await?;
-    // [DELIV-204] Nothing was renewed, then, and nothing is said to have been.
-    if renewed.devices.is_empty() {
-        delivered(CEILING, renewed.ceiling.map(Undone::from).unwrap_or_default(), &desk)?;
-        return renewed.refused.map_or(Ok(()), Err);
+    // [DELIV-204] What was not renewed is not said to have been.
+    if let Some(clearance) = renewed.clearance.filter(|_| !renewed.devices.is_empty()) {
+        say_renewed(context, &address, clearance, &renewed)?;
     }
+    let mut undone = renewed.undone;
+    if let Some(ceiling) = renewed.ceiling {
+        match (delivered(CEILING, ceiling.into(), &desk), words.tier) {
+            (Err(problem), _) => undone.insert(0, problem),
+            (Ok(()), Some(tier)) if !undone.is_empty() => {
+                let failed = format!("The clearance is at most {} all the same.", tier.name());
+                undone.push(Problem::new("refused", failed, ""));
+            }
+            (Ok(()), _) => (),
+        }
+    }
+    Problem::all(undone).map_or(Ok(()), Err)
+}
+
+fn say_renewed(context: &Context, address: &Address, clearance: Tier, renewed: &Renewed) -> Outcome {
     let devices: Vec<String> = renewed.devices.iter().map(|device| device.id().to_string()).collect();
     if context.screen.is_json() {
         context.screen.object(&json::Renewed {
             address: address.to_string(),
-            clearance: renewed.clearance.name(),
+            clearance: clearance.name(),
             devices,
             valid_until: utc(renewed.valid_until),
             officer_ends_first: renewed.is_short,
@@ -259,7 +281,7 @@ pub(super) async fn renew(context: &Context, words: &Renew) -> Outcome {
     } else {
         let mut pairs = Pairs::default();
         pairs.push("renewed", table::Cell::styled(address.to_string(), table::STRONG));
-        pairs.push("clearance", say::tier_cell(renewed.clearance));
+        pairs.push("clearance", say::tier_cell(clearance));
         pairs.push("devices", devices.join(", "));
         pairs.push("valid until", local(renewed.valid_until));
         context.screen.line(pairs.render())?;
@@ -271,8 +293,7 @@ pub(super) async fn renew(context: &Context, words: &Renew) -> Outcome {
             paint("Note:", table::CAUTION)
         ));
     }
-    delivered(CEILING, renewed.ceiling.map(Undone::from).unwrap_or_default(), &desk)?;
-    renewed.refused.map_or(Ok(()), Err)
+    Ok(())
 }
 
 /// The root key, which alone revokes officers.

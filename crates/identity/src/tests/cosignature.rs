@@ -158,6 +158,32 @@ fn a_second_officer_must_be_another_one_and_mean_the_same() {
     assert_eq!(desk.list(&[adorned], number).err(), Some(ListError::Chain(ChainError::Mismatch { what })));
 }
 
+// [ID-63]
+#[test]
+fn nobody_takes_a_second_officers_signature_off_a_list() {
+    let desk = Desk::new();
+    let number = now().as_millis();
+    let both = desk.second_keys.cosign(&desk.second, desk.proposal(250), now()).unwrap().cosignatures;
+    let alone = desk.alone(250, number, now());
+    let whole = alone.clone().cosigned(both.clone());
+    let [by_first, by_second] = both.as_ref() else { panic!() };
+    let swapped = alone.clone().cosigned(List::new(vec![by_second.clone(), by_first.clone()]).unwrap());
+    let fewer = alone.clone().cosigned(List::new(vec![by_second.clone()]).unwrap());
+    let (_, later) = desk.office.another_officer(&mut rng(3), now());
+    let recertified = RevocationEntry { certificate: later.statement().clone(), ..whole.clone() };
+    let summary = crate::ListSummary::default().with(&whole);
+    let keys = &desk.office.officer_keys;
+    let signed = keys.attest(&desk.first, number, summary, now(), crate::policy::STATUS_VALIDITY).unwrap();
+    let judge = |entry: &RevocationEntry| {
+        let status = signed.verify(desk.office.authority(), now()).unwrap();
+        StatusView::new().judge(status, std::slice::from_ref(entry), desk.office.authority()).map(|_| ())
+    };
+    assert_eq!(judge(&whole), Ok(()));
+    for other in [alone, swapped, fewer, recertified] {
+        assert_eq!(judge(&other), Err(crate::NotAccepted::List(ListError::Differs)));
+    }
+}
+
 // [ID-60]
 #[test]
 fn a_second_officers_signature_is_good_for_one_entry() {

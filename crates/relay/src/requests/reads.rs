@@ -61,10 +61,12 @@ pub(crate) fn ask_again(asker: &Asker, asked: AddAgain) -> Result<Answer, NotDon
     if !reads {
         return Err(Refusal::NotAllowed.into());
     }
-    if !shared.again.keep(asked.clone(), shared.now()) {
+    // [DELIV-217]
+    let in_time = asker.meter.again(std::time::Instant::now()) && shared.again.keep(asked.clone(), shared.now());
+    if !in_time {
         return Err(Refusal::TooFast.into());
     }
-    again::tell(shared, &asked);
+    again::tell(shared, &asked)?;
     Ok(Answer::Done(Nothing {}))
 }
 
