@@ -448,12 +448,15 @@ pub(crate) struct Invite {
 
 #[derive(Args, Debug)]
 pub(crate) struct Revoke {
-    /// Someone's address or handle (all their devices), a device's id, a grant's, or `officer:` with the fingerprint, card or certificate
+    /// Someone's address or handle (all their devices), a device's id or its beginning, a grant's id, or `officer:` with the fingerprint, card or certificate
     #[arg(value_name = "ADDRESS|DEVICE|GRANT|officer:OFFICER")]
     pub(crate) target: String,
     /// The authority's folder, with another officer's keys where an officer is revoked
     #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
     pub(crate) authority: PathBuf,
+    /// Revoke although no relay knows the person or device: somebody who has not joined yet
+    #[arg(long)]
+    pub(crate) unknown: bool,
     /// The root key, with which an officer is revoked [default: A/root.key]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) root: Option<PathBuf>,

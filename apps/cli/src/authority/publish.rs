@@ -2,7 +2,7 @@
 
 use amanat_identity::{
     Authority, DeviceChain, Handle, ListSummary, OfficerChain, OfficerKeys, Renewal, RevocationEntry, RevocationList,
-    SignedStatus, StatusView, VerifiedOfficer, VerifiedRelay, revocation::ENTRIES_MAX,
+    SignedStatus, StatusView, Subject, VerifiedOfficer, VerifiedRelay, revocation::ENTRIES_MAX,
 };
 use amanat_net::{DialError, Link, LinkError, RelayTarget};
 use amanat_primitives::Timestamp;
@@ -176,7 +176,12 @@ impl OfficerLink {
 
     /// The chains of a person, not believed yet: what the relay has of them.
     pub(crate) async fn chains_of(&mut self, handle: &Handle) -> Outcome<Vec<DeviceChain>> {
-        let query = Text::new(handle.as_str()).map_err(|_| misunderstood())?;
+        self.chains(handle.as_str(), |subject| subject.handle == *handle).await
+    }
+
+    /// The chains that a query finds and that are `wanted`, not believed yet; an empty query finds all.
+    pub(crate) async fn chains(&mut self, query: &str, wanted: impl Fn(&Subject) -> bool) -> Outcome<Vec<DeviceChain>> {
+        let query = Text::new(query).map_err(|_| misunderstood())?;
         let mut after = Text::default();
         let mut found = Vec::new();
         for _ in 0..PAGES {
@@ -185,11 +190,11 @@ impl OfficerLink {
             let mut last = None;
             for bytes in page.chains {
                 let chain = DeviceChain::from_bytes(&bytes).map_err(|_| misunderstood())?;
-                let of = chain.peek_subject().map_err(|_| misunderstood())?.handle;
-                if of == *handle {
+                let subject = chain.peek_subject().map_err(|_| misunderstood())?;
+                if wanted(&subject) {
                     found.push(chain);
                 }
-                last = Some(of);
+                last = Some(subject.handle);
             }
             match last.and_then(|last| Text::new(last.as_str()).ok()) {
                 Some(last) if page.more && last != after => after = last,

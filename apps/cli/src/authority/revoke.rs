@@ -1,15 +1,20 @@
 //! What a revocation is about (protocol-spec/03-identity, section 8), as it is named on the command line.
 
-use std::{fmt, path::Path};
+use std::{collections::BTreeSet, fmt, path::Path, time::Duration};
 
-use amanat_identity::{Address, KeyId, OfficerCard, Statement, Target, armour::FileKind};
+use amanat_identity::{Address, KeyId, OfficerCard, Statement, Subject, Target, armour::FileKind};
 use amanat_primitives::{DeviceId, StatementId};
 
 use super::{
     folder::{AuthorityFolder, read},
+    invite::Desk,
     not_text,
+    publish::OfficerLink,
 };
-use crate::problem::{Outcome, Problem};
+use crate::{
+    context::Interrupt,
+    problem::{Outcome, Problem},
+};
 
 /// A target in words.
 pub(crate) struct Named {
@@ -63,6 +68,60 @@ pub(crate) fn target(text: &str, folder: &AuthorityFolder, own: &amanat_identity
     }
     let text = address.to_string();
     Ok(Named { target: Target::Person(address.handle), text })
+}
+
+/// Shorter beginnings of a device's id are none.
+const PREFIX: usize = 8;
+/// How long a relay may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Desk {
+    /// Whom a revocation names, as the relays know them: a mistyped name would revoke nobody and look like a success. The
+    /// beginning of a device's id stands for that device. Where a relay does not answer, nobody can tell: it is let pass.
+    pub(crate) async fn known(&self, named: Named, interrupt: &mut Interrupt) -> Outcome<Named> {
+        let text = match &named.target {
+            Target::Person(handle) => handle.as_str().to_owned(),
+            Target::Device(id) => id.to_string(),
+            Target::Grant(_) | Target::Officer(_) => return Ok(named),
+        };
+        let is_hex = text.len() >= PREFIX && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let wanted = |subject: &Subject| {
+            subject.handle.as_str() == text || (is_hex && subject.device.to_string().starts_with(&text))
+        };
+        let query = if is_hex { "" } else { text.as_str() };
+        let (mut subjects, mut all_answered) = (Vec::new(), true);
+        for known in &self.relays {
+            let asking = async {
+                let mut link = OfficerLink::open(&known.relay, &self.keys, &self.officer).await?;
+                let chains = link.chains(query, wanted).await?;
+                link.close().await;
+                Ok::<_, Problem>(chains)
+            };
+            match interrupt.or(tokio::time::timeout(PATIENCE, asking)).await? {
+                Ok(Ok(chains)) => subjects.extend(chains.iter().filter_map(|chain| chain.peek_subject().ok())),
+                Ok(Err(_)) | Err(_) => all_answered = false,
+            }
+        }
+        if subjects.iter().any(|subject| subject.handle.as_str() == text) {
+            return Ok(named);
+        }
+        let devices: BTreeSet<DeviceId> = subjects.iter().map(|subject| subject.device).collect();
+        match (devices.first(), devices.len()) {
+            (Some(device), 1) => Ok(Named { target: Target::Device(*device), text: device.to_string() }),
+            (None, _) if !all_answered => Ok(named),
+            (None, _) => Err(Problem::new(
+                "not-found",
+                format!("No relay knows {named}: nothing is revoked."),
+                "amanat people lists everyone, amanat verify ADDRESS somebody's devices. Somebody who has not joined yet is \
+                 revoked by the grant (grant:ID), or with --unknown.",
+            )),
+            (Some(_), several) => Err(Problem::new(
+                "ambiguous",
+                format!("{several} devices have an id that begins with {text}: nothing is revoked."),
+                "Give more of the id; amanat verify ADDRESS shows it whole.",
+            )),
+        }
+    }
 }
 
 fn officer_id(text: &str) -> Outcome<KeyId> {
