@@ -10,7 +10,7 @@ use amanat_conversation::{Content, Conversation, JoinError, Kind, LeafClaim, New
 use amanat_identity::VerifiedDevice;
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageId, MessageSeed, UnitId};
 use amanat_wire::{
-    Bytes, Decode as _, Encode as _,
+    Bytes, Decode as _, Encode as _, List,
     log::CommitReceipt,
     relay::{Direct, DirectItem, WelcomePart},
 };
@@ -22,14 +22,18 @@ use super::{
     core::{Core, Open, bounded, put_conversation},
     create::new_row,
     devices::Purpose,
+    old_copy::Continued,
     outgoing::{put_message, text},
     people::{VerifiedChain, fetch_chains},
+    queries::told_by_all,
 };
 use crate::{
     Event, Failure, FailureCode,
-    api::{MemberChange, Notice},
+    api::{Alarm, MemberChange, MessageState, Notice},
     failure,
-    rows::{ConversationRow, MessageRow, OutboxRow, READS_FROM, RelayRow, Stage, TrackRow, meta},
+    rows::{
+        ConversationRow, EndedRow, MEMBERSHIPS, MessageRow, OutboxRow, READS_FROM, RelayRow, Stage, TrackRow, meta,
+    },
     vault::{Batch, Scope},
 };
 
@@ -276,11 +280,13 @@ impl Core {
             let failed = "a device that is to come back was invited to another conversation under the same id";
             return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
         }
+        let Some(continued) = self.continues(part)? else { return Ok(Outcome::Later) };
         let again = self.conversations.get(&part.conversation).is_some_and(|open| open.row.stage == Stage::FellOut);
         let change = if again { MemberChange::AddedAgain } else { MemberChange::Added };
         // Of a founding the conversation itself tells.
         let added = if part.position > 1 { self.added(part.conversation, inviter, change)? } else { None };
-        self.install((number, part), &receipt, group, packages, added.as_ref())?;
+        let stands = self.install((number, part), &receipt, group, packages, (added.as_ref(), &continued))?;
+        self.say_continued(part, &continued, stands);
         self.joined_while_settling(part.conversation)?;
         if let Some(added) = added {
             self.emit(Event::Notice(added));
@@ -330,8 +336,8 @@ impl Core {
         receipt: &CommitReceipt,
         mut group: Conversation,
         mut packages: Records,
-        added: Option<&Notice>,
-    ) -> Result<(), Failure> {
+        (added, continued): (Option<&Notice>, &Continued),
+    ) -> Result<Vec<OutboxRow>, Failure> {
         let facts = group.facts().clone();
         let new = NewConversation {
             conversation: facts.conversation,
@@ -348,7 +354,7 @@ impl Core {
         let id = facts.conversation;
         let fresh = new_row(&new, peer, String::new(), self.now())?;
         let imported = self.conversations.get(&id).map(|open| open.imported.clone()).unwrap_or_default();
-        let before = self.conversations.get(&id).map(|open| (open.row.clone(), open.queue.clone()));
+        let before = self.conversations.get(&id).map(|open| (ended(open), open.queue.clone()));
         let archived = before.as_ref().is_some_and(|(row, _)| row.stage == Stage::Archived);
         let (row, queue) = before.unwrap_or((fresh.clone(), BTreeMap::new()));
         let row = if archived { of_archived(row, &fresh) } else { row };
@@ -376,8 +382,13 @@ impl Core {
             // Who had left or was removed, and comes back, adds nobody whom he wanted to add then.
             batch.delete(Scope::Newcomers, id.as_bytes());
         }
-        for queued in queue.into_values() {
-            let again = self.queue_again(&mut group, queued, &mut batch)?;
+        let (stands, queue) = continued.part_queue(queue);
+        for queued in &stands {
+            batch.delete(Scope::Outbox, &queued.number.to_be_bytes());
+        }
+        self.rolled_back.forget(&id, &mut batch)?;
+        for queued in queue {
+            let again = self.queue_again(&mut group, (queued, part.position), &mut batch)?;
             open.queue.insert(again.number, again);
         }
         for (key, _) in self.vault.scan_bytes(Scope::Tracks(id))? {
@@ -399,7 +410,25 @@ impl Core {
             open.newcomers = std::mem::take(&mut before.newcomers);
         }
         self.conversations.insert(id, open);
-        self.look_for_further(id)
+        self.look_for_further(id)?;
+        Ok(stands)
+    }
+
+    /// Tells of what was found in the log, or that the log is another one: the same conversation then goes on in its members'
+    /// log, and what this device alone has seen in the other one was lost to them. [DELIV-215]
+    fn say_continued(&mut self, part: &WelcomePart, continued: &Continued, stands: Vec<OutboxRow>) {
+        let conversation = part.conversation;
+        for queued in stands {
+            self.in_flight.remove(&queued.number);
+            if let Some(message) = queued.message {
+                self.emit(Event::MessageState { conversation, message, state: MessageState::Accepted });
+            }
+        }
+        if matches!(continued, Continued::Parted) {
+            tracing::warn!("a conversation's log is another one than before");
+            let (sender, position) = (self.own.address().clone(), part.position);
+            self.emit(Event::Alarm { conversation, alarm: Alarm::Fork { sender, position } });
+        }
     }
 
     /// The first thing that a further device shows of a conversation is from when on it reads. [CONV-73]
@@ -420,6 +449,7 @@ impl Core {
             from: text(own.to_string())?,
             name: text(self.own.name().as_str().to_owned())?,
             counter: 0,
+            joined: 0,
             at: row.stamp,
             content_type: READS_FROM,
             body: Bytes::default(),
@@ -434,7 +464,7 @@ impl Core {
     fn queue_again(
         &self,
         group: &mut Conversation,
-        queued: OutboxRow,
+        (queued, joined): (OutboxRow, u64),
         batch: &mut Batch,
     ) -> Result<OutboxRow, Failure> {
         let content = Content::from_bytes(&queued.content).map_err(|_| failure::damaged())?;
@@ -445,7 +475,7 @@ impl Core {
             && let Some(sequence) = self.vault.read::<u64>(Scope::MessageIds(id), message.as_bytes())?
             && let Some(row) = self.message_row(id, sequence)?
         {
-            put_message(batch, id, &MessageRow { counter: content.counter, ..row });
+            put_message(batch, id, &MessageRow { counter: content.counter, joined, ..row });
         }
         let (request, ciphertext) = (Bytes::default(), Digest::ZERO);
         // Under a new unit id: what an earlier membership may have put into the log is refused there by everybody. [CONV-81]
@@ -531,6 +561,17 @@ impl Core {
             }
         }
     }
+}
+
+/// A conversation's row, in which the membership that ends with a Welcome is put by. [DELIV-216]
+fn ended(open: &Open) -> ConversationRow {
+    let (has, has_read) = told_by_all(open);
+    let mut row = open.row.clone();
+    let mut ended = std::mem::take(&mut row.ended).into_vec();
+    ended.push(EndedRow { joined: row.joined, has, has_read });
+    let first = ended.len().saturating_sub(MEMBERSHIPS);
+    row.ended = List::new(ended.split_off(first)).unwrap_or_default();
+    row
 }
 
 /// What a file said of a conversation counts no more once the group is here; its messages stay. [DELIV-224]
