@@ -1,7 +1,10 @@
 //! A vault that is older than what the relay knows of it, and a relay that pages as it likes (protocol-spec/07-delivery,
 //! section 12).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use super::*;
 
@@ -207,8 +210,9 @@ async fn state_of(person: &Person, id: ConversationId, text: &str) -> MessageSta
     messages.iter().find(|view| view.body == amanat_client::api::MessageBody::Text(text.into())).unwrap().state
 }
 
-/// The relay leaves a message unanswered, says that the vault is old, and shows an entry that is to pass for the message.
-async fn a_queued_message_is_not_made_to_vanish(pass_for: impl Fn(Entry, &Unit) -> Entry) {
+/// The relay leaves a message unanswered, says that the vault is old, and shows entries among which one is to pass for the
+/// message. Whether two logs are told of.
+async fn made_to_vanish(pass_for: impl Fn(Entry, &Unit) -> Vec<Entry>) -> bool {
     let (mut rig, secretary, target, script) = after_one_message().await;
     let Target::Conversation(id) = target else { panic!() };
     let mut scripted = script.session().await;
@@ -217,7 +221,7 @@ async fn a_queued_message_is_not_made_to_vanish(pass_for: impl Fn(Entry, &Unit) 
     drop(scripted);
     let device = secretary.messages(id).await[0].device;
     let made_up = Entry { sender: device, unit: unit.id, ..of_another(4, UnitKind::Message) };
-    falls_out(&script, secretary, id, vec![pass_for(made_up, &unit)]).await;
+    falls_out(&script, secretary, id, pass_for(made_up, &unit)).await;
     drop(script);
 
     let secretary = rig.start_with("secretary", false).await;
@@ -226,21 +230,88 @@ async fn a_queued_message_is_not_made_to_vanish(pass_for: impl Fn(Entry, &Unit) 
     rig.start_relay().await;
     let mut director = rig.start("director").await;
     let mut secretary = rig.start("secretary").await;
-    assert!(back_in(&mut secretary, id).await, "the log that was shown is not the members'");
+    let forked = back_in(&mut secretary, id).await;
     director.next_message().await;
     assert_eq!(director.texts(id).await, ["one", "two"]);
+    forked
 }
 
 // [DELIV-215]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_made_up_entry_under_a_units_id_takes_nothing_from_the_queue() {
-    a_queued_message_is_not_made_to_vanish(|made_up, _| made_up).await;
+    assert!(made_to_vanish(|made_up, _| vec![made_up]).await);
 }
 
 // [DELIV-215]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_in_a_log_that_the_others_do_not_have_stays_queued() {
-    a_queued_message_is_not_made_to_vanish(|made_up, unit| Entry { body: unit.body.clone(), ..made_up }).await;
+    assert!(made_to_vanish(|made_up, unit| vec![Entry { body: unit.body.clone(), ..made_up }]).await);
+}
+
+// [DELIV-215] What was shown beyond the Welcome's place is looked through once more, up to there: here the relay is honest by
+// then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_looked_through_too_far_is_looked_through_again() {
+    let further = |made_up: Entry, unit: &Unit| {
+        let entry = |position| Entry { position, body: unit.body.clone(), ..made_up.clone() };
+        (4..=9).map(entry).collect()
+    };
+    assert!(!made_to_vanish(further).await);
+}
+
+fn copy(from: &Path, to: &Path) {
+    drop(std::fs::remove_dir_all(to));
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name())),
+            false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
+        }
+    }
+}
+
+// [DELIV-179] [DELIV-215] What had been encrypted in the copy is known in the log by its ciphertext.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_encrypted_in_the_copy_and_stands_in_the_log_is_not_sent_again() {
+    let (mut rig, secretary, target, script) = after_one_message().await;
+    let Target::Conversation(id) = target else { panic!() };
+    let mut scripted = script.session().await;
+    let (_, message) = secretary.say(&target, "two").await;
+    scripted.append().await;
+    drop(scripted);
+    secretary.engine.stop().await;
+    let (profile, old) = (rig.dir.path().join("secretary"), rig.dir.path().join("copy"));
+    copy(&profile, &old);
+    drop(script);
+    rig.start_relay().await;
+    let mut secretary = rig.start("secretary").await;
+    secretary.until_state(message, MessageState::Accepted).await;
+    secretary.say(&target, "three").await;
+    secretary.sync().await;
+    // In a moment the relay knows how far this device is.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    secretary.engine.stop().await;
+
+    copy(&old, &profile);
+    let secretary = rig.start("secretary").await;
+    secretary.sync().await;
+    assert_eq!(state_of(&secretary, id, "two").await, MessageState::Queued, "nobody has confirmed the log yet");
+    secretary.engine.stop().await;
+    let mut director = rig.start("director").await;
+    let mut secretary = rig.start("secretary").await;
+    assert!(!back_in(&mut secretary, id).await);
+    assert_eq!(state_of(&secretary, id, "two").await, MessageState::Accepted);
+    secretary.say(&target, "four").await;
+    let replay = |event: &Event| match event {
+        Event::Alarm { alarm, .. } => Some(format!("{alarm:?}")),
+        Event::Message { message, .. } if message.body == amanat_client::api::MessageBody::Text("four".into()) => {
+            Some(String::new())
+        }
+        _ => None,
+    };
+    assert_eq!(director.until("what comes", replay).await, "", "nothing came twice");
+    assert_eq!(director.texts(id).await, ["one", "two", "three", "four"]);
 }
 
 /// The relay accepts messages that the others never get, and says that the vault is old; the others have written meanwhile.

@@ -358,16 +358,7 @@ impl Core {
         let archived = before.as_ref().is_some_and(|(row, _)| row.stage == Stage::Archived);
         let (row, queue) = before.unwrap_or((fresh.clone(), BTreeMap::new()));
         let row = if archived { of_archived(row, &fresh) } else { row };
-        let row = ConversationRow {
-            stage: Stage::Active,
-            position: part.position,
-            joined: part.position,
-            stamp: receipt.body.stamp,
-            receipt: receipt.id(),
-            renew_at: fresh.renew_at,
-            accepted: 0,
-            ..row
-        };
+        let row = begun(row, &fresh, receipt);
         let mut batch = Batch::default();
         let first = row.sequence;
         let further = row.sequence == 0 || archived;
@@ -387,10 +378,7 @@ impl Core {
             batch.delete(Scope::Outbox, &queued.number.to_be_bytes());
         }
         self.rolled_back.forget(&id, &mut batch)?;
-        for queued in queue {
-            let again = self.queue_again(&mut group, (queued, part.position), &mut batch)?;
-            open.queue.insert(again.number, again);
-        }
+        open.queue = self.queue_all_again(&mut group, (queue, part.position), &mut batch)?;
         for (key, _) in self.vault.scan_bytes(Scope::Tracks(id))? {
             batch.delete(Scope::Tracks(id), &key);
         }
@@ -457,6 +445,17 @@ impl Core {
         };
         put_message(batch, row.id, &said);
         Ok(ConversationRow { sequence: said.sequence, read: said.sequence, ..row })
+    }
+
+    /// What waited while this device was out, and is not in the log, in its order.
+    fn queue_all_again(
+        &self,
+        group: &mut Conversation,
+        (queue, joined): (Vec<OutboxRow>, u64),
+        batch: &mut Batch,
+    ) -> Result<BTreeMap<u64, OutboxRow>, Failure> {
+        let again = |queued| self.queue_again(group, (queued, joined), batch).map(|again| (again.number, again));
+        queue.into_iter().map(again).collect()
     }
 
     /// A message that waited while this device was out: the same message, with a counter of the new membership.
@@ -572,6 +571,13 @@ fn ended(open: &Open) -> ConversationRow {
     let first = ended.len().saturating_sub(MEMBERSHIPS);
     row.ended = List::new(ended.split_off(first)).unwrap_or_default();
     row
+}
+
+/// A conversation's row, in which a membership begins with the commit of a receipt.
+fn begun(row: ConversationRow, fresh: &ConversationRow, receipt: &CommitReceipt) -> ConversationRow {
+    let (position, stamp) = (receipt.body.position, receipt.body.stamp);
+    let (stage, accepted, joined) = (Stage::Active, 0, position);
+    ConversationRow { stage, position, joined, stamp, receipt: receipt.id(), renew_at: fresh.renew_at, accepted, ..row }
 }
 
 /// What a file said of a conversation counts no more once the group is here; its messages stay. [DELIV-224]
