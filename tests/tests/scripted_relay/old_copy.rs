@@ -188,6 +188,18 @@ async fn falls_out(script: &Script, secretary: Person, id: ConversationId, entri
     secretary.engine.stop().await;
 }
 
+/// The real relay is back. The secretary replaces the KeyPackages there, before any member could claim one, and stops; what
+/// the device asked for is forgotten with the relay's memory.
+async fn packages_replaced(rig: &mut Rig) {
+    rig.start_relay().await;
+    let secretary = rig.start("secretary").await;
+    secretary.sync().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    secretary.engine.stop().await;
+    rig.stop_relay().await;
+    rig.start_relay().await;
+}
+
 /// Until the secretary is back in: whether it was said that there are two logs.
 async fn back_in(secretary: &mut Person, id: ConversationId) -> bool {
     let (mut active, mut forked) = (false, false);
@@ -227,7 +239,7 @@ async fn made_to_vanish(pass_for: impl Fn(Entry, &Unit) -> Vec<Entry>) -> bool {
     let secretary = rig.start_with("secretary", false).await;
     assert_eq!(state_of(&secretary, id, "two").await, MessageState::Queued);
     secretary.engine.stop().await;
-    rig.start_relay().await;
+    packages_replaced(&mut rig).await;
     let mut director = rig.start("director").await;
     let mut secretary = rig.start("secretary").await;
     let forked = back_in(&mut secretary, id).await;
@@ -296,8 +308,10 @@ async fn what_was_encrypted_in_the_copy_and_stands_in_the_log_is_not_sent_again(
     copy(&old, &profile);
     let secretary = rig.start("secretary").await;
     secretary.sync().await;
-    assert_eq!(state_of(&secretary, id, "two").await, MessageState::Queued, "nobody has confirmed the log yet");
+    assert_eq!(state_of(&secretary, id, "two").await, MessageState::Queued, "no Welcome has come yet");
     secretary.engine.stop().await;
+    rig.stop_relay().await;
+    packages_replaced(&mut rig).await;
     let mut director = rig.start("director").await;
     let mut secretary = rig.start("secretary").await;
     assert!(!back_in(&mut secretary, id).await);
@@ -330,7 +344,7 @@ async fn accepted_for_nobody(accepted: u64, others: u64) -> bool {
     falls_out(&script, secretary, id, Vec::new()).await;
     drop(script);
 
-    rig.start_relay().await;
+    packages_replaced(&mut rig).await;
     let mut director = rig.start("director").await;
     for n in 0..others {
         let (_, message) = director.say(&target, &format!("theirs {n}")).await;

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     Event, Failure, FailureCode,
-    api::{Alarm, MemberChange, MessageState, Notice},
+    api::{MemberChange, Notice},
     failure,
     rows::{
         ConversationRow, EndedRow, MEMBERSHIPS, MessageRow, OutboxRow, READS_FROM, RelayRow, Stage, TrackRow, meta,
@@ -128,6 +128,15 @@ impl DirectQueue {
     /// A Welcome to this conversation waits.
     pub(crate) fn has_welcome(&self, id: ConversationId) -> bool {
         self.items.values().any(|item| matches!(&item.body, Direct::Welcome(part) if part.conversation == id))
+    }
+
+    /// Records of the KeyPackages that Welcomes which wait here name.
+    pub(crate) fn named_packages(&self) -> BTreeSet<Vec<u8>> {
+        let named = |item: &DirectItem| match &item.body {
+            Direct::Welcome(part) => Conversation::named_key_package(part).ok(),
+            _ => None,
+        };
+        self.items.values().filter_map(named).collect()
     }
 
     /// What was being fetched will not come.
@@ -400,23 +409,6 @@ impl Core {
         self.conversations.insert(id, open);
         self.look_for_further(id)?;
         Ok(stands)
-    }
-
-    /// Tells of what was found in the log, or that the log is another one: the same conversation then goes on in its members'
-    /// log, and what this device alone has seen in the other one was lost to them. [DELIV-215]
-    fn say_continued(&mut self, part: &WelcomePart, continued: &Continued, stands: Vec<OutboxRow>) {
-        let conversation = part.conversation;
-        for queued in stands {
-            self.in_flight.remove(&queued.number);
-            if let Some(message) = queued.message {
-                self.emit(Event::MessageState { conversation, message, state: MessageState::Accepted });
-            }
-        }
-        if matches!(continued, Continued::Parted) {
-            tracing::warn!("a conversation's log is another one than before");
-            let (sender, position) = (self.own.address().clone(), part.position);
-            self.emit(Event::Alarm { conversation, alarm: Alarm::Fork { sender, position } });
-        }
     }
 
     /// The first thing that a further device shows of a conversation is from when on it reads. [CONV-73]

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Event, Failure,
-    api::{Alarm, Notice},
+    api::{Alarm, MessageState, Notice},
     failure,
     rows::{ConversationRow, FOUND, OutboxRow, RolledBackRow, SiftRow, Stage, meta},
     vault::{Batch, Scope, Vault},
@@ -363,6 +363,23 @@ impl Core {
             Some(_) => Continued::Parted,
             None => Continued::Unknown,
         }))
+    }
+
+    /// Tells of what was found in the log, or that the log is another one: the same conversation then goes on in its members'
+    /// log, and what this device alone has seen in the other one was lost to them. [DELIV-215]
+    pub(crate) fn say_continued(&mut self, part: &WelcomePart, continued: &Continued, stands: Vec<OutboxRow>) {
+        let conversation = part.conversation;
+        for queued in stands {
+            self.in_flight.remove(&queued.number);
+            if let Some(message) = queued.message {
+                self.emit(Event::MessageState { conversation, message, state: MessageState::Accepted });
+            }
+        }
+        if matches!(continued, Continued::Parted) {
+            tracing::warn!("a conversation's log is another one than before");
+            let (sender, position) = (self.own.address().clone(), part.position);
+            self.emit(Event::Alarm { conversation, alarm: Alarm::Fork { sender, position } });
+        }
     }
 
     /// The relay names a head and does not give what stands before it: it is not asked in a circle, but over the next link.
