@@ -42,6 +42,7 @@ pub fn fill(profile: &Profile, id: ConversationId, texts: &[String], now: Timest
                 from: from.clone(),
                 name: name.clone(),
                 counter: 0,
+                joined: 0,
                 at: now.before(std::time::Duration::from_secs(left as u64)),
                 content_type: body.content_type().0,
                 body: bounded(body.to_body().map_err(too_large)?.into_vec())?,

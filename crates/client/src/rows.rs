@@ -4,13 +4,7 @@ use amanat_conversation::content::REACTION;
 use amanat_primitives::{
     ConversationId, DeviceId, Digest, Incarnation, MessageId, StatementId, Timestamp, UnitId, sign::Signature,
 };
-use amanat_wire::{
-    Bytes, List, Text, choice,
-    client::{Cursor, Nothing},
-    code, limits,
-    log::RetentionClass,
-    record,
-};
+use amanat_wire::{Bytes, List, Text, choice, client::Nothing, code, limits, log::RetentionClass, record};
 
 use crate::api::MemberChange;
 
@@ -29,6 +23,12 @@ pub(crate) const BLOCK_TEXT: usize = 4096;
 const BLOCK_TEXTS: usize = BLOCK * (BLOCK_TEXT + 1);
 /// People who may wait to be added to one conversation: as many as it may have devices.
 pub(crate) const NEWCOMERS: usize = 1500;
+
+/// Outbox rows that may be noted as found in one log; what is beyond is sent again.
+pub(crate) const FOUND: usize = 65_535;
+
+/// Earlier memberships of this device in a conversation that are remembered.
+pub(crate) const MEMBERSHIPS: usize = 64;
 
 /// Keys of the single rows in [`Scope::Meta`](crate::vault::Scope::Meta).
 pub(crate) mod meta {
@@ -87,10 +87,37 @@ record!(
 );
 
 record!(
+    /// A log that is looked through from where this vault stood when it fell out.
+    pub(crate) struct SiftRow {
+        /// Whose.
+        conversation: ConversationId,
+        /// Where that was.
+        from: u64,
+        /// How far it is looked through.
+        position: u64,
+        /// R there, hashed on from this vault's own; none where that is not known.
+        running: Option<Digest>,
+        /// Up to where it is to be looked through; 0 for its head.
+        until: u64,
+        /// It is.
+        done: bool,
+        /// Numbers of outbox rows that were found in it: they count as accepted once R is compared.
+        found: List<u64, FOUND>,
+    }
+);
+
+impl SiftRow {
+    /// From where this vault stands, to the log's head.
+    pub(crate) fn new(conversation: ConversationId, from: u64, running: Option<Digest>) -> Self {
+        Self { conversation, from, position: from, running, until: 0, done: false, found: List::default() }
+    }
+}
+
+record!(
     /// What is left to do after this vault was put back from an older copy.
     pub(crate) struct RolledBackRow {
-        /// Logs that are still to be looked through for what this device had sent, and up to where the vault knew them.
-        logs: List<Cursor, 65_535>,
+        /// Logs of conversations that have fallen out.
+        logs: List<SiftRow, 65_535>,
         /// The KeyPackages at the relay are still to be replaced.
         packages: bool,
     }
@@ -132,6 +159,18 @@ impl Stage {
 }
 
 record!(
+    /// An earlier membership of this device in a conversation.
+    pub(crate) struct EndedRow {
+        /// Position from which it read.
+        joined: u64,
+        /// Up to here all the others have told that what it sent is delivered.
+        has: u64,
+        /// Up to here that it is read.
+        has_read: u64,
+    }
+);
+
+record!(
     /// A conversation.
     pub(crate) struct ConversationRow {
         /// Its id.
@@ -170,6 +209,8 @@ record!(
         sent: u32,
         /// Something was sent or received since.
         used: bool,
+        /// This device's last memberships before this one.
+        ended: List<EndedRow, MEMBERSHIPS>,
     }
 );
 
@@ -226,6 +267,8 @@ record!(
         name: Text<128>,
         /// Author's counter; 0 while a document is being uploaded.
         counter: u64,
+        /// Of one's own: position from which this device read when the counter was given. Counters begin anew there.
+        joined: u64,
         /// Author's clock.
         at: Timestamp,
         /// Content type (chapter 05).
@@ -444,7 +487,7 @@ record!(
         content: Bytes<{ limits::BODY }>,
         /// The encoded request, once it is encrypted: sent again as it is until the relay answers.
         request: Bytes<{ limits::MESSAGE }>,
-        /// Hash of the ciphertext in it; zero before.
+        /// Hash of the ciphertext in it, also of one that was refused as stale; zero before.
         ciphertext: Digest,
     }
 );

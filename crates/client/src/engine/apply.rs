@@ -17,7 +17,6 @@ use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, Timestamp};
 use amanat_wire::{
     Decode as _, Text,
-    client::Cursor,
     log::{Entry, UnitKind},
 };
 
@@ -31,7 +30,7 @@ use crate::{
     Event, Failure, FailureCode,
     api::{Alarm, MemberChange, MessageState, Notice, Who},
     failure,
-    rows::{ChangeOf, ConversationRow, MessageRow, OutboxRow, Stage, TrackRow},
+    rows::{ChangeOf, ConversationRow, MessageRow, OutboxRow, SiftRow, Stage, TrackRow},
     vault::{Batch, Scope},
 };
 use std::collections::{HashMap, HashSet};
@@ -279,7 +278,8 @@ impl Core {
         }
         let before = row.position.saturating_sub(1);
         if draft.rolled_back {
-            self.rolled_back.note(Cursor { conversation: id, position: before }, &mut batch)?;
+            let running = group.log().running_at(before);
+            self.rolled_back.note(SiftRow::new(id, before, running), &mut batch)?;
         }
         if let Some(title) = &title {
             batch.put(Scope::Outbox, &title.number.to_be_bytes(), title);

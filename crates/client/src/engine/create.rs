@@ -323,6 +323,7 @@ pub(crate) fn new_row(
         renew_at: first_renewal(now),
         sent: 0,
         used: false,
+        ended: Default::default(),
     })
 }
 

@@ -10,7 +10,7 @@ use amanat_conversation::{Content, Conversation, JoinError, Kind, LeafClaim, New
 use amanat_identity::VerifiedDevice;
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageId, MessageSeed, UnitId};
 use amanat_wire::{
-    Bytes, Decode as _, Encode as _,
+    Bytes, Decode as _, Encode as _, List,
     log::CommitReceipt,
     relay::{Direct, DirectItem, WelcomePart},
 };
@@ -22,14 +22,18 @@ use super::{
     core::{Core, Open, bounded, put_conversation},
     create::new_row,
     devices::Purpose,
+    old_copy::Continued,
     outgoing::{put_message, text},
     people::{VerifiedChain, fetch_chains},
+    queries::told_by_all,
 };
 use crate::{
     Event, Failure, FailureCode,
     api::{MemberChange, Notice},
     failure,
-    rows::{ConversationRow, MessageRow, OutboxRow, READS_FROM, RelayRow, Stage, TrackRow, meta},
+    rows::{
+        ConversationRow, EndedRow, MEMBERSHIPS, MessageRow, OutboxRow, READS_FROM, RelayRow, Stage, TrackRow, meta,
+    },
     vault::{Batch, Scope},
 };
 
@@ -124,6 +128,15 @@ impl DirectQueue {
     /// A Welcome to this conversation waits.
     pub(crate) fn has_welcome(&self, id: ConversationId) -> bool {
         self.items.values().any(|item| matches!(&item.body, Direct::Welcome(part) if part.conversation == id))
+    }
+
+    /// Records of the KeyPackages that Welcomes which wait here name.
+    pub(crate) fn named_packages(&self) -> BTreeSet<Vec<u8>> {
+        let named = |item: &DirectItem| match &item.body {
+            Direct::Welcome(part) => Conversation::named_key_package(part).ok(),
+            _ => None,
+        };
+        self.items.values().filter_map(named).collect()
     }
 
     /// What was being fetched will not come.
@@ -276,11 +289,13 @@ impl Core {
             let failed = "a device that is to come back was invited to another conversation under the same id";
             return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
         }
+        let Some(continued) = self.continues(part)? else { return Ok(Outcome::Later) };
         let again = self.conversations.get(&part.conversation).is_some_and(|open| open.row.stage == Stage::FellOut);
         let change = if again { MemberChange::AddedAgain } else { MemberChange::Added };
         // Of a founding the conversation itself tells.
         let added = if part.position > 1 { self.added(part.conversation, inviter, change)? } else { None };
-        self.install((number, part), &receipt, group, packages, added.as_ref())?;
+        let stands = self.install((number, part), &receipt, group, packages, (added.as_ref(), &continued))?;
+        self.say_continued(part, &continued, stands);
         self.joined_while_settling(part.conversation)?;
         if let Some(added) = added {
             self.emit(Event::Notice(added));
@@ -330,8 +345,8 @@ impl Core {
         receipt: &CommitReceipt,
         mut group: Conversation,
         mut packages: Records,
-        added: Option<&Notice>,
-    ) -> Result<(), Failure> {
+        (added, continued): (Option<&Notice>, &Continued),
+    ) -> Result<Vec<OutboxRow>, Failure> {
         let facts = group.facts().clone();
         let new = NewConversation {
             conversation: facts.conversation,
@@ -348,20 +363,11 @@ impl Core {
         let id = facts.conversation;
         let fresh = new_row(&new, peer, String::new(), self.now())?;
         let imported = self.conversations.get(&id).map(|open| open.imported.clone()).unwrap_or_default();
-        let before = self.conversations.get(&id).map(|open| (open.row.clone(), open.queue.clone()));
+        let before = self.conversations.get(&id).map(|open| (ended(open), open.queue.clone()));
         let archived = before.as_ref().is_some_and(|(row, _)| row.stage == Stage::Archived);
         let (row, queue) = before.unwrap_or((fresh.clone(), BTreeMap::new()));
         let row = if archived { of_archived(row, &fresh) } else { row };
-        let row = ConversationRow {
-            stage: Stage::Active,
-            position: part.position,
-            joined: part.position,
-            stamp: receipt.body.stamp,
-            receipt: receipt.id(),
-            renew_at: fresh.renew_at,
-            accepted: 0,
-            ..row
-        };
+        let row = begun(row, &fresh, receipt);
         let mut batch = Batch::default();
         let first = row.sequence;
         let further = row.sequence == 0 || archived;
@@ -376,10 +382,12 @@ impl Core {
             // Who had left or was removed, and comes back, adds nobody whom he wanted to add then.
             batch.delete(Scope::Newcomers, id.as_bytes());
         }
-        for queued in queue.into_values() {
-            let again = self.queue_again(&mut group, queued, &mut batch)?;
-            open.queue.insert(again.number, again);
+        let (stands, queue) = continued.part_queue(queue);
+        for queued in &stands {
+            batch.delete(Scope::Outbox, &queued.number.to_be_bytes());
         }
+        self.rolled_back.forget(&id, &mut batch)?;
+        open.queue = self.queue_all_again(&mut group, (queue, part.position), &mut batch)?;
         for (key, _) in self.vault.scan_bytes(Scope::Tracks(id))? {
             batch.delete(Scope::Tracks(id), &key);
         }
@@ -401,7 +409,8 @@ impl Core {
         self.conversations.insert(id, open);
         // What was to be sent here before this device fell out.
         self.start_uploads()?;
-        self.look_for_further(id)
+        self.look_for_further(id)?;
+        Ok(stands)
     }
 
     /// The first thing that a further device shows of a conversation is from when on it reads. [CONV-73]
@@ -422,6 +431,7 @@ impl Core {
             from: text(own.to_string())?,
             name: text(self.own.name().as_str().to_owned())?,
             counter: 0,
+            joined: 0,
             at: row.stamp,
             content_type: READS_FROM,
             body: Bytes::default(),
@@ -431,12 +441,23 @@ impl Core {
         Ok(ConversationRow { sequence: said.sequence, read: said.sequence, ..row })
     }
 
+    /// What waited while this device was out, and is not in the log, in its order.
+    fn queue_all_again(
+        &self,
+        group: &mut Conversation,
+        (queue, joined): (Vec<OutboxRow>, u64),
+        batch: &mut Batch,
+    ) -> Result<BTreeMap<u64, OutboxRow>, Failure> {
+        let again = |queued| self.queue_again(group, (queued, joined), batch).map(|again| (again.number, again));
+        queue.into_iter().map(again).collect()
+    }
+
     /// A message that waited while this device was out: the same message, with a counter of the new membership.
     /// [CONV-35]
     fn queue_again(
         &self,
         group: &mut Conversation,
-        queued: OutboxRow,
+        (queued, joined): (OutboxRow, u64),
         batch: &mut Batch,
     ) -> Result<OutboxRow, Failure> {
         let content = Content::from_bytes(&queued.content).map_err(|_| failure::damaged())?;
@@ -447,7 +468,7 @@ impl Core {
             && let Some(sequence) = self.vault.read::<u64>(Scope::MessageIds(id), message.as_bytes())?
             && let Some(row) = self.message_row(id, sequence)?
         {
-            put_message(batch, id, &MessageRow { counter: content.counter, ..row });
+            put_message(batch, id, &MessageRow { counter: content.counter, joined, ..row });
         }
         let (request, ciphertext) = (Bytes::default(), Digest::ZERO);
         // Under a new unit id: what an earlier membership may have put into the log is refused there by everybody. [CONV-81]
@@ -533,6 +554,24 @@ impl Core {
             }
         }
     }
+}
+
+/// A conversation's row, in which the membership that ends with a Welcome is put by. [DELIV-216]
+fn ended(open: &Open) -> ConversationRow {
+    let (has, has_read) = told_by_all(open);
+    let mut row = open.row.clone();
+    let mut ended = std::mem::take(&mut row.ended).into_vec();
+    ended.push(EndedRow { joined: row.joined, has, has_read });
+    let first = ended.len().saturating_sub(MEMBERSHIPS);
+    row.ended = List::new(ended.split_off(first)).unwrap_or_default();
+    row
+}
+
+/// A conversation's row, in which a membership begins with the commit of a receipt.
+fn begun(row: ConversationRow, fresh: &ConversationRow, receipt: &CommitReceipt) -> ConversationRow {
+    let (position, stamp) = (receipt.body.position, receipt.body.stamp);
+    let (stage, accepted, joined) = (Stage::Active, 0, position);
+    ConversationRow { stage, position, joined, stamp, receipt: receipt.id(), renew_at: fresh.renew_at, accepted, ..row }
 }
 
 /// What a file said of a conversation counts no more once the group is here; its messages stay. [DELIV-224]

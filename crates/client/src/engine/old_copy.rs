@@ -8,11 +8,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amanat_primitives::ConversationId;
+use amanat_primitives::{ConversationId, DeviceId, Digest};
 use amanat_wire::{
     List,
     client::{Cursor, Read, Request, WhatIsNew},
-    relay::{Answer, Cursors, Entries, Refusal},
+    log::running_hash,
+    relay::{Answer, Cursors, Entries, Refusal, WelcomePart},
 };
 
 use super::{
@@ -24,7 +25,7 @@ use crate::{
     Event, Failure,
     api::{Alarm, MessageState, Notice},
     failure,
-    rows::{ConversationRow, RolledBackRow, Stage, meta},
+    rows::{ConversationRow, FOUND, OutboxRow, RolledBackRow, SiftRow, Stage, meta},
     vault::{Batch, Scope, Vault},
 };
 
@@ -34,8 +35,8 @@ const LOGS: usize = 65_535;
 /// What is left to do.
 #[derive(Default)]
 pub(crate) struct RolledBack {
-    /// Logs to be looked through, and up to where that is done.
-    logs: BTreeMap<ConversationId, u64>,
+    /// Logs to be looked through, and those that are, until a Welcome leads back in.
+    logs: BTreeMap<ConversationId, SiftRow>,
     /// KeyPackages at the relay are to be replaced.
     packages: bool,
     /// Found over this link, and not noted yet.
@@ -48,31 +49,55 @@ pub(crate) struct RolledBack {
     stalled: BTreeSet<ConversationId>,
 }
 
+/// How the log that a Welcome leads to stands to the one that this vault knew.
+pub(crate) enum Continued {
+    /// It is its continuation, or there is nothing to compare. What was found in it is accepted: numbers of outbox rows.
+    Yes(BTreeSet<u64>),
+    /// The relay no longer gives what stands between, which was said: nothing of it counts as accepted.
+    Unknown,
+    /// Another log.
+    Parted,
+}
+
+impl Continued {
+    /// What of a queue stands in the log, and what is to be sent again.
+    pub(crate) fn part_queue(&self, queue: BTreeMap<u64, OutboxRow>) -> (Vec<OutboxRow>, Vec<OutboxRow>) {
+        let stands = |queued: &OutboxRow| matches!(self, Self::Yes(found) if found.contains(&queued.number));
+        queue.into_values().partition(stands)
+    }
+}
+
 impl RolledBack {
     /// As the vault knows it.
     pub(crate) fn load(vault: &Vault) -> Result<Self, Failure> {
         let Some(row) = vault.read::<RolledBackRow>(Scope::Meta, meta::ROLLED_BACK)? else {
             return Ok(Self::default());
         };
-        let logs = row.logs.iter().map(|log| (log.conversation, log.position)).collect();
+        let logs = row.logs.into_vec().into_iter().map(|sift| (sift.conversation, sift)).collect();
         Ok(Self { logs, packages: row.packages, ..Self::default() })
     }
 
     /// Its log is still to be looked through.
     pub(crate) fn contains(&self, id: &ConversationId) -> bool {
-        self.logs.contains_key(id)
+        self.logs.get(id).is_some_and(|sift| !sift.done)
     }
 
     /// Notes that a conversation is older than what was sent from here, in the batch that takes it out of use.
-    pub(crate) fn note(&mut self, log: Cursor, batch: &mut Batch) -> Result<(), Failure> {
-        self.logs.insert(log.conversation, log.position);
+    pub(crate) fn note(&mut self, sift: SiftRow, batch: &mut Batch) -> Result<(), Failure> {
+        self.logs.insert(sift.conversation, sift);
         self.packages = true;
         self.put(batch)
     }
 
+    /// A Welcome has led back in, in its batch.
+    pub(crate) fn forget(&mut self, id: &ConversationId, batch: &mut Batch) -> Result<(), Failure> {
+        if self.logs.remove(id).is_some() { self.put(batch) } else { Ok(()) }
+    }
+
     /// KeyPackages at the relay are still to be replaced, and nothing else is to be done before that.
     pub(crate) fn wants_packages(&self) -> bool {
-        self.packages && self.logs.is_empty()
+        // What is looked through for a Welcome has been looked through before.
+        self.packages && self.logs.values().all(|sift| sift.done || sift.until > 0)
     }
 
     /// They are, in the batch that says so.
@@ -82,14 +107,55 @@ impl RolledBack {
     }
 
     fn put(&self, batch: &mut Batch) -> Result<(), Failure> {
-        let logs = self
-            .logs
-            .iter()
-            .map(|(conversation, position)| Cursor { conversation: *conversation, position: *position });
-        let logs = List::new(logs.collect::<Vec<_>>()).map_err(|_| failure::internal("too many conversations"))?;
+        let logs = List::new(self.logs.values().cloned().collect::<Vec<_>>())
+            .map_err(|_| failure::internal("too many conversations"))?;
         batch.put(Scope::Meta, meta::ROLLED_BACK, &RolledBackRow { logs, packages: self.packages });
         Ok(())
     }
+}
+
+/// A page of a log, looked through: how far that leads, and what the relay no longer gives of it. `None` where the page
+/// brings nothing on.
+fn look_through(
+    mut sift: SiftRow,
+    page: &Entries,
+    own: DeviceId,
+    queue: &BTreeMap<u64, OutboxRow>,
+) -> Option<(SiftRow, Option<Alarm>)> {
+    let before = sift.position;
+    let until = if sift.until > 0 { sift.until } else { u64::MAX };
+    let mut found = std::mem::take(&mut sift.found).into_vec();
+    let mut gone = None;
+    let not_kept = page.first_kept.saturating_sub(1);
+    if not_kept > before {
+        if not_kept > page.head.min(MAX_POSITION) {
+            return None;
+        }
+        // What was found before hangs on nothing that could be compared.
+        found.clear();
+        sift.position = not_kept.min(until);
+        sift.running = (sift.position == not_kept).then_some(page.running_before);
+        gone = Some(Alarm::ExpiredEntries { from: before.saturating_add(1), to: sift.position });
+    }
+    for entry in page.entries.iter().take_while(|entry| entry.position <= until) {
+        if entry.position > MAX_POSITION || entry.position != sift.position.saturating_add(1) {
+            return None;
+        }
+        let hash = entry.ciphertext_hash();
+        sift.position = entry.position;
+        sift.running = sift.running.map(|running| running_hash(&running, &hash));
+        // By its ciphertext, which R vouches for. By its unit id, which is the relay's word, only where no ciphertext of it
+        // was ever made here: then the relay has that id from a later run of this device. [DELIV-215]
+        let stands = |row: &&OutboxRow| match row.ciphertext == Digest::ZERO {
+            true => row.unit == entry.unit && entry.sender == own,
+            false => row.ciphertext == hash,
+        };
+        found.extend(queue.values().find(stands).map(|row| row.number));
+    }
+    found.truncate(FOUND);
+    sift.found = List::new(found).ok()?;
+    sift.done = sift.position >= if sift.until > 0 { until } else { page.head };
+    (sift.done || sift.position > before).then_some((sift, gone))
 }
 
 impl Core {
@@ -174,10 +240,12 @@ impl Core {
         let mut batch = Batch::default();
         let mut rows = Vec::new();
         for log in &found {
-            let row = ConversationRow { stage: Stage::FellOut, ..self.conversation(log.conversation)?.row.clone() };
+            let id = log.conversation;
+            let row = ConversationRow { stage: Stage::FellOut, ..self.conversation(id)?.row.clone() };
             put_conversation(&mut batch, &row);
-            batch.delete(Scope::Commits, log.conversation.as_bytes());
-            self.rolled_back.note(log.clone(), &mut batch)?;
+            batch.delete(Scope::Commits, id.as_bytes());
+            let running = self.running_at(id, log.position)?;
+            self.rolled_back.note(SiftRow::new(id, log.position, running), &mut batch)?;
             rows.push(row);
         }
         self.vault.commit(batch)?;
@@ -207,9 +275,10 @@ impl Core {
         if !self.compared() {
             return Ok(());
         }
-        let ids: Vec<ConversationId> = self.rolled_back.logs.keys().copied().collect();
+        let open = self.rolled_back.logs.values().filter(|sift| !sift.done);
+        let ids: Vec<ConversationId> = open.map(|sift| sift.conversation).collect();
         for id in ids {
-            let Some(after) = self.rolled_back.logs.get(&id).copied() else { continue };
+            let Some(after) = self.rolled_back.logs.get(&id).map(|sift| sift.position) else { continue };
             match self.conversations.get(&id) {
                 None => self.sifted(id)?,
                 Some(open) if open.reading || self.rolled_back.stalled.contains(&id) => {}
@@ -234,45 +303,87 @@ impl Core {
         asked
     }
 
-    /// What of the queue stands in the log already is not sent again. Nothing else of the log is looked at. [DELIV-179]
+    /// What of the queue stands in the log already is not sent again, once R says that it is the log which the Welcome leads
+    /// to. Nothing else of the log is looked at. [DELIV-179] [DELIV-215]
     pub(crate) fn sift(&mut self, id: ConversationId, entries: &Entries) -> Result<(), Failure> {
         let own = self.own.id();
-        let before = self.rolled_back.logs.get(&id).copied().unwrap_or_default();
-        let last = entries.entries.last().map(|entry| entry.position);
-        let withheld = last.is_none() && entries.head > before && entries.first_kept <= entries.head;
+        let Some(sift) = self.rolled_back.logs.get(&id).cloned() else { return Ok(()) };
         let Some(open) = self.conversations.get_mut(&id) else { return self.sifted(id) };
         open.reading = false;
-        if withheld || last.is_some_and(|last| last <= before || last > MAX_POSITION) {
-            return self.sift_stalled(id, before);
+        let after = sift.position;
+        let Some((sift, gone)) = look_through(sift, entries, own, &open.queue) else {
+            return self.sift_stalled(id, after);
+        };
+        let done = sift.done;
+        // A later run goes on here.
+        self.put_sift(sift)?;
+        if let Some(alarm) = gone {
+            self.emit(Event::Alarm { conversation: id, alarm });
         }
-        let mut row = open.row.clone();
-        let mut sent = Vec::new();
-        for entry in entries.entries.iter().filter(|entry| entry.sender == own) {
-            let hash = entry.ciphertext_hash();
-            // By its id, which stays the same however often it is encrypted: which ciphertext it was is not known here.
-            sent.extend(open.queue.values().find(|row| row.unit == entry.unit || row.ciphertext == hash).cloned());
-        }
+        self.read_logs_for_own()?;
+        if done { self.process_direct() } else { Ok(()) }
+    }
+
+    fn put_sift(&mut self, sift: SiftRow) -> Result<(), Failure> {
+        self.rolled_back.logs.insert(sift.conversation, sift);
         let mut batch = Batch::default();
-        for queued in &sent {
-            row.accepted = row.accepted.max(queued.counter);
-            batch.delete(Scope::Outbox, &queued.number.to_be_bytes());
+        self.rolled_back.put(&mut batch)?;
+        self.vault.commit(batch)
+    }
+
+    /// R as this vault knows it, where it still does.
+    fn running_at(&mut self, id: ConversationId, position: u64) -> Result<Option<Digest>, Failure> {
+        Ok(self.group(id)?.log().running_at(position))
+    }
+
+    /// Whether a Welcome to a conversation that has fallen out leads to the log that this vault knew: R is hashed on to the
+    /// Welcome's position, whose R its members confirm. `None` while that is being done. [DELIV-215]
+    pub(crate) fn continues(&mut self, part: &WelcomePart) -> Result<Option<Continued>, Failure> {
+        let id = part.conversation;
+        let Some(open) = self.conversations.get(&id).filter(|open| open.row.stage == Stage::FellOut) else {
+            return Ok(Some(Continued::Yes(BTreeSet::new())));
+        };
+        let position = open.row.position;
+        if part.position < position {
+            return Ok(Some(Continued::Parted));
         }
-        put_conversation(&mut batch, &row);
-        if let Some(last) = last {
-            // A later run goes on here.
-            self.rolled_back.logs.insert(id, last);
-            self.rolled_back.put(&mut batch)?;
+        let known = self.rolled_back.logs.get(&id).cloned();
+        let from = known.as_ref().map_or(position, |sift| sift.from);
+        let sift = match known.filter(|sift| sift.position <= part.position) {
+            Some(sift) => sift,
+            // It was looked through beyond that place: once more, up to there.
+            None => SiftRow::new(id, from, self.running_at(id, from)?),
+        };
+        if sift.position < part.position {
+            self.put_sift(SiftRow { until: part.position, done: false, ..sift })?;
+            self.read_logs_for_own()?;
+            if self.conversation(id).is_ok_and(|open| !open.reading) {
+                self.news_later();
+            }
+            return Ok(None);
         }
-        self.vault.commit(batch)?;
-        open.row = row;
-        for queued in &sent {
-            open.queue.remove(&queued.number);
+        Ok(Some(match sift.running {
+            Some(running) if running == part.running => Continued::Yes(sift.found.iter().copied().collect()),
+            Some(_) => Continued::Parted,
+            None => Continued::Unknown,
+        }))
+    }
+
+    /// Tells of what was found in the log, or that the log is another one: the same conversation then goes on in its members'
+    /// log, and what this device alone has seen in the other one was lost to them. [DELIV-215]
+    pub(crate) fn say_continued(&mut self, part: &WelcomePart, continued: &Continued, stands: Vec<OutboxRow>) {
+        let conversation = part.conversation;
+        for queued in stands {
             self.in_flight.remove(&queued.number);
+            if let Some(message) = queued.message {
+                self.emit(Event::MessageState { conversation, message, state: MessageState::Accepted });
+            }
         }
-        for message in sent.iter().filter_map(|queued| queued.message) {
-            self.emit(Event::MessageState { conversation: id, message, state: MessageState::Accepted });
+        if matches!(continued, Continued::Parted) {
+            tracing::warn!("a conversation's log is another one than before");
+            let (sender, position) = (self.own.address().clone(), part.position);
+            self.emit(Event::Alarm { conversation, alarm: Alarm::Fork { sender, position } });
         }
-        if last.is_some_and(|last| last < entries.head) { self.read_logs_for_own() } else { self.sifted(id) }
     }
 
     /// The relay names a head and does not give what stands before it: it is not asked in a circle, but over the next link.
@@ -297,12 +408,20 @@ impl Core {
         Ok(())
     }
 
-    /// A log has been looked through, or cannot be: a Welcome to it may be taken now.
+    /// A log cannot be looked through: a Welcome to it may be taken now. Where there is one, it is said that nothing can be
+    /// compared.
     pub(crate) fn sifted(&mut self, id: ConversationId) -> Result<(), Failure> {
-        if let Some(open) = self.conversations.get_mut(&id) {
+        let sift = self.rolled_back.logs.remove(&id);
+        if let (Some(open), Some(mut sift)) = (self.conversations.get_mut(&id), sift) {
             open.reading = false;
+            sift.done = true;
+            if sift.until > 0 {
+                let position = sift.position.saturating_add(1);
+                (sift.position, sift.running) = (sift.until, None);
+                self.emit(Event::Alarm { conversation: id, alarm: Alarm::Excluded { position } });
+            }
+            self.rolled_back.logs.insert(id, sift);
         }
-        self.rolled_back.logs.remove(&id);
         let mut batch = Batch::default();
         self.rolled_back.put(&mut batch)?;
         self.vault.commit(batch)?;
@@ -310,3 +429,6 @@ impl Core {
         self.process_direct()
     }
 }
+
+#[cfg(test)]
+mod tests;

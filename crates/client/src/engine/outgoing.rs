@@ -131,6 +131,7 @@ impl Core {
             from: text(self.own.address().to_string())?,
             name: text(self.own.name().as_str().to_owned())?,
             counter: 0,
+            joined: 0,
             at: now,
             content_type,
             body: bounded(body)?,
@@ -195,8 +196,9 @@ impl Core {
         let seed = seed.unwrap_or_else(|| MessageSeed::random(&mut OsRng));
         let content = group.queue(seed, at, &outgoing.body).map_err(failure::from_conversation)?;
         batch.records(Scope::GroupRecords(id), group.take_changes());
+        let joined = self.conversation(id)?.row.joined;
         if let Some((message, _)) = &mut outgoing.message {
-            message.counter = content.counter;
+            (message.counter, message.joined) = (content.counter, joined);
             put_message(batch, id, message);
         }
         let mut queued = outbox_row(number, id, message, outgoing.class, &content)?;
@@ -381,7 +383,8 @@ impl Core {
         let group = self.group(id)?;
         group.forget_own(&queued.ciphertext);
         batch.records(Scope::GroupRecords(id), group.take_changes());
-        let again = OutboxRow { request: Bytes::default(), ciphertext: Digest::ZERO, ..queued };
+        // That it was encrypted, and may have left, stays on record: the relay knows its unit id. [DELIV-215]
+        let again = OutboxRow { request: Bytes::default(), ..queued };
         self.put_queued(id, again, batch)?;
         self.read_log(id);
         self.pump(id)

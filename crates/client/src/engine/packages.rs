@@ -107,8 +107,12 @@ impl Core {
     pub(crate) fn packages_dropped(&mut self) -> Result<(), Failure> {
         if self.rolled_back.wants_packages() {
             let mut batch = Batch::default();
+            // A Welcome may wait for its log to be looked through.
+            let named = self.direct.named_packages();
             for (key, _) in self.vault.scan_bytes(Scope::DeviceRecords)? {
-                batch.delete(Scope::DeviceRecords, &key);
+                if !named.contains(&key) {
+                    batch.delete(Scope::DeviceRecords, &key);
+                }
             }
             self.rolled_back.packages_replaced(&mut batch)?;
             batch.put(Scope::Meta, meta::KEY_PACKAGES, &KeyPackagesRow { replace_at: Timestamp::default() });

@@ -20,7 +20,7 @@ use crate::{
         Quote, StatusSummary,
     },
     failure,
-    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, READS_FROM, Stage, Upload},
+    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, READS_FROM, Stage, TrackRow, Upload},
     vault::Scope,
 };
 
@@ -202,7 +202,8 @@ impl Core {
         let state = state_of(open, row);
         let kept = amanat_identity::policy::builtin(tier_of(open.row.tier)).retention.span();
         // Not everybody got it, and the relay no longer keeps it for them.
-        let missed = state == MessageState::Accepted && row.at.after(kept) < self.now();
+        let counted = row.joined == open.row.joined;
+        let missed = state == MessageState::Accepted && counted && row.at.after(kept) < self.now();
         if life.presence == Presence::Expired || missed { MessageState::Expired } else { state }
     }
 
@@ -346,16 +347,27 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
     if row.counter == 0 || row.counter > open.row.accepted && queued() {
         return MessageState::Queued;
     }
-    let all = |has: fn(&crate::rows::TrackRow) -> u64| {
-        !open.tracks.is_empty() && open.tracks.values().all(|track| has(track) >= row.counter)
+    // What was sent before this device was last added has another count, of which nobody tells any more. [DELIV-216]
+    let (has, has_read) = match row.joined == open.row.joined {
+        true => told_by_all(open),
+        false => {
+            let ended = open.row.ended.iter().find(|ended| ended.joined == row.joined);
+            ended.map_or((0, 0), |ended| (ended.has, ended.has_read))
+        }
     };
-    if all(|track| track.has_read) {
+    if has_read >= row.counter {
         MessageState::Read
-    } else if all(|track| track.has) {
+    } else if has >= row.counter {
         MessageState::Delivered
     } else {
         MessageState::Accepted
     }
+}
+
+/// Up to which counter all the others have told that one's own frames are delivered, and read.
+pub(crate) fn told_by_all(open: &Open) -> (u64, u64) {
+    let least = |told: fn(&TrackRow) -> u64| open.tracks.values().map(told).min().unwrap_or_default();
+    (least(|track| track.has), least(|track| track.has_read))
 }
 
 /// Messages of a conversation that the relay has not accepted.

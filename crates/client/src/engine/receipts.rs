@@ -244,6 +244,7 @@ mod tests {
             renew_at: NOW,
             sent: 0,
             used: false,
+            ended: Default::default(),
         });
         for n in 1..NO_READ {
             open.tracks.insert(track(n).device, track(n));

@@ -70,6 +70,14 @@ impl LogTrack {
         self.ring.back().copied().unwrap_or(Digest::ZERO)
     }
 
+    /// R at a position, as far back as it is remembered.
+    #[must_use]
+    pub fn running_at(&self, position: u64) -> Option<Digest> {
+        let back = usize::try_from(self.position.checked_sub(position)?).ok()?;
+        let index = self.ring.len().checked_sub(1)?.checked_sub(back)?;
+        self.ring.get(index).copied()
+    }
+
     /// Whether another member has agreed with what the relay said on joining.
     #[must_use]
     pub fn confirmed(&self) -> bool {
@@ -112,11 +120,12 @@ impl LogTrack {
     /// Judges what another member says about the log in its ciphertext, and confirms this member's own view where
     /// they agree. `[CONV-34]`
     pub fn check(&mut self, position: u64, running: &Digest) -> Claim {
-        let Some(back) = self.position.checked_sub(position) else { return Claim::Ahead };
-        let index = usize::try_from(back).ok().and_then(|back| (self.ring.len() - 1).checked_sub(back));
-        match index.and_then(|index| self.ring.get(index)) {
+        if position > self.position {
+            return Claim::Ahead;
+        }
+        match self.running_at(position) {
             None => Claim::TooOld,
-            Some(known) if known == running => {
+            Some(known) if known == *running => {
                 self.confirmed = true;
                 Claim::Agree
             }

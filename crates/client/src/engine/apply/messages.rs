@@ -171,6 +171,7 @@ impl Core {
             from: text(device.address().to_string())?,
             name: text(device.name().as_str().to_owned())?,
             counter: content.counter,
+            joined: 0,
             at: content.sent_at,
             content_type: body.content_type().0,
             body: Default::default(),

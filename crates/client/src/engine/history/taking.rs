@@ -131,6 +131,7 @@ impl Core {
             renew_at: now,
             sent: 0,
             used: false,
+            ended: Default::default(),
         }))
     }
 
@@ -192,6 +193,7 @@ impl Core {
             from: said.from,
             name: text(crate::show::one_line(&said.name))?,
             counter: 0,
+            joined: 0,
             at: said.at,
             content_type: said.content_type,
             body: said.body,
