@@ -219,6 +219,7 @@ async fn enrol(begun: Begun, now: Timestamp, mut on_stage: impl FnMut(JoinStage)
                 last = Some(failure);
                 continue;
             }
+            Err(failure) if failure.code == FailureCode::Revoked => return Err(failure::invitation_revoked(failure)),
             Err(failure) => return Err(failure),
         };
         on_stage(JoinStage::Enrolling);

@@ -245,10 +245,19 @@ pub(crate) fn notice(notice: &Notice) -> String {
             let said = membership(by, whom, &device, *change);
             format!("{said} ({})", short(&conversation.to_string()))
         }
-        Notice::ClockSkew { by } => format!(
-            "The clocks of this machine and the relay differ by {} minutes. Set this machine's clock.",
-            by.as_secs() / 60
-        ),
+        Notice::ClockSkew { by } => {
+            format!("The clocks of this machine and the relay differ by {}. Set this machine's clock.", span(*by))
+        }
+    }
+}
+
+/// How long, in the largest unit that gives more than one.
+fn span(by: std::time::Duration) -> String {
+    let minutes = by.as_secs() / 60;
+    match minutes {
+        0..120 => count(minutes, "minute", "minutes"),
+        120..2880 => count(minutes / 60, "hour", "hours"),
+        _ => count(minutes / 1440, "day", "days"),
     }
 }
 

@@ -119,6 +119,7 @@ impl Core {
         let mut rest = entries.as_slice();
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(BATCH));
+            tracing::debug!(conversation = %id, from = now.first().map(|entry| entry.position), entries = now.len(), "entries come");
             if !self.apply_batch(id, now)? {
                 return Ok(());
             }

@@ -100,6 +100,7 @@ impl Core {
                     compared: false,
                     clocks_differ: None,
                 };
+                tracing::debug!(relay = up.view.address, link = self.links, "linked");
                 self.emit(Event::Link(LinkState::Up(up.view.clone())));
                 self.link = Some(up);
                 self.last_failure = None;
@@ -114,6 +115,7 @@ impl Core {
                 self.resume_transfers()
             }
             SessionEvent::Down { failure, retry_in } => {
+                tracing::debug!(code = failure.code.name(), ?retry_in, "no link");
                 self.link_lost(&failure);
                 self.emit(Event::Link(LinkState::Down { failure, retry_in }));
                 Ok(())
@@ -517,6 +519,7 @@ impl Core {
             if let Some(up) = &mut self.link {
                 up.caught_up = true;
             }
+            tracing::debug!(link = self.links, "caught up");
             self.owed_receipts_later();
             self.replace_packages()?;
             self.emit(Event::Link(LinkState::CaughtUp));

@@ -75,6 +75,16 @@ pub(crate) fn status_expired() -> Failure {
     Failure::new(Code::StatusExpired, failed, "ask the security officer to run `amanat attest`")
 }
 
+/// A relay that says "revoked" to somebody who joins.
+pub(crate) fn invitation_revoked(failure: Failure) -> Failure {
+    // Where an officer is, that is said already.
+    if failure.failed != revoked().failed {
+        return failure;
+    }
+    let failed = "the invitation is revoked, or the person it is for: nobody can join with it";
+    Failure::new(failure.code, failed, "ask the security officer for a new invitation")
+}
+
 /// This device is on the list of revocations.
 pub(crate) fn revoked() -> Failure {
     from_refusal(Refusal::Revoked)
