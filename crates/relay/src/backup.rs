@@ -88,6 +88,9 @@ impl BackupError {
                 "free some space, and look at the disk (df, dmesg)".into()
             }
             Self::Store(_) | Self::Document(_) => "look at the disk and its log (dmesg); amanat-relay check".into(),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                "look whether the path is right".into()
+            }
             Self::Io { .. } => "run as the relay's user, and look whether the disk is full (df)".into(),
             Self::Occupied { .. } => {
                 "restore into an empty folder; where all but the store is there, amanat-relay import".into()

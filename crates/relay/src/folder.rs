@@ -122,6 +122,7 @@ impl FolderError {
     #[must_use]
     pub fn advice(&self) -> String {
         match self {
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => "look whether the path is right".into(),
             Self::Read { .. } => "run as the relay's user, or give it the right to read the folder".into(),
             Self::Write { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space on the disk".into(),
@@ -129,6 +130,10 @@ impl FolderError {
                 _ => "run as the relay's user, or give it the right to write to the folder".into(),
             },
             Self::Config(error) => error.advice().into(),
+            // New keys would make it another relay, which nobody's device knows.
+            Self::NoKeys { dir } if dir.join(CERTIFICATE_FILE).exists() => {
+                format!("put {KEY_FILE} back from the copy that was made when the relay was set up: {}", dir.display())
+            }
             Self::NoKeys { dir } => {
                 format!("make them: amanat-relay init --dir {} --listen ADDRESS:PORT --domain DOMAIN", dir.display())
             }
