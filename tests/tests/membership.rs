@@ -105,6 +105,30 @@ async fn the_founder_and_moderators_change_a_group() {
     until_told(&mut clerk, MemberChange::Moderator, "clerk").await;
 }
 
+// [DELIV-137] Whoever has left a 1:1, and whoever is alone in it, open another one by writing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_1_to_1_that_somebody_has_left_is_over() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Official).await;
+    let mut director = rig.person("director", Tier::Official).await;
+    let (old, _) = secretary.say(&rig.to("director", Tier::Official), "one").await;
+    director.next_message().await;
+    director.ask(Command::Leave { conversation: old }).await;
+    until_view(&mut secretary, old, "end", |view| view.state == ConversationState::Over).await;
+    until_view(&mut director, old, "end", |view| view.state == ConversationState::Left).await;
+    for (person, other) in [(&secretary, "director"), (&director, "secretary")] {
+        let send = Command::SendText { to: Target::Conversation(old), text: "to nobody".into() };
+        let refused = person.engine.ask(send).await.unwrap_err();
+        assert_eq!(refused.code, FailureCode::Conversation);
+        assert!(refused.advice.contains(&format!("amanat send {}", rig.address(other))), "{refused:?}");
+    }
+    let (new, message) = director.say(&rig.to("secretary", Tier::Official), "two").await;
+    assert_ne!(new, old);
+    assert_eq!(secretary.next_message().await.1.id, message);
+    let (again, message) = secretary.say(&rig.to("director", Tier::Official), "three").await;
+    assert_eq!((again, director.next_message().await.1.id), (new, message));
+}
+
 /// What somebody's vault shows of a conversation: texts as they are, changes in brackets.
 async fn lines(person: &Person, conversation: ConversationId, since: u64) -> Vec<(u64, String)> {
     let read = Command::Read { conversation, since, limit: 100, mark: false };

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use amanat_client::{
     Command, Event, FailureCode, Reply,
-    api::{LinkState, MessageState, Notice, SendOptions, Target},
+    api::{ConversationState, LinkState, MessageState, Notice, SendOptions, Target},
 };
 use amanat_identity::{
-    DeviceChain, OfficerChain, Powers, Reason, RevocationEntry, Target as Of, Tier, body::RenewalBody,
+    DeviceChain, OfficerChain, Powers, Reason, RevocationEntry, Target as Of, Tier,
+    armour::{self, FileKind},
+    body::RenewalBody,
 };
 use amanat_net::RelayTarget;
 use amanat_primitives::{DeviceId, Timestamp};
@@ -21,6 +23,7 @@ use amanat_wire::{
     limits,
     relay::{Answer, FromRelay},
 };
+use rand_core::OsRng;
 
 /// Publishes revocations behind those before.
 async fn revoke(rig: &Rig, before: &[RevocationEntry], targets: &[Of]) -> Vec<RevocationEntry> {
@@ -258,6 +261,59 @@ async fn a_sync_does_not_end_before_whoever_is_revoked_is_removed() {
     secretary.sync().await;
     let Reply::Members(members) = secretary.ask(Command::Members { conversation }).await else { panic!() };
     assert_eq!(members.len(), 1);
+}
+
+// [DELIV-137] A 1:1 in which nobody else is left is over: what is said to that person goes where the person is now.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_to_somebody_who_was_enrolled_again_arrives() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let to = rig.to("director", Tier::Restricted);
+    let (old, _) = secretary.say(&to, "before").await;
+    director.next_message().await;
+    let lost = device(&director).await;
+    secretary.engine.stop().await;
+    director.engine.stop().await;
+    let mut secretary = rig.start_with("secretary", false).await;
+    let (_, waits) = secretary.say(&to, "queued").await;
+    secretary.engine.stop().await;
+    revoke(&rig, &[], &[Of::Device(lost)]).await;
+    secretary = rig.start("secretary").await;
+    // Once it is known to be revoked, the old one is not used either, whether the device is removed yet or not.
+    secretary.sync().await;
+    let nobody = secretary.engine.ask(Command::SendText { to: to.clone(), text: "nobody".into() }).await.unwrap_err();
+    assert_eq!(nobody.code, FailureCode::NotFound);
+    let state = |person: &Person| {
+        let engine = person.engine.clone();
+        async move {
+            let Reply::Conversations(list) = engine.ask(Command::Conversations).await.unwrap() else { panic!() };
+            list.iter().find(|view| view.id == old).map(|view| (view.state, view.title.clone())).unwrap()
+        }
+    };
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while state(&secretary).await.0 != ConversationState::Over {
+        assert!(std::time::Instant::now() < deadline, "{:?}", state(&secretary).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(state(&secretary).await.1, "Name of director");
+    let by_id = Command::SendText { to: Target::Conversation(old), text: "by its id".into() };
+    let refused = secretary.engine.ask(by_id).await.unwrap_err();
+    assert_eq!(refused.code, FailureCode::Conversation);
+    assert!(refused.failed.contains("nobody else") && refused.advice.contains("director@"), "{refused:?}");
+
+    let invitation = rig.office.invite(&mut OsRng, "director", Tier::Secret, rig.clock.now());
+    let invitation = armour::write(FileKind::Invitation, &invitation.to_secret_bytes()).unwrap();
+    rig.join("director again", invitation.as_bytes()).await.unwrap();
+    let mut director = rig.start("director again").await;
+    director.sync().await;
+    let (new, message) = secretary.say(&to, "after").await;
+    assert_ne!(new, old);
+    assert_eq!(director.next_message().await.1.id, message);
+    // What was queued is sent to nobody.
+    secretary.sync().await;
+    let kept = secretary.messages(old).await.into_iter().find(|message| message.id == waits).unwrap();
+    assert_eq!(kept.state, MessageState::Queued);
 }
 
 /// Renews somebody's certificate for two years, perhaps for another clearance, by an officer whose own is as new.

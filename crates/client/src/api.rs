@@ -540,6 +540,8 @@ pub enum ConversationState {
     Removed,
     /// This person has left.
     Left,
+    /// A 1:1 in which the other person is no more: it can be read, and nothing more is sent.
+    Over,
     /// Taken in from a file: it can be read, and this device is not in it.
     Archived,
     /// This device missed a change of members that it cannot catch up with: a member has to add it again.

@@ -211,6 +211,7 @@ fn state_name(state: ConversationState) -> &'static str {
         ConversationState::Removed => "removed",
         ConversationState::Removing => "removing",
         ConversationState::Left => "left",
+        ConversationState::Over => "over",
         ConversationState::Archived => "archived",
         ConversationState::FellOut => "fell-out",
         ConversationState::Waiting => "waiting",

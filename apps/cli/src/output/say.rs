@@ -87,6 +87,7 @@ fn state_words(state: ConversationState) -> (&'static str, Style) {
         ConversationState::Removed => ("removed", table::CAUTION),
         ConversationState::Removing => ("removing a revoked member", table::CAUTION),
         ConversationState::Left => ("left", table::QUIET),
+        ConversationState::Over => ("nobody else is left", table::QUIET),
         ConversationState::Archived => ("archived", table::QUIET),
         ConversationState::FellOut => ("being added again", table::CAUTION),
         ConversationState::Waiting => ("waiting for a certificate", table::CAUTION),

@@ -23,18 +23,19 @@ use amanat_wire::{
 
 use super::{
     changes::{keep_change, keep_notice},
+    commits::end,
     core::{Core, put_conversation},
     kept::{Applied, KeptChange, RosterLists, own_unit},
     life::Lives,
 };
 use crate::{
-    Event, Failure, FailureCode,
+    Event, Failure, FailureCode, Reply,
     api::{Alarm, MemberChange, MessageState, Notice, Who},
     failure,
     rows::{ChangeOf, ConversationRow, MessageRow, OutboxRow, Stage, TrackRow},
     vault::{Batch, Scope},
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// The highest position that is believed: far beyond any log, far from overflow.
 pub(crate) const MAX_POSITION: u64 = 1 << 48;
@@ -312,6 +313,8 @@ impl Core {
             open.commit = None;
             open.commit_sent = false;
         }
+        // To remove the other person is all that anybody can have asked for in a 1:1.
+        let done = if open.row.stage == Stage::Over { std::mem::take(&mut open.wants) } else { VecDeque::new() };
         open.heal = draft.wrong_roster || (open.heal && !draft.healed);
         let look = draft.leaver || open.heal;
         open.waiting = !draft.missing.is_empty() || draft.needs_status > 0;
@@ -330,6 +333,9 @@ impl Core {
         self.show(id, &messages, sent, alarms)?;
         for notice in draft.notices {
             self.emit(Event::Notice(notice));
+        }
+        for want in done {
+            end(want, Ok(Reply::ConversationChanged { conversation: id }))?;
         }
         if draft.leave_again {
             self.leave_again(id)?;

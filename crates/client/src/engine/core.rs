@@ -445,6 +445,7 @@ impl Core {
             Stage::Frozen => ConversationState::Frozen,
             Stage::Removed => ConversationState::Removed,
             Stage::Left => ConversationState::Left,
+            Stage::Over => ConversationState::Over,
             Stage::Archived => ConversationState::Archived,
             Stage::FellOut => ConversationState::FellOut,
             Stage::Active if self.conversation(row.id).is_ok_and(|open| open.stuck) => ConversationState::Waiting,

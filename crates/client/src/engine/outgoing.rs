@@ -71,24 +71,44 @@ impl Core {
     }
 
     /// The conversation that a target names, if it exists; the 1:1 with someone may not.
-    pub(crate) fn existing(&self, to: &Target) -> Result<Option<ConversationId>, Failure> {
+    pub(crate) fn existing(&mut self, to: &Target) -> Result<Option<ConversationId>, Failure> {
         match to {
             Target::Conversation(id) => self.conversation(*id).map(|open| Some(open.row.id)),
             Target::Person(address, tier) => {
                 let tier = tier.unwrap_or(amanat_identity::Tier::Official);
-                Ok(self.direct_with(address, tier))
+                self.direct_with(address, tier)
             }
         }
     }
 
-    fn direct_with(&self, address: &Address, tier: amanat_identity::Tier) -> Option<ConversationId> {
-        let address = address.to_string();
+    /// The 1:1 with somebody that is in use. One in which that person is no more, or will not be in a moment, reaches
+    /// nobody: another one is opened. [DELIV-137]
+    fn direct_with(
+        &mut self,
+        address: &Address,
+        tier: amanat_identity::Tier,
+    ) -> Result<Option<ConversationId>, Failure> {
+        let peer = address.to_string();
         let fits = |open: &&Open| {
-            let usable = !matches!(open.row.stage, Stage::Frozen | Stage::Archived);
-            *open.row.peer == address && open.row.tier == tier.number() && usable
+            let usable = matches!(open.row.stage, Stage::Creating | Stage::Active | Stage::FellOut);
+            *open.row.peer == peer && open.row.tier == tier.number() && usable
         };
         // The one that has been in use longest: nobody who opens another one draws later messages to it.
-        self.conversations.values().filter(fits).map(|open| (open.row.since, open.row.id)).min().map(|(_, id)| id)
+        let mut found: Vec<_> =
+            self.conversations.values().filter(fits).map(|open| (open.row.since, open.row.id)).collect();
+        found.sort_unstable();
+        for (_, id) in found {
+            if self.is_reached(id, address)? {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a device of a person is in a conversation to stay.
+    fn is_reached(&mut self, id: ConversationId, person: &Address) -> Result<bool, Failure> {
+        let (members, unfit) = (self.group(id)?.members(), self.unfit_members(id)?);
+        Ok(members.iter().any(|member| member.address == *person && !unfit.contains(&member.device)))
     }
 
     /// Queues a text and replies.
@@ -141,7 +161,7 @@ impl Core {
     /// Refuses what could never be sent from here, and what must not be sent now.
     pub(crate) fn check_can_post(&self, id: ConversationId) -> Result<(), Failure> {
         let row = &self.conversation(id)?.row;
-        if let Some(failure) = failure::of_stage(row.stage) {
+        if let Some(failure) = failure::of_stage(row) {
             return Err(failure);
         }
         // Offline it is queued: the relay may have a fresh statement when the link comes up.

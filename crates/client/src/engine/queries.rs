@@ -93,7 +93,11 @@ impl Core {
         }
         let members = self.group(row.id)?.members();
         let peer = members.iter().find(|member| member.address.to_string() == *row.peer);
-        let device = peer.map(|peer| self.known_device(peer.device)).transpose()?.flatten();
+        let device = match peer {
+            Some(peer) => self.known_device(peer.device)?,
+            // No member any more.
+            None => self.devices_of(&address(&row.peer)?)?.into_iter().next(),
+        };
         Ok(device.map_or_else(|| row.peer.to_string(), |device| device.name().as_str().to_owned()))
     }
 
@@ -292,9 +296,8 @@ impl Core {
     }
 
     pub(super) fn list_members(&mut self, id: ConversationId) -> Result<Reply, Failure> {
-        if let Some(failure) =
-            Some(self.conversation(id)?.row.stage).filter(|stage| *stage == Stage::Archived).and_then(failure::of_stage)
-        {
+        let row = &self.conversation(id)?.row;
+        if let Some(failure) = Some(row).filter(|row| row.stage == Stage::Archived).and_then(failure::of_stage) {
             return Err(failure);
         }
         let group = self.group(id)?;

@@ -39,6 +39,11 @@ pub(crate) fn may_change(group: &Conversation, person: &Address) -> bool {
     group.roles().is_none_or(|roles| roles.may_change(person, &group.members()))
 }
 
+/// Whether anybody but this person is a member, whatever further devices this person has in it.
+pub(crate) fn holds_another_person(group: &Conversation, own: &Address) -> bool {
+    group.members().iter().any(|member| member.address != *own)
+}
+
 /// The devices of people who asked to leave, with their requests, as far as these are good now.
 pub(crate) fn good_leaves(group: &Conversation, asked: &[LeaveProof]) -> Vec<(Address, LeaveProof)> {
     asked.iter().filter_map(|proof| group.leaver(proof).map(|person| (person, proof.clone()))).collect()
