@@ -29,7 +29,8 @@ impl Before {
         Self { members: group.members(), leavers }
     }
 
-    fn address(&self, device: &DeviceId) -> Option<&Address> {
+    /// Whose a member's device is.
+    pub(crate) fn address(&self, device: &DeviceId) -> Option<&Address> {
         self.members.iter().find(|member| member.device == *device).map(|member| &member.address)
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         join::Fetched,
         membership::{RENEW_AGAIN, RENEW_EVERY},
         people::fetch_chains,
-        roles::{Before, holds_another_person},
+        roles::{Before, holds_another_person, may_change},
     },
     failure,
     rows::{Stage, TrackRow},
@@ -106,6 +106,8 @@ impl Core {
                     (true, false) => Stage::Removed,
                     (true, true) => Stage::FellOut,
                 };
+                let counts = before.address(&merged.by).is_some_and(|by| may_change(group, by));
+                draft.lacks_title |= !counts && merged.added.iter().any(|claim| merged.removed.contains(&claim.device));
                 self.newcomers_added(draft, &merged)?;
                 for device in merged.removed {
                     draft.tracks.remove(&device);
