@@ -578,8 +578,9 @@ pub struct Member {
 pub struct Verification {
     /// Who.
     pub person: Person,
-    /// One line a link of the chain, from the authority down, in plain words.
-    pub chain: Vec<String>,
+    /// Of each of the person's devices, in their order: one line a link of its chain, from the authority down, in plain
+    /// words.
+    pub chains: Vec<Vec<String>>,
     /// 60 digits in groups of five; the same on both sides.
     pub safety_number: String,
 }

@@ -450,6 +450,7 @@ impl Core {
             Stage::FellOut => ConversationState::FellOut,
             Stage::Active if self.conversation(row.id).is_ok_and(|open| open.stuck) => ConversationState::Waiting,
             Stage::Active if self.conversation(row.id).is_ok_and(|open| open.unfit) => ConversationState::Removing,
+            Stage::Active if self.require_cleared(row).is_err() => ConversationState::Removing,
             Stage::Active if self.may_send(tier_of(row.tier)) => ConversationState::Active,
             Stage::Active => ConversationState::StatusExpired,
         }

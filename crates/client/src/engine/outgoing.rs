@@ -10,7 +10,7 @@ use amanat_conversation::{
     Conversation,
     content::{Body, Content},
 };
-use amanat_identity::Address;
+use amanat_identity::{Address, Standing};
 use amanat_primitives::{ConversationId, Digest, MessageId, MessageSeed, UnitId};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List, Text,
@@ -164,11 +164,19 @@ impl Core {
         if let Some(failure) = failure::of_stage(row) {
             return Err(failure);
         }
+        self.require_cleared(row)?;
         // Offline it is queued: the relay may have a fresh statement when the link comes up.
         if self.link.is_some() && !self.may_send(tier_of(row.tier)) {
             return Err(failure::status_expired());
         }
         Ok(())
+    }
+
+    /// Refuses where this person is cleared for less than the tier by now, and will be removed by the others. [CONV-87]
+    pub(crate) fn require_cleared(&self, row: &ConversationRow) -> Result<(), Failure> {
+        let Standing::Good { clearance } = self.standing(&self.own) else { return Ok(()) };
+        let (held, needed) = (clearance.min(self.own.clearance()), tier_of(row.tier));
+        if held < needed { Err(failure::not_cleared(held, needed)) } else { Ok(()) }
     }
 
     /// Puts something in the outbox, durably and together with what `batch` and `row` change; encrypts it at once where
@@ -240,7 +248,7 @@ impl Core {
         let tier = tier_of(open.row.tier);
         // What is being fetched may hold commits: encrypting before it is applied would only be refused as stale.
         let free = open.commit.is_none() && !open.unfit; // [CONV-41] [CONV-45]
-        free && self.is_current(id) && self.may_send(tier)
+        free && self.require_cleared(&open.row).is_ok() && self.is_current(id) && self.may_send(tier)
     }
 
     /// Encrypts a queued frame under the current epoch; the MLS changes join `batch`.
@@ -314,7 +322,8 @@ impl Core {
                 continue;
             }
             // What was encrypted before a commit of one's own still goes out.
-            if !self.may_send(tier_of(open.row.tier)) || open.row.stage != Stage::Active || open.unfit {
+            let cleared = self.may_send(tier_of(open.row.tier)) && self.require_cleared(&open.row).is_ok();
+            if !cleared || open.row.stage != Stage::Active || open.unfit {
                 return Ok(());
             }
             // [DELIV-80] As it was encrypted, under the same id, until it is answered.

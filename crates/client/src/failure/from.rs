@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use amanat_conversation::{ConversationError, VoidReason};
-use amanat_identity::ChainError;
+use amanat_identity::{ChainError, Tier};
 use amanat_net::{DialError, LinkError};
 use amanat_primitives::passphrase::UnlockError;
 use amanat_store::{OpenError, table::TableError};
@@ -77,6 +77,13 @@ pub(crate) fn of_stage(row: &ConversationRow) -> Option<Failure> {
 pub(crate) fn status_expired() -> Failure {
     let failed = "the authority's status statement has lapsed, and this tier sends nothing without a fresh one";
     Failure::new(Code::StatusExpired, failed, "ask the security officer to run `amanat attest`")
+}
+
+/// This person is cleared for less than a conversation's tier by now.
+pub(crate) fn not_cleared(held: Tier, needed: Tier) -> Failure {
+    let failed = format!("you are cleared up to {held}; this conversation is {needed}");
+    let advice = "the other members' programs remove you from it; what is queued stays here";
+    Failure::new(Code::Clearance, failed, advice)
 }
 
 /// This device is on the list of revocations.
