@@ -275,10 +275,41 @@ async fn a_sync_does_not_end_before_whoever_is_revoked_is_removed() {
     secretary.sync().await;
     secretary.engine.stop().await;
     revoke(&rig, &[], &[Of::Device(lost)]).await;
-    let secretary = rig.start("secretary").await;
+    let mut secretary = rig.start("secretary").await;
     secretary.sync().await;
     let Reply::Members(members) = secretary.ask(Command::Members { conversation }).await else { panic!() };
     assert_eq!(members.len(), 1);
+    // Each of these is said once.
+    let (mut revoked, mut removed, mut alone) = (0, 0, 0);
+    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(300), secretary.events.next()).await {
+        match event {
+            Event::Notice(Notice::Revoked { .. }) => revoked += 1,
+            Event::Notice(Notice::Member { change: MemberChange::Removed, .. }) => removed += 1,
+            Event::Conversation(view) if view.members == 1 => alone += 1,
+            _ => {}
+        }
+    }
+    assert_eq!((revoked, removed, alone), (1, 1, 1));
+}
+
+// [ID-22] That the statement has lapsed is said once, although the relay's newer one has lapsed as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_statement_has_lapsed_is_said_once() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    revoke(&rig, &[], &[]).await;
+    secretary.sync().await;
+    secretary.engine.stop().await;
+    rig.clock.forward(Duration::from_secs(60));
+    revoke(&rig, &[], &[]).await;
+    rig.clock.forward(policy::STATUS_VALIDITY + Duration::from_secs(24 * 3600));
+    let mut secretary = rig.start("secretary").await;
+    secretary.sync().await;
+    let mut lapsed = 0;
+    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(300), secretary.events.next()).await {
+        lapsed += usize::from(matches!(event, Event::Notice(Notice::StatusExpired { .. })));
+    }
+    assert_eq!(lapsed, 1);
 }
 
 // [DELIV-137] A 1:1 in which nobody else is left is over: what is said to that person goes where the person is now.

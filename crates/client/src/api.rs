@@ -513,7 +513,7 @@ pub struct ConversationView {
     pub direct: bool,
     /// Tier.
     pub tier: Tier,
-    /// Number of members, oneself included.
+    /// Number of people in it, whatever devices each of them has, oneself included.
     pub members: usize,
     /// The MLS epoch: each accepted commit begins another.
     pub epoch: u64,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use amanat_conversation::{Conversation, Records};
-use amanat_identity::{Authority, DeviceKeys, Freshness, StatusView, Tier, VerifiedDevice, VerifiedRelay};
+use amanat_identity::{Authority, DeviceKeys, StatusView, Tier, VerifiedDevice, VerifiedRelay};
 use amanat_net::RelayTarget;
 use amanat_primitives::{ConversationId, DeviceId, Timestamp, agree::NoiseSecret};
 use amanat_wire::{Bytes, Encode as _, client::AddAgain, limits, log::Entry};
@@ -21,7 +21,7 @@ use tokio::{
 use super::{Clock, Input, Options, documents::Transfers, membership::Want, newcomers::OnRecord, people::People};
 use crate::{
     Command, Event, Failure, FailureCode, Reply,
-    api::{ConversationState, LinkView, Notice},
+    api::{ConversationState, LinkView},
     profile::Profile,
     rows::{CommitRow, ConversationRow, ImportedRow, OutboxRow, RelayRow, Stage, TrackRow},
     session::{Calls, SessionPlan},
@@ -245,6 +245,8 @@ pub(crate) struct Core {
     pub(crate) chain: Bytes<{ limits::CHAIN }>,
     pub(crate) own: VerifiedDevice,
     pub(crate) status: StatusView,
+    /// That it has lapsed was said.
+    pub(crate) said_lapsed: bool,
     /// Lists of revocations, and chains of this device, that are being fetched.
     pub(crate) status_fetches: usize,
     /// Of these: lists. Nothing is sent before they are here. [DELIV-109]
@@ -317,6 +319,7 @@ impl Core {
             chain: profile.chain,
             own: profile.own,
             status: profile.status,
+            said_lapsed: false,
             status_fetches: 0,
             lists_open: 0,
             relay_row: profile.relay,
@@ -536,9 +539,7 @@ impl Core {
         self.rolled_back = super::old_copy::RolledBack::load(&self.vault)?;
         self.kept = super::kept::Kept::load(&self.vault)?;
         self.packages = super::packages::Packages::load(&self.vault)?;
-        if let Freshness::Expired { since } = self.status.freshness(self.now()) {
-            self.emit(Event::Notice(Notice::StatusExpired { since }));
-        }
+        self.say_whether_lapsed();
         let leaving = |open: &Open| open.tracks.values().any(|track| track.leaving.is_some());
         let ids: Vec<_> = self.conversations.values().map(|open| (open.row.id, leaving(open))).collect();
         for (id, leaving) in ids {

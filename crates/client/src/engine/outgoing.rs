@@ -55,6 +55,9 @@ pub(crate) struct Outgoing {
 impl Core {
     /// [`Command::SendText`](crate::Command::SendText).
     pub(crate) fn send_text(&mut self, to: Target, text: String, reply: ReplyTo) -> Result<(), Failure> {
+        if let Err(failure) = check_text(&text) {
+            return respond(reply, Err(failure));
+        }
         match Body::text(text) {
             Ok(body) => self.send_body(to, body, reply),
             Err(_) => respond(reply, Err(failure::too_large("text", "64 KiB", "shorten it, or send it as a document"))),
@@ -447,6 +450,15 @@ impl Core {
         let Target::Person(address, tier) = to else { return Ok(()) };
         self.open_conversation(Opening::direct(address, tier), then, reply)
     }
+}
+
+/// Refuses a text in which there is nothing to read.
+pub(crate) fn check_text(text: &str) -> Result<(), Failure> {
+    if !crate::show::one_line(text).is_empty() {
+        return Ok(());
+    }
+    let advice = "write the text; `amanat delete MESSAGE` takes a message back";
+    Err(Failure::new(FailureCode::NotAllowed, "the text is empty: there is nothing to send", advice))
 }
 
 /// A frame that is queued and not encrypted yet.

@@ -69,7 +69,7 @@ impl Core {
             Stage::Archived => (0, 0),
             _ => {
                 let group = self.group(id)?;
-                (group.members().len(), group.epoch())
+                (people_of(group).len(), group.epoch())
             }
         };
         let title = if row.peer.is_empty() { row.title.to_string() } else { self.peer_name(&row)? };

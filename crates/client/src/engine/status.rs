@@ -167,13 +167,22 @@ impl Core {
         if !new.is_empty() {
             self.judge_all_members()?;
         }
-        if let Freshness::Expired { since } = self.status.freshness(self.now()) {
-            self.emit(Event::Notice(Notice::StatusExpired { since }));
-        }
+        self.say_whether_lapsed();
         self.go_on_with_status()?;
         // What may be sent again by this statement.
         self.start_uploads()?;
         self.pump_outbox()
+    }
+
+    /// Says that the statement has lapsed: once, until a fresh one comes.
+    pub(crate) fn say_whether_lapsed(&mut self) {
+        let Freshness::Expired { since } = self.status.freshness(self.now()) else {
+            self.said_lapsed = false;
+            return;
+        };
+        if !std::mem::replace(&mut self.said_lapsed, true) {
+            self.emit(Event::Notice(Notice::StatusExpired { since }));
+        }
     }
 
     /// A commit was judged by a later status statement than this device has: the latest is asked for, while its log waits.
