@@ -242,6 +242,9 @@ async fn follow(session: &mut Session, followed: &mut Followed) -> Outcome {
             Event::DocumentFailed { document, failure } if Some(*document) == followed.document => {
                 return Err(failure.clone().into());
             }
+            Event::Conversation(view) if view.id == followed.conversation && view.state == ConversationState::Over => {
+                held_back(session, followed.conversation).await?;
+            }
             // The relay's own status statement has been seen.
             Event::Link(LinkState::CaughtUp) => held_back(session, followed.conversation).await?,
             Event::Notice(Notice::CreationRefused { conversation, failure })

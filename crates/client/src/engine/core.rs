@@ -18,7 +18,9 @@ use tokio::{
     sync::{broadcast, mpsc, oneshot},
 };
 
-use super::{Clock, Input, Options, documents::Transfers, membership::Want, newcomers::OnRecord, people::People};
+use super::{
+    Clock, Input, Options, apply::is_leave, documents::Transfers, membership::Want, newcomers::OnRecord, people::People,
+};
 use crate::{
     Command, Event, Failure, FailureCode, Reply,
     api::{ConversationState, LinkView},
@@ -125,6 +127,12 @@ impl Open {
             receipt_sent: None,
             advance_due: false,
         }
+    }
+
+    /// A 1:1 that somebody has asked to leave: nobody would read what is sent now. Who leaves as well says so first.
+    pub(crate) fn is_ending(&self) -> bool {
+        let asked = !self.row.peer.is_empty() && self.tracks.values().any(|track| track.leaving.is_some());
+        asked && !self.queue.values().any(is_leave)
     }
 
     /// Something is to be appended to its log.

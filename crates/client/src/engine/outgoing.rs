@@ -111,7 +111,8 @@ impl Core {
     /// Whether a device of a person is in a conversation to stay.
     fn is_reached(&mut self, id: ConversationId, person: &Address) -> Result<bool, Failure> {
         let (members, unfit) = (self.group(id)?.members(), self.unfit_members(id)?);
-        Ok(members.iter().any(|member| member.address == *person && !unfit.contains(&member.device)))
+        Ok(!self.conversation(id)?.is_ending()
+            && members.iter().any(|member| member.address == *person && !unfit.contains(&member.device)))
     }
 
     /// Queues a text and replies.
@@ -250,7 +251,7 @@ impl Core {
         let Ok(open) = self.conversation(id) else { return false };
         let tier = tier_of(open.row.tier);
         // What is being fetched may hold commits: encrypting before it is applied would only be refused as stale.
-        let free = open.commit.is_none() && !open.unfit; // [CONV-41] [CONV-45]
+        let free = open.commit.is_none() && !open.unfit && !open.is_ending(); // [CONV-41] [CONV-45] [DELIV-137]
         free && self.require_cleared(&open.row).is_ok() && self.is_current(id) && self.may_send(tier)
     }
 
@@ -326,7 +327,7 @@ impl Core {
             }
             // What was encrypted before a commit of one's own still goes out.
             let cleared = self.may_send(tier_of(open.row.tier)) && self.require_cleared(&open.row).is_ok();
-            if !cleared || open.row.stage != Stage::Active || open.unfit {
+            if !cleared || open.row.stage != Stage::Active || open.unfit || open.is_ending() {
                 return Ok(());
             }
             // [DELIV-80] As it was encrypted, under the same id, until it is answered.
