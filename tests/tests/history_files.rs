@@ -251,9 +251,14 @@ async fn a_file_shuts_nobody_out_of_the_conversation_that_it_names() {
     laptop.engine.stop().await;
     let (conversation, _) = secretary.say(&rig.to("director", Tier::Restricted), "before").await;
     director.next_message().await;
-    while conversations(&secretary).await[0].members < 3 {
+    loop {
+        let Reply::Members(devices) = secretary.ask(Command::Members { conversation }).await else { panic!() };
+        if devices.len() == 3 {
+            break;
+        }
         secretary.sync().await;
     }
+    assert_eq!(conversations(&secretary).await[0].members, 2);
     let (_, message) = secretary.say(&Target::Conversation(conversation), "words").await;
     secretary.sync().await;
     secretary.engine.stop().await;

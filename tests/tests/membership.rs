@@ -105,6 +105,62 @@ async fn the_founder_and_moderators_change_a_group() {
     until_told(&mut clerk, MemberChange::Moderator, "clerk").await;
 }
 
+// [DELIV-137] Whoever has left a 1:1, and whoever is alone in it, open another one by writing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_1_to_1_that_somebody_has_left_is_over() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Official).await;
+    let mut director = rig.person("director", Tier::Official).await;
+    let (old, _) = secretary.say(&rig.to("director", Tier::Official), "one").await;
+    director.next_message().await;
+    // Written without knowing it: held, as soon as the log says so.
+    secretary.sync().await;
+    secretary.engine.stop().await;
+    let offline = rig.start_with("secretary", false).await;
+    let (queued_in, queued) = offline.say(&rig.to("director", Tier::Official), "to nobody").await;
+    assert_eq!(queued_in, old);
+    offline.engine.stop().await;
+    director.ask(Command::Leave { conversation: old }).await;
+    director.sync().await;
+    secretary = rig.start("secretary").await;
+    until_view(&mut secretary, old, "end", |view| view.state == ConversationState::Over).await;
+    until_view(&mut director, old, "end", |view| view.state == ConversationState::Left).await;
+    for (person, other) in [(&secretary, "director"), (&director, "secretary")] {
+        let send = Command::SendText { to: Target::Conversation(old), text: "to nobody".into() };
+        let refused = person.engine.ask(send).await.unwrap_err();
+        assert_eq!(refused.code, FailureCode::Conversation);
+        assert!(refused.advice.contains(&format!("amanat send {}", rig.address(other))), "{refused:?}");
+    }
+    let held = secretary.messages(old).await.into_iter().find(|message| message.id == queued).unwrap();
+    assert_eq!(held.state, MessageState::Queued);
+    let (new, message) = director.say(&rig.to("secretary", Tier::Official), "two").await;
+    assert_ne!(new, old);
+    assert_eq!(secretary.next_message().await.1.id, message);
+    let (again, message) = secretary.say(&rig.to("director", Tier::Official), "three").await;
+    assert_eq!((again, director.next_message().await.1.id), (new, message));
+}
+
+// [DELIV-137] Two who leave at once do not wait for each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_may_leave_a_1_to_1_at_once() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Official).await;
+    let mut director = rig.person("director", Tier::Official).await;
+    let (id, _) = secretary.say(&rig.to("director", Tier::Official), "one").await;
+    director.next_message().await;
+    secretary.sync().await;
+    secretary.engine.stop().await;
+    let offline = rig.start_with("secretary", false).await;
+    offline.ask(Command::Leave { conversation: id }).await;
+    offline.engine.stop().await;
+    director.ask(Command::Leave { conversation: id }).await;
+    until_view(&mut director, id, "end", |view| view.state == ConversationState::Left).await;
+    director.engine.stop().await;
+    secretary = rig.start("secretary").await;
+    until_view(&mut secretary, id, "end", |view| view.state == ConversationState::Left).await;
+    secretary.sync().await;
+}
+
 /// What somebody's vault shows of a conversation: texts as they are, changes in brackets.
 async fn lines(person: &Person, conversation: ConversationId, since: u64) -> Vec<(u64, String)> {
     let read = Command::Read { conversation, since, limit: 100, mark: false };

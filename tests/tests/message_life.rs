@@ -64,6 +64,26 @@ async fn send_with(person: &Person, to: ConversationId, text: &str, options: Sen
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_in_which_there_is_nothing_to_read_is_refused() {
+    let (_rig, secretary, director, message) = two(Tier::Official, "one").await;
+    let (to, options) = (Target::Conversation(message.conversation), SendOptions::default());
+    for text in ["", " \n\t", "\u{202e}"] {
+        let text = || text.to_owned();
+        let commands = [
+            Command::SendText { to: to.clone(), text: text() },
+            Command::SendWith { to: to.clone(), text: text(), options },
+            Command::SendReply { to: message, text: text(), options },
+            Command::Edit { message, text: text() },
+        ];
+        for command in commands {
+            assert_eq!(refused(&secretary, command).await, FailureCode::NotAllowed);
+        }
+    }
+    director.sync().await;
+    assert_eq!(director.texts(message.conversation).await, ["one"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reply_quotes_what_the_message_says_now() {
     let (_rig, mut secretary, director, message) = two(Tier::Official, "May I go?").await;
     let answer =

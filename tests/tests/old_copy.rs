@@ -236,3 +236,56 @@ async fn three_hundred_missed_epochs_are_caught_up() {
     assert_eq!(clerk.texts(id).await, expected);
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
+
+// [CONV-86] Whose title counts sends it again to somebody whom a plain member has added again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_added_again_by_a_plain_member_gets_the_title() {
+    async fn title(person: &Person, id: ConversationId) -> Option<String> {
+        let Reply::Conversations(list) = person.ask(Command::Conversations).await else { panic!() };
+        list.into_iter().find(|view| view.id == id).map(|view| view.title)
+    }
+    async fn until_title(person: &mut Person, id: ConversationId, wanted: &str) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while title(person, id).await.as_deref() != Some(wanted) {
+            assert!(Instant::now() < deadline, "{}: not {wanted} within 30 s", person.handle);
+            let _ = tokio::time::timeout(Duration::from_millis(200), person.events.next()).await;
+        }
+    }
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let mut clerk = rig.person("clerk", Tier::Secret).await;
+    let id = rig.group(&secretary, &["director", "clerk"], Tier::Secret).await;
+    for person in [&mut director, &mut clerk] {
+        until_title(person, id, "Budget").await;
+        person.sync().await;
+    }
+    director.engine.stop().await;
+    let (profile, old) = (rig.dir.path().join("director"), rig.dir.path().join("copy"));
+    copy(&profile, &old);
+    let mut director = rig.start("director").await;
+    secretary.ask(Command::Retitle { conversation: id, title: "Budget 2032".into() }).await;
+    until_title(&mut director, id, "Budget 2032").await;
+    until_title(&mut clerk, id, "Budget 2032").await;
+    director.say(&Target::Conversation(id), "seen").await;
+    secretary.next_message().await;
+    for person in [&secretary, &director, &clerk] {
+        person.sync().await;
+    }
+    secretary.engine.stop().await;
+    director.engine.stop().await;
+
+    copy(&old, &profile);
+    let mut director = rig.start("director").await;
+    director
+        .until("that the clerk adds it again", |event| match event {
+            Event::Notice(Notice::Member { by, .. }) if by.address == rig.address("clerk") => Some(()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(title(&director, id).await.as_deref(), Some("Budget"));
+    let secretary = rig.start("secretary").await;
+    until_title(&mut director, id, "Budget 2032").await;
+    secretary.sync().await;
+    assert!(alarms(&mut clerk).await.is_empty());
+}

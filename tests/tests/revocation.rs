@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use amanat_client::{
     Command, Event, FailureCode, Reply,
-    api::{LinkState, MessageState, Notice, SendOptions, Target},
+    api::{ConversationState, LinkState, MemberChange, MessageState, Notice, SendOptions, Target, Verification},
 };
 use amanat_identity::{
-    DeviceChain, OfficerChain, Powers, Reason, RevocationEntry, Target as Of, Tier, body::RenewalBody,
+    Address, DeviceChain, ListSummary, OfficerChain, Powers, Reason, RevocationEntry, SignedStatus, Target as Of, Tier,
+    armour::{self, FileKind},
+    body::{RenewalBody, RevocationBody},
+    policy,
 };
 use amanat_net::RelayTarget;
 use amanat_primitives::{DeviceId, Timestamp};
@@ -21,18 +24,36 @@ use amanat_wire::{
     limits,
     relay::{Answer, FromRelay},
 };
+use rand_core::OsRng;
 
 /// Publishes revocations behind those before.
 async fn revoke(rig: &Rig, before: &[RevocationEntry], targets: &[Of]) -> Vec<RevocationEntry> {
     let (status, entries) = rig.office.revoke(before, targets, rig.clock.now());
-    let new: Vec<_> = entries.iter().skip(before.len()).map(|entry| Bytes::new(entry.to_bytes()).unwrap()).collect();
+    publish(rig, before.len(), &status, &entries).await;
+    entries
+}
+
+/// Gives the relay a status statement and what is new of its list.
+async fn publish(rig: &Rig, before: usize, status: &SignedStatus, entries: &[RevocationEntry]) {
+    let new: Vec<_> = entries.iter().skip(before).map(|entry| Bytes::new(entry.to_bytes()).unwrap()).collect();
     let update = StatusUpdate {
         status: Bytes::new(status.to_bytes()).unwrap(),
-        first: u32::try_from(before.len()).unwrap(),
+        first: u32::try_from(before).unwrap(),
         revocations: List::new(new).unwrap(),
     };
     assert!(matches!(as_officer(rig, Request::PutStatement(update)).await, Answer::Done(_)));
-    entries
+}
+
+/// Lists a lower clearance of somebody.
+async fn lower(rig: &Rig, handle: &str, to: Tier) {
+    let (office, now) = (&rig.office, rig.clock.now());
+    let (officer, number) = (office.officer(now), SignedStatus::next_number(None, now));
+    let target = Of::Person(handle.parse().unwrap());
+    let body = RevocationBody { target, ceiling: Some(to), reason: Reason::Other, note: None };
+    let entry = office.officer_keys.revoke(&officer, number, &body, now).unwrap();
+    let summary = ListSummary::default().with(&entry);
+    let status = office.officer_keys.attest(&officer, number, summary, now, policy::STATUS_VALIDITY).unwrap();
+    publish(rig, 0, &status, &[entry]).await;
 }
 
 /// Asks the relay something over the officer's link.
@@ -254,10 +275,174 @@ async fn a_sync_does_not_end_before_whoever_is_revoked_is_removed() {
     secretary.sync().await;
     secretary.engine.stop().await;
     revoke(&rig, &[], &[Of::Device(lost)]).await;
-    let secretary = rig.start("secretary").await;
+    let mut secretary = rig.start("secretary").await;
     secretary.sync().await;
     let Reply::Members(members) = secretary.ask(Command::Members { conversation }).await else { panic!() };
     assert_eq!(members.len(), 1);
+    // Each of these is said once.
+    let (mut revoked, mut removed, mut alone) = (0, 0, 0);
+    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(300), secretary.events.next()).await {
+        match event {
+            Event::Notice(Notice::Revoked { .. }) => revoked += 1,
+            Event::Notice(Notice::Member { change: MemberChange::Removed, .. }) => removed += 1,
+            Event::Conversation(view) if view.members == 1 => alone += 1,
+            _ => {}
+        }
+    }
+    assert_eq!((revoked, removed, alone), (1, 1, 1));
+}
+
+// [ID-22] That the statement has lapsed is said once, although the relay's newer one has lapsed as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_statement_has_lapsed_is_said_once() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    revoke(&rig, &[], &[]).await;
+    secretary.sync().await;
+    secretary.engine.stop().await;
+    rig.clock.forward(Duration::from_secs(60));
+    revoke(&rig, &[], &[]).await;
+    rig.clock.forward(policy::STATUS_VALIDITY + Duration::from_secs(24 * 3600));
+    let mut secretary = rig.start("secretary").await;
+    secretary.sync().await;
+    let mut lapsed = 0;
+    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(300), secretary.events.next()).await {
+        lapsed += usize::from(matches!(event, Event::Notice(Notice::StatusExpired { .. })));
+    }
+    assert_eq!(lapsed, 1);
+}
+
+// [DELIV-137] A 1:1 in which nobody else is left is over: what is said to that person goes where the person is now.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_to_somebody_who_was_enrolled_again_arrives() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let to = rig.to("director", Tier::Restricted);
+    let (old, _) = secretary.say(&to, "before").await;
+    director.next_message().await;
+    let lost = device(&director).await;
+    secretary.engine.stop().await;
+    director.engine.stop().await;
+    let mut secretary = rig.start_with("secretary", false).await;
+    let (_, waits) = secretary.say(&to, "queued").await;
+    secretary.engine.stop().await;
+    revoke(&rig, &[], &[Of::Device(lost)]).await;
+    secretary = rig.start("secretary").await;
+    // Once it is known to be revoked, the old one is not used either, whether the device is removed yet or not.
+    secretary.sync().await;
+    let nobody = secretary.engine.ask(Command::SendText { to: to.clone(), text: "nobody".into() }).await.unwrap_err();
+    assert_eq!(nobody.code, FailureCode::NotFound);
+    let state = |person: &Person| {
+        let engine = person.engine.clone();
+        async move {
+            let Reply::Conversations(list) = engine.ask(Command::Conversations).await.unwrap() else { panic!() };
+            list.iter().find(|view| view.id == old).map(|view| (view.state, view.title.clone())).unwrap()
+        }
+    };
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while state(&secretary).await.0 != ConversationState::Over {
+        assert!(std::time::Instant::now() < deadline, "{:?}", state(&secretary).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(state(&secretary).await.1, "Name of director");
+    let by_id = Command::SendText { to: Target::Conversation(old), text: "by its id".into() };
+    let refused = secretary.engine.ask(by_id).await.unwrap_err();
+    assert_eq!(refused.code, FailureCode::Conversation);
+    assert!(refused.failed.contains("nobody else") && refused.advice.contains("director@"), "{refused:?}");
+
+    let invitation = rig.office.invite(&mut OsRng, "director", Tier::Secret, rig.clock.now());
+    let invitation = armour::write(FileKind::Invitation, &invitation.to_secret_bytes()).unwrap();
+    rig.join("director again", invitation.as_bytes()).await.unwrap();
+    let mut director = rig.start("director again").await;
+    director.sync().await;
+    let (new, message) = secretary.say(&to, "after").await;
+    assert_ne!(new, old);
+    assert_eq!(director.next_message().await.1.id, message);
+    // What was queued is sent to nobody.
+    secretary.sync().await;
+    let kept = secretary.messages(old).await.into_iter().find(|message| message.id == waits).unwrap();
+    assert_eq!(kept.state, MessageState::Queued);
+}
+
+// [CONV-87] Whose clearance was lowered sends nothing there any more, though nobody has removed that person yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_cleared_for_less_sends_nothing_above_that() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let (conversation, _) = secretary.say(&rig.to("director", Tier::Secret), "one").await;
+    director.next_message().await;
+    let to = Target::Conversation(conversation);
+    for person in [secretary, director] {
+        person.sync().await;
+        person.engine.stop().await;
+    }
+    let offline = rig.start_with("director", false).await;
+    let (_, queued) = offline.say(&to, "queued").await;
+    offline.engine.stop().await;
+    lower(&rig, "director", Tier::Restricted).await;
+    let director = rig.start("director").await;
+    director.sync().await;
+    let refused = director.engine.ask(Command::SendText { to: to.clone(), text: "x".into() }).await.unwrap_err();
+    assert_eq!(refused.code, FailureCode::Clearance);
+    assert_eq!(refused.failed, "you are cleared up to restricted; this conversation is secret");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let held = director.messages(conversation).await.into_iter().find(|message| message.id == queued).unwrap();
+    assert_eq!(held.state, MessageState::Queued);
+    let Reply::Conversations(list) = director.ask(Command::Conversations).await else { panic!() };
+    assert_eq!(list[0].state, ConversationState::Removing);
+}
+
+async fn verify(person: &Person, address: Address, confirm: bool) -> Verification {
+    match person.ask(Command::Verify { address, confirm }).await {
+        Reply::Verification(verification) => verification,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether `verify` and `people` say that somebody is verified; they must not differ.
+async fn is_verified(person: &Person, address: Address) -> bool {
+    let query = address.handle.to_string();
+    let Reply::People { people, .. } = person.ask(Command::People { query }).await else { panic!() };
+    let verification = verify(person, address, false).await;
+    assert_eq!((people.len(), &people[0]), (1, &verification.person));
+    verification.person.verified
+}
+
+// [DELIV-136]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_device_counts_for_nothing_where_numbers_are_compared() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let director = rig.person("director", Tier::Secret).await;
+    let (one, other) = (rig.address("secretary"), rig.address("director"));
+    let invitation = rig.office.invite(&mut OsRng, "secretary", Tier::Secret, rig.clock.now());
+    let invitation = armour::write(FileKind::Invitation, &invitation.to_secret_bytes()).unwrap();
+    let code = rig.join("laptop", invitation.as_bytes()).await.unwrap().waits.unwrap();
+    secretary.ask(Command::ApproveDevice { code }).await;
+    let laptop = rig.start("laptop").await;
+    laptop.sync().await;
+    let both = verify(&director, one.clone(), true).await;
+    assert_eq!((both.person.devices.len(), both.chains.len()), (2, 2));
+    for (chain, device) in both.chains.iter().zip(&both.person.devices) {
+        assert!(chain.iter().any(|link| link.contains(&device.to_string())), "{chain:?}");
+    }
+    assert_eq!(both.safety_number, verify(&secretary, other.clone(), true).await.safety_number);
+    assert!(is_verified(&director, one.clone()).await && is_verified(&secretary, other.clone()).await);
+
+    let lost = device(&laptop).await;
+    laptop.engine.stop().await;
+    revoke(&rig, &[], &[Of::Device(lost)]).await;
+    for person in [&secretary, &director] {
+        person.sync().await;
+    }
+    let alone = verify(&director, one.clone(), false).await;
+    assert_eq!((alone.person.devices.len(), alone.chains.len()), (1, 1));
+    assert_ne!(alone.safety_number, both.safety_number);
+    assert_eq!(alone.safety_number, verify(&secretary, other, false).await.safety_number);
+    // What was compared stays compared.
+    assert!(is_verified(&director, one).await);
 }
 
 /// Renews somebody's certificate for two years, perhaps for another clearance, by an officer whose own is as new.

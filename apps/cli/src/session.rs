@@ -42,8 +42,18 @@ pub(crate) struct Session {
     interrupt: Interrupt,
     screen: Screen,
     heard: Heard,
-    /// Notices are shown, besides alarms.
-    notices: bool,
+    warns: Warns,
+}
+
+/// What is shown on stderr beside a command's own output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Warns {
+    /// Alarms and notices.
+    All,
+    /// Alarms.
+    Alarms,
+    /// Nothing: the command's output has all of it.
+    Nothing,
 }
 
 /// What the engine has said of its link.
@@ -82,7 +92,7 @@ impl Session {
         }
         let passphrase = secrets::passphrase(Purpose::Profile)?;
         let session = Self::start(context, &context.profile, &passphrase, link).await?;
-        Ok(Self { notices: true, ..session })
+        Ok(Self { warns: Warns::All, ..session })
     }
 
     /// As [`open`](Self::open), with a passphrase that is known: for one of many people in one program, whose notices
@@ -98,7 +108,7 @@ impl Session {
             interrupt: context.interrupt.clone(),
             screen: context.screen,
             heard: Heard { settled: link == Link::Stay, caught_up: link == Link::Stay, down: None },
-            notices: false,
+            warns: Warns::Alarms,
         })
     }
 
@@ -120,7 +130,7 @@ impl Session {
                 event = self.events.next(), if more => match event {
                     Some(event) => {
                         self.heard.note(&event);
-                        attend(&self.screen, self.notices, &event, &mut bars);
+                        attend(&self.screen, self.warns, &event, &mut bars);
                         look(&event);
                     }
                     None => more = false,
@@ -139,7 +149,7 @@ impl Session {
         match next {
             Some(Some(event)) => {
                 self.heard.note(&event);
-                attend(&self.screen, self.notices, &event, bars);
+                attend(&self.screen, self.warns, &event, bars);
                 if let Event::Stopped(failure) = event {
                     return Err(failure.into());
                 }
@@ -171,6 +181,11 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// From here on the command prints all events itself.
+    pub(crate) fn prints_events(&mut self) {
+        self.warns = Warns::Nothing;
     }
 
     /// Why the link is down, if it is.
@@ -247,7 +262,7 @@ impl Session {
         // What was said beside the last answer is shown as well.
         let mut bars = Bars::default();
         while let Ok(Some(event)) = tokio::time::timeout(LAST_WORDS, self.events.next()).await {
-            attend(&self.screen, self.notices, &event, &mut bars);
+            attend(&self.screen, self.warns, &event, &mut bars);
         }
         outcome
     }
@@ -274,11 +289,11 @@ pub(crate) fn unexpected() -> Problem {
 }
 
 /// What must be seen whatever command runs, and the bars.
-fn attend(screen: &Screen, notices: bool, event: &Event, bars: &mut Bars) {
+fn attend(screen: &Screen, warns: Warns, event: &Event, bars: &mut Bars) {
     let shown = match event {
         Event::Progress(progress) => return bars.update(progress),
-        Event::Alarm { .. } => true,
-        Event::Notice(_) => notices,
+        Event::Alarm { .. } => warns != Warns::Nothing,
+        Event::Notice(_) => warns == Warns::All,
         _ => false,
     };
     if let Some(line) = say::event(event).filter(|_| shown) {

@@ -513,7 +513,7 @@ pub struct ConversationView {
     pub direct: bool,
     /// Tier.
     pub tier: Tier,
-    /// Number of members, oneself included.
+    /// Number of people in it, whatever devices each of them has, oneself included.
     pub members: usize,
     /// The MLS epoch: each accepted commit begins another.
     pub epoch: u64,
@@ -540,6 +540,8 @@ pub enum ConversationState {
     Removed,
     /// This person has left.
     Left,
+    /// A 1:1 in which the other person is no more: it can be read, and nothing more is sent.
+    Over,
     /// Taken in from a file: it can be read, and this device is not in it.
     Archived,
     /// This device missed a change of members that it cannot catch up with: a member has to add it again.
@@ -576,8 +578,9 @@ pub struct Member {
 pub struct Verification {
     /// Who.
     pub person: Person,
-    /// One line a link of the chain, from the authority down, in plain words.
-    pub chain: Vec<String>,
+    /// Of each of the person's devices, in their order: one line a link of its chain, from the authority down, in plain
+    /// words.
+    pub chains: Vec<Vec<String>>,
     /// 60 digits in groups of five; the same on both sides.
     pub safety_number: String,
 }

@@ -146,6 +146,8 @@ code!(
         5 => FellOut,
         /// This person has left.
         6 => Left,
+        /// A 1:1 in which the other person is no more.
+        7 => Over,
         /// Taken in from a file: this device is not in it.
         9 => Archived,
     }
@@ -154,7 +156,7 @@ code!(
 impl Stage {
     /// Whether entries of the log are applied.
     pub(crate) fn follows_log(self) -> bool {
-        matches!(self, Self::Creating | Self::Active)
+        matches!(self, Self::Creating | Self::Active | Self::Over)
     }
 }
 

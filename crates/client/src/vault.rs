@@ -79,6 +79,8 @@ pub(crate) enum Scope {
     Changes(ConversationId),
     /// People who are still to be added, by conversation.
     Newcomers,
+    /// Conversations whose title this device has set.
+    OwnTitles,
     /// Slots that hold keys, by what these are for.
     Slots,
     /// Entries of a log as they were, by position.
@@ -112,6 +114,7 @@ impl Scope {
             Self::Expiries => (32, None),
             Self::Changes(id) => (40, Some(id)),
             Self::Newcomers => (41, None),
+            Self::OwnTitles => (42, None),
             Self::Imported(id) => (45, Some(id)),
             Self::Blocks(id) => (46, Some(id)),
             Self::Fetches => (15, None),

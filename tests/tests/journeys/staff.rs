@@ -138,6 +138,9 @@ fn what_cannot_be_understood_is_exit_status_2_and_needs_no_passphrase() {
         &["send", "director", "x", "--tier", "ultra"],
         &["new", "t", "--tier", "secret"],
         &["sync", "--wait", "soon"],
+        &["send", "director", ""],
+        &["reply", "3fa94c01", " \n"],
+        &["edit", "3fa94c01", ""],
     ] {
         let ended = folder.program("amanat", words).without("AMANAT_PASSPHRASE").run();
         assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended}");

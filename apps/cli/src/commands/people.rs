@@ -79,9 +79,12 @@ pub(super) async fn verify(context: &Context, address: &str, confirm: bool) -> O
     }
     pairs.push("verified", say::verified_cell(person.verified));
     context.screen.line(pairs.render())?;
-    context.screen.line("\nCertificate chain, from the authority down:")?;
-    for link in &verification.chain {
-        context.screen.line(format!("  {}", plain(link)))?;
+    for (device, chain) in person.devices.iter().zip(&verification.chains) {
+        let of = if person.devices.len() > 1 { format!(" of device {device}") } else { String::new() };
+        context.screen.line(format!("\nCertificate chain{of}, from the authority down:"))?;
+        for link in chain {
+            context.screen.line(format!("  {}", plain(link)))?;
+        }
     }
     context.screen.line("\nSafety number:")?;
     for line in safety_lines(&verification.safety_number) {

@@ -107,7 +107,13 @@ async fn content(context: &Context, words: &Send) -> Outcome<Content> {
 
 /// A text as typed, or from standard input where it is `-`.
 pub(super) async fn text(context: &Context, typed: &str) -> Outcome<String> {
-    if typed == "-" { from_stdin(context.interrupt.clone()).await } else { Ok(typed.to_owned()) }
+    if typed == "-" {
+        return from_stdin(context.interrupt.clone()).await;
+    }
+    if typed.trim().is_empty() {
+        return Err(Problem::usage("The text is empty: there is nothing to send.", "Write the text, in quotes."));
+    }
+    Ok(typed.to_owned())
 }
 
 /// Refuses at once what the engine would find out after a passphrase.
@@ -139,7 +145,7 @@ async fn from_stdin(mut interrupt: Interrupt) -> Outcome<String> {
     })?;
     // What `echo` adds is not part of the message.
     let text = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line)).to_owned();
-    if text.is_empty() {
+    if text.trim().is_empty() {
         return Err(Problem::usage("Standard input was empty: there is nothing to send.", "Pipe a text into it."));
     }
     Ok(text)
@@ -240,6 +246,9 @@ async fn follow(session: &mut Session, followed: &mut Followed) -> Outcome {
             Event::DocumentFailed { document, failure } if Some(*document) == followed.document => {
                 return Err(failure.clone().into());
             }
+            Event::Conversation(view) if view.id == followed.conversation && view.state == ConversationState::Over => {
+                held_back(session, followed.conversation, &mut heard).await?;
+            }
             // The relay's own status statement has been seen.
             Event::Link(LinkState::CaughtUp) => held_back(session, followed.conversation, &mut heard).await?,
             Event::Notice(Notice::CreationRefused { conversation, failure })
@@ -253,14 +262,21 @@ async fn follow(session: &mut Session, followed: &mut Followed) -> Outcome {
     Ok(())
 }
 
-/// Fails where a lapsed status statement forbids to send what is queued.
+/// Fails where a lapsed status statement forbids to send what is queued, or nobody is left to send it to.
 async fn held_back(session: &mut Session, conversation: ConversationId, heard: &mut VecDeque<Event>) -> Outcome {
     let look = &mut |event: &Event| heard.push_back(event.clone());
     let Reply::Conversations(views) = session.ask_with(Command::Conversations, look).await? else {
         return Err(unexpected());
     };
-    let lapsed = |view: &ConversationView| view.id == conversation && view.state == ConversationState::StatusExpired;
-    if !views.iter().any(lapsed) {
+    let is = |state| move |view: &ConversationView| view.id == conversation && view.state == state;
+    if views.iter().any(is(ConversationState::Over)) {
+        return Err(queued_but(&Failure::new(
+            FailureCode::Conversation,
+            "nobody else is in this conversation any more",
+            "send it again to the person's address, which opens a new one",
+        )));
+    }
+    if !views.iter().any(is(ConversationState::StatusExpired)) {
         return Ok(());
     }
     Err(queued_but(&Failure::new(

@@ -40,6 +40,9 @@ async fn watch(context: &Context, session: &mut Session) -> Outcome {
     }
     context.screen.note(paint("Watching; Ctrl-C ends it.", table::QUIET));
     let mut bars = Bars::new(&context.screen);
+    if context.screen.is_json() {
+        session.prints_events();
+    }
     loop {
         let Some(event) = session.event_before(Instant::now() + A_WHILE, &mut bars).await? else { continue };
         if context.screen.is_json() {

@@ -211,6 +211,7 @@ fn state_name(state: ConversationState) -> &'static str {
         ConversationState::Removed => "removed",
         ConversationState::Removing => "removing",
         ConversationState::Left => "left",
+        ConversationState::Over => "over",
         ConversationState::Archived => "archived",
         ConversationState::FellOut => "fell-out",
         ConversationState::Waiting => "waiting",
@@ -497,7 +498,7 @@ impl From<&Verification> for Verified {
             clearance: view.person.clearance.name(),
             devices: view.person.devices.iter().map(ToString::to_string).collect(),
             verified: view.person.verified,
-            chain: view.chain.clone(),
+            chain: view.chains.concat(),
             safety_number: view.safety_number.clone(),
         }
     }

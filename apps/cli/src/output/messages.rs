@@ -196,16 +196,20 @@ mod tests {
 
     #[test]
     fn who_came_and_how_it_is_called_stand_between_messages() {
-        let who = |name: &str| Who { address: "a@b".parse().unwrap(), name: name.into() };
-        let member = Change::Member { whom: who("Clerk\u{1b} One"), device: None, change: MemberChange::Added };
+        let who = |address: &str, name: &str| Who { address: address.parse().unwrap(), name: name.into() };
+        let (secretary, clerk) = (who("a@b", "Private Secretary"), who("clerk@b", "Clerk\u{1b} One"));
+        let added = |whom| Change::Member { whom, device: None, change: MemberChange::Added };
         let at = Timestamp::from_secs(1_900_000_000);
-        let change = ChangeView { sequence: 8, by: who("Private Secretary"), at, change: member };
+        let change = ChangeView { sequence: 8, by: secretary.clone(), at, change: added(clerk) };
         let mut scroll = Scroll::default();
         let shown = bare(&scroll.change(&change));
         assert!(
             shown.starts_with("── ") && shown.ends_with("  — Private Secretary added Clerk\\u{1b} One.  #8"),
             "{shown}"
         );
+        let further = ChangeView { change: added(secretary), ..change.clone() };
+        let shown = bare(&scroll.change(&further));
+        assert!(shown.ends_with("— One of your other devices added this one.  #8"), "{shown}");
         let shown = bare(&scroll.change(&ChangeView { change: Change::Title("Budget 2032".into()), ..change }));
         assert!(
             !shown.contains("──") && shown.ends_with("— Private Secretary changed the title to “Budget 2032”.  #8"),

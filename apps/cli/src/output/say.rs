@@ -87,6 +87,7 @@ fn state_words(state: ConversationState) -> (&'static str, Style) {
         ConversationState::Removed => ("removed", table::CAUTION),
         ConversationState::Removing => ("removing a revoked member", table::CAUTION),
         ConversationState::Left => ("left", table::QUIET),
+        ConversationState::Over => ("nobody else is left", table::QUIET),
         ConversationState::Archived => ("archived", table::QUIET),
         ConversationState::FellOut => ("being added again", table::CAUTION),
         ConversationState::Waiting => ("waiting for a certificate", table::CAUTION),
@@ -276,6 +277,8 @@ pub(crate) fn change(view: &ChangeView) -> String {
 fn membership(by: &Who, whom: &Who, device: &str, change: MemberChange) -> String {
     let (who, name, itself) = (&by.name, &whom.name, by.address == whom.address);
     match change {
+        // Only a new device of one's own is told of so: to everybody else it is one more device of a member.
+        MemberChange::Added if itself => "One of your other devices added this one.".into(),
         MemberChange::Added => format!("{who} added {name}."),
         MemberChange::Removed => format!("{who} removed {name}."),
         MemberChange::Left => format!("{name} left."),

@@ -17,23 +17,26 @@ use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, Timestamp};
 use amanat_wire::{
     Decode as _, Text,
+    client::Nothing,
     log::{Entry, UnitKind},
 };
 
 use super::{
     changes::{keep_change, keep_notice},
+    commits::end,
     core::{Core, put_conversation},
     kept::{Applied, KeptChange, RosterLists, own_unit},
     life::Lives,
+    roles::may_change,
 };
 use crate::{
-    Event, Failure, FailureCode,
+    Event, Failure, FailureCode, Reply,
     api::{Alarm, MemberChange, MessageState, Notice, Who},
     failure,
     rows::{ChangeOf, ConversationRow, MessageRow, OutboxRow, SiftRow, Stage, TrackRow},
     vault::{Batch, Scope},
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// The highest position that is believed: far beyond any log, far from overflow.
 pub(crate) const MAX_POSITION: u64 = 1 << 48;
@@ -90,8 +93,12 @@ pub(crate) struct Draft {
     changed: bool,
     /// This device has sent what this vault does not know.
     rolled_back: bool,
-    /// The title, queued for those whom one's own commit has added.
+    /// The title, queued for those whom one's own commit has added, or who came again by somebody whose title does not count.
     title: Option<OutboxRow>,
+    /// Whether the title that counts now was set by this device, where that changed.
+    own_title: Option<bool>,
+    /// A device was added again by somebody whose title does not count.
+    lacks_title: bool,
     /// What the commit just applied changed, as its author said it to the relay.
     lists: Option<RosterLists>,
     /// What is kept of the log.
@@ -176,7 +183,9 @@ impl Core {
                 }
             }
         }
-        if draft.committed && self.owes_title(id, &group) && !draft.row.title.is_empty() {
+        let owes =
+            draft.committed && self.owes_title(id, &group) || draft.lacks_title && self.set_title(&draft, &group)?;
+        if owes && !draft.row.title.is_empty() {
             // In the batch that lets them in, so that they get it whatever happens then. [DELIV-181]
             draft.title = Some(self.draft_title(&mut group, &draft.row.title)?);
         }
@@ -263,6 +272,15 @@ impl Core {
         open.queue.values().find(|queued| !queued.request.is_empty() && queued.ciphertext == hash).cloned()
     }
 
+    /// Whether the title that counts was set by this device, whose person may still change the conversation. [CONV-86]
+    fn set_title(&self, draft: &Draft, group: &Conversation) -> Result<bool, Failure> {
+        let own = match draft.own_title {
+            Some(own) => own,
+            None => self.vault.read::<Nothing>(Scope::OwnTitles, draft.id.as_bytes())?.is_some(),
+        };
+        Ok(own && may_change(group, self.own.address()))
+    }
+
     /// Makes a draft durable, and then visible.
     fn finish(&mut self, draft: Draft, group: Conversation) -> Result<(), Failure> {
         let Draft { id, row, tracks, changed_tracks, mut batch, mut messages, lives, sent, alarms, title, .. } = draft;
@@ -271,6 +289,11 @@ impl Core {
         }
         self.write_lives(id, &lives, &mut batch)?;
         put_conversation(&mut batch, &row);
+        match draft.own_title {
+            Some(true) => batch.put(Scope::OwnTitles, id.as_bytes(), &Nothing {}),
+            Some(false) => batch.delete(Scope::OwnTitles, id.as_bytes()),
+            None => {}
+        }
         for track in changed_tracks.iter().filter_map(|device| tracks.get(device)) {
             batch.put(Scope::Tracks(id), track.device.as_bytes(), track);
         }
@@ -314,6 +337,8 @@ impl Core {
             open.commit = None;
             open.commit_sent = false;
         }
+        // To remove the other person is all that anybody can have asked for in a 1:1.
+        let done = if open.row.stage == Stage::Over { std::mem::take(&mut open.wants) } else { VecDeque::new() };
         open.heal = draft.wrong_roster || (open.heal && !draft.healed);
         let look = draft.leaver || open.heal;
         open.waiting = !draft.missing.is_empty() || draft.needs_status > 0;
@@ -332,6 +357,9 @@ impl Core {
         self.show(id, &messages, sent, alarms)?;
         for notice in draft.notices {
             self.emit(Event::Notice(notice));
+        }
+        for want in done {
+            end(want, Ok(Reply::ConversationChanged { conversation: id }))?;
         }
         if draft.leave_again {
             self.leave_again(id)?;
@@ -446,6 +474,8 @@ impl Draft {
             changed: false,
             rolled_back: false,
             title: None,
+            own_title: None,
+            lacks_title: false,
             lists: None,
             kept: KeptChange::default(),
             added: Vec::new(),
@@ -459,7 +489,11 @@ impl Draft {
     fn own(&mut self, group: &Conversation, own: (DeviceId, Who), queued: OutboxRow) -> Result<(), Failure> {
         let content = Content::from_bytes(&queued.content).map_err(|_| failure::damaged())?;
         match content.body() {
-            Ok(Body::Title(title)) => self.retitle(&title, &own.1, content.sent_at)?,
+            Ok(Body::Title(title)) => {
+                self.retitle(&title, &own.1, content.sent_at)?;
+                // What only this person's own devices take of it does not count.
+                self.own_title = may_change(group, &own.1.address).then_some(true).or(self.own_title);
+            }
             // The relay serves this device no more in a moment, and the others will remove it.
             Ok(Body::Leave(signature)) if group.leaver(&LeaveProof { device: own.0, signature }).is_some() => {
                 self.row.stage = Stage::Left;

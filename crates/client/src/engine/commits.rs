@@ -350,7 +350,8 @@ fn unit_seen(row: Option<&CommitRow>) -> Option<u64> {
     row.and_then(|row| Unit::from_bytes(&row.request).ok()).map(|unit| unit.seen_commit)
 }
 
-fn end(want: Want, outcome: Result<Reply, Failure>) -> Result<(), Failure> {
+/// Tells whoever asked for a change what became of it.
+pub(crate) fn end(want: Want, outcome: Result<Reply, Failure>) -> Result<(), Failure> {
     want.reply.map_or(Ok(()), |reply| respond(reply, outcome))
 }
 

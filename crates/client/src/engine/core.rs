@@ -9,7 +9,7 @@ use std::{
 };
 
 use amanat_conversation::{Conversation, Records};
-use amanat_identity::{Authority, DeviceKeys, Freshness, StatusView, Tier, VerifiedDevice, VerifiedRelay};
+use amanat_identity::{Authority, DeviceKeys, StatusView, Tier, VerifiedDevice, VerifiedRelay};
 use amanat_net::RelayTarget;
 use amanat_primitives::{ConversationId, DeviceId, Timestamp, agree::NoiseSecret};
 use amanat_wire::{Bytes, Encode as _, client::AddAgain, limits, log::Entry};
@@ -18,10 +18,12 @@ use tokio::{
     sync::{broadcast, mpsc, oneshot},
 };
 
-use super::{Clock, Input, Options, documents::Transfers, membership::Want, newcomers::OnRecord, people::People};
+use super::{
+    Clock, Input, Options, apply::is_leave, documents::Transfers, membership::Want, newcomers::OnRecord, people::People,
+};
 use crate::{
     Command, Event, Failure, FailureCode, Reply,
-    api::{ConversationState, LinkView, Notice},
+    api::{ConversationState, LinkView},
     profile::Profile,
     rows::{CommitRow, ConversationRow, ImportedRow, OutboxRow, RelayRow, Stage, TrackRow},
     session::{Calls, SessionPlan},
@@ -125,6 +127,12 @@ impl Open {
             receipt_sent: None,
             advance_due: false,
         }
+    }
+
+    /// A 1:1 that somebody has asked to leave: nobody would read what is sent now. Who leaves as well says so first.
+    pub(crate) fn is_ending(&self) -> bool {
+        let asked = !self.row.peer.is_empty() && self.tracks.values().any(|track| track.leaving.is_some());
+        asked && !self.queue.values().any(is_leave)
     }
 
     /// Something is to be appended to its log.
@@ -245,6 +253,8 @@ pub(crate) struct Core {
     pub(crate) chain: Bytes<{ limits::CHAIN }>,
     pub(crate) own: VerifiedDevice,
     pub(crate) status: StatusView,
+    /// That it has lapsed was said.
+    pub(crate) said_lapsed: bool,
     /// Lists of revocations, and chains of this device, that are being fetched.
     pub(crate) status_fetches: usize,
     /// Of these: lists. Nothing is sent before they are here. [DELIV-109]
@@ -317,6 +327,7 @@ impl Core {
             chain: profile.chain,
             own: profile.own,
             status: profile.status,
+            said_lapsed: false,
             status_fetches: 0,
             lists_open: 0,
             relay_row: profile.relay,
@@ -445,10 +456,12 @@ impl Core {
             Stage::Frozen => ConversationState::Frozen,
             Stage::Removed => ConversationState::Removed,
             Stage::Left => ConversationState::Left,
+            Stage::Over => ConversationState::Over,
             Stage::Archived => ConversationState::Archived,
             Stage::FellOut => ConversationState::FellOut,
             Stage::Active if self.conversation(row.id).is_ok_and(|open| open.stuck) => ConversationState::Waiting,
             Stage::Active if self.conversation(row.id).is_ok_and(|open| open.unfit) => ConversationState::Removing,
+            Stage::Active if self.require_cleared(row).is_err() => ConversationState::Removing,
             Stage::Active if self.may_send(tier_of(row.tier)) => ConversationState::Active,
             Stage::Active => ConversationState::StatusExpired,
         }
@@ -534,9 +547,7 @@ impl Core {
         self.rolled_back = super::old_copy::RolledBack::load(&self.vault)?;
         self.kept = super::kept::Kept::load(&self.vault)?;
         self.packages = super::packages::Packages::load(&self.vault)?;
-        if let Freshness::Expired { since } = self.status.freshness(self.now()) {
-            self.emit(Event::Notice(Notice::StatusExpired { since }));
-        }
+        self.say_whether_lapsed();
         let leaving = |open: &Open| open.tracks.values().any(|track| track.leaving.is_some());
         let ids: Vec<_> = self.conversations.values().map(|open| (open.row.id, leaving(open))).collect();
         for (id, leaving) in ids {

@@ -284,6 +284,7 @@ impl Core {
         batch.delete(Scope::Conversations, id.as_bytes());
         batch.delete(Scope::Commits, id.as_bytes());
         batch.delete(Scope::Newcomers, id.as_bytes());
+        batch.delete(Scope::OwnTitles, id.as_bytes());
         if let Some(open) = self.conversations.get(&id) {
             open.queue.keys().for_each(|number| batch.delete(Scope::Outbox, &number.to_be_bytes()));
         }

@@ -162,26 +162,26 @@ impl Core {
     /// Takes the list in: chains are verified and remembered, what is new is said, conversations are looked at.
     fn take_devices(&mut self, listed: Vec<DeviceState>) -> Result<(), Failure> {
         let now = self.now();
-        let own = self.own.clone();
         let verify = |state: DeviceState| {
             let chain = DeviceChain::from_bytes(&state.chain).ok()?;
             let device = chain.verify(&self.authority, now, Timestamp::CLOCK_TOLERANCE).ok()?;
             // [DELIV-164] Only this person's, whatever the relay lists.
             let found = VerifiedChain { device, chain: state.chain };
-            let theirs = found.device.address() == own.address();
-            // One that no approval ties to this one waits, whatever the relay says, and whoever else approved it.
-            let waits = !found.device.is_kin_of(&own);
-            theirs.then_some(Listed { pending: state.pending || waits, found, seen: state.seen })
+            let theirs = found.device.address() == self.own.address();
+            theirs.then_some(Listed { pending: state.pending, found, seen: state.seen })
         };
         let mut listed: Vec<Listed> = listed.into_iter().filter_map(verify).collect();
         listed.sort_by_key(|one| (one.found.device.enrolled_at(), one.found.device.id()));
         let mut waits = false;
-        if let Some(this) = listed.iter_mut().find(|one| one.found.device.id() == own.id()) {
+        // Before the others are judged: an approval that has just come ties this device to them.
+        if let Some(this) = listed.iter_mut().find(|one| one.found.device.id() == self.own.id()) {
             waits = this.pending;
             self.own_chain_fetched(this.found.clone())?;
             this.found = VerifiedChain { device: self.own.clone(), chain: self.chain.clone() };
         }
-        let others: Vec<_> = listed.iter().filter(|one| one.found.device.id() != own.id()).cloned().collect();
+        // One that no approval ties to this one waits, whatever the relay says, and whoever else approved it.
+        listed.iter_mut().for_each(|one| one.pending |= !one.found.device.is_kin_of(&self.own));
+        let others: Vec<_> = listed.iter().filter(|one| one.found.device.id() != self.own.id()).cloned().collect();
         for other in &others {
             self.say_of_device(other)?;
         }
@@ -190,7 +190,7 @@ impl Core {
         let believed = self.remember(served.map(|one| one.found).collect())?;
         listed.retain(|one| {
             let id = one.found.device.id();
-            one.pending || id == own.id() || believed.iter().any(|device| device.id() == id)
+            one.pending || id == self.own.id() || believed.iter().any(|device| device.id() == id)
         });
         self.devices.listed = listed;
         if waits {
@@ -202,11 +202,13 @@ impl Core {
         self.look_for_further_everywhere()
     }
 
-    /// Says once what is new of another device of this person. [DELIV-162]
+    /// Says once what is new of another device of this person.
     fn say_of_device(&mut self, other: &Listed) -> Result<(), Failure> {
         let device = &other.found.device;
         if other.pending {
-            if !self.devices.waits && self.devices.told.insert(device.id()) {
+            // Those that were there before this one are not its to approve. [DELIV-162]
+            let newer = device.enrolled_at() > self.own.enrolled_at();
+            if newer && !self.devices.waits && self.devices.told.insert(device.id()) {
                 self.emit(Event::Notice(Notice::DeviceAsks { device: device.id(), code: device.code() }));
             }
             return Ok(());

@@ -392,6 +392,8 @@ impl Core {
             batch.delete(Scope::Tracks(id), &key);
         }
         batch.delete(Scope::Commits, id.as_bytes());
+        // Another title may have come meanwhile.
+        batch.delete(Scope::OwnTitles, id.as_bytes());
         batch.records(Scope::GroupRecords(id), group.take_changes());
         batch.turn_key(id, None);
         batch.records(Scope::DeviceRecords, packages.take_changes());

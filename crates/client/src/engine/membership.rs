@@ -343,20 +343,17 @@ impl Core {
         Ok(unfit.filter(|device| self.standing(device).require(tier).is_err()).map(VerifiedDevice::id).collect())
     }
 
-    /// After the list of revocations or the members have changed: sees whether anybody has to go. [CONV-45]
-    pub(crate) fn judge_members(&mut self, id: ConversationId) -> Result<(), Failure> {
+    /// After the list of revocations or the members have changed: sees whether anybody has to go, and whether that is new,
+    /// which the caller shows. [CONV-45]
+    pub(crate) fn judge_members(&mut self, id: ConversationId) -> Result<bool, Failure> {
         let stage = self.conversation(id)?.row.stage;
         let unfit = stage == Stage::Active && !self.unfit_members(id)?.is_empty();
-        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(false) };
         let changed = std::mem::replace(&mut open.unfit, unfit) != unfit;
         if unfit {
             self.look_soon(id);
         }
-        if changed {
-            let view = self.conversation_view(id)?;
-            self.emit(Event::Conversation(view));
-        }
-        Ok(())
+        Ok(changed)
     }
 
     /// The same for all conversations.
@@ -365,7 +362,13 @@ impl Core {
             return Ok(());
         }
         let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
-        ids.into_iter().try_for_each(|id| self.judge_members(id))
+        for id in ids {
+            if self.judge_members(id)? {
+                let view = self.conversation_view(id)?;
+                self.emit(Event::Conversation(view));
+            }
+        }
+        Ok(())
     }
 
     /// Something may have to be committed that every member may see to.

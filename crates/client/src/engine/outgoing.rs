@@ -55,6 +55,9 @@ pub(crate) struct Outgoing {
 impl Core {
     /// [`Command::SendText`](crate::Command::SendText).
     pub(crate) fn send_text(&mut self, to: Target, text: String, reply: ReplyTo) -> Result<(), Failure> {
+        if let Err(failure) = check_text(&text) {
+            return respond(reply, Err(failure));
+        }
         match Body::text(text) {
             Ok(body) => self.send_body(to, body, reply),
             Err(_) => respond(reply, Err(failure::too_large("text", "64 KiB", "shorten it, or send it as a document"))),
@@ -71,24 +74,45 @@ impl Core {
     }
 
     /// The conversation that a target names, if it exists; the 1:1 with someone may not.
-    pub(crate) fn existing(&self, to: &Target) -> Result<Option<ConversationId>, Failure> {
+    pub(crate) fn existing(&mut self, to: &Target) -> Result<Option<ConversationId>, Failure> {
         match to {
             Target::Conversation(id) => self.conversation(*id).map(|open| Some(open.row.id)),
             Target::Person(address, tier) => {
                 let tier = tier.unwrap_or(amanat_identity::Tier::Official);
-                Ok(self.direct_with(address, tier))
+                self.direct_with(address, tier)
             }
         }
     }
 
-    fn direct_with(&self, address: &Address, tier: amanat_identity::Tier) -> Option<ConversationId> {
-        let address = address.to_string();
+    /// The 1:1 with somebody that is in use. One in which that person is no more, or will not be in a moment, reaches
+    /// nobody: another one is opened. [DELIV-137]
+    fn direct_with(
+        &mut self,
+        address: &Address,
+        tier: amanat_identity::Tier,
+    ) -> Result<Option<ConversationId>, Failure> {
+        let peer = address.to_string();
         let fits = |open: &&Open| {
-            let usable = !matches!(open.row.stage, Stage::Frozen | Stage::Archived);
-            *open.row.peer == address && open.row.tier == tier.number() && usable
+            let usable = matches!(open.row.stage, Stage::Creating | Stage::Active | Stage::FellOut);
+            *open.row.peer == peer && open.row.tier == tier.number() && usable
         };
         // The one that has been in use longest: nobody who opens another one draws later messages to it.
-        self.conversations.values().filter(fits).map(|open| (open.row.since, open.row.id)).min().map(|(_, id)| id)
+        let mut found: Vec<_> =
+            self.conversations.values().filter(fits).map(|open| (open.row.since, open.row.id)).collect();
+        found.sort_unstable();
+        for (_, id) in found {
+            if self.is_reached(id, address)? {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a device of a person is in a conversation to stay.
+    fn is_reached(&mut self, id: ConversationId, person: &Address) -> Result<bool, Failure> {
+        let (members, unfit) = (self.group(id)?.members(), self.unfit_members(id)?);
+        Ok(!self.conversation(id)?.is_ending()
+            && members.iter().any(|member| member.address == *person && !unfit.contains(&member.device)))
     }
 
     /// Queues a text and replies.
@@ -142,14 +166,21 @@ impl Core {
     /// Refuses what could never be sent from here, and what must not be sent now.
     pub(crate) fn check_can_post(&self, id: ConversationId) -> Result<(), Failure> {
         let row = &self.conversation(id)?.row;
-        if let Some(failure) = failure::of_stage(row.stage) {
+        if let Some(failure) = failure::of_stage(row) {
             return Err(failure);
         }
+        self.require_cleared(row)?;
         // Offline it is queued: the relay may have a fresh statement when the link comes up.
         if self.link.is_some() && !self.may_send(tier_of(row.tier)) {
             return Err(failure::status_expired());
         }
         Ok(())
+    }
+
+    /// Refuses where this person is cleared for less than the tier by now, and will be removed by the others. [CONV-87]
+    pub(crate) fn require_cleared(&self, row: &ConversationRow) -> Result<(), Failure> {
+        let (held, needed) = (self.clearance_of(&self.own), tier_of(row.tier));
+        if held < needed { Err(failure::not_cleared(held, needed)) } else { Ok(()) }
     }
 
     /// Puts something in the outbox, durably and together with what `batch` and `row` change; encrypts it at once where
@@ -221,8 +252,8 @@ impl Core {
         let Ok(open) = self.conversation(id) else { return false };
         let tier = tier_of(open.row.tier);
         // What is being fetched may hold commits: encrypting before it is applied would only be refused as stale.
-        let free = open.commit.is_none() && !open.unfit; // [CONV-41] [CONV-45]
-        free && self.is_current(id) && self.may_send(tier)
+        let free = open.commit.is_none() && !open.unfit && !open.is_ending(); // [CONV-41] [CONV-45] [DELIV-137]
+        free && self.require_cleared(&open.row).is_ok() && self.is_current(id) && self.may_send(tier)
     }
 
     /// Encrypts a queued frame under the current epoch; the MLS changes join `batch`.
@@ -296,7 +327,8 @@ impl Core {
                 continue;
             }
             // What was encrypted before a commit of one's own still goes out.
-            if !self.may_send(tier_of(open.row.tier)) || open.row.stage != Stage::Active || open.unfit {
+            let cleared = self.may_send(tier_of(open.row.tier)) && self.require_cleared(&open.row).is_ok();
+            if !cleared || open.row.stage != Stage::Active || open.unfit || open.is_ending() {
                 return Ok(());
             }
             // [DELIV-80] As it was encrypted, under the same id, until it is answered.
@@ -421,6 +453,15 @@ impl Core {
         let Target::Person(address, tier) = to else { return Ok(()) };
         self.open_conversation(Opening::direct(address, tier), then, reply)
     }
+}
+
+/// Refuses a text in which there is nothing to read.
+pub(crate) fn check_text(text: &str) -> Result<(), Failure> {
+    if !crate::show::one_line(text).is_empty() {
+        return Ok(());
+    }
+    let advice = "write the text; `amanat delete MESSAGE` takes a message back";
+    Err(Failure::new(FailureCode::NotAllowed, "the text is empty: there is nothing to send", advice))
 }
 
 /// A frame that is queued and not encrypted yet.

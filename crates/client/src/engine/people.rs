@@ -275,6 +275,22 @@ impl Core {
         Ok(devices)
     }
 
+    /// Someone's devices that a safety number is over: all that were ever shown here, as long as they are believed and not
+    /// revoked, whoever lists them; the earliest first. [DELIV-130] [DELIV-136]
+    fn devices_that_count(&mut self, address: &Address) -> Result<Vec<VerifiedDevice>, Failure> {
+        let of = self.by_address()?;
+        let ids: Vec<DeviceId> = of.get(address).into_iter().flatten().copied().collect();
+        self.people.of = Some(of);
+        let now = self.now();
+        let mut devices = Vec::new();
+        for id in ids {
+            devices.extend(self.known_device(id)?);
+        }
+        devices.retain(|device| device.valid_until().after(LAPSE) > now && !self.standing(device).is_revoked());
+        devices.sort_by_key(|device| (device.enrolled_at(), device.id()));
+        Ok(devices)
+    }
+
     /// A second certificate for a grant: both devices go out of use here, for good. [ID-18]
     fn refuse_grant(&mut self, row: GrantRow, address: &Address) -> Result<(), Failure> {
         tracing::error!("two devices hold a certificate for one grant; both are refused");
@@ -389,31 +405,32 @@ impl Core {
         Ok(())
     }
 
-    fn people_of(&self, devices: Vec<VerifiedDevice>, query: &str) -> Result<Vec<Person>, Failure> {
+    fn people_of(&mut self, devices: Vec<VerifiedDevice>, query: &str) -> Result<Vec<Person>, Failure> {
         let query = query.to_lowercase();
         let fits = |device: &VerifiedDevice| {
             let texts = [device.address().to_string(), device.name().to_string(), device.post().to_string()];
             texts.iter().any(|text| text.to_lowercase().contains(&query))
         };
-        let mut people: BTreeMap<String, Vec<VerifiedDevice>> = BTreeMap::new();
-        for device in devices.into_iter().filter(|device| fits(device) && !self.standing(device).is_revoked()) {
-            let theirs = people.entry(device.address().to_string()).or_default();
-            if theirs.iter().all(|other| other.id() != device.id()) {
-                theirs.push(device);
-            }
+        let devices = devices.iter().filter(|device| fits(device) && !self.standing(device).is_revoked());
+        let people: BTreeMap<String, Address> =
+            devices.map(|device| (device.address().to_string(), device.address().clone())).collect();
+        let mut listed = Vec::new();
+        for address in people.values() {
+            let theirs = self.devices_that_count(address)?;
+            listed.extend(self.person(&theirs)?);
         }
-        people.values().filter_map(|theirs| self.person(theirs).transpose()).collect()
+        Ok(listed)
     }
 
-    /// A person made of their devices; none where there are none.
+    /// A person made of the devices that count, as the latest certificate has it; none where there are none.
     fn person(&self, devices: &[VerifiedDevice]) -> Result<Option<Person>, Failure> {
-        let Some(first) = devices.first() else { return Ok(None) };
-        let confirmed = self.confirmed(first.address())?;
+        let Some(last) = devices.last() else { return Ok(None) };
+        let confirmed = self.confirmed(last.address())?;
         Ok(Some(Person {
-            address: first.address().clone(),
-            name: first.name().as_str().to_owned(),
-            post: first.post().as_str().to_owned(),
-            clearance: first.clearance(),
+            address: last.address().clone(),
+            name: last.name().as_str().to_owned(),
+            post: last.post().as_str().to_owned(),
+            clearance: last.clearance(),
             devices: devices.iter().map(VerifiedDevice::id).collect(),
             verified: devices.iter().all(|device| confirmed.contains(&device.id())),
         }))
@@ -430,20 +447,23 @@ impl Core {
         Ok(self.confirmed(device.address())?.contains(&device.id()))
     }
 
-    /// The number is over all devices of both that were ever shown here, not only over those that the relay lists now.
+    /// The safety number with someone, and the chain of each device that stands in it.
     fn verification(&mut self, address: &Address, confirm: bool) -> Result<Reply, Failure> {
-        let theirs = self.devices_of(address)?;
-        let Some(first) = theirs.first() else {
+        let theirs = self.devices_that_count(address)?;
+        if theirs.is_empty() && !self.known_revoked(std::slice::from_ref(address))?.is_empty() {
+            return Err(failure::all_revoked(address));
+        }
+        if theirs.is_empty() {
             return Err(Failure::new(
                 FailureCode::NotFound,
                 format!("there is nobody with the address {address}"),
                 "list people with `amanat people`",
             ));
-        };
+        }
         let keys: Vec<_> = theirs.iter().map(|device| *device.signing_key()).collect();
         let mut own_keys = vec![*self.own.signing_key()];
         let own_address = self.own.address().clone();
-        own_keys.extend(self.devices_of(&own_address)?.iter().map(|device| *device.signing_key()));
+        own_keys.extend(self.devices_that_count(&own_address)?.iter().map(|device| *device.signing_key()));
         let number = SafetyNumber::between((&own_address, &own_keys), (address, &keys)).to_string();
         if confirm {
             let devices: Vec<DeviceId> = theirs.iter().map(VerifiedDevice::id).collect();
@@ -456,17 +476,19 @@ impl Core {
             self.vault.commit(batch)?;
         }
         let person = self.person(&theirs)?.ok_or_else(|| failure::internal("a person without devices"))?;
-        let chain = vec![
-            format!(
-                "{} ({}) certified the officer {}",
-                self.authority.name(),
-                self.authority.domain(),
-                first.officer()
-            ),
-            format!("the officer granted {} as {}, cleared to {}", first.name(), first.post(), first.clearance()),
-            format!("the grant was redeemed once, by device {}", first.id()),
-            format!("the relay {} signed the receipt", first.relay()),
+        let chains = theirs.iter().map(|device| self.chain_in_words(device)).collect();
+        Ok(Reply::Verification(Verification { person, chains, safety_number: number }))
+    }
+
+    fn chain_in_words(&self, device: &VerifiedDevice) -> Vec<String> {
+        let (authority, domain) = (self.authority.name(), self.authority.domain());
+        let mut chain = vec![
+            format!("{authority} ({domain}) certified the officer {}", device.officer()),
+            format!("the officer granted {} as {}, cleared to {}", device.name(), device.post(), device.clearance()),
+            format!("the grant was redeemed once, by device {}", device.id()),
+            format!("the relay {} signed the receipt", device.relay()),
         ];
-        Ok(Reply::Verification(Verification { person, chain, safety_number: number }))
+        chain.extend(device.approval().map(|by| format!("the device {by} of the same person approved it")));
+        chain
     }
 }

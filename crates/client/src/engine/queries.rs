@@ -40,7 +40,7 @@ impl Core {
             address: self.own.address().clone(),
             name: self.own.name().as_str().to_owned(),
             post: self.own.post().as_str().to_owned(),
-            clearance: self.own.clearance(),
+            clearance: self.clearance_of(&self.own),
             device: self.own.id(),
             valid_until: self.own.valid_until(),
             authority: format!("{} ({})", self.authority.name(), self.authority.domain()),
@@ -69,7 +69,7 @@ impl Core {
             Stage::Archived => (0, 0),
             _ => {
                 let group = self.group(id)?;
-                (group.members().len(), group.epoch())
+                (people_of(group).len(), group.epoch())
             }
         };
         let title = if row.peer.is_empty() { row.title.to_string() } else { self.peer_name(&row)? };
@@ -93,7 +93,11 @@ impl Core {
         }
         let members = self.group(row.id)?.members();
         let peer = members.iter().find(|member| member.address.to_string() == *row.peer);
-        let device = peer.map(|peer| self.known_device(peer.device)).transpose()?.flatten();
+        let device = match peer {
+            Some(peer) => self.known_device(peer.device)?,
+            // No member any more.
+            None => self.devices_of(&address(&row.peer)?)?.into_iter().next(),
+        };
         Ok(device.map_or_else(|| row.peer.to_string(), |device| device.name().as_str().to_owned()))
     }
 
@@ -293,9 +297,8 @@ impl Core {
     }
 
     pub(super) fn list_members(&mut self, id: ConversationId) -> Result<Reply, Failure> {
-        if let Some(failure) =
-            Some(self.conversation(id)?.row.stage).filter(|stage| *stage == Stage::Archived).and_then(failure::of_stage)
-        {
+        let row = &self.conversation(id)?.row;
+        if let Some(failure) = Some(row).filter(|row| row.stage == Stage::Archived).and_then(failure::of_stage) {
             return Err(failure);
         }
         let group = self.group(id)?;
@@ -322,7 +325,7 @@ impl Core {
                 device: device.id(),
                 name: device.name().as_str().to_owned(),
                 post: device.post().as_str().to_owned(),
-                clearance: Some(device.clearance()),
+                clearance: Some(self.clearance_of(device)),
                 role: role(device.address()),
                 verified: self.is_confirmed(device)?,
                 own: device.id() == self.own.id(),

@@ -29,7 +29,8 @@ impl Before {
         Self { members: group.members(), leavers }
     }
 
-    fn address(&self, device: &DeviceId) -> Option<&Address> {
+    /// Whose a member's device is.
+    pub(crate) fn address(&self, device: &DeviceId) -> Option<&Address> {
         self.members.iter().find(|member| member.device == *device).map(|member| &member.address)
     }
 }
@@ -37,6 +38,11 @@ impl Before {
 /// Whether a person may add and remove people in a conversation and give it its title.
 pub(crate) fn may_change(group: &Conversation, person: &Address) -> bool {
     group.roles().is_none_or(|roles| roles.may_change(person, &group.members()))
+}
+
+/// Whether anybody but this person is a member, whatever further devices this person has in it.
+pub(crate) fn holds_another_person(group: &Conversation, own: &Address) -> bool {
+    group.members().iter().any(|member| member.address != *own)
 }
 
 /// The devices of people who asked to leave, with their requests, as far as these are good now.

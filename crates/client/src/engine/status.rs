@@ -3,7 +3,7 @@
 
 use amanat_identity::{
     Acceptable, Address, DeviceChain, Freshness, ListError, NotAccepted, Reason, RevocationEntry, RevocationList,
-    SignedStatus, Standing, Subject, VerifiedDevice,
+    SignedStatus, Standing, Subject, Tier, VerifiedDevice,
 };
 use amanat_primitives::ConversationId;
 use amanat_wire::{
@@ -53,6 +53,14 @@ impl Core {
     /// What is known of a device by now.
     pub(crate) fn standing(&self, device: &VerifiedDevice) -> Standing {
         self.revocations().standing(device, u64::MAX)
+    }
+
+    /// What a device's person is cleared for by now: what the list makes of what the chain says.
+    pub(crate) fn clearance_of(&self, device: &VerifiedDevice) -> Tier {
+        match self.standing(device) {
+            Standing::Good { clearance } => clearance.min(device.clearance()),
+            _ => device.clearance(),
+        }
     }
 
     /// Refuses to go on once this device is revoked.
@@ -167,13 +175,22 @@ impl Core {
         if !new.is_empty() {
             self.judge_all_members()?;
         }
-        if let Freshness::Expired { since } = self.status.freshness(self.now()) {
-            self.emit(Event::Notice(Notice::StatusExpired { since }));
-        }
+        self.say_whether_lapsed();
         self.go_on_with_status()?;
         // What may be sent again by this statement.
         self.start_uploads()?;
         self.pump_outbox()
+    }
+
+    /// Says that the statement has lapsed: once, until a fresh one comes.
+    pub(crate) fn say_whether_lapsed(&mut self) {
+        let Freshness::Expired { since } = self.status.freshness(self.now()) else {
+            self.said_lapsed = false;
+            return;
+        };
+        if !std::mem::replace(&mut self.said_lapsed, true) {
+            self.emit(Event::Notice(Notice::StatusExpired { since }));
+        }
     }
 
     /// A commit was judged by a later status statement than this device has: the latest is asked for, while its log waits.

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use amanat_conversation::{ConversationError, VoidReason};
-use amanat_identity::ChainError;
+use amanat_identity::{ChainError, Tier};
 use amanat_net::{DialError, LinkError};
 use amanat_primitives::passphrase::UnlockError;
 use amanat_store::{OpenError, table::TableError};
 use amanat_wire::relay::Refusal;
 
 use super::{Failure, FailureCode as Code};
-use crate::rows::Stage;
+use crate::rows::{ConversationRow, Stage};
 
 const TELL_IT: &str = "try again; if it comes back, tell the IT team";
 const RESTORE: &str =
@@ -46,9 +46,9 @@ pub(crate) fn false_expiry() -> Failure {
     Failure::new(Code::Conversation, failed, "tell the security officer; open a new conversation")
 }
 
-/// Why nothing can be sent in a conversation that stands there; `None` where it can.
-pub(crate) fn of_stage(stage: Stage) -> Option<Failure> {
-    let (failed, advice) = match stage {
+/// Why nothing can be sent in a conversation as it stands; `None` where it can.
+pub(crate) fn of_stage(row: &ConversationRow) -> Option<Failure> {
+    let (failed, advice) = match row.stage {
         Stage::Creating | Stage::Active => return None,
         Stage::Frozen => (
             "this conversation is frozen: its history does not agree with another member's",
@@ -62,11 +62,15 @@ pub(crate) fn of_stage(stage: Stage) -> Option<Failure> {
             "it can be read; to take part ask its founder or a moderator to add you",
         ),
         Stage::Left => ("you have left this conversation", "ask its founder or a moderator to add you again"),
+        Stage::Over => ("nobody else is in this conversation any more", ""),
         Stage::FellOut => (
             "this device has missed a change of members that it cannot catch up with",
             "stay online: another member's program adds this device again; what is queued stays here",
         ),
     };
+    // Nobody can be added to a 1:1: another one is opened.
+    let ended = matches!(row.stage, Stage::Removed | Stage::Left | Stage::Over) && !row.peer.is_empty();
+    let advice = if ended { format!("`amanat send {}` opens a new one", &*row.peer) } else { advice.to_owned() };
     Some(Failure::new(Code::Conversation, failed, advice))
 }
 
@@ -83,6 +87,13 @@ pub(crate) fn invitation_revoked(failure: Failure) -> Failure {
     }
     let failed = "the invitation is revoked, or the person it is for: nobody can join with it";
     Failure::new(failure.code, failed, "ask the security officer for a new invitation")
+}
+
+/// This person is cleared for less than a conversation's tier by now.
+pub(crate) fn not_cleared(held: Tier, needed: Tier) -> Failure {
+    let failed = format!("you are cleared up to {held}; this conversation is {needed}");
+    let advice = "the other members' programs remove you from it; what is queued stays here";
+    Failure::new(Code::Clearance, failed, advice)
 }
 
 /// This device is on the list of revocations.

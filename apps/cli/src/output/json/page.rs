@@ -247,12 +247,12 @@ fn staff_objects(samples: &mut Samples) {
         "verify",
         &Verified::from(&Verification {
             person: person(),
-            chain: vec![
+            chains: vec![vec![
                 "Cabinet Division (cabinet.example) certified the officer 0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f".into(),
                 "the officer granted Private Secretary as Secretary, cleared to secret".into(),
                 format!("the grant was redeemed once, by device {DEVICE}"),
                 "the relay 4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e signed the receipt".into(),
-            ],
+            ]],
             safety_number: ["12345"; 12].join(" "),
         }),
     );

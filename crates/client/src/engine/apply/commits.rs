@@ -19,7 +19,7 @@ use crate::{
         join::Fetched,
         membership::{RENEW_AGAIN, RENEW_EVERY},
         people::fetch_chains,
-        roles::Before,
+        roles::{Before, holds_another_person, may_change},
     },
     failure,
     rows::{Stage, TrackRow},
@@ -98,10 +98,16 @@ impl Core {
                 // Who is taken out and put in again needs the Welcome for it, and asks until it comes. [CONV-54]
                 let returns = merged.added.iter().any(|member| member.device == self.own.id());
                 draft.row.stage = match (merged.self_removed, returns) {
+                    // [DELIV-137]
+                    (false, _) if !draft.row.peer.is_empty() && !holds_another_person(group, self.own.address()) => {
+                        Stage::Over
+                    }
                     (false, _) => Stage::Active,
                     (true, false) => Stage::Removed,
                     (true, true) => Stage::FellOut,
                 };
+                let counts = before.address(&merged.by).is_some_and(|by| may_change(group, by));
+                draft.lacks_title |= !counts && merged.added.iter().any(|claim| merged.removed.contains(&claim.device));
                 self.newcomers_added(draft, &merged)?;
                 for device in merged.removed {
                     draft.tracks.remove(&device);

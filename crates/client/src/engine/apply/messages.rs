@@ -107,8 +107,10 @@ impl Core {
         title: &str,
     ) -> Result<(), Failure> {
         let for_a_new_device = draft.row.title.is_empty() && author.address == *self.own.address();
-        if for_a_new_device || may_change(group, &author.address) {
+        let counts = may_change(group, &author.address);
+        if for_a_new_device || counts {
             draft.retitle(title, author, at)?;
+            draft.own_title = counts.then_some(false).or(draft.own_title);
         } else if crate::show::one_line(title) != *draft.row.title {
             draft.alarms.push(Alarm::NotAllowed { sender: author.address.clone() });
         }

@@ -27,7 +27,7 @@ use crate::{
         outgoing::{Outgoing, put_message},
     },
     failure,
-    rows::{DocumentRow, LifeRow, MessageRow, SegmentsRow, Stage, Upload},
+    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, SegmentsRow, Stage, Upload},
     transfer::{self, Making, Retry, Share, UploadPlan},
     vault::{Batch, Scope},
 };
@@ -178,7 +178,9 @@ impl Core {
         rows.retain(|row| {
             let open = self.conversations.get(&row.conversation);
             // [ID-22]
-            open.is_some_and(|open| open.row.stage == Stage::Active && self.may_send(tier_of(open.row.tier)))
+            let may_send =
+                |row: &ConversationRow| self.may_send(tier_of(row.tier)) && self.require_cleared(row).is_ok();
+            open.is_some_and(|open| open.row.stage == Stage::Active && may_send(&open.row))
         });
         Ok(rows.into_iter().min_by_key(|row| (row.conversation, row.sequence)))
     }

@@ -14,7 +14,7 @@ use crate::{
     api::{MessageRef, SendOptions, Target},
     engine::{
         core::{Core, ReplyTo, respond, tier_of},
-        outgoing::Outgoing,
+        outgoing::{Outgoing, check_text},
     },
     failure,
     rows::{ConversationRow, LifeRow, MessageRow, OutboxRow, Presence, READS_FROM},
@@ -30,7 +30,7 @@ impl Core {
         options: SendOptions,
         reply: ReplyTo,
     ) -> Result<(), Failure> {
-        match body_with(text, options) {
+        match check_text(&text).and_then(|()| body_with(text, options)) {
             Ok(body) => self.send_body(to, body, reply),
             Err(failure) => respond(reply, Err(failure)),
         }
@@ -49,6 +49,7 @@ impl Core {
                 let failed = "a reply cannot ask to be acknowledged";
                 return Err(Failure::new(FailureCode::NotAllowed, failed, "send a message of its own"));
             }
+            check_text(&text)?;
             let text = Text::new(text)
                 .map_err(|_| failure::too_large("text", "64 KiB", "shorten it, or send it as a document"))?;
             expiring(Body::Reply(Reply { to: to.message, text }), options)
@@ -83,6 +84,7 @@ impl Core {
                 Ok((message, Body::Reaction(Reaction { to: message.message, text })))
             }
             Command::Edit { message, text } => {
+                check_text(&text)?;
                 let text = Text::new(text)
                     .map_err(|_| failure::too_large("text", "64 KiB", "shorten it, or send it as a document"))?;
                 Ok((message, Body::Edit(Edit { of: message.message, text })))
