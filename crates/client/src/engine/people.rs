@@ -430,7 +430,7 @@ impl Core {
             address: last.address().clone(),
             name: last.name().as_str().to_owned(),
             post: last.post().as_str().to_owned(),
-            clearance: last.clearance(),
+            clearance: self.clearance_of(last),
             devices: devices.iter().map(VerifiedDevice::id).collect(),
             verified: devices.iter().all(|device| confirmed.contains(&device.id())),
         }))
