@@ -303,7 +303,7 @@ impl Core {
         let before = row.position.saturating_sub(1);
         if draft.rolled_back {
             let running = group.log().running_at(before);
-            self.rolled_back.note(SiftRow::new(id, before, running), &mut batch)?;
+            self.rolled_back.note([SiftRow::new(id, before, running)], &mut batch)?;
         }
         if let Some(title) = &title {
             batch.put(Scope::Outbox, &title.number.to_be_bytes(), title);

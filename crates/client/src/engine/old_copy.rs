@@ -82,9 +82,9 @@ impl RolledBack {
         self.logs.get(id).is_some_and(|sift| !sift.done)
     }
 
-    /// Notes that a conversation is older than what was sent from here, in the batch that takes it out of use.
-    pub(crate) fn note(&mut self, sift: SiftRow, batch: &mut Batch) -> Result<(), Failure> {
-        self.logs.insert(sift.conversation, sift);
+    /// Notes that conversations are older than what was sent from here, in the batch that takes them out of use.
+    pub(crate) fn note(&mut self, sifts: impl IntoIterator<Item = SiftRow>, batch: &mut Batch) -> Result<(), Failure> {
+        self.logs.extend(sifts.into_iter().map(|sift| (sift.conversation, sift)));
         self.packages = true;
         self.put(batch)
     }
@@ -238,16 +238,16 @@ impl Core {
     /// Takes conversations out of use. [DELIV-178]
     fn roll_back(&mut self, found: Vec<Cursor>) -> Result<(), Failure> {
         let mut batch = Batch::default();
-        let mut rows = Vec::new();
+        let (mut rows, mut sifts) = (Vec::new(), Vec::new());
         for log in &found {
             let id = log.conversation;
             let row = ConversationRow { stage: Stage::FellOut, ..self.conversation(id)?.row.clone() };
             put_conversation(&mut batch, &row);
             batch.delete(Scope::Commits, id.as_bytes());
-            let running = self.running_at(id, log.position)?;
-            self.rolled_back.note(SiftRow::new(id, log.position, running), &mut batch)?;
+            sifts.push(SiftRow::new(id, log.position, self.running_at(id, log.position)?));
             rows.push(row);
         }
+        self.rolled_back.note(sifts, &mut batch)?;
         self.vault.commit(batch)?;
         for row in rows {
             let id = row.id;
