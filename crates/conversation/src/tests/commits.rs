@@ -128,6 +128,38 @@ fn a_loser_processes_the_winner_and_tries_again() {
     assert_eq!(a.conv().epoch_authenticator(), b.conv().epoch_authenticator());
 }
 
+// [CONV-41] Fifty at once, wherever in the log they stand: one counts, all are in the same epoch, and each tries again.
+#[test]
+fn of_fifty_commits_at_once_one_counts() {
+    let mut w = World::new(50);
+    let mut founder = w.enrol("founder", Tier::Official);
+    let mut others: Vec<_> = (0..49).map(|n| w.enrol(&format!("m{n}"), Tier::Official)).collect();
+    w.room(Tier::Official, &mut founder, &mut others.iter_mut().collect::<Vec<_>>());
+    others.push(founder);
+    let (mut all, now) = (others, w.now);
+    let made: Vec<_> = all
+        .iter_mut()
+        .map(|one| one.conversation.as_mut().unwrap().self_update(one.keys.signing(), 1, now, &mut w.rng).unwrap())
+        .collect();
+    for (one, commit) in all.iter().zip(&made) {
+        w.append_commit(one.id(), UnitKind::Commit, commit);
+    }
+    let mut epochs = std::collections::BTreeSet::new();
+    for one in &mut all {
+        assert!(matches!(w.step(one), Seen::Merged(_)));
+        for _ in 1..50 {
+            assert_eq!(w.step(one).refusal(), Refusal::LateCommit);
+        }
+        assert_eq!(one.conv().pending_commit(), Ok(None));
+        epochs.insert(one.conv().epoch_authenticator());
+    }
+    assert_eq!(epochs.len(), 1);
+    let [one, another, ..] = all.as_mut_slice() else { panic!() };
+    w.renew(one);
+    w.catch_up(another);
+    assert_eq!(one.conv().epoch_authenticator(), another.conv().epoch_authenticator());
+}
+
 // Receiving a commit changes nothing: it may wait for chains, over a restart, while messages are sent.
 #[test]
 fn a_commit_waits_for_chains_without_a_trace() {
