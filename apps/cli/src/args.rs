@@ -454,7 +454,7 @@ pub(crate) struct Revoke {
     /// The authority's folder, with another officer's keys where an officer is revoked
     #[arg(long, value_name = "A", value_hint = ValueHint::DirPath)]
     pub(crate) authority: PathBuf,
-    /// Revoke although no relay knows the person or device: somebody who has not joined yet
+    /// Revoke although no relay knows the person: somebody who has not joined yet
     #[arg(long)]
     pub(crate) unknown: bool,
     /// The root key, with which an officer is revoked [default: A/root.key]

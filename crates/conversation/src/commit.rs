@@ -267,7 +267,8 @@ impl ReceivedCommit {
         self.sender
     }
 
-    /// The devices whose standing counts: those, the committer, and whoever is removed.
+    /// The devices whose standing counts, and whose chains must be verified before [`approve`](Self::approve): whoever is
+    /// added, the committer, because it may add a device from which it descends [CONV-70], and whoever is removed.
     #[must_use]
     pub fn concerns(&self) -> Vec<DeviceId> {
         let added = self.added.iter().map(|claim| claim.device);

@@ -22,7 +22,7 @@ fn a_lost_laptop_is_refused_and_told() {
     office.say("secretary", &["send", "director", "before", "--tier", "restricted"]);
     let device = office.say("director", &["status"])[0]["device"].as_str().unwrap().to_owned();
     // A name that nobody has revokes nobody, and says so.
-    for nobody in ["direktor", "0123456789", &"7".repeat(64)] {
+    for nobody in ["direktor", "0123456789"] {
         revoke(&office, nobody, &[]).refused("not-found").says("nothing is revoked");
     }
     let revoked = revoke(&office, &device[..8], &["--note", "Left in a car."]).ok().one();
@@ -193,7 +193,7 @@ fn the_21st_revocation_in_an_hour_takes_two_officers() {
     office.enrol("director", "secret");
     second_officer(&office);
     for place in 0..20 {
-        revoke(&office, &format!("{place:064x}"), &["--unknown"]).ok();
+        revoke(&office, &format!("{place:064x}"), &[]).ok();
     }
     let refused = revoke(&office, "director", &[]).refused("needs-cosign").says("amanat cosign");
     let line = &refused.json()[0];

@@ -1,9 +1,9 @@
 //! What a revocation is about (protocol-spec/03-identity, section 8), as it is named on the command line.
 
-use std::{collections::BTreeSet, fmt, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
 use amanat_identity::{Address, KeyId, OfficerCard, Statement, Subject, Target, armour::FileKind};
-use amanat_primitives::{DeviceId, StatementId};
+use amanat_primitives::{DeviceId, StatementId, Timestamp};
 
 use super::{
     folder::{AuthorityFolder, read},
@@ -72,24 +72,24 @@ pub(crate) fn target(text: &str, folder: &AuthorityFolder, own: &amanat_identity
 
 /// Shorter beginnings of a device's id are none.
 const PREFIX: usize = 8;
+/// Certificates that ended so long ago still say whose a device is.
+const LATE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How long a relay may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Desk {
     /// Whom a revocation names, as the relays know them: a mistyped name would revoke nobody and look like a success. The
-    /// beginning of a device's id stands for that device. Where a relay does not answer, nobody can tell: it is let pass.
-    pub(crate) async fn known(&self, named: Named, interrupt: &mut Interrupt) -> Outcome<Named> {
-        let text = match &named.target {
-            Target::Person(handle) => handle.as_str().to_owned(),
-            Target::Device(id) => id.to_string(),
-            Target::Grant(_) | Target::Officer(_) => return Ok(named),
-        };
+    /// beginning of a device's id stands for the one device that has a certificate and such an id. A whole id is never
+    /// refused: a relay may hide whose it is, or not list it yet.
+    pub(crate) async fn resolve(&self, named: Named, interrupt: &mut Interrupt, now: Timestamp) -> Outcome<Named> {
+        let Target::Person(handle) = &named.target else { return Ok(named) };
+        let text = handle.as_str().to_owned();
         let is_hex = text.len() >= PREFIX && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let wanted = |subject: &Subject| {
             subject.handle.as_str() == text || (is_hex && subject.device.to_string().starts_with(&text))
         };
         let query = if is_hex { "" } else { text.as_str() };
-        let (mut subjects, mut all_answered) = (Vec::new(), true);
+        let (mut devices, mut all_answered) = (BTreeMap::new(), true);
         for known in &self.relays {
             let asking = async {
                 let mut link = OfficerLink::open(&known.relay, &self.keys, &self.officer).await?;
@@ -98,22 +98,27 @@ impl Desk {
                 Ok::<_, Problem>(chains)
             };
             match interrupt.or(tokio::time::timeout(PATIENCE, asking)).await? {
-                Ok(Ok(chains)) => subjects.extend(chains.iter().filter_map(|chain| chain.peek_subject().ok())),
+                // What a relay has made up has no certificate.
+                Ok(Ok(chains)) => devices.extend(
+                    chains
+                        .iter()
+                        .filter_map(|chain| chain.verify(&self.authority, now, LATE).ok())
+                        .map(|one| (one.id(), one)),
+                ),
                 Ok(Err(_)) | Err(_) => all_answered = false,
             }
         }
-        if subjects.iter().any(|subject| subject.handle.as_str() == text) {
+        if devices.values().any(|device| device.address().handle.as_str() == text) {
             return Ok(named);
         }
-        let devices: BTreeSet<DeviceId> = subjects.iter().map(|subject| subject.device).collect();
-        match (devices.first(), devices.len()) {
+        match (devices.keys().next(), devices.len()) {
             (Some(device), 1) => Ok(Named { target: Target::Device(*device), text: device.to_string() }),
-            (None, _) if !all_answered => Ok(named),
+            (None, _) if !all_answered && !is_hex => Ok(named),
             (None, _) => Err(Problem::new(
                 "not-found",
                 format!("No relay knows {named}: nothing is revoked."),
-                "amanat people lists everyone, amanat verify ADDRESS somebody's devices. Somebody who has not joined yet is \
-                 revoked by the grant (grant:ID), or with --unknown.",
+                "amanat people lists everyone, amanat verify ADDRESS somebody's devices with their whole ids, which are always \
+                 taken. Somebody who has not joined yet is revoked by the grant (grant:ID), or with --unknown.",
             )),
             (Some(_), several) => Err(Problem::new(
                 "ambiguous",

@@ -324,7 +324,7 @@ pub(super) async fn revoke(context: &Context, words: &Revoke) -> Outcome {
     context.interrupt.check()?;
     let mut desk = desk.open(&passphrase)?;
     desk.root = root;
-    let named = if words.unknown { named } else { desk.known(named, &mut context.interrupt.clone()).await? };
+    let named = if words.unknown { named } else { desk.resolve(named, &mut context.interrupt.clone(), now).await? };
     let body = RevocationBody { target: named.target.clone(), ceiling: None, reason: words.reason, note };
     let attested = desk.publish(&[body], &mut context.interrupt.clone(), now).await?;
     if context.screen.is_json() {

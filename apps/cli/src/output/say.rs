@@ -85,7 +85,7 @@ fn state_words(state: ConversationState) -> (&'static str, Style) {
         ConversationState::StatusExpired => ("status statement lapsed", table::CAUTION),
         ConversationState::Frozen => ("FROZEN", table::BAD),
         ConversationState::Removed => ("removed", table::CAUTION),
-        ConversationState::Removing => ("removing a revoked member", table::CAUTION),
+        ConversationState::Removing => ("removing a member", table::CAUTION),
         ConversationState::Left => ("left", table::QUIET),
         ConversationState::Over => ("nobody else is left", table::QUIET),
         ConversationState::Archived => ("archived", table::QUIET),

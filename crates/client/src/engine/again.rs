@@ -28,6 +28,8 @@ use crate::{
 /// How often a device that has fallen out asks, while it has a link.
 const ASK_EVERY: Duration = Duration::from_secs(600);
 
+/// Unknown logs of which it takes note: as many as a device may be in.
+const UNKNOWN: usize = 10_000;
 /// Unknown logs for which it asks at once.
 const ASKED_AT_ONCE: usize = 200;
 
@@ -46,8 +48,15 @@ impl Core {
         ids.into_iter().for_each(|id| self.ask_again(id));
     }
 
-    /// Asks to be added to logs in which this device stands and of which its vault knows nothing: it was put back from an
-    /// older copy. Their Welcomes have come, where there were any. [DELIV-218]
+    /// A log of which this vault knows nothing; a relay fills no memory with them.
+    pub(crate) fn note_unknown(&mut self, id: ConversationId) {
+        if self.unknown.len() < UNKNOWN {
+            self.unknown.entry(id).or_default();
+        }
+    }
+
+    /// Asks, once in a run, to be added to logs in which this device stands and of which its vault knows nothing: it was put
+    /// back from an older copy. Their Welcomes have come, where there were any. [DELIV-218]
     pub(crate) fn ask_for_unknown(&mut self) {
         let Self { unknown, conversations, .. } = self;
         unknown.retain(|id, _| !conversations.contains_key(id));

@@ -331,7 +331,7 @@ impl Core {
                 None if more_direct || self.direct.busy() || !may_pass_over => {}
                 None => {
                     self.foreign.push(Cursor { conversation: log.conversation, position: log.head });
-                    self.unknown.entry(log.conversation).or_default();
+                    self.note_unknown(log.conversation);
                 }
             }
         }

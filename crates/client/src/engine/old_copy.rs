@@ -96,7 +96,7 @@ impl RolledBack {
 
     /// KeyPackages at the relay are still to be replaced, and nothing else is to be done before that.
     pub(crate) fn wants_packages(&self) -> bool {
-        // What is looked through for a Welcome has been looked through before.
+        // A log that is read only for a Welcome does not hold them up.
         self.packages && self.logs.values().all(|sift| sift.done || sift.until > 0)
     }
 
@@ -194,7 +194,7 @@ impl Core {
         for log in page.logs.iter() {
             let Some(open) = self.conversations.get(&log.conversation) else {
                 // [DELIV-218]
-                self.unknown.entry(log.conversation).or_default();
+                self.note_unknown(log.conversation);
                 continue;
             };
             if open.row.stage.follows_log() && log.cursor > open.row.position {
