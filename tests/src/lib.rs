@@ -224,6 +224,27 @@ impl Rig {
     }
 }
 
+/// Copies a folder with everything in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else if path.is_file() {
+            // With its mode: a relay's keys must stay private.
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// Puts a copy back in the place of what is there.
+pub fn put_back(copied: &Path, to: &Path) {
+    std::fs::remove_dir_all(to).unwrap();
+    copy_folder(copied, to);
+}
+
 fn make_office(dir: &Path, now: Timestamp, listen: SocketAddr, dialled: SocketAddr) -> Office {
     let relay_dir = dir.join("relay");
     let domain = "interior.gov.pk";

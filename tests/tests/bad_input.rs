@@ -14,26 +14,3 @@ mod files;
 mod held;
 #[path = "bad_input/mounts.rs"]
 mod mounts;
-
-use std::{fs, path::Path};
-
-/// Copies a folder with everything in it.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else if path.is_file() {
-            // With its mode: a relay's keys must stay private.
-            fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
-/// Puts a copy back in the place of what is there.
-fn put_back(copied: &Path, to: &Path) {
-    fs::remove_dir_all(to).unwrap();
-    copy(copied, to);
-}

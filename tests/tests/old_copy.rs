@@ -3,10 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use amanat_client::{
     Command, Event, FailureCode, Reply,
@@ -14,19 +11,7 @@ use amanat_client::{
 };
 use amanat_identity::Tier;
 use amanat_primitives::ConversationId;
-use amanat_tests::{Person, Rig};
-
-fn copy(from: &Path, to: &Path) {
-    drop(std::fs::remove_dir_all(to));
-    std::fs::create_dir(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
-        }
-    }
-}
+use amanat_tests::{Person, Rig, copy_folder, put_back};
 
 async fn state(person: &Person, id: ConversationId) -> ConversationState {
     let Reply::Conversations(list) = person.ask(Command::Conversations).await else { panic!() };
@@ -83,7 +68,7 @@ async fn an_older_copy_is_frozen_said_and_added_again() {
     let (_, second) = offline.say(&to, "queued too").await;
     offline.engine.stop().await;
     let (profile, old) = (rig.dir.path().join("secretary"), rig.dir.path().join("copy"));
-    copy(&profile, &old);
+    copy_folder(&profile, &old);
 
     let mut secretary = rig.start("secretary").await;
     secretary.until_state(second, MessageState::Accepted).await;
@@ -104,7 +89,7 @@ async fn an_older_copy_is_frozen_said_and_added_again() {
     clerk.engine.stop().await;
 
     // Put back: it says so, and does nothing in that conversation.
-    copy(&old, &profile);
+    put_back(&old, &profile);
     let mut secretary = rig.start("secretary").await;
     let conversations = secretary
         .until("notice", |event| match event {
@@ -155,7 +140,7 @@ async fn a_conversation_that_the_copy_does_not_know_is_asked_for() {
     secretary.sync().await;
     secretary.engine.stop().await;
     let (profile, old) = (rig.dir.path().join("secretary"), rig.dir.path().join("copy"));
-    copy(&profile, &old);
+    copy_folder(&profile, &old);
     let mut secretary = rig.start("secretary").await;
     let mut director = rig.person("director", Tier::Secret).await;
     let (id, message) = director.say(&rig.to("secretary", Tier::Official), "before").await;
@@ -163,7 +148,7 @@ async fn a_conversation_that_the_copy_does_not_know_is_asked_for() {
     director.until_state(message, MessageState::Delivered).await;
     secretary.sync().await;
     secretary.engine.stop().await;
-    copy(&old, &profile);
+    put_back(&old, &profile);
     // A request from the moment in which a device was added counts as answered by that.
     rig.clock.forward(Duration::from_secs(3600));
     let mut secretary = rig.start("secretary").await;
@@ -186,13 +171,13 @@ async fn an_entry_of_ones_own_that_is_not_known_says_that_the_copy_is_old() {
     secretary.sync().await;
     secretary.engine.stop().await;
     let (profile, old) = (rig.dir.path().join("secretary"), rig.dir.path().join("copy"));
-    copy(&profile, &old);
+    copy_folder(&profile, &old);
     let mut secretary = rig.start("secretary").await;
     let (_, message) = secretary.say(&to, "after the copy").await;
     secretary.until_state(message, MessageState::Accepted).await;
     // In a moment the relay would be told.
     secretary.engine.stop().await;
-    copy(&old, &profile);
+    put_back(&old, &profile);
     let mut secretary = rig.start("secretary").await;
     secretary
         .until("notice", |event| matches!(event, Event::Notice(Notice::ProfileOutdated { .. })).then_some(()))
@@ -262,7 +247,7 @@ async fn who_is_added_again_by_a_plain_member_gets_the_title() {
     }
     director.engine.stop().await;
     let (profile, old) = (rig.dir.path().join("director"), rig.dir.path().join("copy"));
-    copy(&profile, &old);
+    copy_folder(&profile, &old);
     let mut director = rig.start("director").await;
     secretary.ask(Command::Retitle { conversation: id, title: "Budget 2032".into() }).await;
     until_title(&mut director, id, "Budget 2032").await;
@@ -275,7 +260,7 @@ async fn who_is_added_again_by_a_plain_member_gets_the_title() {
     secretary.engine.stop().await;
     director.engine.stop().await;
 
-    copy(&old, &profile);
+    put_back(&old, &profile);
     let mut director = rig.start("director").await;
     director
         .until("that the clerk adds it again", |event| match event {

@@ -3,9 +3,7 @@
 
 use std::{fs, path::Path};
 
-use amanat_tests::programs::Office;
-
-use crate::{copy, put_back};
+use amanat_tests::{copy_folder, programs::Office, put_back};
 
 #[test]
 fn truncated_stores_are_named_and_work_again_from_a_copy() {
@@ -20,7 +18,7 @@ fn truncated_stores_are_named_and_work_again_from_a_copy() {
 
     let profile = office.folder.path("director");
     let copied = office.folder.path("director.copy");
-    copy(&profile, &copied);
+    copy_folder(&profile, &copied);
     for (file, part) in [("vault/db", 0), ("vault/db", 2), ("vault/db", 4), ("key", 2), ("key", 0), ("vault/format", 0)]
     {
         let path = profile.join(file);
@@ -54,7 +52,7 @@ fn relay_store(office: &mut Office) {
     office.stop_relay();
     let dir = office.folder.path("relay");
     let copied = office.folder.path("relay.copy");
-    copy(&dir, &copied);
+    copy_folder(&dir, &copied);
     let database = dir.join("data/store/db");
     for part in [0, 2, 4] {
         cut(&database, part);

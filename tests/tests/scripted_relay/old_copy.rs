@@ -1,10 +1,9 @@
 //! A vault that is older than what the relay knows of it, and a relay that pages as it likes (protocol-spec/07-delivery,
 //! section 12).
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet};
+
+use amanat_tests::{copy_folder, put_back};
 
 use super::*;
 
@@ -271,18 +270,6 @@ async fn a_log_that_was_looked_through_too_far_is_looked_through_again() {
     assert!(!made_to_vanish(further).await);
 }
 
-fn copy(from: &Path, to: &Path) {
-    drop(std::fs::remove_dir_all(to));
-    std::fs::create_dir(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
-        }
-    }
-}
-
 // [DELIV-179] [DELIV-215] What had been encrypted in the copy is known in the log by its ciphertext.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_encrypted_in_the_copy_and_stands_in_the_log_is_not_sent_again() {
@@ -294,7 +281,7 @@ async fn what_was_encrypted_in_the_copy_and_stands_in_the_log_is_not_sent_again(
     drop(scripted);
     secretary.engine.stop().await;
     let (profile, old) = (rig.dir.path().join("secretary"), rig.dir.path().join("copy"));
-    copy(&profile, &old);
+    copy_folder(&profile, &old);
     drop(script);
     rig.start_relay().await;
     let mut secretary = rig.start("secretary").await;
@@ -305,7 +292,7 @@ async fn what_was_encrypted_in_the_copy_and_stands_in_the_log_is_not_sent_again(
     tokio::time::sleep(Duration::from_secs(2)).await;
     secretary.engine.stop().await;
 
-    copy(&old, &profile);
+    put_back(&old, &profile);
     let secretary = rig.start("secretary").await;
     secretary.sync().await;
     assert_eq!(state_of(&secretary, id, "two").await, MessageState::Queued, "no Welcome has come yet");

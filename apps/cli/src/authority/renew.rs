@@ -20,10 +20,10 @@ use crate::{
     problem::{Outcome, Problem},
 };
 
-/// Certificates that ended so long ago are still renewed.
-const LATE: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Certificates that ended so long ago are still renewed, and still say whose a device is.
+pub(super) const LATE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How long a relay may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was renewed.
 pub(crate) struct Renewed {

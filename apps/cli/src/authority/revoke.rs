@@ -1,6 +1,6 @@
 //! What a revocation is about (protocol-spec/03-identity, section 8), as it is named on the command line.
 
-use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use amanat_identity::{Address, KeyId, OfficerCard, Statement, Subject, Target, armour::FileKind};
 use amanat_primitives::{DeviceId, StatementId, Timestamp};
@@ -10,6 +10,7 @@ use super::{
     invite::Desk,
     not_text,
     publish::OfficerLink,
+    renew::{LATE, PATIENCE},
 };
 use crate::{
     context::Interrupt,
@@ -72,10 +73,6 @@ pub(crate) fn target(text: &str, folder: &AuthorityFolder, own: &amanat_identity
 
 /// Shorter beginnings of a device's id are none.
 const PREFIX: usize = 8;
-/// Certificates that ended so long ago still say whose a device is.
-const LATE: Duration = Duration::from_secs(365 * 24 * 3600);
-/// How long a relay may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Desk {
     /// Whom a revocation names, as the relays know them: a mistyped name would revoke nobody and look like a success. The

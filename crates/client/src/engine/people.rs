@@ -264,30 +264,31 @@ impl Core {
 
     /// Someone's devices, as far as they are known here and their certificates hold now, whoever lists them.
     pub(crate) fn devices_of(&mut self, address: &Address) -> Result<Vec<VerifiedDevice>, Failure> {
-        let of = self.by_address()?;
-        let ids: Vec<DeviceId> = of.get(address).into_iter().flatten().copied().collect();
-        self.people.of = Some(of);
         let now = self.now();
-        let mut devices = Vec::new();
-        for id in ids {
-            devices.extend(self.known_device(id)?.filter(|device| device.valid_until() > now));
-        }
+        let mut devices = self.all_devices_of(address)?;
+        devices.retain(|device| device.valid_until() > now);
         Ok(devices)
     }
 
     /// Someone's devices that a safety number is over: all that were ever shown here, as long as they are believed and not
     /// revoked, whoever lists them; the earliest first. [DELIV-130] [DELIV-136]
     fn devices_that_count(&mut self, address: &Address) -> Result<Vec<VerifiedDevice>, Failure> {
+        let now = self.now();
+        let mut devices = self.all_devices_of(address)?;
+        devices.retain(|device| device.valid_until().after(LAPSE) > now && !self.standing(device).is_revoked());
+        devices.sort_by_key(|device| (device.enrolled_at(), device.id()));
+        Ok(devices)
+    }
+
+    /// Someone's devices that are known here, in the order of their ids.
+    fn all_devices_of(&mut self, address: &Address) -> Result<Vec<VerifiedDevice>, Failure> {
         let of = self.by_address()?;
         let ids: Vec<DeviceId> = of.get(address).into_iter().flatten().copied().collect();
         self.people.of = Some(of);
-        let now = self.now();
         let mut devices = Vec::new();
         for id in ids {
             devices.extend(self.known_device(id)?);
         }
-        devices.retain(|device| device.valid_until().after(LAPSE) > now && !self.standing(device).is_revoked());
-        devices.sort_by_key(|device| (device.enrolled_at(), device.id()));
         Ok(devices)
     }
 

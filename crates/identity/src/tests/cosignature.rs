@@ -5,7 +5,7 @@ use amanat_wire::List;
 use super::*;
 use crate::{
     Cosignature, IssueError, ListError, OfficerKeys, Proposal, Reason, RevocationEntry, RevocationList, Target,
-    VerifiedOfficer, body::RevocationBody, policy::ALONE,
+    VerifiedOfficer, VerifiedStatus, body::RevocationBody, policy::ALONE,
 };
 
 struct Desk {
@@ -24,6 +24,14 @@ impl Desk {
 
     fn alone(&self, which: u8, number: u64, at: Timestamp) -> RevocationEntry {
         self.office.officer_keys.revoke(&self.first, number, &body(which), at).unwrap()
+    }
+
+    /// What the second officer's statement says that names a list.
+    fn naming(&self, entries: &[RevocationEntry], number: u64) -> VerifiedStatus {
+        let summary = entries.iter().fold(crate::ListSummary::default(), crate::ListSummary::with);
+        let validity = crate::policy::STATUS_VALIDITY;
+        let signed = self.second_keys.attest(&self.second, number, summary, now(), validity).unwrap();
+        signed.verify(self.office.authority(), now()).unwrap()
     }
 
     fn proposal(&self, which: u8) -> Proposal {
@@ -85,19 +93,13 @@ fn whoever_holds_a_part_of_the_list_comes_to_the_same_verdict() {
     let number = now().as_millis();
     let entries: Vec<_> = (0..=u8::try_from(most).unwrap()).map(|which| desk.alone(which, number, now())).collect();
     assert_eq!(desk.list(&entries, number).err(), Some(ListError::Alone));
-    let naming = |entries: &[RevocationEntry], number| {
-        let summary = entries.iter().fold(crate::ListSummary::default(), crate::ListSummary::with);
-        let validity = crate::policy::STATUS_VALIDITY;
-        let signed = desk.second_keys.attest(&desk.second, number, summary, now(), validity).unwrap();
-        signed.verify(desk.office.authority(), now()).unwrap()
-    };
     let mut view = StatusView::new();
     let held = &entries[..most];
-    let acceptable = view.judge(naming(held, number), held, desk.office.authority()).unwrap();
+    let acceptable = view.judge(desk.naming(held, number), held, desk.office.authority()).unwrap();
     assert!(view.accept(acceptable));
     let last = desk.alone(250, number + 1, now());
     let all = [held, std::slice::from_ref(&last)].concat();
-    let refused = view.judge(naming(&all, number + 1), &[last], desk.office.authority()).err();
+    let refused = view.judge(desk.naming(&all, number + 1), &[last], desk.office.authority()).err();
     assert_eq!(refused, Some(crate::NotAccepted::List(ListError::Alone)));
 }
 
@@ -200,16 +202,10 @@ fn a_second_officers_signature_is_good_for_one_entry() {
     let more = again(number_of(most + 1));
     let all = [entries.clone(), vec![more.clone()]].concat();
     assert_eq!(desk.list(&all, number_of(most + 1)).err(), Some(ListError::Alone));
-    let naming = |entries: &[RevocationEntry], number| {
-        let summary = entries.iter().fold(crate::ListSummary::default(), crate::ListSummary::with);
-        let validity = crate::policy::STATUS_VALIDITY;
-        let signed = desk.second_keys.attest(&desk.second, number, summary, now(), validity).unwrap();
-        signed.verify(desk.office.authority(), now()).unwrap()
-    };
     let mut view = StatusView::new();
-    let acceptable = view.judge(naming(&entries, number_of(most)), &entries, desk.office.authority()).unwrap();
+    let acceptable = view.judge(desk.naming(&entries, number_of(most)), &entries, desk.office.authority()).unwrap();
     assert!(view.accept(acceptable));
-    let refused = view.judge(naming(&all, number_of(most + 1)), &[more], desk.office.authority()).err();
+    let refused = view.judge(desk.naming(&all, number_of(most + 1)), &[more], desk.office.authority()).err();
     assert_eq!(refused, Some(crate::NotAccepted::List(ListError::Alone)));
     // Nor does the other one get another one out of it.
     let signed = desk.second_keys.revoke(&desk.second, number + 1, &body(250), now()).unwrap();
