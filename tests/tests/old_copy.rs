@@ -274,3 +274,90 @@ async fn who_is_added_again_by_a_plain_member_gets_the_title() {
     secretary.sync().await;
     assert!(alarms(&mut clerk).await.is_empty());
 }
+
+// [CONV-88] Nobody whom the copy did not know leads it back in: it could be an outsider's conversation under the same id.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_was_a_member_then_leads_an_older_copy_back_in() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let clerk = rig.person("clerk", Tier::Secret).await;
+    let id = rig.group(&secretary, &["director"], Tier::Secret).await;
+    secretary.sync().await;
+    director.sync().await;
+    director.engine.stop().await;
+    let offline = rig.start_with("director", false).await;
+    let (_, queued) = offline.say(&Target::Conversation(id), "for members").await;
+    offline.engine.stop().await;
+    let (profile, old) = (rig.dir.path().join("director"), rig.dir.path().join("copy"));
+    copy_folder(&profile, &old);
+    director = rig.start("director").await;
+    director.until_state(queued, MessageState::Accepted).await;
+    secretary.ask(Command::Add { conversation: id, members: vec![rig.address("clerk")] }).await;
+    clerk.sync().await;
+    director.sync().await;
+    director.engine.stop().await;
+    secretary.sync().await;
+    secretary.engine.stop().await;
+
+    // Only the clerk is there, who came after the copy was made.
+    put_back(&old, &profile);
+    rig.clock.forward(Duration::from_secs(3600));
+    let mut director = rig.start("director").await;
+    let refused = |event: &Event| matches!(event, Event::Notice(Notice::JoinRefused { .. })).then_some(());
+    director.until("refusal", refused).await;
+    director.sync().await;
+    assert_eq!(state(&director, id).await, ConversationState::FellOut);
+    clerk.engine.stop().await;
+
+    // The secretary was a member then; it is asked again after a while.
+    let secretary = rig.start("secretary").await;
+    secretary.sync().await;
+    rig.clock.forward(Duration::from_secs(3600));
+    until_state(&mut director, id, ConversationState::Active).await;
+    assert!(director.messages(id).await.iter().any(|view| view.id == queued && view.state == MessageState::Accepted));
+}
+
+// [DELIV-138] Nobody can add either of them again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_from_which_both_have_fallen_out_can_be_left_for_another() {
+    let rig = Rig::new().await;
+    let secretary = rig.person("secretary", Tier::Secret).await;
+    let mut director = rig.person("director", Tier::Secret).await;
+    let to = rig.to("director", Tier::Official);
+    let (id, _) = secretary.say(&to, "first").await;
+    director.next_message().await;
+    for person in [&secretary, &director] {
+        person.sync().await;
+    }
+    let handles = ["secretary", "director"];
+    secretary.engine.stop().await;
+    director.engine.stop().await;
+    let copies = handles.map(|handle| (rig.dir.path().join(handle), rig.dir.path().join(format!("{handle}-copy"))));
+    copies.iter().for_each(|(profile, copy)| copy_folder(profile, copy));
+    let (mut secretary, mut director) = (rig.start("secretary").await, rig.start("director").await);
+    secretary.say(&Target::Conversation(id), "after the copies").await;
+    director.next_message().await;
+    director.say(&Target::Conversation(id), "an answer").await;
+    secretary.next_message().await;
+    for person in [secretary, director] {
+        person.sync().await;
+        person.engine.stop().await;
+    }
+    copies.iter().for_each(|(profile, copy)| put_back(copy, profile));
+    let (mut secretary, mut director) = (rig.start("secretary").await, rig.start("director").await);
+    for person in [&mut secretary, &mut director] {
+        until_state(person, id, ConversationState::FellOut).await;
+    }
+
+    secretary.ask(Command::Leave { conversation: id }).await;
+    assert_eq!(state(&secretary, id).await, ConversationState::Left);
+    let (another, _) = secretary.say(&to, "once more").await;
+    assert_ne!(another, id);
+    assert_eq!(director.next_message().await.0, another);
+    // For good.
+    secretary.sync().await;
+    secretary.engine.stop().await;
+    let secretary = rig.start("secretary").await;
+    assert_eq!(state(&secretary, id).await, ConversationState::Left);
+}

@@ -42,7 +42,7 @@ pub use credential::{LeafClaim, LeafFault};
 pub use error::ConversationError;
 pub use further::{FurtherError, may_stand_beside};
 pub use group::{FactsError, GroupFacts, Kind, MembersError, NewConversation};
-pub use history::{Claim, LogTrack, NotNext, Order, SenderTrack};
+pub use history::{Claim, LogTrack, MAX_POSITION, NotNext, Order, SenderTrack};
 pub use join::{JoinError, JoinStaged};
 pub use key_package::{
     CheckedKeyPackage, KeyPackageError, KeyPackageMaker, check_key_package, count_key_packages, prune_key_packages,

@@ -82,10 +82,11 @@ pub(crate) const REVOKE: &str = "\
 Examples:
   amanat revoke secretary --authority authority --reason lost
   amanat revoke secretary@cabinet.example --authority A --reason left --note \"Posted abroad.\"
+  amanat revoke auditor --unknown --authority A --reason other
   amanat revoke officer:officer.card --authority A --root /media/safe/root.key --reason compromised
   amanat revoke grant:9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a --authority A --reason other
 
-A person can be invited again afterwards. An officer is revoked with the root key, and the folder of another officer
+A person can be invited again afterwards. --unknown takes a name that no relay knows, of somebody who has not joined yet. An officer is revoked with the root key, and the folder of another officer
 publishes it: whoever the officer enrolled until then stays, and nothing that the officer signs counts any more. The relay refuses what is revoked from the moment it has the statement; what
 no relay could be given waits in authority/outbox, and the next attest or revoke brings it along.";
 

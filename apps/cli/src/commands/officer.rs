@@ -182,13 +182,14 @@ fn delivered(what: &str, undone: Undone, desk: &Desk) -> Outcome {
             problem.advice(),
         ));
     }
+    let [(_, hour), (_, day)] = amanat_identity::policy::ALONE;
     let Some(first) = undone.needs_second.first() else { return Ok(()) };
     let files: Vec<String> = undone.needs_second.iter().map(|path| path.display().to_string()).collect();
     Err(Problem::new(
         "needs-cosign",
         format!(
-            "One officer may revoke 20 in an hour and 60 in a day, and nothing as of a time before being one: what is \
-             above that, or older, has no effect before another officer has signed it. It waits in {}.",
+            "One officer may revoke {hour} in an hour and {day} in a day, and nothing as of a time before being one: what \
+             is above that, or older, has no effect before another officer has signed it. It waits in {}.",
             files.join(", ")
         ),
         format!(

@@ -38,8 +38,6 @@ use crate::{
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 
-/// The highest position that is believed: far beyond any log, far from overflow.
-pub(crate) const MAX_POSITION: u64 = 1 << 48;
 /// Entries that become one batch.
 const BATCH: usize = 64;
 

@@ -2,7 +2,9 @@
 //! durable with MLS's pending state before it is sent, sent again as it is until the relay answers, and ended by being
 //! found in the log, by another one that came first, or by a refusal. [CONV-41]
 
-use amanat_conversation::{CheckedKeyPackage, Conversation, LeafClaim, OutgoingCommit, Removal, may_stand_beside};
+use amanat_conversation::{
+    CheckedKeyPackage, Conversation, LeafClaim, MAX_POSITION, OutgoingCommit, Removal, may_stand_beside,
+};
 use amanat_primitives::{ConversationId, UnitId};
 use amanat_wire::{
     Decode as _, Encode as _, List,
@@ -13,7 +15,7 @@ use amanat_wire::{
 use rand_core::OsRng;
 
 use super::{
-    apply::{Draft, MAX_POSITION, is_leave},
+    apply::{Draft, is_leave},
     core::{Core, Open, bounded, respond, tier_of},
     link::Question,
     membership::{Plan, RENEW_AGAIN, Want},

@@ -4,10 +4,39 @@
 use amanat_primitives::ConversationId;
 use amanat_wire::{client::Request, relay::Answer};
 
-use super::core::Core;
-use crate::rows::Stage;
+use super::{
+    changes::keep_notice,
+    core::{Core, put_conversation},
+};
+use crate::{
+    Event, Failure,
+    api::{MemberChange, Notice},
+    rows::{ConversationRow, Stage},
+    vault::Batch,
+};
 
 impl Core {
+    /// Leaves where this device has fallen out and can tell nobody: it asks to be added again no more, and its roster is left.
+    /// [DELIV-138]
+    pub(crate) fn leave_unheard(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let mut row = ConversationRow { stage: Stage::Left, ..self.conversation(id)?.row.clone() };
+        let own = self.own_who();
+        let (whom, by, change) = (own.clone(), own, MemberChange::Left);
+        let mut batch = Batch::default();
+        let left = Notice::Member { conversation: id, by, whom, device: None, change };
+        keep_notice(&mut row, &left, self.now(), &mut batch)?;
+        self.rolled_back.forget(&id, &mut batch)?;
+        put_conversation(&mut batch, &row);
+        self.vault.commit(batch)?;
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.row = row;
+        }
+        self.decline(id);
+        let view = self.conversation_view(id)?;
+        self.emit(Event::Conversation(view));
+        self.read_logs_for_own()
+    }
+
     /// Takes this device out of a conversation in which it takes no part. [DELIV-134]
     pub(crate) fn decline(&mut self, id: ConversationId) {
         // Another Welcome may be the good one of an honest member.

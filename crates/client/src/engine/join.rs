@@ -229,7 +229,7 @@ impl Core {
     }
 
     fn welcome(&mut self, number: u64, part: &WelcomePart) -> Result<Outcome, Failure> {
-        if self.rolled_back.contains(&part.conversation) {
+        if self.rolled_back.holds_up(part) {
             return Ok(Outcome::Later);
         }
         if let Some(open) = self.conversations.get(&part.conversation) {
@@ -289,6 +289,13 @@ impl Core {
             let failed = "a device that is to come back was invited to another conversation under the same id";
             return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
         }
+        if !self.is_vouched_for(part.conversation, inviter)? {
+            let failed =
+                "nobody whom this device knew there has added it: whoever did was not a member when it fell out";
+            let advice =
+                "ask a member whom you know from it; the program goes on asking, and what is queued stays here";
+            return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, advice)));
+        }
         let Some(continued) = self.continues(part)? else { return Ok(Outcome::Later) };
         let again = self.conversations.get(&part.conversation).is_some_and(|open| open.row.stage == Stage::FellOut);
         let change = if again { MemberChange::AddedAgain } else { MemberChange::Added };
@@ -321,6 +328,21 @@ impl Core {
         let founder = |group: &Conversation| group.roles().map(|roles| roles.founder.clone());
         let known = self.group(facts.conversation).ok().and_then(|known| founder(known));
         same && known.is_none_or(|known| founder(group) == Some(known))
+    }
+
+    /// Whether what waits in a conversation may go where a Welcome leads. Its facts, members and founder are what its maker
+    /// says; that the maker was a member where this vault stands is not, so it takes one of them, or this person, to lead
+    /// back in. [CONV-88]
+    fn is_vouched_for(&mut self, id: ConversationId, inviter: DeviceId) -> Result<bool, Failure> {
+        let waits = |open: &Open| open.row.stage == Stage::FellOut || !open.queue.is_empty();
+        if !self.conversations.get(&id).is_some_and(waits) {
+            return Ok(true);
+        }
+        let Some(inviter) = self.known_device(inviter)?.map(|device| device.address().clone()) else {
+            return Ok(false);
+        };
+        let known = self.group(id)?.members();
+        Ok(inviter == *self.own.address() || known.iter().any(|member| member.address == inviter))
     }
 
     /// By whom this device was added.

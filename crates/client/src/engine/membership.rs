@@ -214,6 +214,10 @@ impl Core {
 
     /// [`Command::Leave`](crate::Command::Leave): asks the others, who remove this person's devices.
     pub(crate) fn leave(&mut self, id: ConversationId, reply: ReplyTo) -> Result<(), Failure> {
+        if self.conversation(id).is_ok_and(|open| open.row.stage == Stage::FellOut) {
+            let left = self.leave_unheard(id);
+            return answer_with(reply, left.map(|()| Reply::ConversationChanged { conversation: id }));
+        }
         match self.check_can_post(id).and_then(|()| self.request_to_leave(id)) {
             Ok(body) => self.tell_members(id, body, reply),
             Err(failure) => answer_with(reply, Err(failure)),

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use amanat_conversation::MAX_POSITION;
 use amanat_primitives::{ConversationId, DeviceId, Digest};
 use amanat_wire::{
     List,
@@ -17,7 +18,6 @@ use amanat_wire::{
 };
 
 use super::{
-    apply::MAX_POSITION,
     core::{Core, put_conversation},
     link::{Question, READ_ENTRIES},
 };
@@ -80,6 +80,13 @@ impl RolledBack {
     /// Its log is still to be looked through.
     pub(crate) fn contains(&self, id: &ConversationId) -> bool {
         self.logs.get(id).is_some_and(|sift| !sift.done)
+    }
+
+    /// The log before a Welcome is still to be looked through. One that is looked through for another Welcome holds up none:
+    /// it is looked through up to this one's place then.
+    pub(crate) fn holds_up(&self, part: &WelcomePart) -> bool {
+        let for_it = |sift: &SiftRow| sift.until == 0 || sift.until == part.position;
+        self.logs.get(&part.conversation).is_some_and(|sift| !sift.done && for_it(sift))
     }
 
     /// Notes that conversations are older than what was sent from here, in the batch that takes them out of use.
@@ -154,6 +161,12 @@ fn look_through(
     }
     found.truncate(FOUND);
     sift.found = List::new(found).ok()?;
+    if sift.until > 0 && sift.position == page.head && page.head < until {
+        // The log ends before the place that the Welcome names: there is nothing to compare.
+        let position = page.head.saturating_add(1);
+        (sift.position, sift.running, sift.done) = (until, None, true);
+        return Some((sift, Some(Alarm::Excluded { position })));
+    }
     sift.done = sift.position >= if sift.until > 0 { until } else { page.head };
     (sift.done || sift.position > before).then_some((sift, gone))
 }
@@ -280,7 +293,7 @@ impl Core {
         for id in ids {
             let Some(after) = self.rolled_back.logs.get(&id).map(|sift| sift.position) else { continue };
             match self.conversations.get(&id) {
-                None => self.sifted(id)?,
+                None => self.end_sift(id)?,
                 Some(open) if open.reading || self.rolled_back.stalled.contains(&id) => {}
                 // Where there is no room, the next answer makes some.
                 Some(_) => {
@@ -308,7 +321,7 @@ impl Core {
     pub(crate) fn sift(&mut self, id: ConversationId, entries: &Entries) -> Result<(), Failure> {
         let own = self.own.id();
         let Some(sift) = self.rolled_back.logs.get(&id).cloned() else { return Ok(()) };
-        let Some(open) = self.conversations.get_mut(&id) else { return self.sifted(id) };
+        let Some(open) = self.conversations.get_mut(&id) else { return self.end_sift(id) };
         open.reading = false;
         let after = sift.position;
         let Some((sift, gone)) = look_through(sift, entries, own, &open.queue) else {
@@ -397,7 +410,7 @@ impl Core {
     /// The relay refuses to give a log: what it does not have, or does not give to this device, it will not give later.
     pub(crate) fn sift_refused(&mut self, id: ConversationId, answer: &Answer) -> Result<(), Failure> {
         if matches!(answer, Answer::Refused(Refusal::Unknown | Refusal::NotAllowed)) {
-            return self.sifted(id);
+            return self.end_sift(id);
         }
         tracing::warn!(kind = answer.kind(), "a log cannot be looked through now");
         if let Some(open) = self.conversations.get_mut(&id) {
@@ -410,7 +423,7 @@ impl Core {
 
     /// A log cannot be looked through: a Welcome to it may be taken now. Where there is one, it is said that nothing can be
     /// compared.
-    pub(crate) fn sifted(&mut self, id: ConversationId) -> Result<(), Failure> {
+    pub(crate) fn end_sift(&mut self, id: ConversationId) -> Result<(), Failure> {
         let sift = self.rolled_back.logs.remove(&id);
         if let (Some(open), Some(mut sift)) = (self.conversations.get_mut(&id), sift) {
             open.reading = false;

@@ -7,7 +7,7 @@
 //! The relay's `StaleEpoch` is the only reason to encrypt a frame again.
 
 use amanat_conversation::{
-    Conversation,
+    Conversation, MAX_POSITION,
     content::{Body, Content},
 };
 use amanat_identity::Address;
@@ -21,7 +21,6 @@ use amanat_wire::{
 use rand_core::OsRng;
 
 use super::{
-    apply::MAX_POSITION,
     core::{Core, Open, ReplyTo, answer_with, bounded, put_conversation, respond, tier_of},
     create::{Opening, Then},
     link::Question,

@@ -65,7 +65,8 @@ pub(crate) fn of_stage(row: &ConversationRow) -> Option<Failure> {
         Stage::Over => ("nobody else is in this conversation any more", ""),
         Stage::FellOut => (
             "this device has missed a change of members that it cannot catch up with",
-            "stay online: another member's program adds this device again; what is queued stays here",
+            "stay online: another member's program adds this device again, and what is queued stays here; \
+             `amanat leave` gives it up",
         ),
     };
     // Nobody can be added to a 1:1: another one is opened.

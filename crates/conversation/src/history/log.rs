@@ -9,8 +9,8 @@ use amanat_wire::log::{ciphertext_hash, running_hash};
 /// Positions whose running hash is remembered.
 pub const RING: usize = 2048;
 
-/// Positions beyond this are no honest relay's; it leaves room to count on.
-pub const MAX_POSITION: u64 = 1 << 62;
+/// Positions beyond this are no honest relay's: far beyond any log, far from overflow.
+pub const MAX_POSITION: u64 = 1 << 48;
 
 /// What a sender's place in the log says about the logs that it and this member were shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

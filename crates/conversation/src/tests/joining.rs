@@ -328,7 +328,8 @@ fn parts_of_two_welcomes_do_not_make_one() {
     let mut elsewhere = good.clone();
     elsewhere.conversation = amanat_primitives::ConversationId::from_bytes([9; 16]);
     assert_eq!(stage(&elsewhere), Some(JoinError::OtherConversation));
-    for position in [0, u64::MAX] {
+    // [DELIV-219] Nor at a place that no log reaches.
+    for position in [0, crate::MAX_POSITION + 1, u64::MAX] {
         let nowhere = amanat_wire::relay::WelcomePart { position, ..good.clone() };
         assert_eq!(stage(&nowhere), Some(JoinError::Malformed));
     }

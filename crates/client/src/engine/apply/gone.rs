@@ -1,14 +1,14 @@
 //! What the relay no longer gives (protocol-spec/07-delivery, section 12): entries that have expired, are said to have, or
 //! are withheld; and conversations that are put out of use for it.
 
-use amanat_conversation::Conversation;
+use amanat_conversation::{Conversation, MAX_POSITION};
 use amanat_primitives::{ConversationId, Timestamp};
 use amanat_wire::{
     log::{Entry, RetentionClass},
     relay::Entries,
 };
 
-use super::{Draft, MAX_POSITION, Step};
+use super::{Draft, Step};
 use crate::{
     Event, Failure,
     api::Alarm,

@@ -103,11 +103,41 @@ fn it_is_looked_through_up_to_the_place_in_question_and_without_gaps() {
         page(log[1..].to_vec(), 9, 1),
         page(vec![log[0].clone(), log[2].clone()], 9, 1),
         page(Vec::new(), 9, 1),
-        page(Vec::new(), 3, 1),
         page(Vec::new(), 9, 11),
         page(Vec::new(), u64::MAX, u64::MAX),
     ];
     for page in none {
         assert_eq!(look_through(up_to.clone(), &page, OWN, &BTreeMap::new()), None);
+    }
+}
+
+// [DELIV-219] The relay names no log that reaches the Welcome's place: it holds up nothing.
+#[test]
+fn a_log_that_ends_before_the_place_in_question_is_not_waited_for() {
+    let begun = SiftRow { until: 1 << 40, ..SiftRow::new(ID, 3, Some(START)) };
+    let log: Vec<Entry> = (4..=6).map(|position| entry(position, OTHER, 9)).collect();
+    let queue = BTreeMap::from([queued(1, 1, log[0].ciphertext_hash())]);
+    // The log goes on: not yet.
+    let (sift, said) = look_through(begun.clone(), &page(log.clone(), 7, 1), OWN, &queue).unwrap();
+    assert_eq!((sift.done, said), (false, None));
+    for (begun, page) in [(begun.clone(), page(log, 6, 1)), (sift, page(Vec::new(), 6, 1))] {
+        let (sift, said) = look_through(begun, &page, OWN, &queue).unwrap();
+        assert_eq!((sift.position, sift.running, sift.done), (1 << 40, None, true));
+        assert_eq!(said, Some(Alarm::Excluded { position: 7 }));
+    }
+
+    let part = |position| WelcomePart {
+        conversation: ID,
+        position,
+        running: START,
+        sender: OTHER,
+        receipt: Bytes::default(),
+        group_info: Bytes::default(),
+        group_secrets: Bytes::default(),
+    };
+    let mut rolled_back = RolledBack::default();
+    for (until, position, holds_up) in [(0, 9, true), (9, 9, true), (8, 9, false)] {
+        rolled_back.logs.insert(ID, SiftRow { until, ..SiftRow::new(ID, 3, None) });
+        assert_eq!(rolled_back.holds_up(&part(position)), holds_up, "{until}");
     }
 }
