@@ -22,6 +22,7 @@ mod core;
 mod create;
 mod decline;
 mod devices;
+mod direct;
 mod documents;
 mod forgetting;
 mod history;

@@ -280,7 +280,7 @@ pub(crate) struct Core {
     pub(crate) rolled_back: super::old_copy::RolledBack,
     /// Tails of logs that are kept for a relay that loses them.
     pub(crate) kept: super::kept::Kept,
-    pub(crate) direct: super::join::DirectQueue,
+    pub(crate) direct: super::direct::DirectQueue,
     pub(crate) advance_open: bool,
     pub(crate) advance_at: Option<Timestamp>,
     pub(crate) packages: super::packages::Packages,
@@ -315,7 +315,7 @@ impl Core {
         inputs: mpsc::WeakSender<Input>,
         runtime: Handle,
     ) -> Self {
-        let direct = super::join::DirectQueue::resume(profile.relay.as_ref().map_or(0, |row| row.direct));
+        let direct = super::direct::DirectQueue::resume(profile.relay.as_ref().map_or(0, |row| row.direct));
         Self {
             people: People::default(),
             devices: super::devices::Devices::default(),

@@ -4,7 +4,7 @@
 //! certified key of someone cleared for the tier becomes a conversation; anything else is refused and shown. The item,
 //! the KeyPackage that it used up and the new group are one batch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use amanat_conversation::{Content, Conversation, JoinError, Kind, LeafClaim, NewConversation, Records};
 use amanat_identity::VerifiedDevice;
@@ -12,7 +12,7 @@ use amanat_primitives::{ConversationId, DeviceId, Digest, MessageId, MessageSeed
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
     log::CommitReceipt,
-    relay::{Direct, DirectItem, WelcomePart},
+    relay::{Direct, WelcomePart},
 };
 use rand_core::OsRng;
 
@@ -37,27 +37,6 @@ use crate::{
     vault::{Batch, Scope},
 };
 
-/// Direct items that may wait here; the relay keeps the rest.
-const WAITING: usize = 1024;
-/// Bytes of them.
-const WAITING_BYTES: usize = 16 * 1024 * 1024;
-
-/// How far ahead a direct item's number may be.
-const FAR: u64 = 1 << 20;
-
-/// Direct items that were received and not yet processed.
-#[derive(Default)]
-pub(crate) struct DirectQueue {
-    items: BTreeMap<u64, DirectItem>,
-    bytes: usize,
-    done: u64,
-    told: u64,
-    /// Chains for the first item are being fetched.
-    fetching: bool,
-    /// Whose were asked for and answered: who is still missing then is not to be had.
-    fetched: BTreeSet<DeviceId>,
-}
-
 /// Chains that were fetched, and for what.
 pub(crate) struct Fetched {
     /// Over which link.
@@ -68,92 +47,6 @@ pub(crate) struct Fetched {
     pub(crate) asked: Vec<DeviceId>,
     /// What came.
     pub(crate) chains: Result<Vec<VerifiedChain>, Failure>,
-}
-
-impl DirectQueue {
-    /// At the start: items up to `done` are in the vault.
-    pub(crate) fn resume(done: u64) -> Self {
-        Self { done, ..Self::default() }
-    }
-
-    /// An item came.
-    pub(crate) fn add(&mut self, item: DirectItem) {
-        // The relay keeps 10,000 at most: a number far beyond is none.
-        let believable = item.number <= self.done.saturating_add(FAR);
-        let size = size_of(&item);
-        let room = self.items.len() < WAITING && self.bytes.saturating_add(size) <= WAITING_BYTES;
-        if item.number > self.done && believable && (room || self.items.is_empty()) {
-            self.bytes += size;
-            if let Some(before) = self.items.insert(item.number, item) {
-                self.bytes -= size_of(&before);
-            }
-        }
-    }
-
-    /// An item is in the vault.
-    fn pass(&mut self, number: u64) {
-        if let Some(item) = self.items.remove(&number) {
-            self.bytes -= size_of(&item);
-        }
-        self.done = number;
-        self.fetched.clear();
-    }
-
-    /// Of these, those that were not asked for yet; `None` where that is nobody.
-    fn unasked(&self, devices: Vec<DeviceId>) -> Option<Vec<DeviceId>> {
-        let unasked: Vec<_> = devices.into_iter().filter(|device| !self.fetched.contains(device)).collect();
-        (!unasked.is_empty()).then_some(unasked)
-    }
-
-    /// Everything up to here is in the vault.
-    pub(crate) fn done(&self) -> u64 {
-        self.done
-    }
-
-    /// The relay does not know yet.
-    pub(crate) fn advance_due(&self) -> bool {
-        self.done > self.told
-    }
-
-    /// Now it does.
-    pub(crate) fn advance_told(&mut self) {
-        self.told = self.done;
-    }
-
-    /// Something is still to be processed.
-    pub(crate) fn busy(&self) -> bool {
-        self.fetching || !self.items.is_empty()
-    }
-
-    /// A Welcome to this conversation waits.
-    pub(crate) fn has_welcome(&self, id: ConversationId) -> bool {
-        self.items.values().any(|item| matches!(&item.body, Direct::Welcome(part) if part.conversation == id))
-    }
-
-    /// Records of the KeyPackages that Welcomes which wait here name.
-    pub(crate) fn named_packages(&self) -> BTreeSet<Vec<u8>> {
-        let named = |item: &DirectItem| match &item.body {
-            Direct::Welcome(part) => Conversation::named_key_package(part).ok(),
-            _ => None,
-        };
-        self.items.values().filter_map(named).collect()
-    }
-
-    /// What was being fetched will not come.
-    pub(crate) fn link_lost(&mut self) {
-        self.items.clear();
-        self.bytes = 0;
-        self.fetching = false;
-        self.fetched.clear();
-        self.told = 0;
-    }
-}
-
-fn size_of(item: &DirectItem) -> usize {
-    match &item.body {
-        Direct::Welcome(part) => part.group_info.len() + part.group_secrets.len(),
-        Direct::LastResortUsed(_) | Direct::GrantReused(_) | Direct::FurtherDevice(_) => 0,
-    }
 }
 
 /// What became of a Welcome.
@@ -171,7 +64,7 @@ impl Core {
     /// Processes direct items in order, as far as possible.
     pub(crate) fn process_direct(&mut self) -> Result<(), Failure> {
         while !self.direct.fetching {
-            let Some((number, item)) = self.direct.items.first_key_value().map(|(n, item)| (*n, item.clone())) else {
+            let Some((number, item)) = self.direct.next() else {
                 return Ok(());
             };
             match item.body {

@@ -195,7 +195,7 @@ impl Core {
                     self.emit(Event::Notice(Notice::RelayRestored));
                 }
                 self.relay_row = Some(row);
-                self.direct = super::join::DirectQueue::resume(0);
+                self.direct = super::direct::DirectQueue::resume(0);
             }
         }
         self.bring_status(&ready.status)?;

@@ -83,7 +83,7 @@ impl RolledBack {
     }
 
     /// The log before a Welcome is still to be looked through. One that is looked through for another Welcome holds up none:
-    /// it is looked through up to this one's place then.
+    /// it is looked through up to this one's place then. [DELIV-219]
     pub(crate) fn holds_up(&self, part: &WelcomePart) -> bool {
         let for_it = |sift: &SiftRow| sift.until == 0 || sift.until == part.position;
         self.logs.get(&part.conversation).is_some_and(|sift| !sift.done && for_it(sift))
