@@ -60,6 +60,11 @@ impl Again {
         true
     }
 
+    /// Its device wants it no more. [DELIV-138]
+    pub(crate) fn forget(&self, conversation: ConversationId, device: DeviceId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(conversation, device));
+    }
+
     /// All that may still count.
     fn all(&self, now: Timestamp) -> Vec<AddAgain> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,6 +125,9 @@ mod tests {
         assert!(again.keep(ask(0, 30), at(30)));
         assert_eq!(again.all(at(31)), [ask(0, 30)]);
         assert!(again.all(at(31 + 24 * 3600)).is_empty());
+        // [DELIV-138]
+        again.forget(ConversationId::from_bytes([0; 16]), DeviceId::from_bytes([1; 32]));
+        assert!(again.all(at(31)).is_empty());
     }
 
     // [DELIV-217]

@@ -6,7 +6,8 @@ use amanat_wire::{client::Request, relay::Answer};
 
 use super::{
     changes::keep_notice,
-    core::{Core, put_conversation},
+    core::{Core, Open, put_conversation},
+    join::ended,
 };
 use crate::{
     Event, Failure,
@@ -19,7 +20,13 @@ impl Core {
     /// Leaves where this device has fallen out and can tell nobody: it asks to be added again no more, and its roster is left.
     /// [DELIV-138]
     pub(crate) fn leave_unheard(&mut self, id: ConversationId) -> Result<(), Failure> {
-        let mut row = ConversationRow { stage: Stage::Left, ..self.conversation(id)?.row.clone() };
+        let open = self.conversation(id)?;
+        let mut row = match self.direct.welcome_to(id) {
+            None => open.row.clone(),
+            // One that waits is none that this person wants.
+            Some(position) => ConversationRow { joined: position.max(open.row.joined), ..ended(open) },
+        };
+        row.stage = Stage::Left;
         let own = self.own_who();
         let (whom, by, change) = (own.clone(), own, MemberChange::Left);
         let mut batch = Batch::default();
@@ -31,17 +38,20 @@ impl Core {
         if let Some(open) = self.conversations.get_mut(&id) {
             open.row = row;
         }
-        self.decline(id);
         let view = self.conversation_view(id)?;
         self.emit(Event::Conversation(view));
-        self.read_logs_for_own()
+        self.read_logs_for_own()?;
+        self.process_direct()?;
+        self.decline(id);
+        Ok(())
     }
 
     /// Takes this device out of a conversation in which it takes no part. [DELIV-134]
     pub(crate) fn decline(&mut self, id: ConversationId) {
         // Another Welcome may be the good one of an honest member.
-        let takes_part = self.conversations.get(&id).is_some_and(|open| open.row.stage != Stage::Left);
-        if takes_part || self.direct.has_welcome(id) {
+        let out = |open: &Open| matches!(open.row.stage, Stage::Left | Stage::Removed);
+        let takes_part = self.conversations.get(&id).is_some_and(|open| !out(open));
+        if takes_part || self.direct.welcome_to(id).is_some() {
             return;
         }
         self.unknown.insert(id, true);

@@ -88,9 +88,13 @@ impl DirectQueue {
         self.fetching || !self.items.is_empty()
     }
 
-    /// A Welcome to this conversation waits.
-    pub(crate) fn has_welcome(&self, id: ConversationId) -> bool {
-        self.items.values().any(|item| matches!(&item.body, Direct::Welcome(part) if part.conversation == id))
+    /// The position of the last Welcome to this conversation that waits.
+    pub(crate) fn welcome_to(&self, id: ConversationId) -> Option<u64> {
+        let position = |item: &DirectItem| match &item.body {
+            Direct::Welcome(part) if part.conversation == id => Some(part.position),
+            _ => None,
+        };
+        self.items.values().filter_map(position).max()
     }
 
     /// Records of the KeyPackages that Welcomes which wait here name.

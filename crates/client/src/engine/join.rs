@@ -19,7 +19,7 @@ use rand_core::OsRng;
 use super::{
     Input,
     changes::keep_notice,
-    core::{Core, Open, bounded, put_conversation},
+    core::{Core, Open, bounded, put_conversation, tier_of},
     create::new_row,
     devices::Purpose,
     old_copy::Continued,
@@ -183,10 +183,8 @@ impl Core {
             return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
         }
         if !self.is_vouched_for(part.conversation, inviter)? {
-            let failed =
-                "nobody whom this device knew there has added it: whoever did was not a member when it fell out";
-            let advice =
-                "ask a member whom you know from it; the program goes on asking, and what is queued stays here";
+            let failed = "whoever added this device was no member when it was last in the conversation, or is not now";
+            let advice = "ask a member whom you know from it to add you; what is queued stays here until then";
             return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, advice)));
         }
         let Some(continued) = self.continues(part)? else { return Ok(Outcome::Later) };
@@ -227,15 +225,16 @@ impl Core {
     /// says; that the maker was a member where this vault stands is not, so it takes one of them, or this person, to lead
     /// back in. [CONV-88]
     fn is_vouched_for(&mut self, id: ConversationId, inviter: DeviceId) -> Result<bool, Failure> {
-        let waits = |open: &Open| open.row.stage == Stage::FellOut || !open.queue.is_empty();
-        if !self.conversations.get(&id).is_some_and(waits) {
+        let Some(open) = self.conversations.get(&id) else { return Ok(true) };
+        let (fell_out, tier) = (open.row.stage == Stage::FellOut, tier_of(open.row.tier));
+        if !fell_out && open.queue.is_empty() && !self.has_uploads(id)? {
             return Ok(true);
         }
-        let Some(inviter) = self.known_device(inviter)?.map(|device| device.address().clone()) else {
-            return Ok(false);
-        };
+        let Some(inviter) = self.known_device(inviter)? else { return Ok(false) };
         let known = self.group(id)?.members();
-        Ok(inviter == *self.own.address() || known.iter().any(|member| member.address == inviter))
+        let address = inviter.address();
+        let member = address == self.own.address() || known.iter().any(|member| member.address == *address);
+        Ok(member && self.standing(&inviter).require(tier).is_ok())
     }
 
     /// By whom this device was added.
@@ -324,6 +323,8 @@ impl Core {
             open.newcomers = std::mem::take(&mut before.newcomers);
         }
         self.conversations.insert(id, open);
+        // Before anything is sent. [CONV-45]
+        self.judge_members(id)?;
         // What was to be sent here before this device fell out.
         self.start_uploads()?;
         self.look_for_further(id)?;
@@ -474,7 +475,7 @@ impl Core {
 }
 
 /// A conversation's row, in which the membership that ends with a Welcome is put by. [DELIV-216]
-fn ended(open: &Open) -> ConversationRow {
+pub(crate) fn ended(open: &Open) -> ConversationRow {
     let (has, has_read) = told_by_all(open);
     let mut row = open.row.clone();
     let mut ended = std::mem::take(&mut row.ended).into_vec();

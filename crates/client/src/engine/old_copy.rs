@@ -161,9 +161,9 @@ fn look_through(
     }
     found.truncate(FOUND);
     sift.found = List::new(found).ok()?;
-    if sift.until > 0 && sift.position == page.head && page.head < until {
+    if sift.until > 0 && page.head <= sift.position && sift.position < until {
         // The log ends before the place that the Welcome names: there is nothing to compare.
-        let position = page.head.saturating_add(1);
+        let position = sift.position.saturating_add(1);
         (sift.position, sift.running, sift.done) = (until, None, true);
         return Some((sift, Some(Alarm::Excluded { position })));
     }
@@ -210,6 +210,11 @@ impl Core {
                 self.note_unknown(log.conversation);
                 continue;
             };
+            if open.row.stage == Stage::Left {
+                // It was left without a link, or the relay did not hear of it.
+                self.decline(log.conversation);
+                continue;
+            }
             if open.row.stage.follows_log() && log.cursor > open.row.position {
                 let position = open.row.position;
                 self.rolled_back.found.push(Cursor { conversation: log.conversation, position });

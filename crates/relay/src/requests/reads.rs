@@ -49,6 +49,7 @@ pub(crate) fn decline(asker: &Arc<Asker>, ticket: Ticket, conversation: Conversa
     let asker = Arc::clone(asker);
     tokio::spawn(async move {
         let outcome = asker.shared.store.decline(asker.id, conversation).await;
+        asker.shared.again.forget(conversation, asker.id);
         asker.settle(ticket, outcome.map(|()| Answer::Done(Nothing {})).map_err(NotDone::from));
     });
 }

@@ -121,6 +121,12 @@ impl Core {
         Ok((message, document.id))
     }
 
+    /// A document is to be sent in a conversation, or to be brought to it again.
+    pub(crate) fn has_uploads(&self, id: ConversationId) -> Result<bool, Failure> {
+        let unsent = |row: &DocumentRow| matches!(row.upload, Upload::Running | Upload::Paused | Upload::Again);
+        Ok(self.vault.scan::<DocumentRow>(Scope::Documents)?.iter().any(|row| row.conversation == id && unsent(row)))
+    }
+
     /// Begins uploads that wait, as many as may run at a time.
     pub(crate) fn start_uploads(&mut self) -> Result<(), Failure> {
         while self.transfers.uploads.len() < RUNNING {

@@ -120,7 +120,10 @@ fn a_log_that_ends_before_the_place_in_question_is_not_waited_for() {
     // The log goes on: not yet.
     let (sift, said) = look_through(begun.clone(), &page(log.clone(), 7, 1), OWN, &queue).unwrap();
     assert_eq!((sift.done, said), (false, None));
-    for (begun, page) in [(begun.clone(), page(log, 6, 1)), (sift, page(Vec::new(), 6, 1))] {
+    // Nor where the relay once named a longer one.
+    let ends =
+        [(begun.clone(), page(log, 6, 1)), (sift.clone(), page(Vec::new(), 6, 1)), (sift, page(Vec::new(), 2, 1))];
+    for (begun, page) in ends {
         let (sift, said) = look_through(begun, &page, OWN, &queue).unwrap();
         assert_eq!((sift.position, sift.running, sift.done), (1 << 40, None, true));
         assert_eq!(said, Some(Alarm::Excluded { position: 7 }));
