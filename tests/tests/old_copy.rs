@@ -348,6 +348,8 @@ async fn a_conversation_from_which_both_have_fallen_out_can_be_left_for_another(
     let (mut secretary, mut director) = (rig.start("secretary").await, rig.start("director").await);
     for person in [&mut secretary, &mut director] {
         until_state(person, id, ConversationState::FellOut).await;
+        // Its KeyPackages are replaced by then.
+        person.sync().await;
     }
 
     secretary.ask(Command::Leave { conversation: id }).await;
