@@ -18,7 +18,7 @@ use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timesta
 
 pub use self::alert::{Alarm, MemberChange, Notice, Who};
 pub use self::device::{HistoryFile, HistoryTaken, OwnDevice};
-pub use self::document::{DocumentView, TransferState, TransferView};
+pub use self::document::{DocumentView, SentView, TransferState, TransferView};
 pub use self::message::{
     Acknowledgement, Change, ChangeView, Hit, Line, MessageBody, MessageRef, MessageState, MessageView, Quote,
     SendOptions,

@@ -18,8 +18,8 @@ use std::{
 
 use amanat_identity::{
     Address, Authority, AuthorityCertificate, ChainError, DeviceChain, DeviceCode, DeviceKeys, Enrolment, Invitation,
-    InvitationError, OpenedInvitation, RevocationEntry, SignedStatus, Statement, StatusView, Tier, VerifiedDevice,
-    VerifiedRelay,
+    InvitationError, InvitationSummary, OpenedInvitation, RevocationEntry, SignedStatus, Statement, StatusView, Tier,
+    VerifiedDevice, VerifiedRelay,
     armour::{self, FileKind},
 };
 use amanat_primitives::{
@@ -133,17 +133,29 @@ pub async fn join_at(
     mut on_stage: impl FnMut(JoinStage),
 ) -> Result<Joined, Failure> {
     on_stage(JoinStage::CheckingInvitation);
-    let bytes = armour::read(FileKind::Invitation, &request.invitation).map_err(|error| {
-        let failed = format!("this is not an invitation: {error}");
-        Failure::new(FailureCode::Invitation, failed, "use the file that the officer gave you, unaltered")
-    })?;
-    let invitation = Invitation::from_secret_bytes(&bytes).map_err(|error| from_invitation(error.into()))?;
+    let invitation = invitation_of(&request.invitation)?;
     let opened = invitation.open(request.code.as_deref(), &request.work, now).map_err(from_invitation)?;
     on_stage(JoinStage::MakingKeys);
     let begun = tokio::task::spawn_blocking(move || begin(&request, opened, now))
         .await
         .map_err(|_| failure::internal("making the profile was interrupted"))??;
     enrol(begun, now, on_stage).await
+}
+
+/// What an invitation file says, every signature and window in it checked: to be shown before anybody joins with it.
+///
+/// # Errors
+/// Not an invitation, damaged, lapsed, not valid yet: each its own [`Failure`].
+pub fn read_invitation(file: &[u8], now: Timestamp) -> Result<InvitationSummary, Failure> {
+    invitation_of(file)?.summary(now).map_err(|error| from_invitation(error.into()))
+}
+
+fn invitation_of(file: &[u8]) -> Result<Invitation, Failure> {
+    let bytes = armour::read(FileKind::Invitation, file).map_err(|error| {
+        let failed = format!("this is not an invitation: {error}");
+        Failure::new(FailureCode::Invitation, failed, "use the file that the officer gave you, unaltered")
+    })?;
+    Invitation::from_secret_bytes(&bytes).map_err(|error| from_invitation(error.into()))
 }
 
 /// A profile that is not enrolled yet.
@@ -501,4 +513,36 @@ fn from_invitation(error: InvitationError) -> Failure {
 
 fn too_long() -> Failure {
     failure::internal("a statement is longer than its field")
+}
+
+#[cfg(test)]
+mod tests {
+    use amanat_identity::testing::Office;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
+
+    #[test]
+    fn an_invitation_says_whom_it_is_for_before_anybody_joins() {
+        let mut rng = rand_chacha::ChaCha20Rng::from_seed([7; 32]);
+        let office = Office::new(&mut rng, NOW);
+        let invitation = office.invite(&mut rng, "secretary", Tier::Secret, NOW).to_secret_bytes();
+        let file = armour::write(FileKind::Invitation, &invitation).unwrap();
+        let said = read_invitation(file.as_bytes(), NOW).unwrap();
+        assert_eq!(said.address.to_string(), "secretary@interior.gov.pk");
+        assert_eq!((said.clearance, said.needs_code, said.replaces), (Tier::Secret, false, false));
+        assert_eq!((said.authority.as_str(), said.officer.as_str()), ("Test Office", "Test Officer"));
+
+        let refused = |file: &str, now| read_invitation(file.as_bytes(), now).unwrap_err().code;
+        let years = Timestamp::from_secs(2_000_000_000);
+        assert_eq!(refused(&file, years), FailureCode::Expired);
+        assert_eq!(refused("hello", NOW), FailureCode::Invitation);
+        assert_eq!(refused("", NOW), FailureCode::Invitation);
+        let middle = file.len() / 2;
+        let altered = format!("{}{}", &file[..middle], &file[middle + 1..]);
+        assert_eq!(refused(&altered, NOW), FailureCode::Invitation);
+        assert_eq!(refused(&file[..middle], NOW), FailureCode::Invitation, "cut short");
+    }
 }

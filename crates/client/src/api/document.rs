@@ -1,7 +1,7 @@
 //! Documents as faces see them (protocol-spec/07-delivery, section 12, and 06-document).
 
 use amanat_identity::Tier;
-use amanat_primitives::{ConversationId, DocumentId, MessageId};
+use amanat_primitives::{ConversationId, DocumentId, MessageId, Timestamp};
 
 use super::Direction;
 
@@ -24,6 +24,19 @@ pub struct DocumentView {
     pub digest: String,
     /// Its upload or fetch, where that is not over.
     pub transfer: Option<TransferView>,
+    /// Who sent it and when, by its message; none where that is not in this vault.
+    pub sent: Option<SentView>,
+}
+
+/// Who sent a document, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentView {
+    /// Name, from the certificate.
+    pub by: String,
+    /// It is one's own.
+    pub own: bool,
+    /// By its sender's clock.
+    pub at: Timestamp,
 }
 
 impl DocumentView {

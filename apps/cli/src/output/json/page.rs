@@ -103,6 +103,7 @@ fn document() -> DocumentView {
         tier: Tier::Confidential,
         digest: "af1349".into(),
         transfer: None,
+        sent: None,
     }
 }
 

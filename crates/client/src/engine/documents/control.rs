@@ -7,7 +7,7 @@ use amanat_wire::{Bytes, Decode as _};
 use super::fetches::forget_part;
 use crate::{
     Event, Failure, FailureCode, Reply,
-    api::{Direction, DocumentView, MessageState, TransferState, TransferView},
+    api::{Direction, DocumentView, MessageState, SentView, TransferState, TransferView},
     engine::core::{Core, tier_of},
     failure,
     rows::{DocumentRow, FetchRow, Upload},
@@ -132,6 +132,8 @@ impl Core {
     /// A document as a list shows it.
     pub(crate) fn document_view(&self, row: &DocumentRow) -> Result<DocumentView, Failure> {
         let manifest = Manifest::from_bytes(&row.manifest).ok();
+        let message = self.message_row(row.conversation, row.sequence)?.filter(|message| message.id == row.message);
+        let sent = message.map(|message| SentView { by: message.name.to_string(), own: message.own, at: message.at });
         Ok(DocumentView {
             id: row.id,
             conversation: row.conversation,
@@ -141,6 +143,7 @@ impl Core {
             tier: tier_of(row.tier),
             digest: manifest.map_or_else(String::new, |manifest| manifest.digest.to_string()),
             transfer: self.transfer_view(row)?,
+            sent,
         })
     }
 

@@ -1,0 +1,10 @@
+switcher-title = Go to
+switcher-field = Conversation or person
+switcher-none = Nothing fits what you typed.
+switcher-hint = ↑ ↓ to choose, Enter to open, Esc to close
+search-title = Search all conversations
+search-within = Search in { $title }
+search-field = Words of a message or a document's name
+search-busy = Searching…
+search-hint = Type a word. Everything is searched on this machine alone.
+search-none = No message holds all these words.

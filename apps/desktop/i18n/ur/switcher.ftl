@@ -1,0 +1,10 @@
+switcher-title = یہاں جائیں
+switcher-field = گفتگو یا شخص
+switcher-none = آپ کے لکھے سے کچھ نہیں ملتا۔
+switcher-hint = ↑ ↓ سے چنیں، Enter سے کھولیں، Esc سے بند کریں
+search-title = تمام گفتگوؤں میں تلاش
+search-within = { $title } میں تلاش
+search-field = پیغام یا دستاویز کے نام کے الفاظ
+search-busy = تلاش جاری ہے…
+search-hint = کوئی لفظ لکھیں۔ تلاش صرف اسی مشین پر ہوتی ہے۔
+search-none = کسی پیغام میں یہ سب الفاظ نہیں۔

@@ -1,0 +1,69 @@
+//! The client engine as the window sees it: commands in, events out, behind a trait so that screens can be driven without one.
+
+use std::{future::Future, path::Path, pin::Pin, sync::Arc, time::Duration};
+
+use amanat_client::{Command, Engine, Event, Events, Failure, Options, Reply, profile};
+use amanat_primitives::passphrase::WorkPolicy;
+use iced::futures::{Stream, stream};
+use zeroize::Zeroizing;
+
+/// How long an engine may take to stop.
+const STOPPING: Duration = Duration::from_secs(5);
+
+/// Something that will be there.
+pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The engine, or what stands for it.
+pub trait Backend: Send + Sync {
+    /// Asks, and is answered once.
+    fn ask(&self, command: Command) -> Later<Result<Reply, Failure>>;
+
+    /// Closes the link and the vault. What is queued stays queued.
+    fn stop(&self) -> Later<()>;
+}
+
+/// What an opened profile gives the window.
+#[derive(Clone)]
+pub struct Opened {
+    /// To ask.
+    pub backend: Arc<dyn Backend>,
+    /// To listen to; taken once.
+    pub events: Arc<std::sync::Mutex<Option<EventStream>>>,
+}
+
+/// Events, as a stream.
+pub type EventStream = Pin<Box<dyn Stream<Item = Event> + Send>>;
+
+impl Backend for Engine {
+    fn ask(&self, command: Command) -> Later<Result<Reply, Failure>> {
+        let engine = self.clone();
+        Box::pin(async move { Engine::ask(&engine, command).await })
+    }
+
+    fn stop(&self) -> Later<()> {
+        let engine = self.clone();
+        // What is accepted is on disk already: where the engine hangs, leaving loses nothing, and staying would keep keys.
+        Box::pin(async move {
+            if tokio::time::timeout(STOPPING, Engine::stop(engine)).await.is_err() {
+                tracing::warn!("the engine does not stop");
+            }
+        })
+    }
+}
+
+/// Opens a profile and starts its engine. Takes as long as the passphrase is made to take; call it where it may block.
+///
+/// # Errors
+/// Wrong passphrase, no profile, in use, damaged.
+pub fn open(dir: &Path, passphrase: &Zeroizing<String>) -> Result<Opened, Failure> {
+    let profile = profile::open(dir, passphrase, &WorkPolicy::STANDARD)?;
+    let (engine, events) = Engine::start(profile, Options::default());
+    Ok(opened(engine, events))
+}
+
+/// An engine that runs already.
+#[must_use]
+pub fn opened(engine: Engine, events: Events) -> Opened {
+    let events = stream::unfold(events, |mut events| async move { events.next().await.map(|event| (event, events)) });
+    Opened { backend: Arc::new(engine), events: Arc::new(std::sync::Mutex::new(Some(Box::pin(events)))) }
+}

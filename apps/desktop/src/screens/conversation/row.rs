@@ -1,0 +1,251 @@
+//! A row of a conversation: a message in its bubble, or something else that happened, under its day where that begins.
+
+use amanat_client::api::{Change, ChangeView, Line, MemberChange, MessageBody, MessageState, MessageView};
+use amanat_identity::Tier;
+use amanat_ui::{
+    badge, bidi,
+    button::{self, Kind},
+    direction::Direction,
+    look::Look,
+    sign::{Sign, sign},
+    surface,
+    text::{Role, coloured, muted, plain},
+    theme::{radius, space},
+};
+use iced::{
+    Alignment, Element, Fill,
+    widget::{column, container, row, space as gap},
+};
+
+use super::{Deed, Message, NO_COPY_FROM, State, same_day};
+use crate::screens::{Context, document_card};
+
+/// A bubble's greatest width, in logical pixels.
+const WIDTH: f32 = 560.0;
+/// Characters of a name.
+const NAME: usize = 60;
+/// Characters of a quote.
+const QUOTE: usize = 160;
+/// On the button that opens what can be done.
+const MORE: &str = "…";
+/// A tick's size.
+const TICK: f32 = 11.0;
+/// What can be said in a reaction, by the keys of its words.
+const REACTIONS: [&str; 3] = ["reaction-noted", "reaction-agreed", "reaction-thanks"];
+
+/// How a line looks, behind another one.
+pub(super) fn view<'a>(
+    line: &'a Line,
+    before: Option<&'a Line>,
+    state: &'a State,
+    context: Context<'a>,
+) -> Element<'a, Message> {
+    let at = |line: &Line| match line {
+        Line::Message(message) => message.at,
+        Line::Change(change) => change.at,
+    };
+    let new_day = before.is_none_or(|before| !same_day(at(before), at(line)));
+    let mut parts = column![].padding([space::XS / 2.0, space::L]);
+    if new_day {
+        parts = parts.push(day(context.words.day(at(line), context.now), context.look));
+    }
+    let shown = match line {
+        Line::Message(message) => {
+            let same = |before: &Line| matches!(before, Line::Message(before) if before.from == message.from);
+            bubble(message, new_day || !before.is_some_and(same), state, context)
+        }
+        Line::Change(change) => centred(muted(changed(change, context), Role::Caption, context.look)),
+    };
+    parts.push(shown).into()
+}
+
+fn day<'a>(name: String, look: Look) -> Element<'a, Message> {
+    let chip = container(muted(name, Role::Caption, look)).padding([space::XS, space::M]);
+    container(centred(chip.style(surface::card(look)))).padding([space::M, 0.0]).into()
+}
+
+fn centred<'a>(content: impl Into<Element<'a, Message>>) -> Element<'a, Message> {
+    container(content).center_x(Fill).padding([space::XS, 0.0]).into()
+}
+
+fn changed(change: &ChangeView, context: Context<'_>) -> String {
+    let words = context.words;
+    let by = bidi::defuse(&change.by.name, NAME);
+    match &change.change {
+        Change::Title(title) => {
+            words.with("change-title", &[("by", by.into()), ("title", bidi::defuse(title, QUOTE).into())])
+        }
+        Change::Member { whom, change, .. } => {
+            let key = match change {
+                MemberChange::Added => "change-added",
+                MemberChange::Removed => "change-removed",
+                MemberChange::Left => "change-left",
+                MemberChange::Moderator => "change-moderator",
+                MemberChange::NotModerator => "change-not-moderator",
+                MemberChange::DeviceAdded => "change-device-added",
+                MemberChange::DeviceRemoved => "change-device-removed",
+                MemberChange::AddedAgain => "change-added-again",
+            };
+            words.with(key, &[("by", by.into()), ("whom", bidi::defuse(&whom.name, NAME).into())])
+        }
+    }
+}
+
+fn bubble<'a>(message: &'a MessageView, first: bool, state: &'a State, context: Context<'a>) -> Element<'a, Message> {
+    let Context { look, words, .. } = context;
+    let pair = if message.own { look.tokens.own } else { look.tokens.other };
+    let mut parts = column![].spacing(space::XS).align_x(look.direction.start_items());
+    if first && !message.own {
+        parts = parts.push(plain(bidi::defuse(&message.name, NAME), Role::Label));
+    }
+    if let Some(quote) = &message.reply_to {
+        let name = quote.name.as_deref().map_or_else(|| words.say("quote-unknown"), |name| bidi::defuse(name, NAME));
+        let text = quote.text.as_deref().map_or_else(|| words.say("message-gone"), |text| bidi::defuse(text, QUOTE));
+        let quoted = column![muted(name, Role::Caption, look), muted(text, Role::Label, look)];
+        parts = parts.push(container(quoted).padding([space::XS, space::S]).style(surface::card(look)));
+    }
+    parts = parts.push(body(message, context));
+    if !message.reactions.is_empty() {
+        parts = parts.push(reactions(message, context));
+    }
+    if let Some(asked) = &message.acknowledgement {
+        let (by, all) = (asked.by.len() as u64, (asked.by.len() + asked.missing.len()) as u64);
+        parts = parts.push(muted(
+            words.with("acknowledged", &[("by", by.into()), ("all", all.into())]),
+            Role::Caption,
+            look,
+        ));
+        parts = parts.push(if message.own {
+            gap().into()
+        } else {
+            button::word(
+                words.say("deed-acknowledge"),
+                Kind::Secondary,
+                Some(Message::Do(Deed::Acknowledge, message.id)),
+                look,
+            )
+        });
+    }
+    parts = parts.push(about(message, context));
+    if state.menu == Some(message.id) {
+        parts = parts.push(deeds(message, state, context));
+    }
+    let bubble = container(parts).max_width(WIDTH).padding([space::S, space::M]);
+    let mut bubble = bubble.style(surface::filled(pair, radius::L));
+    if state.list.is_goal(message.sequence) {
+        let edge = amanat_ui::theme::Pair { ground: look.tokens.focus, ink: pair.ink };
+        bubble = container(bubble).padding(2).style(surface::filled(edge, radius::L));
+    }
+    let row = if message.own {
+        vec![container(bubble).width(Fill).align_x(look.direction.end()).into()]
+    } else {
+        let face = if first { badge::face(&message.name, 30.0, look) } else { gap().width(30.0).into() };
+        vec![face, container(bubble).width(Fill).align_x(look.direction.start()).into()]
+    };
+    look.direction.row(row).spacing(space::S).into()
+}
+
+fn body<'a>(message: &'a MessageView, context: Context<'a>) -> Element<'a, Message> {
+    let Context { look, words, .. } = context;
+    let said = |key: &str| muted(words.say(key), Role::Body, look).into();
+    match &message.body {
+        MessageBody::Text(text) => paragraphs(text),
+        MessageBody::Document(document) => {
+            let id = message.id;
+            document_card::view(document, None, move |deed| Message::Document(deed, id), context)
+        }
+        MessageBody::ReadsFromHere => said("message-reads-from-here"),
+        MessageBody::Gone if message.deleted => said("message-deleted"),
+        MessageBody::Gone => said("message-gone"),
+        MessageBody::NeedsNewerVersion => said("message-newer"),
+    }
+}
+
+/// Each paragraph by its own direction, at its own side.
+fn paragraphs<'a>(text: &'a str) -> Element<'a, Message> {
+    let shown = |paragraph: &'a str| -> Element<'a, Message> {
+        // What reorders in a text that is shown as written could show another text.
+        let clean: String = paragraph.chars().filter(|c| !matches!(c, '\u{202D}' | '\u{202E}')).collect();
+        let rtl = bidi::direction(&clean) == Some(Direction::Rtl);
+        let text = plain(clean, Role::Body);
+        if rtl { container(text).align_x(iced::alignment::Horizontal::Right).into() } else { text.into() }
+    };
+    if text.contains('\n') { column(text.lines().map(shown)).into() } else { shown(text) }
+}
+
+fn reactions<'a>(message: &'a MessageView, context: Context<'a>) -> Element<'a, Message> {
+    let Context { look, words, .. } = context;
+    let mut counted: Vec<(&str, u64)> = Vec::new();
+    for (_, text) in &message.reactions {
+        match counted.iter_mut().find(|(known, _)| known == text) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((text, 1)),
+        }
+    }
+    let chip = |(text, count): (&str, u64)| -> Element<'a, Message> {
+        let word = bidi::defuse(text, 12);
+        let text = words.with("reaction", &[("word", word.into()), ("count", count.into())]);
+        container(plain(text, Role::Caption)).padding([1.0, space::S]).style(surface::card(look)).into()
+    };
+    look.direction.row(counted.into_iter().map(chip).collect()).spacing(space::XS).into()
+}
+
+/// The time, how far it is, and the button that opens what can be done.
+fn about<'a>(message: &'a MessageView, context: Context<'a>) -> Element<'a, Message> {
+    let Context { look, words, .. } = context;
+    let mut parts: Vec<Element<'a, Message>> =
+        vec![muted(words.language().time(message.at), Role::Caption, look).into()];
+    if message.edited.is_some() {
+        parts.push(muted(words.say("message-edited"), Role::Caption, look).into());
+    }
+    if message.imported {
+        parts.push(muted(words.say("message-imported"), Role::Caption, look).into());
+    }
+    if message.own {
+        let key = match message.state {
+            MessageState::Queued | MessageState::Unread => "state-of-queued",
+            MessageState::Accepted => "state-of-accepted",
+            MessageState::Delivered => "state-of-delivered",
+            MessageState::Read => "state-of-read",
+            MessageState::Expired => "state-of-expired",
+            MessageState::Cancelled => "state-of-cancelled",
+        };
+        let read = message.state == MessageState::Read;
+        let color = if read { look.tokens.own.ink } else { look.tokens.muted };
+        let ticks = match message.state {
+            MessageState::Accepted => 1,
+            MessageState::Delivered | MessageState::Read => 2,
+            _ => 0,
+        };
+        let ticks: Vec<Element<'a, Message>> = (0..ticks).map(|_| sign(Sign::Tick, TICK, color)).collect();
+        parts.push(row(ticks).into());
+        parts.push(coloured(words.say(key), Role::Caption, color).into());
+    }
+    let more = plain(MORE, Role::Caption);
+    parts.push(button::over(more, Kind::Quiet, Some(Message::Menu(message.id)), look));
+    look.direction.row(parts).spacing(space::S).align_y(Alignment::Center).into()
+}
+
+/// What can be done to a message.
+fn deeds<'a>(message: &'a MessageView, state: &'a State, context: Context<'a>) -> Element<'a, Message> {
+    let Context { look, words, .. } = context;
+    let text = matches!(message.body, MessageBody::Text(_));
+    let mut deeds = vec![("deed-reply", Deed::Reply)];
+    if text && state.tier() < NO_COPY_FROM && state.tier() <= Tier::Confidential {
+        deeds.push(("deed-copy", Deed::Copy));
+    }
+    if message.own && text {
+        deeds.push(("deed-edit", Deed::Edit));
+    }
+    if message.own && !message.deleted {
+        deeds.push(("deed-delete", Deed::Delete));
+    }
+    let word = |word: String, press| button::word(word, Kind::Secondary, Some(press), look);
+    let mut buttons: Vec<Element<'a, Message>> =
+        deeds.into_iter().map(|(key, deed)| word(words.say(key), Message::Do(deed, message.id))).collect();
+    if !message.own {
+        let react = |key: &str| word(words.say(key), Message::React(message.id, words.say(key)));
+        buttons.extend(REACTIONS.map(react));
+    }
+    look.direction.wrapped(buttons, space::XS)
+}

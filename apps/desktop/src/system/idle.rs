@@ -1,0 +1,95 @@
+//! Nobody is there: time since the last key, click, touch or move of the pointer, and after how much of it the window locks.
+//!
+//! Each such event notes the time and nothing more, so that a moving pointer draws nothing; whoever wants to know looks now
+//! and then. Time is counted since the machine started and runs on while it sleeps.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use amanat_identity::Tier;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::settings::LOCK_AFTER;
+
+/// How often one looks.
+pub const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Milliseconds from the machine's start to the last event.
+static SEEN: AtomicU64 = AtomicU64::new(0);
+
+/// Since the machine started, its sleep counted.
+#[must_use]
+pub fn now() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Somebody is there.
+pub fn touch() {
+    SEEN.store(u64::try_from(now().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
+/// An event of the window; counts where a person made it.
+pub fn saw(event: &iced::Event) {
+    use iced::Event::{InputMethod, Keyboard, Mouse, Touch};
+    if matches!(event, Keyboard(_) | Mouse(_) | Touch(_) | InputMethod(_)) {
+        touch();
+    }
+}
+
+/// When somebody was there last.
+#[must_use]
+pub fn seen() -> Duration {
+    Duration::from_millis(SEEN.load(Ordering::Relaxed))
+}
+
+/// Whether it is to lock: nobody was there for so many minutes.
+#[must_use]
+pub fn is_over(seen: Duration, now: Duration, minutes: u32) -> bool {
+    now.saturating_sub(seen) >= Duration::from_secs(u64::from(minutes) * 60)
+}
+
+/// The longest time that may be set, in minutes, by the highest tier among the conversations.
+#[must_use]
+pub fn ceiling(highest: Option<Tier>) -> u32 {
+    let [_, shorter, short, longest] = LOCK_AFTER;
+    match highest {
+        None | Some(Tier::Official | Tier::Restricted) => longest,
+        Some(Tier::Confidential) => short,
+        Some(Tier::Secret | Tier::TopSecret) => shorter,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use iced::{Event, keyboard, window};
+
+    use super::*;
+
+    #[test]
+    fn it_is_over_after_the_minutes_and_not_before() {
+        let seen = Duration::from_secs(1000);
+        assert!(!is_over(seen, seen + Duration::from_secs(119), 2));
+        assert!(is_over(seen, seen + Duration::from_secs(120), 2));
+        assert!(!is_over(seen, Duration::ZERO, 2), "a clock that stands behind locks nothing");
+    }
+
+    #[test]
+    fn the_higher_the_tier_the_sooner() {
+        let tiers = [Tier::Official, Tier::Restricted, Tier::Confidential, Tier::Secret, Tier::TopSecret];
+        let minutes: Vec<_> = tiers.into_iter().map(|tier| ceiling(Some(tier))).collect();
+        assert!(minutes.is_sorted_by(|one, next| one >= next));
+        assert_eq!((ceiling(None), ceiling(Some(Tier::TopSecret))), (15, 5));
+    }
+
+    #[test]
+    fn what_a_person_does_counts_and_what_the_window_does_not() {
+        let before = seen();
+        saw(&Event::Window(window::Event::Focused));
+        assert_eq!(seen(), before);
+        saw(&Event::Keyboard(keyboard::Event::ModifiersChanged(keyboard::Modifiers::SHIFT)));
+        assert!(seen() > before && seen() <= now());
+    }
+}
