@@ -348,20 +348,22 @@ impl App {
 
     fn key(&mut self, key: &Key, modifiers: Modifiers) -> Task<Message> {
         let shell = |message| Task::done(Message::Shell(message));
+        // Under a question nothing else is opened.
+        let free = self.setting.is_none() && matches!(&self.phase, Phase::Open { shell, .. } if !shell.asks());
         match key.as_ref() {
             Key::Named(Named::Tab) if modifiers.shift() => operation::focus_previous(),
             Key::Named(Named::Tab) => operation::focus_next(),
             Key::Named(Named::ArrowDown) if modifiers.alt() => shell(shell::Message::Beside(true)),
             Key::Named(Named::ArrowUp) if modifiers.alt() => shell(shell::Message::Beside(false)),
             Key::Named(Named::Escape) if self.setting.is_some() => self.set(settings::Message::Close),
-            Key::Character(",") if modifiers.command() => self.show_settings(),
+            Key::Character(",") if free && modifiers.command() => self.show_settings(),
             Key::Named(Named::Escape) => shell(shell::Message::Escape),
-            Key::Character("o") if modifiers.command() => shell(shell::Message::Attach),
+            Key::Character("o") if free && modifiers.command() => shell(shell::Message::Attach),
             Key::Named(Named::ArrowDown) => shell(shell::Message::Step(true)),
             Key::Named(Named::ArrowUp) => shell(shell::Message::Step(false)),
-            Key::Character("k") if modifiers.command() => shell(shell::Message::Show(Dialog::Switcher)),
-            Key::Character("n") if modifiers.command() => shell(shell::Message::Show(Dialog::New)),
-            Key::Character("f" | "F") if modifiers.command() => {
+            Key::Character("k") if free && modifiers.command() => shell(shell::Message::Show(Dialog::Switcher)),
+            Key::Character("n") if free && modifiers.command() => shell(shell::Message::Show(Dialog::New)),
+            Key::Character("f" | "F") if free && modifiers.command() => {
                 let dialog = if modifiers.shift() { Dialog::SearchAll } else { Dialog::Search };
                 shell(shell::Message::Show(dialog))
             }
@@ -373,7 +375,9 @@ impl App {
     /// What is listened to.
     pub fn subscription(&self) -> Subscription<Message> {
         let keys = event::listen_with(|event, status, _| {
-            idle::saw(&event);
+            if idle::saw(&event) {
+                return Some(Message::Tick(idle::now()));
+            }
             match &event {
                 iced::Event::Window(window::Event::FileDropped(path)) => return Some(Message::Dropped(path.clone())),
                 iced::Event::Window(window::Event::Focused) => return Some(Message::Focused(true)),

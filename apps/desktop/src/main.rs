@@ -41,6 +41,7 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(thumbnail::ARGUMENT) {
         return thumbnail::child::run();
     }
+    leave_no_core_dump();
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Other::Bench { messages: Some(messages), .. }) => return measured(bench::measure(messages)),
@@ -67,6 +68,15 @@ fn measured(done: std::io::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&format!("Nothing was measured: {error}."), "Run it again."),
     }
+}
+
+/// A program that ends for a fault leaves no memory with keys in it on the disk, and nobody of the same user reads it while it
+/// runs. [DELIV-176]
+fn leave_no_core_dump() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    // Refused, there is nothing else to try; the program is of more use than its dumps are harm.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 fn default_profile() -> Option<PathBuf> {

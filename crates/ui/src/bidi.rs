@@ -54,6 +54,12 @@ pub fn defuse(name: &str, most: usize) -> String {
     cut(&kept.take(most.saturating_add(1)).collect::<String>(), most).into_owned()
 }
 
+/// A text of somebody's, as it was written, without what would show it in another order.
+#[must_use]
+pub fn as_written(text: &str) -> String {
+    text.chars().filter(|c| (*c == '\t' || *c == '\n' || !c.is_control()) && !reorders(*c)).collect()
+}
+
 /// The first `most` characters, and a sign that there is more.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {

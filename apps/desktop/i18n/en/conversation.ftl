@@ -45,3 +45,5 @@ change-device-added = { $whom } has another device here
 change-device-removed = { $whom } has a device less here
 change-added-again = { $by } added a device of { $whom } again
 change-title = { $by } changed the title to { $title }
+delete-sure = Delete this message for everyone? It cannot be undone.
+delete-yes = Delete for all

@@ -1,7 +1,7 @@
 conversation-none = کوئی گفتگو منتخب کریں
-conversation-about = { $members } · اول تا آخر خفیہ
+conversation-about = { $members } · سرے سے سرے تک رمز بند
 conversation-readers = اسے کون پڑھتا ہے
-composer-write = خفیہ پیغام لکھیں
+composer-write = پیغام لکھیں، رمز بند جائے گا
 composer-send = بھیجیں
 composer-change = تبدیل کریں
 composer-attach = منسلک کریں
@@ -45,3 +45,5 @@ change-device-added = { $whom } کا ایک اور آلہ یہاں ہے
 change-device-removed = { $whom } کا ایک آلہ یہاں کم ہوا
 change-added-again = { $by } نے { $whom } کا آلہ دوبارہ شامل کیا
 change-title = { $by } نے عنوان بدل کر { $title } رکھا
+delete-sure = یہ پیغام سب کے لیے حذف کریں؟ یہ واپس نہیں آئے گا۔
+delete-yes = سب کے لیے حذف کریں

@@ -46,6 +46,7 @@ impl App {
     pub(super) fn tick(&mut self, now: Duration) -> Task<Message> {
         let minutes = self.settings.lock_after.min(self.ceiling());
         let open = matches!(self.phase, Phase::Open { .. });
+        idle::allow(if open { minutes } else { 0 });
         if open && idle::is_over(idle::seen(), now, minutes) { self.leave(Ending::Locked) } else { Task::none() }
     }
 

@@ -45,6 +45,8 @@ pub struct State {
     mode: Mode,
     /// The message whose actions are open.
     menu: Option<MessageId>,
+    /// Whether it is to be deleted for all is being asked.
+    deleting: bool,
     failure: Option<Failure>,
 }
 
@@ -52,8 +54,13 @@ pub struct State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Mode {
     New,
-    Reply { to: MessageRef, name: String, text: String },
-    Edit(MessageRef),
+    Reply {
+        to: MessageRef,
+        name: String,
+        text: String,
+    },
+    /// With what was written before it began.
+    Edit(MessageRef, String),
 }
 
 /// What happens on it.
@@ -77,7 +84,7 @@ pub enum Message {
     /// Enter, or the button.
     Send,
     /// It is in the outbox, or not.
-    Sent(Answer),
+    Sent(String, Answer),
     /// Something was done to a message, or not.
     Done(Answer),
     /// A message's actions are opened or closed.
@@ -109,7 +116,9 @@ pub enum Deed {
     Copy,
     /// Change one's own.
     Edit,
-    /// Take one's own back.
+    /// Ask whether to take one's own back.
+    AskDelete,
+    /// Take it back.
     Delete,
     /// Say that it was read and understood.
     Acknowledge,
@@ -146,6 +155,7 @@ impl State {
             draft: edit::Content::with_text(draft),
             mode: Mode::New,
             menu: None,
+            deleting: false,
             failure: None,
             view,
         };
@@ -170,7 +180,10 @@ impl State {
     /// What is written and not sent.
     #[must_use]
     pub fn draft(&self) -> String {
-        if self.mode == Mode::New { self.draft.text() } else { String::new() }
+        match &self.mode {
+            Mode::New | Mode::Reply { .. } => self.draft.text(),
+            Mode::Edit(_, before) => before.clone(),
+        }
     }
 
     /// Title, members or state have changed.
@@ -288,12 +301,20 @@ impl State {
                 Vec::new()
             }
             Message::Send => self.send(),
-            Message::Sent(answer) | Message::Done(answer) => {
-                self.failure = answer.err();
-                vec![Wish::Parent(Action::Changed)]
+            Message::Sent(text, Err(failure)) => {
+                self.failure = Some(failure);
+                if self.draft.is_empty() {
+                    self.draft = edit::Content::with_text(&text);
+                }
+                Vec::new()
+            }
+            Message::Sent(..) | Message::Done(Ok(_)) => vec![Wish::Parent(Action::Changed)],
+            Message::Done(Err(failure)) => {
+                self.failure = Some(failure);
+                Vec::new()
             }
             Message::Menu(id) => {
-                self.menu = (self.menu != Some(id)).then_some(id);
+                (self.menu, self.deleting) = ((self.menu != Some(id)).then_some(id), false);
                 Vec::new()
             }
             Message::Do(deed, id) => self.deed(deed, id),
@@ -303,9 +324,11 @@ impl State {
                 vec![Wish::ask(Command::React { message, text }, Message::Done)]
             }
             Message::Cancel => {
-                self.mode = Mode::New;
                 self.menu = None;
-                self.draft = edit::Content::new();
+                // What was written before a change began comes back; what answers stays.
+                if let Mode::Edit(_, before) = std::mem::replace(&mut self.mode, Mode::New) {
+                    self.draft = edit::Content::with_text(&before);
+                }
                 Vec::new()
             }
             Message::Readers => vec![Wish::Parent(Action::Readers(self.id()))],
@@ -322,21 +345,22 @@ impl State {
             return Vec::new();
         }
         let options = SendOptions::default();
-        let command = match std::mem::replace(&mut self.mode, Mode::New) {
-            Mode::New => Command::SendText { to: Target::Conversation(self.id()), text },
-            Mode::Reply { to, .. } => Command::SendReply { to, text, options },
-            Mode::Edit(message) => Command::Edit { message, text },
+        let kept = text.clone();
+        let (command, next) = match std::mem::replace(&mut self.mode, Mode::New) {
+            Mode::New => (Command::SendText { to: Target::Conversation(self.id()), text }, String::new()),
+            Mode::Reply { to, .. } => (Command::SendReply { to, text, options }, String::new()),
+            Mode::Edit(message, before) => (Command::Edit { message, text }, before),
         };
-        self.draft = edit::Content::new();
+        self.draft = edit::Content::with_text(&next);
         vec![
-            Wish::ask(command, Message::Sent),
-            Wish::Parent(Action::Draft(self.id(), String::new())),
+            Wish::ask(command, move |answer| Message::Sent(kept, answer)),
+            Wish::Parent(Action::Draft(self.id(), next)),
             Wish::Run(list::to_end()),
         ]
     }
 
     fn deed(&mut self, deed: Deed, id: MessageId) -> Wishes {
-        self.menu = None;
+        (self.menu, self.deleting) = (None, false);
         let message = MessageRef { conversation: self.id(), message: id };
         let Some(view) = self.list.find(id) else { return Vec::new() };
         let text = match &view.body {
@@ -351,12 +375,17 @@ impl State {
                 vec![focus()]
             }
             Deed::Edit => {
+                let before = self.draft();
                 self.draft = edit::Content::with_text(&text);
-                self.mode = Mode::Edit(message);
+                self.mode = Mode::Edit(message, before);
                 vec![focus()]
             }
             Deed::Copy if self.tier() < NO_COPY_FROM => vec![Wish::Parent(Action::Copy(text))],
             Deed::Copy => Vec::new(),
+            Deed::AskDelete => {
+                (self.menu, self.deleting) = (Some(id), true);
+                Vec::new()
+            }
             Deed::Delete => vec![Wish::ask(Command::Delete { message }, Message::Done)],
             Deed::Acknowledge => vec![Wish::ask(Command::Acknowledge { message }, Message::Done)],
         }
@@ -446,7 +475,7 @@ impl State {
                 let (name, text) = (bidi::defuse(name, 40), bidi::defuse(text, TITLE));
                 Some(words.with("composer-reply", &[("name", name.into()), ("text", text.into())]))
             }
-            Mode::Edit(_) => Some(words.say("composer-edit")),
+            Mode::Edit(..) => Some(words.say("composer-edit")),
         };
         if let Some(about) = about {
             let cancel = button::word(words.say("cancel"), Kind::Quiet, Some(Message::Cancel), look);
@@ -460,7 +489,7 @@ impl State {
             several: true,
         };
         let ready = !self.draft.text().trim().is_empty();
-        let word = words.say(if matches!(self.mode, Mode::Edit(_)) { "composer-change" } else { "composer-send" });
+        let word = words.say(if matches!(self.mode, Mode::Edit(..)) { "composer-change" } else { "composer-send" });
         let row = vec![
             button::word(words.say("composer-attach"), Kind::Secondary, Some(Message::Attach), look),
             container(edit::field(&self.draft, field, Message::Typed, look)).width(Fill).into(),

@@ -143,6 +143,8 @@ impl State {
             Message::Listed(answer) => {
                 self.read = true;
                 match answer {
+                    // An answer about another conversation, which was asked before this one was shown, says nothing here.
+                    Ok(Reply::Documents(documents)) if documents.iter().any(|one| one.conversation != self.id()) => {}
                     Ok(Reply::Documents(documents)) => self.documents = documents,
                     Ok(_) => {}
                     Err(failure) => self.failure = Some(failure),

@@ -12,6 +12,7 @@ use amanat_client::{
     Command, Failure, Reply,
     api::{ConversationView, DocumentView, Member, SendOptions, Target},
 };
+use amanat_primitives::ConversationId;
 use amanat_ui::edit;
 use iced::{
     Element,
@@ -70,7 +71,7 @@ pub enum Message {
     /// A file was looked at.
     Looked(PathBuf, Result<u64, Failure>),
     /// Who is in the conversation.
-    Members(Answer),
+    Members(ConversationId, Answer),
     /// It is in the outbox, or not.
     Sent(Answer),
     /// It is saved, or not.
@@ -171,7 +172,7 @@ impl State {
             Message::Picked(Some(path)) => self.picked(path),
             Message::Go => self.go(),
             Message::Looked(path, size) => self.looked(path, size),
-            Message::Members(answer) => self.members(answer),
+            Message::Members(of, answer) => self.members(of, answer),
             Message::Sent(answer) => self.sent(answer),
             Message::Saved(name, answer) => self.saved(name, answer),
             Message::Opened(Ok(())) => self.next(),
@@ -246,13 +247,15 @@ impl State {
                 let conversation = to.id;
                 let (to, file) = (to.clone(), Chosen { path, size });
                 self.dialog = Some(Dialog::Ask { to, file, names: None, sending: false, failure: None });
-                vec![Wish::ask(Command::Members { conversation }, Message::Members)]
+                vec![Wish::ask(Command::Members { conversation }, move |answer| Message::Members(conversation, answer))]
             }
         }
     }
 
-    fn members(&mut self, answer: Answer) -> Wishes {
-        if let (Some(Dialog::Ask { names, failure, .. }), answer) = (&mut self.dialog, answer) {
+    fn members(&mut self, of: ConversationId, answer: Answer) -> Wishes {
+        if let Some(Dialog::Ask { to, names, failure, .. }) = &mut self.dialog
+            && to.id == of
+        {
             match answer {
                 Ok(Reply::Members(members)) => *names = Some(people(&members)),
                 Ok(_) => {}

@@ -116,6 +116,8 @@ impl State {
                 self.toggle(&address);
                 Vec::new()
             }
+            // What is listed answers an earlier query.
+            Message::First if self.waiting => Vec::new(),
             Message::First => {
                 let first = self.fitting().next().map(|person| person.address.clone());
                 first.into_iter().for_each(|address| self.toggle(&address));

@@ -61,7 +61,7 @@ enum Question {
 #[derive(Clone)]
 pub enum Message {
     /// The members were read.
-    Members(Answer),
+    Members(ConversationId, Answer),
     /// Somebody's safety number is wanted, or not any more.
     Show(Address),
     /// It is there, or not.
@@ -128,7 +128,8 @@ impl State {
 
     /// A device or a member is another one than before.
     pub fn read(&self) -> Wishes {
-        vec![Wish::ask(Command::Members { conversation: self.id() }, Message::Members)]
+        let conversation = self.id();
+        vec![Wish::ask(Command::Members { conversation }, move |answer| Message::Members(conversation, answer))]
     }
 
     /// Addresses of all members.
@@ -194,8 +195,9 @@ impl State {
     /// Something happened.
     pub fn update(&mut self, message: Message) -> Wishes {
         match message {
-            Message::Members(Ok(Reply::Members(members))) => self.show(members),
-            Message::Members(answer) => self.failure = answer.err(),
+            Message::Members(of, _) if of != self.id() => {}
+            Message::Members(_, Ok(Reply::Members(members))) => self.show(members),
+            Message::Members(_, answer) => self.failure = answer.err(),
             Message::Show(address) => return self.show_number(address),
             Message::Verified(answer) => self.verified(answer),
             Message::Compared(address) => {
@@ -310,7 +312,7 @@ mod tests {
         let view = fake::conversations().remove(0);
         let (mut state, wishes) = State::open(view, "cabinet.example".parse().ok());
         assert!(matches!(&wishes[..], [Wish::Ask(Command::Members { .. }, _)]));
-        state.update(Message::Members(Ok(Reply::Members(fake::members()))));
+        state.update(Message::Members(state.id(), Ok(Reply::Members(fake::members()))));
         state
     }
 

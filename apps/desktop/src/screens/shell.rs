@@ -60,7 +60,7 @@ pub enum Message {
     /// In the inbox.
     Inbox(inbox::Message),
     /// In the conversation.
-    Conversation(conversation::Message),
+    Conversation(ConversationId, conversation::Message),
     /// The engine says.
     Heard(Box<Event>),
     /// The list was read.
@@ -173,8 +173,14 @@ impl State {
     pub fn update(&mut self, message: Message, backend: &dyn Backend) -> (Task<Message>, Vec<Action>) {
         match message {
             Message::Inbox(message) => self.in_inbox(message, backend),
-            Message::Conversation(message) => {
-                let Some(open) = &mut self.conversation else { return (Task::none(), Vec::new()) };
+            Message::Conversation(id, message) => {
+                let Some(open) = self.conversation.as_mut().filter(|open| open.id() == id) else {
+                    // An answer to one that is not shown any more. What could not be sent there is not lost.
+                    if let conversation::Message::Sent(text, Err(_)) = message {
+                        self.keep_draft(id, text);
+                    }
+                    return (Task::none(), Vec::new());
+                };
                 let wishes = open.update(message);
                 self.of_conversation(wishes, backend)
             }
@@ -196,6 +202,7 @@ impl State {
                 }
                 (Task::none(), Vec::new())
             }
+            Message::Beside(_) if self.asks() => (Task::none(), Vec::new()),
             Message::Beside(forward) => match self.inbox.beside(forward) {
                 Some(id) => (self.open(id, backend), Vec::new()),
                 None => (Task::none(), Vec::new()),
@@ -226,6 +233,12 @@ impl State {
             Message::Attach => self.with_file(backend, |files, to| files.attach(to)),
             Message::Dropped(path) => self.with_file(backend, |files, to| files.dropped(to, path)),
         }
+    }
+
+    /// A dialog is open: what stands behind it stays as it is.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.files.asks() || self.over.is_open()
     }
 
     /// Where files are saved if nobody says otherwise.
@@ -399,7 +412,8 @@ impl State {
         wishes: Vec<Wish<conversation::Message, conversation::Action>>,
         backend: &dyn Backend,
     ) -> (Task<Message>, Vec<Action>) {
-        let (task, left) = carry_out(wishes, backend, Message::Conversation);
+        let Some(id) = self.shown() else { return (Task::none(), Vec::new()) };
+        let (task, left) = carry_out(wishes, backend, move |message| Message::Conversation(id, message));
         let (mut tasks, mut actions) = (vec![task], Vec::new());
         for action in left {
             match action {
@@ -438,6 +452,8 @@ impl State {
         let (state, wishes) = conversation::State::open(view, &draft);
         self.conversation = Some(Box::new(state));
         self.documents = None;
+        // What was to be opened once it is listed does not push this one aside.
+        self.wanted = None;
         self.inbox.choose(id);
         let (task, _) = self.of_conversation(wishes, backend);
         let shown = self.inbox.find(id).map(|view| self.over.shown(view, self.own.as_deref(), backend));
@@ -513,14 +529,18 @@ impl State {
     fn main<'a>(&'a self, context: Context<'a>) -> Element<'a, Message> {
         let look = context.look;
         if let Some(documents) = &self.documents {
-            return container(documents.view(context).map(Message::Documents)).width(Fill).into();
+            let banners = self.shown().map(|id| self.over.banners(id, context).map(Message::Over));
+            let documents = container(documents.view(context).map(Message::Documents)).height(Fill);
+            return column![].push(banners).push(documents).width(Fill).into();
         }
         let Some(open) = &self.conversation else {
             return container(conversation::none(context)).width(Fill).into();
         };
         let shown = move || {
             let banners = self.over.banners(open.id(), context).map(Message::Over);
-            column![banners, container(open.view(context).map(Message::Conversation)).height(Fill)]
+            let id = open.id();
+            let conversation = open.view(context).map(move |message| Message::Conversation(id, message));
+            column![banners, container(conversation).height(Fill)]
         };
         if !self.over.has_panel() {
             return container(shown()).width(Fill).into();
@@ -528,7 +548,8 @@ impl State {
         let both = responsive(move |size| {
             let panel = self.over.panel(context).map(Message::Over);
             if size.width < over::PANEL + CONVERSATION {
-                return panel;
+                let banners = self.over.banners(open.id(), context).map(Message::Over);
+                return column![banners, container(panel).height(Fill)].into();
             }
             let line = rule::vertical(1).style(surface::line(look));
             let parts =

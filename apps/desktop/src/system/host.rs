@@ -136,7 +136,16 @@ fn unusable(error: &io::Error) -> Failure {
     }
 }
 
+/// Kinds of files that are opened by the desktop; another could be a program, or a page that calls home.
+const OPENED: [&str; 16] = [
+    "pdf", "txt", "csv", "png", "jpg", "jpeg", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "odp", "rtf",
+];
+
 fn open(path: &Path) -> Result<(), Failure> {
+    let kind = path.extension().and_then(|kind| kind.to_str()).map(str::to_ascii_lowercase);
+    if !kind.is_some_and(|kind| OPENED.contains(&kind.as_str())) {
+        return Err(no_program());
+    }
     let mut opener = Command::new("xdg-open");
     opener.arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let status = opener.status().map_err(|_| no_program())?;
@@ -145,7 +154,7 @@ fn open(path: &Path) -> Result<(), Failure> {
 
 fn no_program() -> Failure {
     let advice = "open it from its folder with a program of your choice";
-    Failure::new(FailureCode::File, "this desktop has no program that opens the file", advice)
+    Failure::new(FailureCode::File, "this kind of file is not opened from here", advice)
 }
 
 #[cfg(test)]

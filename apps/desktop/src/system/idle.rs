@@ -4,7 +4,7 @@
 //! and then. Time is counted since the machine started and runs on while it sleeps.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -19,6 +19,9 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Milliseconds from the machine's start to the last event.
 static SEEN: AtomicU64 = AtomicU64::new(0);
 
+/// Minutes that are allowed; none before anything is open.
+static ALLOWED: AtomicU32 = AtomicU32::new(0);
+
 /// Since the machine started, its sleep counted.
 #[must_use]
 pub fn now() -> Duration {
@@ -31,12 +34,24 @@ pub fn touch() {
     SEEN.store(u64::try_from(now().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
-/// An event of the window; counts where a person made it.
-pub fn saw(event: &iced::Event) {
+/// So many minutes are allowed from now on.
+pub fn allow(minutes: u32) {
+    ALLOWED.store(minutes, Ordering::Relaxed);
+}
+
+/// An event of the window; counts where a person made it. Whether it came too late: whoever opens a laptop that has slept
+/// past its time is not the one who left it, and nothing counts before it was locked.
+pub fn saw(event: &iced::Event) -> bool {
     use iced::Event::{InputMethod, Keyboard, Mouse, Touch};
-    if matches!(event, Keyboard(_) | Mouse(_) | Touch(_) | InputMethod(_)) {
+    let somebody = matches!(event, Keyboard(_) | Mouse(_) | Touch(_) | InputMethod(_));
+    let minutes = ALLOWED.load(Ordering::Relaxed);
+    if somebody && minutes > 0 && is_over(seen(), now(), minutes) {
+        return true;
+    }
+    if somebody {
         touch();
     }
+    false
 }
 
 /// When somebody was there last.
@@ -91,5 +106,12 @@ mod tests {
         assert_eq!(seen(), before);
         saw(&Event::Keyboard(keyboard::Event::ModifiersChanged(keyboard::Modifiers::SHIFT)));
         assert!(seen() > before && seen() <= now());
+        // Whoever comes when it should have been locked does not count.
+        let key = Event::Keyboard(keyboard::Event::ModifiersChanged(keyboard::Modifiers::SHIFT));
+        SEEN.store(0, Ordering::Relaxed);
+        allow(2);
+        assert!(now() > Duration::from_secs(120) && saw(&key) && seen() == Duration::ZERO);
+        allow(0);
+        assert!(!saw(&key) && seen() > Duration::ZERO);
     }
 }

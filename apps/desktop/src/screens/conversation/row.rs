@@ -1,7 +1,6 @@
 //! A row of a conversation: a message in its bubble, or something else that happened, under its day where that begins.
 
 use amanat_client::api::{Change, ChangeView, Line, MemberChange, MessageBody, MessageState, MessageView};
-use amanat_identity::Tier;
 use amanat_ui::{
     badge, bidi,
     button::{self, Kind},
@@ -22,6 +21,8 @@ use crate::screens::{Context, document_card};
 
 /// A bubble's greatest width, in logical pixels.
 const WIDTH: f32 = 560.0;
+/// Lines of a message that are laid out by their own direction.
+const PARAGRAPHS: usize = 200;
 /// Characters of a name.
 const NAME: usize = 60;
 /// Characters of a quote.
@@ -161,16 +162,31 @@ fn body<'a>(message: &'a MessageView, context: Context<'a>) -> Element<'a, Messa
     }
 }
 
-/// Each paragraph by its own direction, at its own side.
+/// What is asked before a message is taken back.
+fn sure<'a>(message: &'a MessageView, context: Context<'a>) -> Element<'a, Message> {
+    let Context { look, words, .. } = context;
+    let buttons = vec![
+        button::word(words.say("cancel"), Kind::Secondary, Some(Message::Menu(message.id)), look),
+        button::word(words.say("delete-yes"), Kind::Danger, Some(Message::Do(Deed::Delete, message.id)), look),
+    ];
+    column![plain(words.say("delete-sure"), Role::Label), look.direction.wrapped(buttons, space::S)]
+        .spacing(space::S)
+        .align_x(look.direction.start_items())
+        .into()
+}
+
+/// Each paragraph by its own direction, at its own side. Beyond so many the rest stands in one: each costs a widget.
 fn paragraphs<'a>(text: &'a str) -> Element<'a, Message> {
     let shown = |paragraph: &'a str| -> Element<'a, Message> {
-        // What reorders in a text that is shown as written could show another text.
-        let clean: String = paragraph.chars().filter(|c| !matches!(c, '\u{202D}' | '\u{202E}')).collect();
+        let clean = bidi::as_written(paragraph);
         let rtl = bidi::direction(&clean) == Some(Direction::Rtl);
         let text = plain(clean, Role::Body);
         if rtl { container(text).align_x(iced::alignment::Horizontal::Right).into() } else { text.into() }
     };
-    if text.contains('\n') { column(text.lines().map(shown)).into() } else { shown(text) }
+    let rest = text.match_indices('\n').nth(PARAGRAPHS).map_or(text.len(), |(at, _)| at);
+    let (first, rest) = text.split_at_checked(rest).unwrap_or((text, ""));
+    let rest = Some(rest.trim_start_matches('\n')).filter(|rest| !rest.is_empty());
+    if text.contains('\n') { column(first.lines().chain(rest).map(shown)).into() } else { shown(text) }
 }
 
 fn reactions<'a>(message: &'a MessageView, context: Context<'a>) -> Element<'a, Message> {
@@ -230,15 +246,18 @@ fn about<'a>(message: &'a MessageView, context: Context<'a>) -> Element<'a, Mess
 fn deeds<'a>(message: &'a MessageView, state: &'a State, context: Context<'a>) -> Element<'a, Message> {
     let Context { look, words, .. } = context;
     let text = matches!(message.body, MessageBody::Text(_));
+    if state.deleting {
+        return sure(message, context);
+    }
     let mut deeds = vec![("deed-reply", Deed::Reply)];
-    if text && state.tier() < NO_COPY_FROM && state.tier() <= Tier::Confidential {
+    if text && state.tier() < NO_COPY_FROM {
         deeds.push(("deed-copy", Deed::Copy));
     }
     if message.own && text {
         deeds.push(("deed-edit", Deed::Edit));
     }
     if message.own && !message.deleted {
-        deeds.push(("deed-delete", Deed::Delete));
+        deeds.push(("deed-delete", Deed::AskDelete));
     }
     let word = |word: String, press| button::word(word, Kind::Secondary, Some(press), look);
     let mut buttons: Vec<Element<'a, Message>> =
