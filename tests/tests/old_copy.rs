@@ -345,15 +345,17 @@ async fn a_conversation_from_which_both_have_fallen_out_can_be_left_for_another(
         person.engine.stop().await;
     }
     copies.iter().for_each(|(profile, copy)| put_back(copy, profile));
-    let (mut secretary, mut director) = (rig.start("secretary").await, rig.start("director").await);
-    for person in [&mut secretary, &mut director] {
-        until_state(person, id, ConversationState::FellOut).await;
-        // Its KeyPackages are replaced by then.
-        person.sync().await;
-    }
-
+    // One after the other: nobody is there who could add either of them again before it is known how old the other is.
+    let mut secretary = rig.start("secretary").await;
+    until_state(&mut secretary, id, ConversationState::FellOut).await;
+    secretary.sync().await;
     secretary.ask(Command::Leave { conversation: id }).await;
     assert_eq!(state(&secretary, id).await, ConversationState::Left);
+    secretary.sync().await;
+    let mut director = rig.start("director").await;
+    until_state(&mut director, id, ConversationState::FellOut).await;
+    // Its KeyPackages are replaced by then.
+    director.sync().await;
     let (another, _) = secretary.say(&to, "once more").await;
     assert_ne!(another, id);
     assert_eq!(director.next_message().await.0, another);
