@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use amanat_client::profile;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
@@ -32,23 +33,13 @@ impl Context {
     pub(crate) fn new(screen: Screen, profile: Option<PathBuf>, interrupt: Interrupt) -> Outcome<Self> {
         let profile = match profile {
             Some(dir) => dir,
-            None => default_profile(&|name| std::env::var_os(name).map(PathBuf::from))?,
+            None => profile::default_dir().ok_or_else(|| {
+                let failed = "It is not known where your profile is: HOME is not set.";
+                Problem::new("no-profile", failed, "Name it: --profile DIR.")
+            })?,
         };
         Ok(Self { screen, profile, interrupt })
     }
-}
-
-/// `$XDG_DATA_HOME/amanat`, else `~/.local/share/amanat`.
-fn default_profile(environment: &dyn Fn(&str) -> Option<PathBuf>) -> Outcome<PathBuf> {
-    // A relative XDG_DATA_HOME must be ignored, says its specification.
-    let data = environment("XDG_DATA_HOME").filter(|dir| dir.is_absolute());
-    let data = data.or_else(|| {
-        let home = environment("HOME").filter(|dir| dir.is_absolute())?;
-        Some(home.join(".local/share"))
-    });
-    data.map(|dir| dir.join("amanat")).ok_or_else(|| {
-        Problem::new("no-profile", "It is not known where your profile is: HOME is not set.", "Name it: --profile DIR.")
-    })
 }
 
 /// Signals this close together are one wish: `timeout` and supervisors send theirs to the process and to its group.
@@ -114,23 +105,5 @@ async fn either(one: &mut Signal, other: &mut Signal) {
     tokio::select! {
         _ = one.recv() => (),
         _ = other.recv() => (),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(set: &[(&str, &str)]) -> Option<PathBuf> {
-        let look = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| PathBuf::from(value));
-        default_profile(&look).ok()
-    }
-
-    #[test]
-    fn the_profile_is_in_the_platforms_data_directory() {
-        assert_eq!(found(&[("XDG_DATA_HOME", "/d"), ("HOME", "/h")]), Some("/d/amanat".into()));
-        assert_eq!(found(&[("XDG_DATA_HOME", "d"), ("HOME", "/h")]), Some("/h/.local/share/amanat".into()));
-        assert_eq!(found(&[("HOME", "/h")]), Some("/h/.local/share/amanat".into()));
-        assert_eq!(found(&[]), None);
     }
 }

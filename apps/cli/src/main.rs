@@ -26,7 +26,7 @@ use problem::Problem;
 use secrets::TerminalGuard;
 
 fn main() -> ExitCode {
-    leave_no_core_dump();
+    amanat_client::process::leave_no_core_dump();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -57,16 +57,6 @@ fn run(cli: Cli, screen: Screen) -> Result<(), Problem> {
     // A thread may still wait for a line on stdin; nothing of ours hangs on it.
     runtime.shutdown_timeout(Duration::ZERO);
     outcome
-}
-
-/// A program that ends for a fault leaves no memory with keys in it on the disk, and nobody of the same user reads it
-/// while it runs. [DELIV-176]
-fn leave_no_core_dump() {
-    use rustix::process::{Resource, Rlimit, setrlimit};
-    // Refused, there is nothing else to try; the program is of more use than its dumps are harm.
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// The terminal as it was found.

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use amanat_client::{process, profile};
 use amanat_desktop::{app, bench, demo, thumbnail};
 use clap::{Parser, Subcommand};
 
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(thumbnail::ARGUMENT) {
         return thumbnail::child::run();
     }
-    leave_no_core_dump();
+    process::leave_no_core_dump();
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Other::Bench { messages: Some(messages), .. }) => return measured(bench::measure(messages)),
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
             Err(failure) => failed(&failure.failed, &failure.advice),
         };
     }
-    let Some(profile) = arguments.profile.or_else(default_profile) else {
+    let Some(profile) = arguments.profile.or_else(profile::default_dir) else {
         return failed("The platform names no data folder.", "Name one: --profile DIR");
     };
     match app::run_with(app::Start { profile }, arguments.invitation) {
@@ -68,21 +69,6 @@ fn measured(done: std::io::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&format!("Nothing was measured: {error}."), "Run it again."),
     }
-}
-
-/// A program that ends for a fault leaves no memory with keys in it on the disk, and nobody of the same user reads it while it
-/// runs. [DELIV-176]
-fn leave_no_core_dump() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-    // Refused, there is nothing else to try; the program is of more use than its dumps are harm.
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-}
-
-fn default_profile() -> Option<PathBuf> {
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let data = data.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
-    data.map(|data| data.join("amanat"))
 }
 
 #[allow(clippy::print_stderr)] // a program that has no window says so where it was started

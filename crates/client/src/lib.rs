@@ -14,6 +14,7 @@ mod fold;
 pub mod forgery;
 mod history;
 mod key_packages;
+pub mod process;
 pub mod profile;
 pub mod rehearsal;
 mod rows;

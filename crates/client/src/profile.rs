@@ -108,6 +108,23 @@ pub struct Joined {
     pub waits: Option<DeviceCode>,
 }
 
+/// Where a profile is if nobody says otherwise: `$XDG_DATA_HOME/amanat`, else `~/.local/share/amanat`; none where the
+/// environment names neither.
+#[must_use]
+pub fn default_dir() -> Option<PathBuf> {
+    default_dir_in(&|name| std::env::var_os(name).map(PathBuf::from))
+}
+
+fn default_dir_in(environment: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    // A relative XDG_DATA_HOME must be ignored, says its specification.
+    let data = environment("XDG_DATA_HOME").filter(|dir| dir.is_absolute());
+    let data = data.or_else(|| {
+        let home = environment("HOME").filter(|dir| dir.is_absolute())?;
+        Some(home.join(".local/share"))
+    });
+    data.map(|dir| dir.join("amanat"))
+}
+
 /// Whether there is a profile in `dir`.
 #[must_use]
 pub fn exists(dir: &Path) -> bool {
@@ -523,6 +540,18 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
+
+    fn found(set: &[(&str, &str)]) -> Option<PathBuf> {
+        default_dir_in(&|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| PathBuf::from(value)))
+    }
+
+    #[test]
+    fn the_profile_is_in_the_platforms_data_directory() {
+        assert_eq!(found(&[("XDG_DATA_HOME", "/d"), ("HOME", "/h")]), Some("/d/amanat".into()));
+        assert_eq!(found(&[("XDG_DATA_HOME", "d"), ("HOME", "/h")]), Some("/h/.local/share/amanat".into()));
+        assert_eq!(found(&[("HOME", "/h")]), Some("/h/.local/share/amanat".into()));
+        assert_eq!(found(&[]), None);
+    }
 
     #[test]
     fn an_invitation_says_whom_it_is_for_before_anybody_joins() {

@@ -95,27 +95,6 @@ pub fn row<'a, Message: Clone + 'a>(
     press: Message,
     look: Look,
 ) -> Element<'a, Message> {
-    listed(content, chosen, press, look).into()
-}
-
-/// The same, to be given the keyboard by its id.
-#[must_use]
-pub fn row_as<'a, Message: Clone + 'a>(
-    id: impl Into<Id>,
-    content: impl Into<Element<'a, Message>>,
-    chosen: bool,
-    press: Message,
-    look: Look,
-) -> Element<'a, Message> {
-    listed(content, chosen, press, look).id(id).into()
-}
-
-fn listed<'a, Message: Clone + 'a>(
-    content: impl Into<Element<'a, Message>>,
-    chosen: bool,
-    press: Message,
-    look: Look,
-) -> Press<'a, Message> {
     let k = look.tokens;
     let style = move |_: &Theme, status: Status| {
         let ground = match (chosen, status) {
@@ -126,7 +105,7 @@ fn listed<'a, Message: Clone + 'a>(
         filled(Pair { ground, ink: k.text }, border::rounded(radius::M))
     };
     let button = widget::button(content).padding(space::S).width(iced::Fill).on_press(press.clone()).style(style);
-    Press::new(button, Some(press), k.focus, radius::M).ring(Ring::Inside)
+    Press::new(button, Some(press), k.focus, radius::M).ring(Ring::Inside).into()
 }
 
 fn filled(pair: Pair, border: Border) -> widget::button::Style {

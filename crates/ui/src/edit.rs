@@ -83,12 +83,6 @@ impl Action {
     pub fn redo() -> Self {
         Self(Kind::Redo)
     }
-
-    /// The text is other than before: for drafts that are kept, hints that somebody writes.
-    #[must_use]
-    pub fn is_edit(&self) -> bool {
-        matches!(self.0, Kind::Insert { .. } | Kind::Delete(_) | Kind::Undo | Kind::Redo)
-    }
 }
 
 impl fmt::Debug for Action {

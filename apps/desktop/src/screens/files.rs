@@ -293,12 +293,6 @@ impl State {
         vec![Wish::Parent(Action::Changed)]
     }
 
-    /// A question is open.
-    #[must_use]
-    pub fn asks(&self) -> bool {
-        self.dialog.is_some()
-    }
-
     /// How it looks, over what is behind it.
     #[must_use]
     pub fn view<'a>(&'a self, context: Context<'a>) -> Option<Element<'a, Message>> {

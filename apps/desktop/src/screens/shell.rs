@@ -213,7 +213,7 @@ impl State {
                 (Task::batch([task.map(Message::Over)].into_iter().chain(tasks)), Vec::new())
             }
             Message::Show(dialog) => (self.show(dialog, backend), Vec::new()),
-            Message::Escape if self.files.asks() => {
+            Message::Escape if self.files.is_open() => {
                 let wishes = self.files.update(files::Message::Close);
                 self.of_files(wishes, backend)
             }
@@ -238,7 +238,7 @@ impl State {
     /// A dialog is open: what stands behind it stays as it is.
     #[must_use]
     pub fn asks(&self) -> bool {
-        self.files.asks() || self.over.is_open()
+        self.files.is_open() || self.over.is_open()
     }
 
     /// Where files are saved if nobody says otherwise.

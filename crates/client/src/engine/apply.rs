@@ -405,8 +405,7 @@ impl Core {
             self.ask_again(id);
         }
         // So that the relay ends the membership at once, whoever commits next.
-        let out = |stage| matches!(stage, Stage::Left | Stage::Removed);
-        if ended && self.conversation(id).is_ok_and(|open| out(open.row.stage)) {
+        if ended {
             self.decline(id);
         }
         // A Welcome may have waited for this log.

@@ -269,7 +269,7 @@ impl Core {
                 if document.message != row.id {
                     return Ok(MessageBody::NeedsNewerVersion);
                 }
-                Ok(MessageBody::Document(self.document_view(&document)?))
+                Ok(MessageBody::Document(self.document_view_in(&document, Some(row))?))
             }
             ContentType(READS_FROM) => Ok(MessageBody::ReadsFromHere),
             _ => Ok(MessageBody::NeedsNewerVersion),

@@ -10,7 +10,7 @@ use crate::{
     api::{Direction, DocumentView, MessageState, SentView, TransferState, TransferView},
     engine::core::{Core, tier_of},
     failure,
-    rows::{DocumentRow, FetchRow, Upload},
+    rows::{DocumentRow, FetchRow, MessageRow, Upload},
     vault::{Batch, Scope},
 };
 
@@ -131,8 +131,17 @@ impl Core {
 
     /// A document as a list shows it.
     pub(crate) fn document_view(&self, row: &DocumentRow) -> Result<DocumentView, Failure> {
+        let message = self.message_row(row.conversation, row.sequence)?;
+        self.document_view_in(row, message.filter(|message| message.id == row.message).as_ref())
+    }
+
+    /// The same, by its message.
+    pub(crate) fn document_view_in(
+        &self,
+        row: &DocumentRow,
+        message: Option<&MessageRow>,
+    ) -> Result<DocumentView, Failure> {
         let manifest = Manifest::from_bytes(&row.manifest).ok();
-        let message = self.message_row(row.conversation, row.sequence)?.filter(|message| message.id == row.message);
         let sent = message.map(|message| SentView { by: message.name.to_string(), own: message.own, at: message.at });
         Ok(DocumentView {
             id: row.id,
