@@ -78,7 +78,7 @@ async fn pack(person: &Person) -> Vec<u8> {
 }
 
 async fn hits(person: &Person, query: &str) -> usize {
-    match person.ask(Command::Search { query: query.into(), limit: 50 }).await {
+    match person.ask(Command::Search { query: query.into(), conversation: None, limit: 50 }).await {
         Reply::Hits(hits) => hits.len(),
         other => panic!("{other:?}"),
     }

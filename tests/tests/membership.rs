@@ -226,7 +226,10 @@ async fn who_came_and_went_stands_among_the_messages() {
     assert_eq!((of_director.unread, of_director.last.map(|last| last.body)), (3, Some(last)));
     let of_clerk = view(&clerk, id).await;
     assert_eq!((of_clerk.unread, of_clerk.last.unwrap().body), (1, MessageBody::Text("two".into())));
-    let Reply::Hits(hits) = director.ask(Command::Search { query: "clerk".into(), limit: 9 }).await else { panic!() };
+    let Reply::Hits(hits) = director.ask(Command::Search { query: "clerk".into(), conversation: None, limit: 9 }).await
+    else {
+        panic!()
+    };
     assert!(hits.is_empty());
     director.ask(Command::Read { conversation: id, since: 0, limit: 100, mark: true }).await;
     assert_eq!(view(&director, id).await.unread, 0);

@@ -45,7 +45,7 @@ async fn refused(person: &Person, command: Command) -> FailureCode {
 }
 
 async fn search(person: &Person, query: &str) -> Vec<Hit> {
-    match person.ask(Command::Search { query: query.into(), limit: 50 }).await {
+    match person.ask(Command::Search { query: query.into(), conversation: None, limit: 50 }).await {
         Reply::Hits(hits) => hits,
         other => panic!("{other:?}"),
     }
@@ -488,6 +488,10 @@ async fn search_finds_all_words_in_any_spelling_the_newest_first() {
     assert!(found(&secretary, "").await.is_empty());
     secretary.sync().await;
     assert_eq!(found(&secretary, "budget").await, [sent[5], sent[2], sent[0]]);
-    let Reply::Hits(hits) = secretary.ask(Command::Search { query: "budget".into(), limit: 1 }).await else { panic!() };
+    let Reply::Hits(hits) =
+        secretary.ask(Command::Search { query: "budget".into(), conversation: None, limit: 1 }).await
+    else {
+        panic!()
+    };
     assert_eq!(hits.len(), 1);
 }

@@ -345,8 +345,6 @@ async fn a_conversation_from_which_both_have_fallen_out_can_be_left_for_another(
         person.engine.stop().await;
     }
     copies.iter().for_each(|(profile, copy)| put_back(copy, profile));
-    // The relay writes within 200 ms how far it was told that they are.
-    tokio::time::sleep(Duration::from_millis(300)).await;
     // One after the other: nobody is there who could add either of them again before it is known how old the other is.
     let mut secretary = rig.start("secretary").await;
     until_state(&mut secretary, id, ConversationState::FellOut).await;

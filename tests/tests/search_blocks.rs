@@ -65,7 +65,11 @@ async fn blocks(rig: &Rig, handle: &str, id: ConversationId, text: &str) -> (Vec
 }
 
 async fn found(person: &Person, query: &str) -> BTreeSet<MessageId> {
-    let Reply::Hits(hits) = person.ask(Command::Search { query: query.into(), limit: 10_000 }).await else { panic!() };
+    let Reply::Hits(hits) =
+        person.ask(Command::Search { query: query.into(), conversation: None, limit: 10_000 }).await
+    else {
+        panic!()
+    };
     let ids: BTreeSet<MessageId> = hits.iter().map(|hit| hit.message.id).collect();
     assert_eq!(ids.len(), hits.len(), "each once");
     assert!(hits.windows(2).all(|two| two[0].message.at >= two[1].message.at), "the newest first");
@@ -268,14 +272,15 @@ async fn a_search_answers_where_the_disk_takes_no_blocks() {
     for (fault, goes_on, left) in [(Fault::Full, true, 0), (Fault::Before, false, 0), (Fault::After, false, 2)] {
         let person = rig.start_with("secretary", false).await;
         let plan = faults::plan(&vault, fault, 1);
-        person.ask(Command::Search { query: String::new(), limit: 0 }).await;
+        person.ask(Command::Search { query: String::new(), conversation: None, limit: 0 }).await;
         let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
         while !plan.met() {
             assert!(tokio::time::Instant::now() < deadline);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         drop(plan);
-        let answer = person.engine.ask(Command::Search { query: "text".into(), limit: 10_000 }).await;
+        let answer =
+            person.engine.ask(Command::Search { query: "text".into(), conversation: None, limit: 10_000 }).await;
         assert_eq!(answer.is_ok(), goes_on, "{fault:?}");
         person.engine.stop().await;
         assert_eq!(blocks(&rig, "secretary", id, "text").await.0.len(), left, "{fault:?}");

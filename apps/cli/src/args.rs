@@ -254,6 +254,19 @@ pub(crate) enum Command {
         #[arg(long)]
         peek: bool,
     },
+    /// What needs attention: all that was said unasked, the earliest first
+    #[command(after_help = examples::WARNINGS)]
+    Warnings {
+        /// Only what nobody has read yet
+        #[arg(long)]
+        unread: bool,
+        /// Mark what is shown as read
+        #[arg(long)]
+        read: bool,
+    },
+    /// Give your profile another passphrase
+    #[command(after_help = examples::PASSPHRASE)]
+    Passphrase,
     /// Print what happens until Ctrl-C
     #[command(after_help = examples::WATCH)]
     Watch,
@@ -286,9 +299,9 @@ pub(crate) enum Command {
     Verify {
         /// Their address or bare handle
         address: String,
-        /// Remember that you compared the safety number with them
-        #[arg(long)]
-        confirm: bool,
+        /// Remember that you compared this safety number with them; without it you are shown the number and asked
+        #[arg(long, value_name = "NUMBER", num_args = 0..=12)]
+        confirm: Option<Vec<String>>,
     },
     /// Measure this machine over the real link
     #[command(subcommand, after_help = examples::BENCH)]

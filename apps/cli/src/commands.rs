@@ -21,12 +21,14 @@ mod join;
 mod life;
 mod membership;
 mod officer;
+mod passphrase;
 pub(crate) mod people;
 mod read;
 mod search;
 mod send;
 mod status;
 mod sync;
+mod warnings;
 mod watch;
 
 /// Runs one command to its end.
@@ -86,6 +88,8 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         Command::Search { query, limit } => search::run(&context, &query, limit).await,
         Command::Sync { wait } => sync::run(&context, wait).await,
         Command::Read { conversation, since, peek } => read::run(&context, &conversation, since, !peek).await,
+        Command::Warnings { unread, read } => warnings::run(&context, unread, read).await,
+        Command::Passphrase => passphrase::run(&context).await,
         Command::Watch => watch::run(&context).await,
         Command::Documents { transfer: Some(transfer), .. } => documents::control(&context, transfer).await,
         Command::Documents { conversation, transfer: None } => {

@@ -7,7 +7,7 @@
 use std::{
     ffi::OsString,
     fs::File,
-    io::{self, IsTerminal, Read},
+    io::{self, BufRead as _, BufReader, IsTerminal, Read, Write as _},
     path::Path,
 };
 
@@ -27,6 +27,8 @@ pub(crate) enum Purpose {
     Root,
     /// A file of messages.
     History,
+    /// A person's profile, from now on.
+    New,
 }
 
 /// Longest passphrase in bytes; what is longer is a file named by mistake.
@@ -42,12 +44,13 @@ impl Purpose {
             Self::Officer => "AMANAT_OFFICER_PASSPHRASE",
             Self::Root => "AMANAT_ROOT_PASSPHRASE",
             Self::History => "AMANAT_HISTORY_PASSPHRASE",
+            Self::New => "AMANAT_NEW_PASSPHRASE",
         }
     }
 
     fn of(self) -> &'static str {
         match self {
-            Self::Profile => "this profile",
+            Self::Profile | Self::New => "this profile",
             Self::Officer => "the officer's keys",
             Self::Root => "the authority's root key",
             Self::History => "the history file",
@@ -123,7 +126,7 @@ fn from_variables(
     if let Some(found) = variable(purpose.variable(), environment)? {
         return Ok(Some(found));
     }
-    if purpose == Purpose::Profile { Ok(None) } else { variable(FALLBACK, environment) }
+    if matches!(purpose, Purpose::Profile | Purpose::New) { Ok(None) } else { variable(FALLBACK, environment) }
 }
 
 fn variable(name: &str, environment: &dyn Fn(&str) -> Option<OsString>) -> Outcome<Option<Zeroizing<String>>> {
@@ -158,8 +161,22 @@ fn first_line(path: &Path) -> Outcome<Zeroizing<String>> {
     Ok(Zeroizing::new(line.to_owned()))
 }
 
+/// Asks on the terminal; no line, or any but a yes, is a no. Blocks.
+pub(crate) fn says_yes(question: &str) -> Outcome<bool> {
+    let failed = |error: io::Error| Problem::file("ask on", Path::new("/dev/tty"), &error);
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
+    write!(terminal, "{question} [y/N] ").and_then(|()| terminal.flush()).map_err(failed)?;
+    let mut answer = String::new();
+    BufReader::new(terminal.take(LONGEST)).read_line(&mut answer).map_err(failed)?;
+    Ok(is_yes(&answer))
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
 /// Somebody can answer: a terminal stands behind stdin or stderr.
-fn can_prompt() -> bool {
+pub(crate) fn can_prompt() -> bool {
     (io::stdin().is_terminal() || io::stderr().is_terminal()) && File::open("/dev/tty").is_ok()
 }
 
@@ -198,7 +215,7 @@ impl TerminalGuard {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashMap, io::Write};
+    use std::collections::HashMap;
 
     use super::*;
 
@@ -224,6 +241,9 @@ mod tests {
         // A profile is never opened with an officer's passphrase.
         assert_eq!(found(Purpose::Profile, &[("AMANAT_OFFICER_PASSPHRASE", "own")]), None);
         assert_eq!(found(Purpose::Profile, &[general]).unwrap(), "general");
+        // A new one is never the old one by mistake.
+        assert_eq!(found(Purpose::New, &[general]), None);
+        assert_eq!(found(Purpose::New, &[general, ("AMANAT_NEW_PASSPHRASE", "another")]).unwrap(), "another");
     }
 
     #[test]
@@ -233,6 +253,12 @@ mod tests {
         file.write_all(&[b'x'; 1025]).unwrap();
         assert_eq!(first_line(file.path()).unwrap_err().code(), "passphrase");
         assert_eq!(first_line(Path::new("/nonexistent/file")).unwrap_err().code(), "file");
+    }
+
+    #[test]
+    fn only_a_yes_is_one() {
+        assert!(["y\n", "Yes\n", " y"].into_iter().all(is_yes));
+        assert!(!["", "\n", "n\n", "no\n", "yesterday\n"].into_iter().any(is_yes));
     }
 
     #[test]

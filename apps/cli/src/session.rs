@@ -83,16 +83,22 @@ impl Heard {
 impl Session {
     /// Asks for the passphrase, opens the profile, starts the engine.
     pub(crate) async fn open(context: &Context, link: Link) -> Outcome<Self> {
-        if !profile::exists(&context.profile) {
-            return Err(Problem::new(
-                FailureCode::NoProfile.name(),
-                format!("There is no profile in {}.", context.profile.display()),
-                "Join first (amanat join INVITATION), or name the folder: --profile DIR.",
-            ));
-        }
+        Self::require_profile(context)?;
         let passphrase = secrets::passphrase(Purpose::Profile)?;
         let session = Self::start(context, &context.profile, &passphrase, link).await?;
         Ok(Self { warns: Warns::All, ..session })
+    }
+
+    /// Fails where there is none, before a passphrase is asked for.
+    pub(crate) fn require_profile(context: &Context) -> Outcome {
+        if profile::exists(&context.profile) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            FailureCode::NoProfile.name(),
+            format!("There is no profile in {}.", context.profile.display()),
+            "Join first (amanat join INVITATION), or name the folder: --profile DIR.",
+        ))
     }
 
     /// As [`open`](Self::open), with a passphrase that is known: for one of many people in one program, whose notices

@@ -129,6 +129,9 @@ pub fn conversations() -> Vec<ConversationView> {
             epoch: 4,
             unread,
             last: message(id, 40, 40),
+            draft: String::new(),
+            pinned: false,
+            muted: false,
             state,
         }
     };

@@ -127,7 +127,7 @@ fn a_safety_number_is_compared_and_a_member_removed_after_a_question() {
     let removed = |fake: &Fake| fake.asked().into_iter().any(|command| matches!(command, Command::Remove { .. }));
     press(&mut window, Key::Named(Named::Escape), Modifiers::empty());
     assert!(!removed(&fake));
-    let verified = fake.asked().into_iter().any(|command| matches!(command, Command::Verify { confirm: false, .. }));
+    let verified = fake.asked().into_iter().any(|command| matches!(command, Command::Verify { compared: None, .. }));
     assert!(verified);
 }
 

@@ -5,9 +5,11 @@
 //! as [`Event`]s. Everything here is a plain value: no face ever touches the vault, the link or a key.
 
 mod alert;
+mod conversation;
 mod device;
 mod document;
 mod message;
+mod person;
 mod progress;
 
 use std::path::PathBuf;
@@ -16,13 +18,15 @@ pub use amanat_conversation::Role;
 use amanat_identity::{Address, Tier};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 
-pub use self::alert::{Alarm, MemberChange, Notice, Who};
+pub use self::alert::{Alarm, MemberChange, Notice, Warning, WarningOf, Who};
+pub use self::conversation::{ConversationState, ConversationView, Member};
 pub use self::device::{HistoryFile, HistoryTaken, OwnDevice};
 pub use self::document::{DocumentView, SentView, TransferState, TransferView};
 pub use self::message::{
     Acknowledgement, Change, ChangeView, Hit, Line, MessageBody, MessageRef, MessageState, MessageView, Quote,
     SendOptions,
 };
+pub use self::person::{Person, Verification};
 pub use self::progress::{Direction, Progress};
 pub use crate::failure::{Failure, FailureCode};
 
@@ -37,7 +41,7 @@ pub enum Command {
         /// Part of a handle, name or post.
         query: String,
     },
-    /// All conversations, the latest first. Replies [`Reply::Conversations`]. Works offline.
+    /// All conversations, those that are pinned before the others, and then the latest first. Replies [`Reply::Conversations`]. Works offline.
     Conversations,
     /// Finds a conversation by its id or a unique prefix of 8 or more characters. Replies [`Reply::Found`].
     Find {
@@ -116,6 +120,8 @@ pub enum Command {
     Search {
         /// Words, separated by white space.
         query: String,
+        /// In this conversation alone; in all where none is named.
+        conversation: Option<ConversationId>,
         /// At most this many.
         limit: u32,
     },
@@ -139,6 +145,50 @@ pub enum Command {
         limit: u32,
         /// Mark them as read, and tell their senders.
         mark: bool,
+    },
+    /// The first message or change of a conversation that was sent at a time or later. Replies [`Reply::Place`]. Works
+    /// offline.
+    FirstSince {
+        /// Which.
+        conversation: ConversationId,
+        /// By its author's clock.
+        at: Timestamp,
+    },
+    /// Keeps what is written in a conversation and not sent, sealed in the vault, in place of what was kept of it.
+    /// Replies [`Reply::Kept`] once it is durable. Works offline.
+    KeepDraft {
+        /// Which.
+        conversation: ConversationId,
+        /// At most 64 KiB of UTF-8; empty forgets it.
+        text: String,
+    },
+    /// Puts a conversation before the others in the list, or keeps it from notifying. Replies
+    /// [`Reply::ConversationChanged`] once it is durable. Works offline; nobody else is told.
+    Arrange {
+        /// Which.
+        conversation: ConversationId,
+        /// Before the others.
+        pinned: bool,
+        /// No notifications.
+        muted: bool,
+    },
+    /// The alarms and notices that are kept in the vault, the earliest first: all that nobody has read, and the latest of
+    /// those that somebody has. Replies [`Reply::Warnings`]. Works offline. Each [`Event::Alarm`] and each
+    /// [`Event::Notice`] is among them before it is told.
+    Warnings,
+    /// Somebody has read these. Replies [`Reply::Kept`] once it is durable. Works offline.
+    WarningsRead {
+        /// Which.
+        warnings: Vec<u64>,
+    },
+    /// Seals the vault's key under another passphrase, made to cost as much work as the old one; the old one opens nothing
+    /// after it. [`FailureCode::Passphrase`] where the old one is wrong. Replies [`Reply::Kept`] once it is durable. Works
+    /// offline.
+    ChangePassphrase {
+        /// As it is.
+        old: crate::HistoryPassphrase,
+        /// As it shall be; not empty.
+        new: crate::HistoryPassphrase,
     },
     /// Documents of a conversation. Replies [`Reply::Documents`]. Works offline.
     Documents {
@@ -219,8 +269,9 @@ pub enum Command {
     Verify {
         /// Who.
         address: Address,
-        /// Remember that the safety number was compared.
-        confirm: bool,
+        /// The safety number that was compared, spaces or not: it is remembered if it is the number still, and else
+        /// refused with [`FailureCode::NotAllowed`].
+        compared: Option<String>,
     },
     /// Adds people to a group. Needs the relay. Replies [`Reply::ConversationChanged`] once the change stands in the log.
     Add {
@@ -307,13 +358,20 @@ pub enum Reply {
         /// The document, if one was sent.
         document: Option<DocumentId>,
     },
-    /// Answers [`Command::Add`], [`Command::Remove`], [`Command::SetRole`], [`Command::Leave`], [`Command::Retitle`].
+    /// Answers [`Command::Add`], [`Command::Remove`], [`Command::SetRole`], [`Command::Leave`], [`Command::Retitle`],
+    /// [`Command::Arrange`].
     ConversationChanged {
         /// Which conversation.
         conversation: ConversationId,
     },
     /// Answers [`Command::Read`]: messages and changes, in order.
     Lines(Vec<Line>),
+    /// Answers [`Command::FirstSince`]: its sequence; none where everything is earlier.
+    Place(Option<u64>),
+    /// Answers [`Command::Warnings`].
+    Warnings(Vec<Warning>),
+    /// Answers [`Command::KeepDraft`], [`Command::WarningsRead`], [`Command::ChangePassphrase`].
+    Kept,
     /// Answers [`Command::Documents`].
     Documents(Vec<DocumentView>),
     /// Answers [`Command::PauseDocument`], [`Command::ResumeDocument`] of an upload, [`Command::CancelDocument`].
@@ -483,104 +541,4 @@ pub struct StatusSummary {
     pub next_update: Timestamp,
     /// It has lapsed: from confidential upward nothing is sent.
     pub expired: bool,
-}
-
-/// Someone in the directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// Address.
-    pub address: Address,
-    /// Name, from the certificate.
-    pub name: String,
-    /// Post, from the certificate.
-    pub post: String,
-    /// Clearance, from the certificate.
-    pub clearance: Tier,
-    /// Devices.
-    pub devices: Vec<DeviceId>,
-    /// The safety number was compared.
-    pub verified: bool,
-}
-
-/// A conversation, as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConversationView {
-    /// Id.
-    pub id: ConversationId,
-    /// Title; of a 1:1, the other's name.
-    pub title: String,
-    /// 1:1 or group.
-    pub direct: bool,
-    /// Tier.
-    pub tier: Tier,
-    /// Number of people in it, whatever devices each of them has, oneself included.
-    pub members: usize,
-    /// The MLS epoch: each accepted commit begins another.
-    pub epoch: u64,
-    /// Others' messages not yet read.
-    pub unread: u64,
-    /// The last message.
-    pub last: Option<MessageView>,
-    /// Whether messages can be sent now, and if not why.
-    pub state: ConversationState,
-}
-
-/// Whether a conversation can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConversationState {
-    /// Open.
-    Active,
-    /// The relay has not yet accepted its creation.
-    Creating,
-    /// The status statement has lapsed and the tier forbids sending.
-    StatusExpired,
-    /// The log forked or the group is damaged: nothing is sent or applied until it is repaired.
-    Frozen,
-    /// This device was removed: it can be read, and nothing more can be sent.
-    Removed,
-    /// This person has left.
-    Left,
-    /// A 1:1 in which the other person is no more: it can be read, and nothing more is sent.
-    Over,
-    /// Taken in from a file: it can be read, and this device is not in it.
-    Archived,
-    /// This device missed a change of members that it cannot catch up with: a member has to add it again.
-    FellOut,
-    /// A member is revoked, or no longer cleared for the tier: what is queued waits until it is removed.
-    Removing,
-    /// A new member's certificate cannot be had: what comes after waits for it.
-    Waiting,
-}
-
-/// A member's device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Address.
-    pub address: Address,
-    /// Device.
-    pub device: DeviceId,
-    /// Name, from the certificate.
-    pub name: String,
-    /// Post, from the certificate.
-    pub post: String,
-    /// Clearance, from the certificate; none where that is refused, because its grant was used twice.
-    pub clearance: Option<Tier>,
-    /// What the person may do here; none in a 1:1.
-    pub role: Option<Role>,
-    /// The safety number was compared.
-    pub verified: bool,
-    /// It is this device.
-    pub own: bool,
-}
-
-/// Someone's certificate chain, checked, and the safety number with them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verification {
-    /// Who.
-    pub person: Person,
-    /// Of each of the person's devices, in their order: one line a link of its chain, from the authority down, in plain
-    /// words.
-    pub chains: Vec<Vec<String>>,
-    /// 60 digits in groups of five; the same on both sides.
-    pub safety_number: String,
 }

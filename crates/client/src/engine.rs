@@ -8,7 +8,8 @@
 //! - `outgoing` sends, `receipts` tells senders, `life` and `changes` are what happens to messages afterwards.
 //! - `create` and `join` open conversations, `decline` refuses them; `membership`, `newcomers` and `commits` change who is
 //!   in them, `roles` says who may, `again` brings back who fell out.
-//! - `queries` and `search` answer from the vault, `history` packs and takes it.
+//! - `queries` and `search` answer from the vault, `history` packs and takes it, `warnings` keeps what was said, `desk`
+//!   what is written and not sent.
 //! - `people` knows others' devices and `devices` one's own, `status` who is revoked; `packages` are one's KeyPackages.
 //! - `documents` moves files, `forgetting` lets go of keys whose time is over.
 //! - `restored`, `kept` and `old_copy` notice a relay or a vault that was put back from a copy, and mend it.
@@ -21,6 +22,7 @@ mod commits;
 mod core;
 mod create;
 mod decline;
+mod desk;
 mod devices;
 mod direct;
 mod documents;
@@ -42,6 +44,7 @@ mod restored;
 mod roles;
 mod search;
 mod status;
+mod warnings;
 
 use std::{sync::Arc, time::Duration};
 

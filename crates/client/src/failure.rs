@@ -6,69 +6,71 @@ use std::fmt;
 
 pub(crate) use from::*;
 
-/// A stable name for each kind of failure: scripts match on it, faces translate by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum FailureCode {
-    /// The relay cannot be reached, or does not answer.
-    Offline,
-    /// The relay is not the one that the authority certified.
-    RelayIdentity,
-    /// The relay refused this device.
-    Refused,
-    /// This device's certificate, or the relay's, is outside its validity window.
-    Expired,
-    /// The clock of this machine is wrong.
-    Clock,
-    /// The invitation was used before, by another device.
-    AlreadyRedeemed,
-    /// The invitation cannot be used.
-    Invitation,
-    /// This device is revoked.
-    Revoked,
-    /// Wrong passphrase.
-    Passphrase,
-    /// There is no profile here.
-    NoProfile,
-    /// There is a profile here already.
-    ProfileExists,
-    /// Another process has this profile open.
-    InUse,
-    /// The vault is damaged.
-    Damaged,
-    /// The disk is full.
-    DiskFull,
-    /// A file or folder cannot be read or written.
-    File,
-    /// There is no such conversation, document, person or message.
-    NotFound,
-    /// More than one thing fits.
-    Ambiguous,
-    /// Someone's clearance is below the tier.
-    Clearance,
-    /// Someone has no KeyPackage for the suite.
-    NoKeyPackage,
-    /// The status statement has lapsed and the tier forbids sending.
-    StatusExpired,
-    /// The document is not what its sender sent.
-    DocumentDamaged,
-    /// The relay no longer has it.
-    Gone,
-    /// Too large or too long.
-    TooLarge,
-    /// The conversation cannot be used.
-    Conversation,
-    /// It is not this person's to do, or not with this message.
-    NotAllowed,
-    /// A quota of the relay is used up.
-    Quota,
-    /// This device waits for another device of the same person to approve it.
-    NotApproved,
-    /// Someone paused or cancelled it.
-    Stopped,
-    /// A fault of this program.
-    Internal,
-}
+amanat_wire::code!(
+    /// A stable name for each kind of failure: scripts match on it, faces translate by it. A number is never used for
+    /// another kind.
+    #[non_exhaustive]
+    pub enum FailureCode {
+        /// The relay cannot be reached, or does not answer.
+        1 => Offline,
+        /// The relay is not the one that the authority certified.
+        2 => RelayIdentity,
+        /// The relay refused this device.
+        3 => Refused,
+        /// This device's certificate, or the relay's, is outside its validity window.
+        4 => Expired,
+        /// The clock of this machine is wrong.
+        5 => Clock,
+        /// The invitation was used before, by another device.
+        6 => AlreadyRedeemed,
+        /// The invitation cannot be used.
+        7 => Invitation,
+        /// This device is revoked.
+        8 => Revoked,
+        /// Wrong passphrase.
+        9 => Passphrase,
+        /// There is no profile here.
+        10 => NoProfile,
+        /// There is a profile here already.
+        11 => ProfileExists,
+        /// Another process has this profile open.
+        12 => InUse,
+        /// The vault is damaged.
+        13 => Damaged,
+        /// The disk is full.
+        14 => DiskFull,
+        /// A file or folder cannot be read or written.
+        15 => File,
+        /// There is no such conversation, document, person or message.
+        16 => NotFound,
+        /// More than one thing fits.
+        17 => Ambiguous,
+        /// Someone's clearance is below the tier.
+        18 => Clearance,
+        /// Someone has no KeyPackage for the suite.
+        19 => NoKeyPackage,
+        /// The status statement has lapsed and the tier forbids sending.
+        20 => StatusExpired,
+        /// The document is not what its sender sent.
+        21 => DocumentDamaged,
+        /// The relay no longer has it.
+        22 => Gone,
+        /// Too large or too long.
+        23 => TooLarge,
+        /// The conversation cannot be used.
+        24 => Conversation,
+        /// It is not this person's to do, or not with this message.
+        25 => NotAllowed,
+        /// A quota of the relay is used up.
+        26 => Quota,
+        /// This device waits for another device of the same person to approve it.
+        27 => NotApproved,
+        /// Someone paused or cancelled it.
+        28 => Stopped,
+        /// A fault of this program.
+        29 => Internal,
+    }
+);
 
 impl FailureCode {
     /// As `--json` prints it.

@@ -6,13 +6,14 @@
 //! ```
 //! [`join`] makes one from an invitation and can be run again after an interruption: keys and the certificate are
 //! durable before the relay hears of them, so the invitation is never redeemed by keys that are lost. [`open`] unlocks
-//! one; until the process ends nobody else can.
+//! one; until the process ends nobody else can. The passphrase can be changed (`key`).
+
+mod key;
 
 use std::{
     collections::HashMap,
     fs,
-    io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -22,10 +23,7 @@ use amanat_identity::{
     VerifiedDevice, VerifiedRelay,
     armour::{self, FileKind},
 };
-use amanat_primitives::{
-    ConversationId, DeviceId, Label, Secret, Timestamp,
-    passphrase::{self, WorkPolicy},
-};
+use amanat_primitives::{ConversationId, DeviceId, Secret, Timestamp, passphrase::WorkPolicy};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
     client::{Identity, Nothing, Request, StatusUpdate},
@@ -35,6 +33,7 @@ use amanat_wire::{
 use rand_core::OsRng;
 use zeroize::Zeroizing;
 
+pub(crate) use self::key::KeyFile;
 use crate::{
     Failure, FailureCode,
     engine::{OnRecord, Open, target_of},
@@ -47,6 +46,7 @@ use crate::{
 /// An opened profile: the passphrase was right and the folder is this process's alone.
 pub struct Profile {
     pub(crate) vault: Vault,
+    pub(crate) file: KeyFile,
     pub(crate) authority: Authority,
     pub(crate) relays: Vec<VerifiedRelay>,
     /// Why there is no relay to dial.
@@ -128,7 +128,7 @@ fn default_dir_in(environment: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathB
 /// Whether there is a profile in `dir`.
 #[must_use]
 pub fn exists(dir: &Path) -> bool {
-    key_path(dir).exists()
+    key::path(dir).exists()
 }
 
 /// Makes a profile from an invitation and enrols it at the relay. Run again with the same invitation, folder and
@@ -188,9 +188,9 @@ fn begin(request: &JoinRequest, opened: OpenedInvitation, now: Timestamp) -> Res
     let dir = &request.dir;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| failure::file("make", dir, &e))?;
     let vault_key = if exists(dir) {
-        read_key(dir, &request.passphrase, &request.work)?
+        key::read(dir, &request.passphrase, &request.work)?
     } else {
-        make_key(dir, &request.passphrase, &request.work)?
+        key::make(dir, &request.passphrase, &request.work)?
     };
     let vault = Vault::open(&dir.join("vault"), &vault_key)?;
     if let Some(row) = vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)? {
@@ -348,7 +348,7 @@ pub fn open_at(dir: &Path, passphrase: &str, work: &WorkPolicy, now: Timestamp) 
 
 /// A profile whose passphrase was right; its vault is still closed.
 pub struct Unlocked {
-    dir: PathBuf,
+    file: KeyFile,
     key: Secret<32>,
 }
 
@@ -364,7 +364,7 @@ pub fn unlock(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Unlocke
             "join with an invitation: `amanat join INVITATION --profile DIR`",
         ));
     }
-    Ok(Unlocked { dir: dir.to_owned(), key: read_key(dir, passphrase, work)? })
+    Ok(Unlocked { file: KeyFile::new(dir, work), key: key::read(dir, passphrase, work)? })
 }
 
 impl Unlocked {
@@ -377,11 +377,13 @@ impl Unlocked {
     }
 
     fn open_at(self, now: Timestamp) -> Result<Profile, Failure> {
-        load(Vault::open(&self.dir.join("vault"), &self.key)?, now)
+        let vault = Vault::open(&self.file.dir().join("vault"), &self.key)?;
+        self.file.clean();
+        load(vault, self.file, now)
     }
 }
 
-fn load(vault: Vault, now: Timestamp) -> Result<Profile, Failure> {
+fn load(vault: Vault, file: KeyFile, now: Timestamp) -> Result<Profile, Failure> {
     let row = vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)?.filter(|row| !row.chain.is_empty());
     let Some(row) = row else {
         return Err(Failure::new(
@@ -405,6 +407,7 @@ fn load(vault: Vault, now: Timestamp) -> Result<Profile, Failure> {
         next_outbox: last.unwrap_or(0) + 1,
         chain: row.chain,
         vault,
+        file,
         authority,
         relays,
         no_relay,
@@ -475,42 +478,6 @@ fn load_conversations(vault: &Vault) -> Result<HashMap<ConversationId, Open>, Fa
 fn read_keys(vault: &Vault) -> Result<DeviceKeys, Failure> {
     let bytes = vault.read_bytes(Scope::Meta, meta::KEYS)?.map(Zeroizing::new).ok_or_else(failure::damaged)?;
     DeviceKeys::from_secret_bytes(&bytes).map_err(|_| failure::damaged())
-}
-
-fn key_path(dir: &Path) -> PathBuf {
-    dir.join("key")
-}
-
-fn read_key(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Secret<32>, Failure> {
-    /// A key file has some 150 bytes.
-    const MAX: u64 = 4096;
-    let path = key_path(dir);
-    let size = fs::metadata(&path).map_err(|e| failure::file("read", &path, &e))?.len();
-    let bytes = if size <= MAX { fs::read(&path).map_err(|e| failure::file("read", &path, &e))? } else { Vec::new() };
-    let key =
-        passphrase::unlock(Label::VAULT_HEADER, passphrase.as_bytes(), work, &bytes).map_err(failure::from_unlock)?;
-    Secret::from_slice(&key).ok_or_else(failure::damaged)
-}
-
-/// Makes the vault's key. The file appears whole or not at all, and is never written over.
-fn make_key(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Secret<32>, Failure> {
-    let key = Secret::<32>::random(&mut OsRng);
-    let boxed = passphrase::lock(Label::VAULT_HEADER, passphrase.as_bytes(), work, key.expose_secret(), &mut OsRng)
-        .map_err(failure::from_unlock)?;
-    let (path, part) = (key_path(dir), dir.join("key.part"));
-    let write = || -> std::io::Result<()> {
-        // What an interrupted run left; and `create_new` follows no link that somebody put there.
-        fs::remove_file(&part).or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-        file.write_all(&boxed)?;
-        file.sync_all()?;
-        // Fails where another run was quicker: its key is never written over.
-        fs::hard_link(&part, &path)?;
-        fs::remove_file(&part)?;
-        fs::File::open(dir)?.sync_all()
-    };
-    write().map_err(|error| failure::file("write", &path, &error))?;
-    Ok(key)
 }
 
 fn from_invitation(error: InvitationError) -> Failure {

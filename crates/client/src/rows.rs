@@ -9,12 +9,16 @@ use amanat_wire::{Bytes, List, Text, choice, client::Nothing, code, limits, log:
 use crate::api::MemberChange;
 
 pub(crate) mod documents;
+mod warnings;
 pub(crate) use documents::{DocumentRow, FetchRow, SegmentsRow, Upload};
+pub(crate) use warnings::WarningRow;
 
 /// People whose reactions and acknowledgements are kept for one message.
 pub(crate) const PEOPLE: usize = 2048;
 /// Changes that may wait for one message.
 pub(crate) const WAITING: usize = 16;
+/// Bytes of what is written and not sent.
+pub(crate) const DRAFT: usize = 64 * 1024;
 /// Messages whose folded texts are sealed together, for searching.
 pub(crate) const BLOCK: usize = 128;
 /// Bytes of a folded text in a block; a longer one is read by its message's row.
@@ -46,6 +50,8 @@ pub(crate) mod meta {
     pub(crate) const ROLLED_BACK: &[u8] = b"rolled back";
     /// [`KeyPackagesRow`](super::KeyPackagesRow).
     pub(crate) const KEY_PACKAGES: &[u8] = b"key packages";
+    /// The last number of a warning, `uint64`.
+    pub(crate) const WARNINGS: &[u8] = b"warnings";
 }
 
 record!(
@@ -325,6 +331,26 @@ record!(
         at: Timestamp,
         /// What it is.
         of: ChangeOf,
+    }
+);
+
+record!(
+    /// What is written in a conversation and not sent.
+    pub(crate) struct DraftRow {
+        /// Never empty.
+        text: Text<DRAFT>,
+    }
+);
+
+record!(
+    /// How this person wants a conversation in the list; none where it is like the others.
+    pub(crate) struct ArrangedRow {
+        /// Which; also the row's key.
+        conversation: ConversationId,
+        /// Before the others.
+        pinned: bool,
+        /// No notifications.
+        muted: bool,
     }
 );
 

@@ -89,6 +89,12 @@ pub(crate) enum Scope {
     KeptWelcomes(ConversationId),
     /// How far these entries reach, by conversation.
     Tails,
+    /// Alarms and notices, by number.
+    Warnings,
+    /// What is written and not sent, by conversation.
+    Drafts,
+    /// How people want the list, by conversation.
+    Arranged,
 }
 
 impl Scope {
@@ -122,6 +128,9 @@ impl Scope {
             Self::Kept(id) => (55, Some(id)),
             Self::KeptWelcomes(id) => (56, Some(id)),
             Self::Tails => (57, None),
+            Self::Warnings => (60, None),
+            Self::Drafts => (61, None),
+            Self::Arranged => (62, None),
         };
         let mut bytes = vec![number];
         bytes.extend_from_slice(id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));
@@ -360,7 +369,7 @@ impl Vault {
             let day = until.get(&name).cloned().or(queued.map(Some));
             let owner = self.owner(keys, &name, &change, day)?;
             let Some(plain) = change.value else {
-                if change.scope == Scope::DeviceRecords {
+                if matches!(change.scope, Scope::DeviceRecords | Scope::Drafts) {
                     keys.retire(turn, &Owner::Row(Digest::from_bytes(name)));
                 }
                 out.add_delete(&name);
@@ -370,7 +379,7 @@ impl Vault {
             let sealed = match owner {
                 None => self.values.seal(&name, &plain, &mut OsRng),
                 Some(owner) => {
-                    // [DELIV-173]
+                    // [DELIV-173] [DELIV-228]
                     if matches!(owner, Owner::Row(_)) {
                         keys.renew(turn, &owner, None).map_err(failure::from_table)?;
                     }
@@ -413,7 +422,7 @@ impl Vault {
         match (change.scope, day) {
             _ if change.value.is_none() => Ok(None),
             (Scope::GroupRecords(id), _) => Ok(Some(Owner::Conversation(id))),
-            (Scope::DeviceRecords, _) => Ok(Some(Owner::Row(Digest::from_bytes(*name)))),
+            (Scope::DeviceRecords | Scope::Drafts, _) => Ok(Some(Owner::Row(Digest::from_bytes(*name)))),
             (_, Some(day)) => Ok(day),
             (Scope::Messages(_) | Scope::Documents | Scope::Outbox, None) => {
                 let before = self.table.get(name).map_err(failure::from_table)?;

@@ -129,7 +129,7 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
         Request::PutRenewal(bytes) => statements::renew(asker, ticket, bytes),
         Request::PutApproval(bytes) => devices::approve(asker, ticket, bytes),
         Request::OwnDevices(_) => spawn(asker, ticket, devices::own),
-        Request::Cursors(asked) => spawn(asker, ticket, move |asker| reads::cursors(asker, &asked)),
+        Request::Cursors(asked) => reads::cursors(asker, ticket, asked).await,
         Request::DropKeyPackages(_) => packages::drop_all(asker, ticket),
         Request::Resupply(supply) => resupply::resupply(asker, ticket, supply),
         Request::Welcomes(welcomes) => resupply::welcomes(asker, ticket, welcomes),
@@ -141,7 +141,7 @@ pub(crate) async fn serve(asker: &Arc<Asker>, lane: &mut Option<Lane>, ticket: T
 }
 
 /// Reads from the store on a thread that may block.
-fn spawn<F>(asker: &Arc<Asker>, ticket: Ticket, read: F)
+pub(crate) fn spawn<F>(asker: &Arc<Asker>, ticket: Ticket, read: F)
 where
     F: FnOnce(&Asker) -> Result<Answer, NotDone> + Send + 'static,
 {

@@ -110,8 +110,14 @@ fn a_group_has_its_members_and_nobody_below_its_tier() {
     assert_eq!(office.texts("director", &conversation), ["one"]);
 
     // Both see the same safety number.
-    let mut here = office.say("secretary", &["verify", "director", "--confirm"]);
     let there = office.say("director", &["verify", "secretary"]);
+    let unsaid = office.by("secretary", &["verify", "director", "--confirm"]).run().json().pop().unwrap();
+    assert_eq!(unsaid["error"], "usage");
+    let number = there[0]["safety_number"].as_str().unwrap();
+    let other = number.chars().map(|digit| if digit == '0' { '1' } else { digit }).collect::<String>();
+    let other = if other == number { number.replace('1', "2") } else { other };
+    office.by("secretary", &["verify", "director", "--confirm", &other]).run().refused("not-allowed");
+    let mut here = office.say("secretary", &["verify", "director", "--confirm", number]);
     shaped("verify", &here[0]);
     worded("verify", "chain", &here[0]);
     assert_eq!(here[0]["safety_number"], there[0]["safety_number"]);

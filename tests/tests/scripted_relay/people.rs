@@ -1,8 +1,8 @@
 //! A directory that lies (protocol-spec/03-identity, sections 6 and 10): what a client believes of what it lists.
 
 use amanat_client::{
-    Command, Reply,
-    api::{Notice, Verification},
+    Command, Failure, FailureCode, Reply,
+    api::{Notice, Verification, Warning, WarningOf},
 };
 use amanat_identity::{DeviceChain, DeviceKeys, StatusView};
 use amanat_primitives::passphrase::WorkPolicy;
@@ -23,19 +23,34 @@ async fn list(scripted: &mut Scripted, chains: &[&DeviceChain]) {
 }
 
 /// Asks for the director's safety number while the directory lists `chains` of the director.
-async fn verify(person: &Person, scripted: &mut Scripted, chains: &[&DeviceChain], confirm: bool) -> Verification {
+async fn verify(
+    person: &Person,
+    scripted: &mut Scripted,
+    chains: &[&DeviceChain],
+    number: Option<&str>,
+) -> Verification {
+    try_verify(person, scripted, chains, number).await.unwrap()
+}
+
+async fn try_verify(
+    person: &Person,
+    scripted: &mut Scripted,
+    chains: &[&DeviceChain],
+    number: Option<&str>,
+) -> Result<Verification, Failure> {
     let engine = person.engine.clone();
     let address = "director@interior.gov.pk".parse().unwrap();
-    let asked = tokio::spawn(async move { engine.ask(Command::Verify { address, confirm }).await });
+    let compared = number.map(str::to_owned);
+    let asked = tokio::spawn(async move { engine.ask(Command::Verify { address, compared }).await });
     list(scripted, chains).await;
     list(scripted, &[]).await;
-    match asked.await.unwrap().unwrap() {
-        Reply::Verification(verification) => verification,
+    match asked.await.unwrap()? {
+        Reply::Verification(verification) => Ok(verification),
         other => panic!("{other:?}"),
     }
 }
 
-// [DELIV-130]
+// [DELIV-130], [DELIV-225]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compared_number_speaks_for_the_devices_in_it_alone() {
     let (rig, secretary, target, script) = after_one_message().await;
@@ -44,9 +59,16 @@ async fn a_compared_number_speaks_for_the_devices_in_it_alone() {
     let enrol = || rig.office.enrol(&mut OsRng, "director", Tier::Secret, rig.clock.now());
     let ((_, second, second_device), (_, third, third_device)) = (enrol(), enrol());
     // The relay lists a device of its own choice and hides the one that is in the conversation: the number is over both.
-    let alone = verify(&secretary, &mut scripted, &[], false).await;
+    let alone = verify(&secretary, &mut scripted, &[], None).await;
     assert_eq!(alone.person.devices.len(), 1);
-    let both = verify(&secretary, &mut scripted, &[&second], true).await;
+    // It came since the number was read: what was compared is refused, and nothing is confirmed.
+    let refused = try_verify(&secretary, &mut scripted, &[&second], Some(&alone.safety_number)).await.unwrap_err();
+    assert_eq!(refused.code, FailureCode::NotAllowed);
+    let both = verify(&secretary, &mut scripted, &[], None).await;
+    assert!(!both.person.verified);
+    assert!(try_verify(&secretary, &mut scripted, &[], Some("")).await.is_err());
+    let spaced = both.safety_number.replace(' ', "\n ");
+    let both = verify(&secretary, &mut scripted, &[], Some(&spaced)).await;
     assert_eq!(both.person.devices.len(), 2);
     assert!(both.person.devices.contains(&second_device.id()) && both.person.verified);
     assert_ne!(alone.safety_number, both.safety_number);
@@ -57,12 +79,12 @@ async fn a_compared_number_speaks_for_the_devices_in_it_alone() {
     let shown = members(secretary.ask(Command::Members { conversation }).await);
     assert!(shown.iter().filter(|member| !member.own).all(|member| member.verified), "{shown:?}");
     // A device that comes later is not vouched for, and those that were compared stay so.
-    let all = verify(&secretary, &mut scripted, &[&third], false).await;
+    let all = verify(&secretary, &mut scripted, &[&third], None).await;
     assert_eq!(all.person.devices.len(), 3);
     assert!(all.person.devices.contains(&third_device.id()) && !all.person.verified);
     let shown = members(secretary.ask(Command::Members { conversation }).await);
     assert!(shown.iter().filter(|member| !member.own).all(|member| member.verified), "{shown:?}");
-    assert!(verify(&secretary, &mut scripted, &[], true).await.person.verified);
+    assert!(verify(&secretary, &mut scripted, &[], Some(&all.safety_number)).await.person.verified);
 }
 
 // [ID-18]: a relay that was taken over signs receipts for two devices of one invitation.
@@ -92,11 +114,23 @@ async fn two_certificates_for_one_grant_are_both_refused_for_good() {
     assert_eq!(people(&secretary, &mut scripted, &[&first]).await, 1);
     assert_eq!(people(&secretary, &mut scripted, &[&first, &second]).await, 0);
     secretary.until("alarm", |event| matches!(event, Event::Notice(Notice::GrantReused { .. })).then_some(())).await;
+    let reused = async |person: &Person| match person.ask(Command::Warnings).await {
+        Reply::Warnings(warnings) => {
+            let reused = |warning: &Warning| matches!(warning.of, WarningOf::Notice(Notice::GrantReused { .. }));
+            warnings.into_iter().filter(reused).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    // [DELIV-226] It is kept, once, also where no face looked.
+    let kept = reused(&secretary).await;
+    assert!(kept.len() == 1 && !kept[0].read, "{kept:?}");
+    assert!(matches!(secretary.ask(Command::WarningsRead { warnings: vec![kept[0].id] }).await, Reply::Kept));
     assert_eq!(people(&secretary, &mut scripted, &[&first]).await, 0);
     drop(scripted);
     secretary.engine.stop().await;
 
     let secretary = rig.start("secretary").await;
+    assert_eq!(reused(&secretary).await, [Warning { read: true, ..kept[0].clone() }]);
     let mut scripted = script.session().await;
     for chains in [[&first], [&second]] {
         assert_eq!(people(&secretary, &mut scripted, &chains).await, 0);

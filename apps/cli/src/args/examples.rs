@@ -10,6 +10,7 @@ Examples:
 
 Passphrases are asked for. Scripts set AMANAT_PASSPHRASE, AMANAT_OFFICER_PASSPHRASE or
 AMANAT_ROOT_PASSPHRASE, AMANAT_HISTORY_PASSPHRASE, each also as ..._FILE; the last three fall back to the first.
+AMANAT_NEW_PASSPHRASE is what a profile's is changed to.
 Exit status: 0 done, 1 refused or failed, 2 usage.";
 
 pub(crate) const DEMO: &str = "\
@@ -255,6 +256,21 @@ Examples:
   amanat sync
   amanat sync --wait 60    until something new came, a minute at most";
 
+pub(crate) const PASSPHRASE: &str = "\
+Examples:
+  amanat passphrase
+  amanat passphrase --profile ./secretary
+
+Asks for the passphrase as it is, then twice for the new one. Scripts set AMANAT_PASSPHRASE and
+AMANAT_NEW_PASSPHRASE. A copy of the profile that was made before still opens with the old one.";
+
+pub(crate) const WARNINGS: &str = "\
+Examples:
+  amanat warnings
+  amanat warnings --unread --read    what is new, and next time it is not
+
+Each is kept when it is found, whether anybody looked or not: what nobody has read, and the last 500 that somebody has.";
+
 pub(crate) const READ: &str = "\
 Examples:
   amanat read 3fa94c01
@@ -297,7 +313,11 @@ Examples:
 pub(crate) const VERIFY: &str = "\
 Examples:
   amanat verify secretary
-  amanat verify secretary --confirm    after reading the number to each other by telephone or in person";
+  amanat verify secretary --confirm    shows the number and asks whether every digit is the same
+  amanat verify secretary --confirm 31415 92653 58979 32384 62643 38327 95028 84197 16939 93751 05820 97494
+
+Read the number to each other by telephone or in person before. The second form is for scripts, which are not asked:
+it confirms this number, and is refused where the number is another one by now.";
 
 pub(crate) const BENCH: &str = "\
 Examples:

@@ -1,6 +1,10 @@
 //! `amanat people` and `amanat verify`: who is there, and whether they are who they say.
 
-use amanat_client::{Command, Reply, api::Person};
+use amanat_client::{
+    Command, Reply,
+    api::{Person, Verification},
+};
+use amanat_identity::Address;
 
 use crate::{
     context::Context,
@@ -9,7 +13,8 @@ use crate::{
         table::{self, Pairs, Table, paint},
         text::plain,
     },
-    problem::Outcome,
+    problem::{Outcome, Problem},
+    secrets,
     session::{Link, Session, unexpected},
 };
 
@@ -61,13 +66,77 @@ pub(crate) fn table(people: &[Person]) -> Table {
     table
 }
 
-pub(super) async fn verify(context: &Context, address: &str, confirm: bool) -> Outcome {
+/// What is to be confirmed.
+enum Confirm {
+    /// Nothing.
+    No,
+    /// This number.
+    Number(String),
+    /// The number that is shown, after a question.
+    Shown,
+}
+
+impl Confirm {
+    /// As on the command line; nobody is asked where nobody can answer.
+    fn new(words: Option<Vec<String>>, asks: bool) -> Outcome<Self> {
+        match words {
+            None => Ok(Self::No),
+            Some(words) if !words.is_empty() => Ok(Self::Number(words.concat())),
+            Some(_) if asks => Ok(Self::Shown),
+            Some(_) => Err(Problem::usage(
+                "Which number was compared is not said, and there is no terminal to ask on.",
+                "Give the safety number that you have compared: --confirm NUMBER.",
+            )),
+        }
+    }
+}
+
+pub(super) async fn verify(context: &Context, address: &str, confirm: Option<Vec<String>>) -> Outcome {
+    let confirm = Confirm::new(confirm, !context.screen.is_json() && secrets::can_prompt())?;
     let mut session = Session::open(context, Link::Dial).await?;
-    let outcome = check(&mut session, address, confirm).await;
-    let verification = session.close(outcome).await?;
+    let outcome = compare(context, &mut session, address, confirm).await;
+    session.close(outcome).await
+}
+
+async fn compare(context: &Context, session: &mut Session, address: &str, confirm: Confirm) -> Outcome {
+    let address = session.address(address).await?;
+    session.settle().await?;
+    let (compared, asks) = match confirm {
+        Confirm::No => (None, false),
+        Confirm::Number(number) => (Some(number), false),
+        Confirm::Shown => (None, true),
+    };
+    let verification = check(session, &address, compared).await?;
     if context.screen.is_json() {
         return context.screen.object(&json::Verified::from(&verification));
     }
+    explain(&context.screen, &verification)?;
+    if asks {
+        return ask(context, session, &address, verification.safety_number).await;
+    }
+    if !verification.person.verified {
+        context.screen.note(
+            "\nRead it to each other, by telephone or in person. If every digit is the same on both sides, \
+             run this again with --confirm.",
+        );
+    }
+    Ok(())
+}
+
+/// Confirms the number that was shown, and no other: it may be another one when the answer comes.
+async fn ask(context: &Context, session: &mut Session, address: &Address, number: String) -> Outcome {
+    let answer = tokio::task::spawn_blocking(|| secrets::says_yes("\nIs every digit the same?"));
+    let answer = context.interrupt.clone().or(answer).await?;
+    if !answer.map_err(|_| Problem::internal("The answer could not be read."))?? {
+        context.screen.note("Nothing was confirmed. If a digit differs, tell your security officer.");
+        return Ok(());
+    }
+    check(session, address, Some(number)).await?;
+    context.screen.note(paint("Confirmed.", table::GOOD));
+    Ok(())
+}
+
+fn explain(screen: &Screen, verification: &Verification) -> Outcome {
     let person = &verification.person;
     let mut pairs = Pairs::default();
     pairs.push("name", &person.name);
@@ -78,31 +147,23 @@ pub(super) async fn verify(context: &Context, address: &str, confirm: bool) -> O
         pairs.push("device", device.to_string());
     }
     pairs.push("verified", say::verified_cell(person.verified));
-    context.screen.line(pairs.render())?;
+    screen.line(pairs.render())?;
     for (device, chain) in person.devices.iter().zip(&verification.chains) {
         let of = if person.devices.len() > 1 { format!(" of device {device}") } else { String::new() };
-        context.screen.line(format!("\nCertificate chain{of}, from the authority down:"))?;
+        screen.line(format!("\nCertificate chain{of}, from the authority down:"))?;
         for link in chain {
-            context.screen.line(format!("  {}", plain(link)))?;
+            screen.line(format!("  {}", plain(link)))?;
         }
     }
-    context.screen.line("\nSafety number:")?;
+    screen.line("\nSafety number:")?;
     for line in safety_lines(&verification.safety_number) {
-        context.screen.line(format!("  {}", paint(&line, table::STRONG)))?;
-    }
-    if !person.verified {
-        context.screen.note(
-            "\nRead it to each other, by telephone or in person. If every digit is the same on both sides, \
-             run this again with --confirm.",
-        );
+        screen.line(format!("  {}", paint(&line, table::STRONG)))?;
     }
     Ok(())
 }
 
-async fn check(session: &mut Session, address: &str, confirm: bool) -> Outcome<amanat_client::api::Verification> {
-    let address = session.address(address).await?;
-    session.settle().await?;
-    match session.ask(Command::Verify { address, confirm }).await? {
+async fn check(session: &mut Session, address: &Address, compared: Option<String>) -> Outcome<Verification> {
+    match session.ask(Command::Verify { address: address.clone(), compared }).await? {
         Reply::Verification(verification) => Ok(verification),
         _ => Err(unexpected()),
     }
@@ -122,5 +183,15 @@ mod tests {
     fn a_safety_number_is_read_in_three_lines() {
         let number = ["12345"; 12].join(" ");
         assert_eq!(safety_lines(&number), vec!["12345 12345 12345 12345"; 3]);
+    }
+
+    #[test]
+    fn nobody_confirms_what_was_not_said() {
+        let confirm =
+            |words: &[&str], asks| Confirm::new(Some(words.iter().map(|word| (*word).to_owned()).collect()), asks);
+        assert!(matches!(Confirm::new(None, false), Ok(Confirm::No)));
+        assert!(matches!(confirm(&["12345", "67890"], false), Ok(Confirm::Number(number)) if number == "1234567890"));
+        assert!(matches!(confirm(&[], true), Ok(Confirm::Shown)));
+        assert_eq!(confirm(&[], false).err().map(|problem| problem.status()), Some(2));
     }
 }

@@ -49,7 +49,9 @@ async fn find(
     query: String,
     limit: u32,
 ) -> Outcome<(Vec<Hit>, HashMap<ConversationId, String>)> {
-    let Reply::Hits(hits) = session.ask(Command::Search { query, limit }).await? else { return Err(unexpected()) };
+    let Reply::Hits(hits) = session.ask(Command::Search { query, conversation: None, limit }).await? else {
+        return Err(unexpected());
+    };
     let views = conversations::all(session).await?;
     Ok((hits, views.iter().map(|view| (view.id, title(view))).collect()))
 }

@@ -10,6 +10,7 @@ use amanat_client::{
 use amanat_identity::policy::{LAPSE, RENEWAL_DUE};
 use amanat_primitives::Timestamp;
 
+use super::warnings;
 use crate::{
     context::Context,
     output::{
@@ -24,11 +25,11 @@ use crate::{
 pub(super) async fn run(context: &Context) -> Outcome {
     let mut session = Session::open(context, Link::Dial).await?;
     let outcome = look(&mut session).await;
-    let (overview, down) = session.close(outcome).await?;
+    let (overview, warnings, down) = session.close(outcome).await?;
     if context.screen.is_json() {
-        return context.screen.object(&json::StatusLine::from(&overview));
+        return context.screen.object(&json::StatusLine::new(&overview, warnings));
     }
-    context.screen.line(pairs(&overview).render())?;
+    context.screen.line(pairs(&overview, warnings).render())?;
     if let Some(failure) = down {
         context
             .screen
@@ -37,12 +38,13 @@ pub(super) async fn run(context: &Context) -> Outcome {
     Ok(())
 }
 
-async fn look(session: &mut Session) -> Outcome<(Overview, Option<Failure>)> {
+async fn look(session: &mut Session) -> Outcome<(Overview, usize, Option<Failure>)> {
     session.settle().await?;
-    Ok((session.overview().await?, session.down().cloned()))
+    let warnings = warnings::all(session).await?.iter().filter(|warning| !warning.read).count();
+    Ok((session.overview().await?, warnings, session.down().cloned()))
 }
 
-pub(crate) fn pairs(view: &Overview) -> Pairs {
+fn pairs(view: &Overview, warnings: usize) -> Pairs {
     let mut pairs = Pairs::default();
     pairs.push("address", view.address.to_string());
     pairs.push("name", format!("{}, {}", view.name, view.post));
@@ -83,6 +85,8 @@ pub(crate) fn pairs(view: &Overview) -> Pairs {
     }
     pairs.push("conversations", view.conversations.to_string());
     pairs.push("unread", view.unread.to_string());
+    let unread = format!("{warnings} not read: amanat warnings --unread");
+    pairs.push("warnings", if warnings == 0 { "none".into() } else { Cell::styled(unread, table::CAUTION) });
     let queued = view.queued.to_string();
     pairs.push("queued", if view.queued == 0 { queued.into() } else { Cell::styled(queued, table::CAUTION) });
     pairs

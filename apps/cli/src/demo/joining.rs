@@ -106,7 +106,7 @@ async fn safety_numbers(tale: &mut Tale, cast: &mut Cast) -> Outcome {
 async fn safety_number(player: &mut Player, other: Staff) -> Outcome<String> {
     let address = format!("{}@{}", other.handle, super::DOMAIN);
     let address = address.parse().map_err(|error| crate::authority::not_text("the address", error))?;
-    match player.ask(Command::Verify { address, confirm: false }).await? {
+    match player.ask(Command::Verify { address, compared: None }).await? {
         Reply::Verification(verification) => Ok(verification.safety_number),
         _ => Err(unexpected()),
     }

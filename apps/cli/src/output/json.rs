@@ -234,6 +234,7 @@ pub(crate) struct StatusLine {
     conversations: usize,
     queued: usize,
     unread: u64,
+    warnings: usize,
 }
 
 /// What a link negotiated.
@@ -265,8 +266,9 @@ impl From<&LinkView> for Link {
     }
 }
 
-impl From<&Overview> for StatusLine {
-    fn from(view: &Overview) -> Self {
+impl StatusLine {
+    /// `warnings`: those that nobody has read.
+    pub(crate) fn new(view: &Overview, warnings: usize) -> Self {
         Self {
             address: view.address.to_string(),
             name: view.name.clone(),
@@ -285,8 +287,15 @@ impl From<&Overview> for StatusLine {
             conversations: view.conversations,
             queued: view.queued,
             unread: view.unread,
+            warnings,
         }
     }
+}
+
+/// `passphrase`.
+#[derive(Serialize)]
+pub(crate) struct PassphraseChanged {
+    pub(crate) profile: String,
 }
 
 /// `new`, `send`, and what is done to a message.

@@ -88,6 +88,25 @@ fn two_people_exchange_a_text_and_a_document() {
     refusals(dir, conversation);
     relay.stop();
     offline(dir, conversation);
+    another_passphrase(dir);
+}
+
+/// The clerk's passphrase is another one from now on.
+fn another_passphrase(dir: &Path) {
+    let change = ["passphrase", "--profile", "clerk", "--json"];
+    let by = |old, new| {
+        let changed = run_with(dir, &[("AMANAT_PASSPHRASE", old), ("AMANAT_NEW_PASSPHRASE", new)], &change);
+        serde_json::from_str::<Value>(text(&changed.stdout).trim()).unwrap()
+    };
+    assert_eq!(code(dir, &change[..3]), "passphrase", "which one is new is not said");
+    assert_eq!(by("another one", "four more words")["error"], "passphrase");
+    assert_eq!(by(PASSPHRASE, "short")["error"], "passphrase");
+    assert_eq!(by(PASSPHRASE, "four more words"), json!({"profile": "clerk"}));
+    let list = ["conversations", "--profile", "clerk", "--json"];
+    assert_eq!(code(dir, &list[..3]), "passphrase");
+    assert!(run_with(dir, &[("AMANAT_PASSPHRASE", "four more words")], &list).status.success());
+    assert_eq!(by("four more words", PASSPHRASE), json!({"profile": "clerk"}));
+    assert!(done(dir, &list[..3]).contains("secretary"));
 }
 
 fn document(dir: &Path, conversation: &str) {
@@ -119,10 +138,16 @@ fn refusals(dir: &Path, conversation: &str) {
         run_with(dir, &[("AMANAT_PASSPHRASE", "another one")], &["conversations", "--profile", "clerk", "--json"]);
     let wrong: Value = serde_json::from_str(text(&wrong.stdout).trim()).unwrap();
     assert_eq!(wrong["error"], "passphrase");
-    let verified = object(dir, &["verify", "secretary", "--confirm", "--profile", "clerk"]);
-    assert_eq!(verified["verified"], true);
     let theirs = object(dir, &["verify", "clerk", "--profile", "secretary"]);
+    assert_eq!(code(dir, &["verify", "secretary", "--profile", "clerk", "--confirm"]), "usage");
+    assert_eq!(code(dir, &["verify", "secretary", "--profile", "clerk", "--confirm", "12345"]), "not-allowed");
+    let number: Vec<&str> = theirs["safety_number"].as_str().unwrap().split(' ').collect();
+    let confirm = [&["verify", "secretary", "--profile", "clerk", "--confirm"], &number[..]].concat();
+    let verified = object(dir, &confirm);
+    assert_eq!(verified["verified"], true);
     assert_eq!((&theirs["safety_number"], &theirs["verified"]), (&verified["safety_number"], &false.into()));
+    assert_eq!(object(dir, &["status", "--profile", "clerk"])["warnings"], 0);
+    assert!(objects(dir, &["warnings", "--unread", "--read", "--profile", "clerk"]).is_empty());
     assert_eq!(object(dir, &["status", "--profile", "clerk"])["link"]["key_exchange"], "X25519MLKEM768");
 }
 

@@ -152,16 +152,17 @@ pub(super) fn answer(command: Command, conversations: &[ConversationView]) -> Op
             let direct = conversations.iter().any(|view| view.id == conversation && view.direct);
             Reply::Members(if direct { pair(conversation) } else { members() })
         }
-        Command::Verify { address, confirm } => {
+        Command::Verify { address, compared } => {
             let person = found(&address)?;
-            Reply::Verification(verification(&Person { verified: person.verified || confirm, ..person }))
+            let verified = person.verified || compared.is_some();
+            Reply::Verification(verification(&Person { verified, ..person }))
         }
         Command::Devices => Reply::Devices { devices: devices(), from_cache: false },
         Command::ApproveDevice { code } => {
             let device = devices().into_iter().find(|device| device.pending && device.code == code)?.device;
             Reply::DeviceApproved { device }
         }
-        Command::Search { query, limit } => Reply::Hits(hits(&query, limit, conversations)),
+        Command::Search { query, limit, .. } => Reply::Hits(hits(&query, limit, conversations)),
         Command::New { .. } | Command::SendText { to: Target::Person(..), .. } => {
             let conversation = conversations.first()?.id;
             Reply::Sent { conversation, message: None, document: None }

@@ -201,7 +201,10 @@ impl State {
             Message::Show(address) => return self.show_number(address),
             Message::Verified(answer) => self.verified(answer),
             Message::Compared(address) => {
-                let verify = Command::Verify { address, confirm: true };
+                let verify = Command::Verify {
+                    address,
+                    compared: self.verification.as_ref().map(|shown| shown.0.safety_number.clone()),
+                };
                 let mut wishes = vec![Wish::ask(verify, Message::Verified)];
                 wishes.extend(self.read());
                 return wishes;
@@ -245,7 +248,7 @@ impl State {
             return Vec::new();
         }
         self.shown = Some(address.clone());
-        vec![Wish::ask(Command::Verify { address, confirm: false }, Message::Verified)]
+        vec![Wish::ask(Command::Verify { address, compared: None }, Message::Verified)]
     }
 
     fn verified(&mut self, answer: Answer) {
@@ -363,6 +366,6 @@ mod tests {
         let (_, code) = state.verification.as_ref().unwrap();
         assert!(code.is_some());
         let wishes = state.update(Message::Compared(person.address));
-        assert!(matches!(&wishes[0], Wish::Ask(Command::Verify { confirm: true, .. }, _)));
+        assert!(matches!(&wishes[0], Wish::Ask(Command::Verify { compared: Some(_), .. }, _)));
     }
 }

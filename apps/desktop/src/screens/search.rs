@@ -77,7 +77,7 @@ impl State {
         let (hits, asked, failure) = (Vec::new(), String::new(), None);
         let state = Self { within, conversations, field, at: 0, hits, waiting: true, asked, failure };
         // An empty search begins to prepare what the next one needs.
-        let prepare = Command::Search { query: String::new(), limit: 1 };
+        let prepare = Command::Search { query: String::new(), conversation: None, limit: 1 };
         let wishes = vec![Wish::Run(operation::focus(Id::new(FIELD))), Wish::ask(prepare, Message::Found)];
         (state, wishes)
     }
@@ -93,7 +93,7 @@ impl State {
             return Vec::new();
         }
         self.waiting = true;
-        vec![Wish::ask(Command::Search { query, limit: LIMIT }, Message::Found)]
+        vec![Wish::ask(Command::Search { query, conversation: None, limit: LIMIT }, Message::Found)]
     }
 
     /// Something happened.

@@ -4,7 +4,7 @@
 use amanat_identity::{Address, DeviceCode, Reason};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 
-use super::Failure;
+use super::{Event, Failure};
 
 /// Something is wrong with a conversation's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +207,42 @@ pub enum Notice {
         /// By how much.
         by: std::time::Duration,
     },
+}
+
+/// An alarm or a notice, as the vault keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// This vault's own number, never used twice.
+    pub id: u64,
+    /// When this device found it.
+    pub at: Timestamp,
+    /// Somebody has read it.
+    pub read: bool,
+    /// What it says.
+    pub of: WarningOf,
+}
+
+/// What a warning says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WarningOf {
+    /// Something is wrong with a conversation.
+    Alarm {
+        /// Which.
+        conversation: ConversationId,
+        /// What.
+        alarm: Alarm,
+    },
+    /// Something needs attention.
+    Notice(Notice),
+}
+
+impl From<WarningOf> for Event {
+    fn from(of: WarningOf) -> Self {
+        match of {
+            WarningOf::Alarm { conversation, alarm } => Self::Alarm { conversation, alarm },
+            WarningOf::Notice(notice) => Self::Notice(notice),
+        }
+    }
 }
 
 /// A person, for people.

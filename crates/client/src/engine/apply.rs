@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     Event, Failure, FailureCode, Reply,
-    api::{Alarm, MemberChange, MessageState, Notice, Who},
+    api::{Alarm, MemberChange, MessageState, Notice, WarningOf, Who},
     failure,
     rows::{ChangeOf, ConversationRow, MessageRow, OutboxRow, SiftRow, Stage, TrackRow},
     vault::{Batch, Scope},
@@ -280,7 +280,7 @@ impl Core {
     }
 
     /// Makes a draft durable, and then visible.
-    fn finish(&mut self, draft: Draft, group: Conversation) -> Result<(), Failure> {
+    fn finish(&mut self, mut draft: Draft, group: Conversation) -> Result<(), Failure> {
         let Draft { id, row, tracks, changed_tracks, mut batch, mut messages, lives, sent, alarms, title, .. } = draft;
         for message in &mut messages {
             *message = lives.message(message.sequence).unwrap_or(message).clone();
@@ -302,14 +302,21 @@ impl Core {
         if draft.rolled_back {
             let running = group.log().running_at(before);
             self.rolled_back.note([SiftRow::new(id, before, running)], &mut batch)?;
+            tracing::warn!("the vault is older than what was sent from it");
+            draft.notices.push(Notice::ProfileOutdated { conversations: 1 });
         }
         if let Some(title) = &title {
             batch.put(Scope::Outbox, &title.number.to_be_bytes(), title);
         }
+        let alarmed = alarms.iter().cloned().chain(draft.lacks.map(|device| Alarm::Waiting { device }));
+        let alarmed = alarmed.map(|alarm| WarningOf::Alarm { conversation: id, alarm });
+        let noticed = draft.notices.iter().cloned().map(WarningOf::Notice);
+        let warnings = self.warnings.draft(alarmed.chain(noticed), self.now(), &mut batch)?;
         // [DELIV-88] Nothing below happens before this has returned. The group was taken out of its place: a failed
         // commit leaves it out, to be loaded again.
         self.vault.commit(batch)?;
         self.kept.settle(draft.kept);
+        self.warnings.settle(warnings);
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
         self.taken += 1;
         let ended = !row.stage.follows_log() && row.stage != open.row.stage;
@@ -387,7 +394,6 @@ impl Core {
             self.resume_transfers()?;
         }
         if draft.rolled_back {
-            self.say_rolled_back(1);
             self.read_for_own(id, before);
         }
         if !draft.missing.is_empty() {

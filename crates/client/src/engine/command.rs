@@ -20,7 +20,13 @@ impl Core {
             Command::Documents { conversation } => self.list_documents(conversation),
             Command::Members { conversation } => self.list_members(conversation),
             Command::FindMessage { prefix } => self.find_message(&prefix),
-            Command::Search { query, limit } => self.search(&query, limit),
+            Command::FirstSince { conversation, at } => self.first_since(conversation, at),
+            Command::KeepDraft { conversation, text } => self.keep_draft(conversation, text),
+            Command::Arrange { conversation, pinned, muted } => self.arrange(conversation, pinned, muted),
+            Command::ChangePassphrase { old, new } => return self.change_passphrase(old, new, reply),
+            Command::Warnings => self.list_warnings(),
+            Command::WarningsRead { warnings } => self.warnings_read(&warnings),
+            Command::Search { query, conversation, limit } => self.search(&query, conversation, limit),
             Command::SendText { to, text } => return self.send_text(to, text, reply),
             Command::SendWith { to, text, options } => return self.send_with(to, text, options, reply),
             Command::SendReply { to, text, options } => return self.send_reply(to, text, options, reply),
@@ -30,7 +36,7 @@ impl Core {
             | Command::Acknowledge { .. }) => return self.change_message(change, reply),
             Command::SendDocument { to, path, options } => return self.send_document(to, path, options, reply),
             Command::People { query } => return self.list_people(query, reply),
-            Command::Verify { address, confirm } => return self.verify(address, confirm, reply),
+            Command::Verify { address, compared } => return self.verify(address, compared, reply),
             Command::New { title, tier, members } => return self.new_group(title, tier, members, reply),
             Command::Save { document, out } => return self.save(document, out, reply),
             Command::Add { conversation, members } => return self.add_members(conversation, members, reply),
@@ -89,6 +95,12 @@ impl Core {
             | Command::Acknowledge { .. }
             | Command::FindMessage { .. }
             | Command::Search { .. }
+            | Command::FirstSince { .. }
+            | Command::KeepDraft { .. }
+            | Command::Arrange { .. }
+            | Command::Warnings
+            | Command::WarningsRead { .. }
+            | Command::ChangePassphrase { .. }
             | Command::Leave { .. }
             | Command::Retitle { .. }
             | Command::PackTransfer { .. }
@@ -160,6 +172,12 @@ fn needs_standing(command: &Command) -> bool {
         | Command::Members { .. }
         | Command::FindMessage { .. }
         | Command::Search { .. }
+        | Command::FirstSince { .. }
+        | Command::KeepDraft { .. }
+        | Command::Arrange { .. }
+        | Command::Warnings
+        | Command::WarningsRead { .. }
+        | Command::ChangePassphrase { .. }
         | Command::People { .. }
         | Command::Verify { .. } => false,
     }

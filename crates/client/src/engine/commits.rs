@@ -203,13 +203,8 @@ impl Core {
         let creating = matches!(row.change, Change::Create(_));
         match answer {
             Answer::Appended(appended) => {
-                let position = appended.position;
                 self.commit_accepted(id, &row, appended)?;
                 self.apply_ahead(id)?;
-                // What stands before it need not come by itself: a refused commit may have kept it from this device.
-                if self.conversation(id).is_ok_and(|open| open.row.position < position) {
-                    self.read_log(id);
-                }
                 self.pump(id)
             }
             Answer::Conflict(position) if !creating => self.conflict(id, position),

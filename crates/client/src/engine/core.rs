@@ -2,6 +2,8 @@
 //! section 12). Nothing is changed in memory before it is durable: a part drafts changes, [`Core::commit`]s them, and
 //! only then puts them in place; after a failed commit the drafts are dropped and memory still equals disk.
 
+mod ahead;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
@@ -12,12 +14,13 @@ use amanat_conversation::{Conversation, Records};
 use amanat_identity::{Authority, DeviceKeys, StatusView, Tier, VerifiedDevice, VerifiedRelay};
 use amanat_net::RelayTarget;
 use amanat_primitives::{ConversationId, DeviceId, Timestamp, agree::NoiseSecret};
-use amanat_wire::{Bytes, Encode as _, client::AddAgain, limits, log::Entry};
+use amanat_wire::{Bytes, Encode as _, client::AddAgain, limits};
 use tokio::{
     runtime::Handle,
     sync::{broadcast, mpsc, oneshot},
 };
 
+use self::ahead::Ahead;
 use super::{
     Clock, Input, Options, apply::is_leave, documents::Transfers, membership::Want, newcomers::OnRecord, people::People,
 };
@@ -141,63 +144,8 @@ impl Open {
     }
 }
 
-/// Entries of one log that came before their turn, bounded in number and bytes.
-#[derive(Default)]
-pub(crate) struct Ahead {
-    entries: BTreeMap<u64, Entry>,
-    bytes: usize,
-}
-
-/// Bytes of pushed entries that one conversation may hold; what is beyond is read from the log when its turn comes.
-const AHEAD_BYTES: usize = 4 * 1024 * 1024;
-/// The same for all conversations together.
+/// Bytes of pushed entries that all conversations together may hold.
 const AHEAD_BYTES_IN_ALL: usize = 64 * 1024 * 1024;
-
-impl Ahead {
-    /// Holds an entry. One's own, whose answer is awaited, is always held.
-    pub(crate) fn insert(&mut self, entry: Entry) {
-        self.bytes += entry.body.len();
-        if let Some(before) = self.entries.insert(entry.position, entry) {
-            self.bytes -= before.body.len();
-        }
-    }
-
-    /// Lets the last ones go while there are too many.
-    pub(crate) fn trim(&mut self) {
-        while self.entries.len() > limits::ENTRIES || self.bytes > AHEAD_BYTES {
-            match self.entries.pop_last() {
-                Some((_, entry)) => self.bytes -= entry.body.len(),
-                None => return,
-            }
-        }
-    }
-
-    /// Takes the entry at a position.
-    pub(crate) fn take(&mut self, position: u64) -> Option<Entry> {
-        self.entries.remove(&position).inspect(|entry| self.bytes -= entry.body.len())
-    }
-
-    /// Whether it holds the entry at a position.
-    pub(crate) fn holds(&self, position: u64) -> bool {
-        self.entries.contains_key(&position)
-    }
-
-    /// Keeps those that `keep` says.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
-        self.entries.retain(|_, entry| keep(entry));
-        self.bytes = self.entries.values().map(|entry| entry.body.len()).sum();
-    }
-
-    /// Holds none any more.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    /// Whether it holds none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-}
 
 /// The link, while it is up.
 pub(crate) struct Up {
@@ -247,6 +195,7 @@ pub(crate) struct SyncWaiter {
 /// All state of the engine.
 pub(crate) struct Core {
     pub(crate) vault: Vault,
+    pub(crate) file: crate::profile::KeyFile,
     pub(crate) authority: Authority,
     pub(crate) relays: Vec<VerifiedRelay>,
     pub(crate) keys: Arc<DeviceKeys>,
@@ -299,6 +248,7 @@ pub(crate) struct Core {
     pub(crate) expiries: super::life::Expiries,
     /// What searches have read.
     pub(crate) search: super::search::Search,
+    pub(crate) warnings: super::warnings::Warnings,
     pub(crate) connect: bool,
     pub(crate) inputs: mpsc::WeakSender<Input>,
     pub(crate) runtime: Handle,
@@ -321,6 +271,7 @@ impl Core {
             devices: super::devices::Devices::default(),
             transfers: Transfers::default(),
             vault: profile.vault,
+            file: profile.file,
             authority: profile.authority,
             relays: profile.relays,
             keys: Arc::new(profile.keys),
@@ -354,6 +305,7 @@ impl Core {
             taken: 0,
             expiries: super::life::Expiries::default(),
             search: super::search::Search::default(),
+            warnings: Default::default(),
             connect: options.connect,
             inputs,
             runtime,
@@ -424,7 +376,7 @@ impl Core {
 
     /// Whether the conversations together hold as many pushed entries as they may.
     pub(crate) fn holds_too_much(&self) -> bool {
-        self.conversations.values().map(|open| open.ahead.bytes).sum::<usize>() > AHEAD_BYTES_IN_ALL
+        self.conversations.values().map(|open| open.ahead.bytes()).sum::<usize>() > AHEAD_BYTES_IN_ALL
     }
 
     /// Forgets a group in memory that may be ahead of the disk; it is loaded again when it is next needed.
@@ -547,6 +499,7 @@ impl Core {
         self.rolled_back = super::old_copy::RolledBack::load(&self.vault)?;
         self.kept = super::kept::Kept::load(&self.vault)?;
         self.packages = super::packages::Packages::load(&self.vault)?;
+        self.warnings = super::warnings::Warnings::load(&self.vault)?;
         self.say_whether_lapsed();
         let leaving = |open: &Open| open.tracks.values().any(|track| track.leaving.is_some());
         let ids: Vec<_> = self.conversations.values().map(|open| (open.row.id, leaving(open))).collect();

@@ -285,15 +285,19 @@ impl Core {
         batch.delete(Scope::Commits, id.as_bytes());
         batch.delete(Scope::Newcomers, id.as_bytes());
         batch.delete(Scope::OwnTitles, id.as_bytes());
+        batch.delete(Scope::Drafts, id.as_bytes());
+        batch.delete(Scope::Arranged, id.as_bytes());
         if let Some(open) = self.conversations.get(&id) {
             open.queue.keys().for_each(|number| batch.delete(Scope::Outbox, &number.to_be_bytes()));
         }
         let kept = self.forget_kept(id, &mut batch);
+        let warnings = self.warnings.draft_forget(id, &mut batch);
         self.vault.commit(batch)?;
         self.kept.settle(kept);
+        self.warnings.settle(warnings);
         self.conversations.remove(&id);
         self.search.forget_all(id);
-        self.emit(Event::Notice(crate::api::Notice::CreationRefused { conversation: id, failure }));
+        self.notice(crate::api::Notice::CreationRefused { conversation: id, failure });
         Ok(())
     }
 }

@@ -24,7 +24,7 @@ use super::{
     people::VerifiedChain,
 };
 use crate::{
-    Event, Failure, FailureCode, Reply,
+    Failure, FailureCode, Reply,
     api::{Notice, OwnDevice},
     failure,
     rows::Stage,
@@ -209,7 +209,7 @@ impl Core {
             // Those that were there before this one are not its to approve. [DELIV-162]
             let newer = device.enrolled_at() > self.own.enrolled_at();
             if newer && !self.devices.waits && self.devices.told.insert(device.id()) {
-                self.emit(Event::Notice(Notice::DeviceAsks { device: device.id(), code: device.code() }));
+                self.notice(Notice::DeviceAsks { device: device.id(), code: device.code() });
             }
             return Ok(());
         }
@@ -218,7 +218,7 @@ impl Core {
             && !known
             && device.enrolled_at() > self.own.enrolled_at()
         {
-            self.emit(Event::Notice(Notice::DeviceApproved { device: device.id(), by }));
+            self.notice(Notice::DeviceApproved { device: device.id(), by });
         }
         Ok(())
     }
@@ -226,7 +226,7 @@ impl Core {
     /// This device is not served until another one approves it: said once, and to whoever waits for a sync.
     pub(crate) fn wait_for_approval(&mut self) {
         if !std::mem::replace(&mut self.devices.waits, true) {
-            self.emit(Event::Notice(Notice::AwaitingApproval { code: self.own.code() }));
+            self.notice(Notice::AwaitingApproval { code: self.own.code() });
         }
         let refused = failure::from_refusal(Refusal::NotApproved);
         let advice = format!("compare the code and, on that device, run `amanat device approve {}`", self.own.code());

@@ -37,6 +37,7 @@ use crate::{
     rows::{DocumentRow, MessageRow, Upload},
     session::Calls,
     transfer::{Extent, Making, Retry},
+    vault::Batch,
 };
 
 /// Events of one transfer that may wait.
@@ -210,7 +211,7 @@ impl Core {
                 self.transfers.ended(Direction::Sending, document);
                 // It may have been cancelled or taken back in this moment.
                 match self.document_row(document) {
-                    Ok(row) if row.upload == Upload::Again => self.brought_again(row)?,
+                    Ok(row) if row.upload == Upload::Again => self.brought_again(row, Batch::default())?,
                     _ if self.is_upload(document) => self.uploaded(document, digest)?,
                     _ => {}
                 }

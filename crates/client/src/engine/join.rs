@@ -82,20 +82,17 @@ impl Core {
                     }
                     Outcome::Refused(failure) => {
                         tracing::warn!(code = failure.code.name(), "a Welcome was refused");
-                        self.pass_direct(number, Batch::default())?;
-                        self.decline(part.conversation);
                         let notice = Notice::JoinRefused { conversation: part.conversation, failure };
-                        self.emit(Event::Notice(notice));
+                        self.pass_direct_with(number, notice)?;
+                        self.decline(part.conversation);
                     }
                 },
                 Direct::LastResortUsed(_) => {
-                    self.pass_direct(number, Batch::default())?;
-                    self.emit(Event::Notice(Notice::LastResortUsed));
+                    self.pass_direct_with(number, Notice::LastResortUsed)?;
                     self.publish_key_packages(true)?;
                 }
                 Direct::GrantReused(reused) => {
-                    self.pass_direct(number, Batch::default())?;
-                    self.emit(Event::Notice(Notice::InvitationReused { at: reused.at }));
+                    self.pass_direct_with(number, Notice::InvitationReused { at: reused.at })?;
                 }
                 // What the relay says of it is only a reason to look: the chains say what is so.
                 Direct::FurtherDevice(_) => {
@@ -118,6 +115,15 @@ impl Core {
         self.direct.pass(number);
         self.taken += 1;
         self.advance_later(None);
+        Ok(())
+    }
+
+    /// The same, of an item that people are told of.
+    fn pass_direct_with(&mut self, number: u64, notice: Notice) -> Result<(), Failure> {
+        let mut batch = Batch::default();
+        let draft = self.draft_notice(&notice, &mut batch)?;
+        self.pass_direct(number, batch)?;
+        self.settle_notice(draft, notice);
         Ok(())
     }
 
@@ -196,7 +202,7 @@ impl Core {
         self.say_continued(part, &continued, stands);
         self.joined_while_settling(part.conversation)?;
         if let Some(added) = added {
-            self.emit(Event::Notice(added));
+            self.notice(added);
         }
         Ok(Outcome::Joined(part.conversation))
     }

@@ -177,7 +177,7 @@ impl Core {
             if let Some(up) = &mut self.link {
                 up.clocks_differ = Some(by);
             }
-            self.emit(Event::Notice(Notice::ClockSkew { by }));
+            self.notice(Notice::ClockSkew { by });
         }
         match &self.relay_row {
             Some(row) if row.incarnation == ready.incarnation => {}
@@ -187,12 +187,14 @@ impl Core {
                 let row = RelayRow { incarnation: ready.incarnation, direct: 0 };
                 let mut batch = Batch::default();
                 batch.put(Scope::Meta, meta::RELAY, &row);
+                let mut warnings = None;
                 if restored {
                     self.all_unsettled(&mut batch)?;
+                    warnings = Some(self.draft_notice(&Notice::RelayRestored, &mut batch)?);
                 }
                 self.vault.commit(batch)?;
-                if restored {
-                    self.emit(Event::Notice(Notice::RelayRestored));
+                if let Some(warnings) = warnings {
+                    self.settle_notice(warnings, Notice::RelayRestored);
                 }
                 self.relay_row = Some(row);
                 self.direct = super::direct::DirectQueue::resume(0);
@@ -458,7 +460,11 @@ impl Core {
             self.apply_entries(id, next)?;
         }
         let Some(open) = self.conversations.get(&id) else { return Ok(()) };
-        let own_open = open.commit_sent || open.queue.keys().any(|number| self.in_flight.contains_key(number));
+        // A commit whose answer has come is among what is held: nothing more of it is on the way, and what stands before
+        // it need not come by itself, for a refused one may have kept that from this device.
+        let answered = open.commit.as_ref().is_some_and(|commit| open.ahead.holds_commit(&commit.ciphertext));
+        let own_open =
+            (open.commit_sent && !answered) || open.queue.keys().any(|number| self.in_flight.contains_key(number));
         // The entry between may be one's own, whose answer is on the way.
         if !open.ahead.is_empty() && !own_open {
             self.read_log(id);

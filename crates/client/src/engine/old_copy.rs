@@ -266,6 +266,8 @@ impl Core {
             rows.push(row);
         }
         self.rolled_back.note(sifts, &mut batch)?;
+        let outdated = Notice::ProfileOutdated { conversations: found.len() as u64 };
+        let warnings = self.draft_notice(&outdated, &mut batch)?;
         self.vault.commit(batch)?;
         for row in rows {
             let id = row.id;
@@ -278,14 +280,9 @@ impl Core {
             let view = self.conversation_view(id)?;
             self.emit(Event::Conversation(view));
         }
-        self.say_rolled_back(found.len());
+        tracing::warn!(conversations = found.len(), "the vault is older than what was sent from it");
+        self.settle_notice(warnings, outdated);
         Ok(())
-    }
-
-    /// Tells the user.
-    pub(crate) fn say_rolled_back(&self, conversations: usize) {
-        tracing::warn!(conversations, "the vault is older than what was sent from it");
-        self.emit(Event::Notice(Notice::ProfileOutdated { conversations: conversations as u64 }));
     }
 
     /// Reads all logs that are still to be looked through, as many at once as the link takes.
@@ -336,7 +333,7 @@ impl Core {
         // A later run goes on here.
         self.put_sift(sift)?;
         if let Some(alarm) = gone {
-            self.emit(Event::Alarm { conversation: id, alarm });
+            self.alarm(id, alarm);
         }
         self.read_logs_for_own()?;
         if done { self.process_direct() } else { Ok(()) }
@@ -400,7 +397,7 @@ impl Core {
         if matches!(continued, Continued::Parted) {
             tracing::warn!("a conversation's log is another one than before");
             let (sender, position) = (self.own.address().clone(), part.position);
-            self.emit(Event::Alarm { conversation, alarm: Alarm::Fork { sender, position } });
+            self.alarm(conversation, Alarm::Fork { sender, position });
         }
     }
 
@@ -408,7 +405,7 @@ impl Core {
     /// Until then no Welcome to the conversation is taken, for what is queued might be sent twice. [DELIV-214]
     fn sift_stalled(&mut self, id: ConversationId, after: u64) -> Result<(), Failure> {
         self.rolled_back.stalled.insert(id);
-        self.emit(Event::Alarm { conversation: id, alarm: Alarm::Excluded { position: after.saturating_add(1) } });
+        self.alarm(id, Alarm::Excluded { position: after.saturating_add(1) });
         self.read_logs_for_own()
     }
 
@@ -436,7 +433,7 @@ impl Core {
             if sift.until > 0 {
                 let position = sift.position.saturating_add(1);
                 (sift.position, sift.running) = (sift.until, None);
-                self.emit(Event::Alarm { conversation: id, alarm: Alarm::Excluded { position } });
+                self.alarm(id, Alarm::Excluded { position });
             }
             self.rolled_back.logs.insert(id, sift);
         }

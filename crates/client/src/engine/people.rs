@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Event, Failure, FailureCode, Reply,
-    api::{Notice, Person, Verification},
+    api::{Notice, Person, Verification, WarningOf},
     failure,
     rows::{ChainRow, ConfirmedRow, GrantRow},
     session::{CallError, Calls},
@@ -80,7 +80,7 @@ pub(crate) struct VerifiedChain {
 
 enum Purpose {
     List { query: String },
-    Verify { address: Address, confirm: bool },
+    Verify { address: Address, compared: Option<String> },
 }
 
 /// Verifies what a relay sent; what does not verify is left out and logged. A chain may have ended `late` ago.
@@ -233,21 +233,23 @@ impl Core {
             return Ok(());
         }
         let mut of = self.by_address()?;
-        let outcome = self.vault.commit(draft.batch);
-        if outcome.is_ok() {
-            for device in draft.devices {
-                let theirs = of.entry(device.address().clone()).or_default();
-                let known_before = !theirs.is_empty();
-                // Of one's own more is said, and earlier.
-                if theirs.insert(device.id()) && known_before && device.address() != self.own.address() {
-                    let (address, id) = (device.address().clone(), device.id());
-                    self.emit(Event::Notice(Notice::NewDevice { address, device: id }));
-                }
-                self.people.known.insert(device.id(), device);
+        let (mut batch, mut new) = (draft.batch, Vec::new());
+        for device in &draft.devices {
+            let theirs = of.entry(device.address().clone()).or_default();
+            let known_before = !theirs.is_empty();
+            // Of one's own more is said, and earlier.
+            if theirs.insert(device.id()) && known_before && device.address() != self.own.address() {
+                new.push(Notice::NewDevice { address: device.address().clone(), device: device.id() });
             }
         }
+        let warnings = self.warnings.draft(new.iter().cloned().map(WarningOf::Notice), self.now(), &mut batch)?;
+        // Where it fails, who is known is read from the vault again.
+        self.vault.commit(batch)?;
         self.people.of = Some(of);
-        outcome
+        self.people.known.extend(draft.devices.into_iter().map(|device| (device.id(), device)));
+        self.warnings.settle(warnings);
+        new.into_iter().for_each(|notice| self.emit(Event::Notice(notice)));
+        Ok(())
     }
 
     /// Takes out the devices in the vault by their address, after verifying them once. To be put back.
@@ -301,10 +303,12 @@ impl Core {
             batch.delete(Scope::Chains, device.id().as_bytes());
         }
         batch.delete(Scope::Confirmed, address.to_string().as_bytes());
+        let notice = Notice::GrantReused { address: address.clone() };
+        let draft = self.draft_notice(&notice, &mut batch)?;
         self.vault.commit(batch)?;
         self.people.known.retain(|_, known| known.grant() != row.grant);
         self.people.of = None;
-        self.emit(Event::Notice(Notice::GrantReused { address: address.clone() }));
+        self.settle_notice(draft, notice);
         Ok(())
     }
 
@@ -363,14 +367,14 @@ impl Core {
     }
 
     /// [`Command::Verify`](crate::Command::Verify).
-    pub(crate) fn verify(&mut self, address: Address, confirm: bool, reply: ReplyTo) -> Result<(), Failure> {
+    pub(crate) fn verify(&mut self, address: Address, compared: Option<String>, reply: ReplyTo) -> Result<(), Failure> {
         match self.calls() {
             Some(calls) => {
                 // One's own devices stand in the number as well.
                 let handles = [&address, self.own.address()].map(|person| person.handle.as_str().to_owned());
-                self.query(calls, handles.to_vec(), Purpose::Verify { address, confirm }, reply);
+                self.query(calls, handles.to_vec(), Purpose::Verify { address, compared }, reply);
             }
-            None => drop(reply.send(self.verification(&address, confirm))),
+            None => drop(reply.send(self.verification(&address, compared.as_deref()))),
         }
         Ok(())
     }
@@ -400,7 +404,7 @@ impl Core {
             Purpose::List { query } => {
                 self.people_of(devices, &query).map(|people| Reply::People { people, from_cache: false })
             }
-            Purpose::Verify { address, confirm } => self.verification(&address, confirm),
+            Purpose::Verify { address, compared } => self.verification(&address, compared.as_deref()),
         };
         let _ = found.reply.send(answer);
         Ok(())
@@ -449,7 +453,7 @@ impl Core {
     }
 
     /// The safety number with someone, and the chain of each device that stands in it.
-    fn verification(&mut self, address: &Address, confirm: bool) -> Result<Reply, Failure> {
+    fn verification(&mut self, address: &Address, compared: Option<&str>) -> Result<Reply, Failure> {
         let theirs = self.devices_that_count(address)?;
         if theirs.is_empty() && !self.known_revoked(std::slice::from_ref(address))?.is_empty() {
             return Err(failure::all_revoked(address));
@@ -466,7 +470,11 @@ impl Core {
         let own_address = self.own.address().clone();
         own_keys.extend(self.devices_that_count(&own_address)?.iter().map(|device| *device.signing_key()));
         let number = SafetyNumber::between((&own_address, &own_keys), (address, &keys)).to_string();
-        if confirm {
+        if let Some(compared) = compared {
+            // What a person has compared may be another one by now. [DELIV-225]
+            if digits(compared) != digits(&number) {
+                return Err(failure::other_number(address));
+            }
             let devices: Vec<DeviceId> = theirs.iter().map(VerifiedDevice::id).collect();
             let row = ConfirmedRow {
                 number: Text::new(number.clone()).map_err(|_| failure::internal("a safety number is too long"))?,
@@ -492,4 +500,9 @@ impl Core {
         chain.extend(device.approval().map(|by| format!("the device {by} of the same person approved it")));
         chain
     }
+}
+
+/// A safety number as it is compared: however its digits are grouped.
+fn digits(number: &str) -> String {
+    number.split_whitespace().collect()
 }

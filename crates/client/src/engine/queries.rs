@@ -1,6 +1,8 @@
 //! Answers from the vault (protocol-spec/07-delivery, section 12): what faces show, made of rows. All of it works
 //! offline.
 
+use std::collections::HashSet;
+
 use amanat_conversation::{
     Conversation, Records, SUITE_NAME,
     content::{ContentType, Reply as ReplyBody},
@@ -20,7 +22,9 @@ use crate::{
         Quote, StatusSummary,
     },
     failure,
-    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, READS_FROM, Stage, TrackRow, Upload},
+    rows::{
+        ArrangedRow, ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, READS_FROM, Stage, TrackRow, Upload,
+    },
     vault::Scope,
 };
 
@@ -55,9 +59,12 @@ impl Core {
     }
 
     pub(super) fn list_conversations(&mut self) -> Result<Reply, Failure> {
+        let arranged = self.vault.scan::<ArrangedRow>(Scope::Arranged)?;
+        let pinned: HashSet<ConversationId> =
+            arranged.iter().filter(|row| row.pinned).map(|row| row.conversation).collect();
         let mut ids: Vec<(ConversationId, _)> =
             self.conversations.values().map(|open| (open.row.id, open.row.latest)).collect();
-        ids.sort_by_key(|(id, latest)| (std::cmp::Reverse(*latest), *id));
+        ids.sort_by_key(|(id, latest)| (!pinned.contains(id), std::cmp::Reverse(*latest), *id));
         let views: Result<Vec<_>, _> = ids.into_iter().map(|(id, _)| self.conversation_view(id)).collect();
         Ok(Reply::Conversations(views?))
     }
@@ -74,6 +81,7 @@ impl Core {
         };
         let title = if row.peer.is_empty() { row.title.to_string() } else { self.peer_name(&row)? };
         let last = self.last_message(id)?;
+        let arranged = self.arranged(id)?;
         Ok(ConversationView {
             id,
             title,
@@ -83,6 +91,9 @@ impl Core {
             epoch,
             unread: row.unread,
             last,
+            draft: self.draft_of(id)?,
+            pinned: arranged.pinned,
+            muted: arranged.muted,
             state: self.state_of(&row),
         })
     }

@@ -25,7 +25,7 @@ use amanat_wire::{
 
 use super::{core::Core, link::Question};
 use crate::{
-    Event, Failure,
+    Failure,
     api::{Alarm, Notice},
     failure,
     rows::{UnsettledRow, meta},
@@ -185,7 +185,7 @@ impl Core {
     /// Another branch: it is shown, and this vault's own is not given up for it.
     fn other_branch(&mut self, id: ConversationId, position: u64) -> Result<(), Failure> {
         let sender = self.own.address().clone();
-        self.emit(Event::Alarm { conversation: id, alarm: Alarm::Fork { sender, position } });
+        self.alarm(id, Alarm::Fork { sender, position });
         self.freeze(id, &failure::other_branch())?;
         self.unsettled.ids.remove(&id);
         self.commit_unsettled()
@@ -330,7 +330,7 @@ impl Core {
         self.note_unsettled(id)?;
         if self.unsettled.told.insert(id) {
             tracing::warn!(missing, "the relay has lost the end of a log");
-            self.emit(Event::Notice(Notice::RelayBehind { conversation: id, missing }));
+            self.notice(Notice::RelayBehind { conversation: id, missing });
         }
         Ok(())
     }
@@ -346,7 +346,7 @@ impl Core {
     pub(crate) fn relay_settling(&mut self, id: ConversationId) -> Result<(), Failure> {
         self.rest_conversation(id, self.now().after(REST));
         if self.unsettled.held.insert(id) {
-            self.emit(Event::Notice(Notice::RelaySettling { conversation: id }));
+            self.notice(Notice::RelaySettling { conversation: id });
             // It may be this device that has what is missing.
             self.read_log(id);
         }

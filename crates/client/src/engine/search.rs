@@ -32,6 +32,8 @@ use crate::{
 const MEMORY: usize = 64 << 20;
 /// Words of a query; more are left out.
 const WORDS: usize = 32;
+/// Rows that are read one by one to find a time; what is beyond, and says nothing, is passed over.
+const ROWS: usize = 100_000;
 /// Results of one search at most.
 const HITS: u32 = 10_000;
 
@@ -112,7 +114,8 @@ struct Read {
 
 impl Core {
     /// [`Command::Search`](crate::Command::Search). [DELIV-103]
-    pub(crate) fn search(&mut self, query: &str, limit: u32) -> Result<Reply, Failure> {
+    pub(crate) fn search(&mut self, query: &str, within: Option<ConversationId>, limit: u32) -> Result<Reply, Failure> {
+        within.map(|id| self.conversation(id)).transpose()?;
         let folded = fold(query);
         let words: Vec<&str> = folded.split_whitespace().take(WORDS).collect();
         if words.is_empty() {
@@ -122,7 +125,7 @@ impl Core {
         let words = Words::new(words);
         let mut search = std::mem::take(&mut self.search);
         search.warming = false;
-        let found = self.look_through(&mut search, &words);
+        let found = self.look_through(&mut search, &words, within);
         self.search = search;
         let mut found = found?;
         found.sort_unstable_by(|a, b| b.cmp(a));
@@ -148,10 +151,16 @@ impl Core {
     }
 
     /// All messages that hold the words.
-    fn look_through(&self, search: &mut Search, words: &Words<'_>) -> Result<Vec<Found>, Failure> {
+    fn look_through(
+        &self,
+        search: &mut Search,
+        words: &Words<'_>,
+        within: Option<ConversationId>,
+    ) -> Result<Vec<Found>, Failure> {
         search.keep_only(|id| self.conversations.contains_key(id));
         let (mut found, mut fresh) = (Vec::new(), Vec::new());
-        for (id, open) in &self.conversations {
+        let looked = self.conversations.iter().filter(|(id, _)| within.is_none_or(|within| within == **id));
+        for (id, open) in looked {
             let last = open.row.sequence;
             for number in numbers(last) {
                 let mut add = |block: &Block| block.find(words, |line| found.push((line.at, *id, line.sequence)));
@@ -170,6 +179,73 @@ impl Core {
         }
         self.write_blocks(search, fresh)?;
         Ok(found)
+    }
+
+    /// [`Command::FirstSince`](crate::Command::FirstSince): the first in the order in which they are shown, for authors'
+    /// clocks do not go by it. Blocks give the times of what says something, so that few rows are read. [DELIV-230]
+    pub(crate) fn first_since(&mut self, id: ConversationId, at: Timestamp) -> Result<Reply, Failure> {
+        let last = self.conversation(id)?.row.sequence;
+        let order = self.in_order(id, 0, last)?;
+        let mut search = std::mem::take(&mut self.search);
+        let found = self.first_of(&mut search, id, &order, at);
+        self.search = search;
+        found.map(Reply::Place)
+    }
+
+    fn first_of(
+        &self,
+        search: &mut Search,
+        id: ConversationId,
+        order: &[u64],
+        at: Timestamp,
+    ) -> Result<Option<u64>, Failure> {
+        let last = self.conversation(id)?.row.sequence;
+        let mut times = (None, HashMap::new());
+        let mut rows = 0;
+        for &sequence in order {
+            let number = block_of(sequence);
+            if times.0 != Some(number) {
+                times = (Some(number), self.times_in(search, id, number, last)?);
+            }
+            let time = match times.1.get(&sequence) {
+                Some(time) => Some(*time),
+                None if rows < ROWS => {
+                    rows += 1;
+                    self.time_of(id, sequence)?
+                }
+                None => None,
+            };
+            if time.is_some_and(|time| time >= at) {
+                return Ok(Some(sequence));
+            }
+        }
+        Ok(None)
+    }
+
+    /// When each message of a block that says something was sent.
+    fn times_in(
+        &self,
+        search: &mut Search,
+        id: ConversationId,
+        number: u64,
+        last: u64,
+    ) -> Result<HashMap<u64, Timestamp>, Failure> {
+        let is_whole = |block: &&Block| block.read() >= last_in(number, last);
+        if let Some(block) = search.kept(id, number).filter(is_whole) {
+            return Ok(block.times());
+        }
+        let read = self.read_block(search, id, number, last)?;
+        let times = read.block.times();
+        search.keep(id, number, read.block);
+        Ok(times)
+    }
+
+    /// When a message was sent, or a change made.
+    fn time_of(&self, id: ConversationId, sequence: u64) -> Result<Option<Timestamp>, Failure> {
+        if let Some(row) = self.message_row(id, sequence)? {
+            return Ok(Some(row.at));
+        }
+        Ok(self.change_at(id, sequence)?.map(|change| change.at))
     }
 
     /// Reads what there is of a block: what is kept of it, or its row, and messages' own rows for the rest.

@@ -3,7 +3,7 @@
 
 use amanat_identity::{
     Acceptable, Address, DeviceChain, Freshness, ListError, NotAccepted, Reason, RevocationEntry, RevocationList,
-    SignedStatus, Standing, Subject, Tier, VerifiedDevice,
+    SignedStatus, Standing, StatusView, Subject, Tier, VerifiedDevice,
 };
 use amanat_primitives::ConversationId;
 use amanat_wire::{
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Event, Failure,
-    api::{Alarm, LinkState, Notice},
+    api::{Alarm, LinkState, Notice, WarningOf},
     failure,
     rows::{ChainRow, ProfileRow, Stage, meta},
     session::Calls,
@@ -169,9 +169,14 @@ impl Core {
             batch.put(Scope::Revocations, &place.to_be_bytes(), entry);
         }
         let before = if new.is_empty() { Vec::new() } else { self.subjects_in_good_standing()? };
+        let mut status = self.status.clone();
+        status.accept(acceptable);
+        let revoked = self.newly_revoked(before, &status);
+        let warnings = self.warnings.draft(revoked.iter().cloned().map(WarningOf::Notice), self.now(), &mut batch)?;
         self.vault.commit(batch)?;
-        self.status.accept(acceptable);
-        self.tell_revoked(before);
+        self.status = status;
+        self.warnings.settle(warnings);
+        revoked.into_iter().for_each(|notice| self.emit(Event::Notice(notice)));
         if !new.is_empty() {
             self.judge_all_members()?;
         }
@@ -189,7 +194,7 @@ impl Core {
             return;
         };
         if !std::mem::replace(&mut self.said_lapsed, true) {
-            self.emit(Event::Notice(Notice::StatusExpired { since }));
+            self.notice(Notice::StatusExpired { since });
         }
     }
 
@@ -238,7 +243,7 @@ impl Core {
             if here {
                 self.read_log(id);
             } else {
-                self.emit(Event::Alarm { conversation: id, alarm: Alarm::WaitingStatus { number } });
+                self.alarm(id, Alarm::WaitingStatus { number });
             }
             if was_stuck || !here {
                 let view = self.conversation_view(id)?;
@@ -258,12 +263,13 @@ impl Core {
         Ok(subjects)
     }
 
-    fn tell_revoked(&mut self, before: Vec<Subject>) {
-        for subject in before {
-            if let Standing::Revoked { reason, .. } = self.revocations().standing_of(&subject, u64::MAX) {
-                self.emit(Event::Notice(self.notice_of(subject, reason)));
-            }
-        }
+    /// Who of those in good standing is revoked by another statement.
+    fn newly_revoked(&self, before: Vec<Subject>, by: &StatusView) -> Vec<Notice> {
+        let revoked = before.into_iter().filter_map(|subject| match by.revocations().standing_of(&subject, u64::MAX) {
+            Standing::Revoked { reason, .. } => Some(self.notice_of(subject, reason)),
+            _ => None,
+        });
+        revoked.collect()
     }
 
     fn notice_of(&self, subject: Subject, reason: Reason) -> Notice {

@@ -108,6 +108,17 @@ pub(crate) fn all_revoked(address: &amanat_identity::Address) -> Failure {
     Failure::new(Code::NotFound, failed, "leave them out, or ask the security officer whether they are enrolled again")
 }
 
+/// A safety number was compared that is not the one that there is now.
+pub(crate) fn other_number(address: &amanat_identity::Address) -> Failure {
+    Failure::new(
+        Code::NotAllowed,
+        format!(
+            "the number that was compared is not the safety number with {address}, or not any more: a device came or went since"
+        ),
+        "compare the new one with them: `amanat verify` shows it",
+    )
+}
+
 /// One's own document's time was over before it was sent.
 pub(crate) fn expired_unsent() -> Failure {
     Failure::new(

@@ -181,6 +181,36 @@ fn a_batch_that_fails_leaves_the_old_key_in_force() {
     assert_eq!(read(&vault, RECORDS, b"more").unwrap(), b"under the old key");
 }
 
+// [DELIV-228]
+#[test]
+fn a_draft_that_was_replaced_or_emptied_is_opened_by_nobody() {
+    let bench = Bench::new();
+    let vault = bench.open();
+    let put = |text: Option<&[u8]>| {
+        let mut batch = Batch::default();
+        match text {
+            Some(text) => batch.put_bytes(Scope::Drafts, CONVERSATION.as_bytes().to_vec(), text.to_vec()),
+            None => batch.delete(Scope::Drafts, CONVERSATION.as_bytes()),
+        }
+        vault.commit(batch).unwrap();
+    };
+    put(Some(b"the minister said"));
+    let first = sealed(&vault, Scope::Drafts, CONVERSATION.as_bytes());
+    put(Some(b"nothing of the kind"));
+    let second = sealed(&vault, Scope::Drafts, CONVERSATION.as_bytes());
+    assert_eq!(read(&vault, Scope::Drafts, CONVERSATION.as_bytes()).unwrap(), b"nothing of the kind");
+    assert!(!opens(&vault, Scope::Drafts, CONVERSATION.as_bytes(), &first));
+    assert!(opens(&vault, Scope::Drafts, CONVERSATION.as_bytes(), &second));
+    put(None);
+    vault.close();
+    let raw = bench.raw();
+    assert!(holds(&raw, &first) && holds(&raw, &second), "they still lie there, or the test shows nothing");
+    let vault = bench.open();
+    assert_eq!(read(&vault, Scope::Drafts, CONVERSATION.as_bytes()), None);
+    assert!([first, second].iter().all(|old| !opens(&vault, Scope::Drafts, CONVERSATION.as_bytes(), old)));
+    assert!(bench.slots().iter().all(|byte| *byte == 0), "no slot is left over");
+}
+
 // [DELIV-173]
 #[test]
 fn a_key_package_that_was_used_is_opened_by_nobody() {

@@ -110,7 +110,16 @@ pub(crate) fn news(asker: &Asker, asked: &WhatIsNew) -> Result<Answer, NotDone> 
 }
 
 /// Where a device stands in all its logs: by it, a vault that was put back from an older copy knows what it is.
-pub(crate) fn cursors(asker: &Asker, asked: &WhatIsNew) -> Result<Answer, NotDone> {
+/// What it has said of itself before counts, though the store writes that a moment later: a copy that is started right
+/// after the newer one would else be told that it is the newest. [DELIV-232]
+pub(crate) async fn cursors(asker: &Arc<Asker>, ticket: Ticket, asked: WhatIsNew) {
+    match asker.shared.store.flush().await {
+        Ok(()) => super::spawn(asker, ticket, move |asker| written_cursors(asker, &asked)),
+        Err(error) => asker.settle(ticket, Err(NotDone::from(error))),
+    }
+}
+
+fn written_cursors(asker: &Asker, asked: &WhatIsNew) -> Result<Answer, NotDone> {
     let (logs, more) = asker.shared.store.cursors(asker.id, asked.after, limits::CONVERSATIONS)?;
     let logs = logs.into_iter().map(translate::log_state).collect::<Vec<_>>();
     Ok(Answer::Cursors(Cursors { logs: List::new(logs)?, more }))

@@ -197,16 +197,11 @@ async fn a_device_learns_where_it_stands_in_all_its_logs() {
     ayesha.append(message(conversations[1], 1)).await;
     let cursors = conversations.iter().map(|id| Cursor { conversation: *id, position: 1 }).collect::<Vec<_>>();
     bilal.ask(Request::Advance(Advance { cursors: List::new(cursors).unwrap(), direct: 0 })).await;
-    // Written with the next batch, or within 200 ms.
-    let logs = loop {
-        let Answer::Cursors(page) = bilal.ask(Request::Cursors(WhatIsNew { after: None })).await else { panic!() };
-        assert_eq!(page.more, None);
-        if page.logs.iter().all(|log| log.cursor == 1) {
-            break page.logs;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
-    let seen: Vec<_> = logs.iter().map(|log| (log.conversation, log.cursor, log.head)).collect();
+    // [DELIV-232] At once, though it is written later. The store gathers for 200 ms: what answers from what is written
+    // alone says 0 here.
+    let Answer::Cursors(page) = bilal.ask(Request::Cursors(WhatIsNew { after: None })).await else { panic!() };
+    assert_eq!(page.more, None);
+    let seen: Vec<_> = page.logs.iter().map(|log| (log.conversation, log.cursor, log.head)).collect();
     let expected: Vec<_> = conversations.iter().zip([1, 2, 1]).map(|(id, head)| (*id, 1, head)).collect();
     assert_eq!(seen, expected);
     let after = Some(conversations[1]);

@@ -63,7 +63,7 @@ pub(super) fn fill(dir: &Path, secret: &str, conversation: ConversationId, messa
 pub(super) async fn measure(dir: &Path, secret: &str, messages: u32) -> Outcome<json::SearchRun> {
     let (engine, ..) = open(dir, secret).await?;
     let begun = Instant::now();
-    engine.ask(Command::Search { query: String::new(), limit: 0 }).await?;
+    engine.ask(Command::Search { query: String::new(), conversation: None, limit: 0 }).await?;
     while preparing(&engine).await? {
         tokio::time::sleep(LOOK).await;
     }
@@ -122,7 +122,7 @@ fn millis(begun: Instant) -> f64 {
 }
 
 async fn search(engine: &Engine, query: &str) -> Outcome {
-    match engine.ask(Command::Search { query: query.to_owned(), limit: 50 }).await? {
+    match engine.ask(Command::Search { query: query.to_owned(), conversation: None, limit: 50 }).await? {
         Reply::Hits(hits) if !hits.is_empty() => Ok(()),
         _ => Err(unexpected()),
     }

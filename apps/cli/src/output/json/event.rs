@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use amanat_client::{
     Event, Failure,
-    api::{Alarm, LinkState, Notice},
+    api::{Alarm, LinkState, Notice, Warning},
 };
 
 use super::{ConversationLine, Link, MessageLine};
@@ -99,6 +99,22 @@ pub(crate) struct NoticeLine {
     conversations: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureObject>,
+}
+
+/// A line of `warnings`.
+#[derive(Serialize)]
+pub(crate) struct WarningLine {
+    id: u64,
+    at: String,
+    read: bool,
+    warning: EventLine,
+}
+
+impl From<&Warning> for WarningLine {
+    fn from(warning: &Warning) -> Self {
+        let said = EventLine::from(&Event::from(warning.of.clone()));
+        Self { id: warning.id, at: utc(warning.at), read: warning.read, warning: said }
+    }
 }
 
 /// A failure inside an event, in the error line's words.

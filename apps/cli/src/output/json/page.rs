@@ -8,14 +8,17 @@ use amanat_client::{
     api::{
         Acknowledgement, Alarm, Change, ChangeView, ConversationState, ConversationView, Direction, DocumentView, Hit,
         LinkState, LinkView, Member, MemberChange, MessageBody, MessageState, MessageView, Notice, Overview, OwnDevice,
-        Person, Progress, Quote, StatusSummary, TransferState, TransferView, Verification, Who,
+        Person, Progress, Quote, StatusSummary, TransferState, TransferView, Verification, Warning, WarningOf, Who,
     },
 };
 use amanat_identity::{DeviceCode, Reason, Tier};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId, Timestamp};
 use serde::Serialize;
 
-use super::{event::EventLine, *};
+use super::{
+    event::{EventLine, WarningLine},
+    *,
+};
 use crate::output::json_line;
 
 mod office;
@@ -117,6 +120,9 @@ fn conversation(last: Option<MessageView>) -> ConversationView {
         epoch: 1,
         unread: 1,
         last,
+        draft: String::new(),
+        pinned: false,
+        muted: false,
         state: ConversationState::Active,
     }
 }
@@ -198,14 +204,20 @@ fn staff_objects(samples: &mut Samples) {
     samples.add("people", &PersonLine::new(&person(), false));
     samples.add("conversations", &ConversationLine::from(&conversation(Some(text()))));
     samples.add("conversations", &ConversationLine::from(&conversation(None)));
-    samples.add("status", &StatusLine::from(&overview(Some(link()))));
-    samples.add("status", &StatusLine::from(&overview(None)));
+    samples.add("status", &StatusLine::new(&overview(Some(link())), 2));
+    samples.add("status", &StatusLine::new(&overview(None), 0));
     samples.add("add, remove, role, leave, title", &Changed::new(CONVERSATION));
     samples.add("new", &Sent::new(CONVERSATION, None, None));
     samples.add("send", &Sent::new(CONVERSATION, Some(MESSAGE), None));
     samples.add("send", &Sent::new(CONVERSATION, Some(MESSAGE), Some(DOCUMENT)));
     samples.add("reply, react, edit, delete, ack", &Sent::new(CONVERSATION, Some(MESSAGE), None));
     samples.add("search", &HitLine::from(&Hit { conversation: CONVERSATION, message: text() }));
+    let gap = Alarm::Gap { sender: person().address, from: 3, to: 4 };
+    let of = WarningOf::Alarm { conversation: CONVERSATION, alarm: gap };
+    samples.add("warnings", &WarningLine::from(&Warning { id: 1, at: AT, read: true, of }));
+    let of = WarningOf::Notice(Notice::StatusExpired { since: AT });
+    samples.add("warnings", &WarningLine::from(&Warning { id: 2, at: AT, read: false, of }));
+    samples.add("passphrase", &PassphraseChanged { profile: "secretary".into() });
     samples.add("sync", &Synced { received: 3 });
     samples.add("read", &MessageLine::from(&text()));
     samples.add("read", &MessageLine::from(&message(MessageBody::Document(document()))));

@@ -11,7 +11,7 @@ use amanat_wire::{
 use super::{Draft, Step};
 use crate::{
     Event, Failure,
-    api::Alarm,
+    api::{Alarm, WarningOf},
     engine::core::{Core, put_conversation, tier_of},
     failure,
     rows::{ConversationRow, Stage},
@@ -56,12 +56,12 @@ impl Core {
         // names places that its own log does not have, covers something up.
         let early = self.too_early_to_go(stamp);
         if early && self.clocks_differ() {
-            self.emit(Event::Alarm { conversation: id, alarm: Alarm::Excluded { position: to } });
+            self.alarm(id, Alarm::Excluded { position: to });
             return Ok(false);
         }
         if early || entries.first_kept > entries.head.saturating_add(1) || entries.head > MAX_POSITION {
             let sender = self.own.address().clone();
-            self.emit(Event::Alarm { conversation: id, alarm: Alarm::Fork { sender, position: to } });
+            self.alarm(id, Alarm::Fork { sender, position: to });
             self.freeze(id, &failure::false_expiry())?;
             return Ok(false);
         }
@@ -77,12 +77,16 @@ impl Core {
         batch.records(Scope::GroupRecords(id), changes);
         let row = ConversationRow { position: group_position, ..self.conversation(id)?.row.clone() };
         put_conversation(&mut batch, &row);
+        let alarm = Alarm::ExpiredEntries { from: position + 1, to };
+        let said = told.then_some(WarningOf::Alarm { conversation: id, alarm });
+        let warnings = self.warnings.draft(said.clone(), self.now(), &mut batch)?;
         self.commit(Some(id), batch)?;
+        self.warnings.settle(warnings);
         if let Some(open) = self.conversations.get_mut(&id) {
             open.row = row;
         }
-        if told {
-            self.emit(Event::Alarm { conversation: id, alarm: Alarm::ExpiredEntries { from: position + 1, to } });
+        if let Some(said) = said {
+            self.emit(Event::from(said));
         }
         Ok(true)
     }

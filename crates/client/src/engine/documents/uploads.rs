@@ -293,8 +293,7 @@ impl Core {
     }
 
     /// The relay has it, or cannot be given it.
-    pub(super) fn brought_again(&mut self, row: DocumentRow) -> Result<(), Failure> {
-        let mut batch = Batch::default();
+    pub(super) fn brought_again(&mut self, row: DocumentRow, mut batch: Batch) -> Result<(), Failure> {
         batch.put(Scope::Documents, row.id.as_bytes(), &DocumentRow { upload: Upload::Posted, ..row });
         self.vault.commit(batch)
     }
@@ -307,10 +306,13 @@ impl Core {
     ) -> Result<(), Failure> {
         let again = self.document_row(document).ok().filter(|row| row.upload == Upload::Again);
         if let Some(row) = again.filter(|_| matches!(retry, Retry::UnderNewKeys | Retry::Never)) {
-            self.brought_again(row)?;
             let failed = format!("the relay has lost a document, and it cannot be given back: {}", failure.failed);
             let failure = Failure::new(failure.code, failed, "send it again where somebody still needs it");
-            self.emit(Event::Notice(Notice::DocumentLost { document, failure }));
+            let notice = Notice::DocumentLost { document, failure };
+            let mut batch = Batch::default();
+            let draft = self.draft_notice(&notice, &mut batch)?;
+            self.brought_again(row, batch)?;
+            self.settle_notice(draft, notice);
             return self.start_uploads();
         }
         match retry {

@@ -1,6 +1,8 @@
 //! Blocks (protocol-spec/07-delivery, section 12): the folded texts of messages that stand side by side, in one piece, so
 //! that they are sealed, opened and looked through together.
 
+use std::collections::HashMap;
+
 use amanat_primitives::Timestamp;
 use amanat_wire::{Bytes, List};
 use memchr::memmem::Finder;
@@ -83,6 +85,11 @@ impl Block {
             self.lines.push(Line { sequence, at, end: self.texts.len(), apart });
             self.texts.push(END);
         }
+    }
+
+    /// When each message that says something was sent.
+    pub(super) fn times(&self) -> HashMap<u64, Timestamp> {
+        self.lines.iter().map(|line| (line.sequence, line.at)).collect()
     }
 
     /// All messages up to this sequence have been added.
