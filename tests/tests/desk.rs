@@ -111,14 +111,14 @@ async fn what_is_pinned_stands_first_here_and_nobody_else_hears_of_it() {
 }
 
 /// What `FirstSince` should say, by reading everything.
-async fn plainly(person: &Person, conversation: ConversationId, at: Timestamp) -> Option<u64> {
+async fn plainly(person: &Person, conversation: ConversationId, at: Timestamp, now: Timestamp) -> Option<u64> {
     let read = Command::Read { conversation, since: 0, limit: u32::MAX, mark: false };
     let Reply::Lines(lines) = person.ask(read).await else { panic!() };
     let place = |line: &Line| match line {
         Line::Message(message) => (message.sequence, message.at),
         Line::Change(change) => (change.sequence, change.at),
     };
-    lines.iter().map(place).find(|(_, sent)| *sent >= at).map(|(sequence, _)| sequence)
+    lines.iter().map(place).find(|(_, sent)| *sent >= at && *sent <= now).map(|(sequence, _)| sequence)
 }
 
 // [DELIV-230]
@@ -137,6 +137,7 @@ async fn a_place_by_time_is_found_though_clocks_do_not_go_by_the_order() {
     rehearsal::fill(&rig.profile("secretary").await, id, &texts, begun.after(hour)).unwrap();
     rehearsal::fill(&rig.profile("secretary").await, id, &["ahead".into()], begun.after(hour * 100)).unwrap();
     rehearsal::fill(&rig.profile("secretary").await, id, &texts[..40], begun.after(hour * 2)).unwrap();
+    rig.clock.forward(hour * 3);
 
     let secretary = rig.start_with("secretary", false).await;
     let messages = secretary.messages(id).await;
@@ -156,10 +157,24 @@ async fn a_place_by_time_is_found_though_clocks_do_not_go_by_the_order() {
             let Reply::Place(place) = secretary.ask(Command::FirstSince { conversation: id, at: *at }).await else {
                 panic!()
             };
-            assert_eq!(place, plainly(&secretary, id, *at).await, "{at:?}, round {round}");
+            assert_eq!(place, plainly(&secretary, id, *at, rig.clock.now()).await, "{at:?}, round {round}");
         }
         secretary.ask(Command::Search { query: "number".into(), conversation: None, limit: 1 }).await;
     }
+    // What is dated ahead does not stand for what came after it, until its time has come.
+    let place = async |hours: u32| match secretary
+        .ask(Command::FirstSince { conversation: id, at: begun.after(hour * hours + Duration::from_secs(1)) })
+        .await
+    {
+        Reply::Place(place) => place,
+        other => panic!("{other:?}"),
+    };
+    let (ahead, last) = (messages[401].sequence, messages[441].sequence);
+    assert_eq!((messages[401].at, place(1).await), (begun.after(hour * 100), Some(messages[402].sequence)));
+    assert_eq!(place(2).await, Some(last + 1), "the one that was sent here");
+    assert_eq!(place(4).await, None);
+    rig.clock.forward(hour * 98);
+    assert_eq!((place(1).await, place(99).await), (Some(ahead), Some(ahead)));
     let none = Command::FirstSince { conversation: id, at: begun.after(hour * 1000) };
     assert!(matches!(secretary.ask(none).await, Reply::Place(None)));
     let nowhere = Command::FirstSince { conversation: ConversationId::from_bytes([9; 16]), at: begun };

@@ -13,7 +13,7 @@ use iced::{
     Element, Size, Subscription, Task, Theme, clipboard, event,
     keyboard::{self, Key, Modifiers, key::Named},
     widget::operation,
-    window,
+    window::{self, settings::PlatformSpecific},
 };
 use zeroize::Zeroizing;
 
@@ -21,18 +21,23 @@ pub use self::leaving::Ending;
 use crate::{
     backend::{self, Backend, Opened},
     screens::{
-        Context, conversation, files, settings,
+        Context,
+        conversation::{self, Way},
+        files, inbox, over, security, settings,
         shell::{self, Dialog},
         unlock, welcome,
     },
     settings::Settings,
     system::{
         host::{Desktop, Host, Nothing},
-        idle, lock, notify,
+        icon, idle, lock, notify, session,
     },
     wish::Wish,
     words::Words,
 };
+
+/// How often one looks while something waits for its moment.
+const SOON: Duration = Duration::from_millis(250);
 
 /// What the program was started with.
 #[derive(Debug, Clone)]
@@ -50,10 +55,14 @@ pub struct App {
     phase: Phase,
     /// Told at each key, click and tick.
     now: Timestamp,
+    /// The same since the machine started: nobody sets it back.
+    moment: Duration,
     /// Settings are shown.
     setting: Option<settings::State>,
+    /// The session was locked since the passphrase was given.
+    session_locked: bool,
     /// Puts a new process in place of this one; tests have none.
-    relock: Option<fn() -> !>,
+    relock: Option<fn(Option<FailureCode>) -> !>,
     host: Arc<dyn Host>,
     focused: bool,
 }
@@ -84,6 +93,8 @@ pub enum Message {
     Settings(settings::Message),
     /// Time has gone by, this much since the machine started.
     Tick(Duration),
+    /// The session is locked, or the machine goes to sleep.
+    SessionLocks,
     /// The window is to be closed.
     Close,
     /// The engine has stopped, to lock or to close.
@@ -120,7 +131,9 @@ impl App {
             system_is_dark: false,
             phase,
             now,
+            moment: Duration::ZERO,
             setting: None,
+            session_locked: false,
             relock: None,
             host: Arc::new(Nothing),
             focused: true,
@@ -160,6 +173,10 @@ impl App {
         let events = opened.events.lock().ok().and_then(|mut events| events.take());
         let heard = |event: Event| Message::Shell(shell::Message::Heard(Box::new(event)));
         let events = events.map_or_else(Task::none, |events| Task::run(events, heard));
+        // While the passphrase was being tried.
+        if self.session_locked {
+            return self.leave(Ending::Locked);
+        }
         Task::batch([first.map(Message::Shell), events])
     }
 
@@ -197,6 +214,7 @@ impl App {
     /// Something happened.
     pub fn update(&mut self, message: Message) -> Task<Message> {
         self.now = self.now.max(Timestamp::from(std::time::SystemTime::now()));
+        self.moment = self.moment.max(self.host.moment());
         match message {
             Message::Unlock(message) => self.unlock(message),
             Message::Opened(Ok(opened)) => self.opened(&opened),
@@ -204,6 +222,7 @@ impl App {
             Message::Shell(message) => {
                 let notified = self.notify(&message);
                 let Phase::Open { backend, shell } = &mut self.phase else { return Task::none() };
+                shell.at(self.moment);
                 let (task, actions) = shell.update(message, &**backend);
                 let tasks: Vec<_> = actions.into_iter().map(|action| self.act(action)).collect();
                 Task::batch([notified, task.map(Message::Shell)].into_iter().chain(tasks))
@@ -216,6 +235,11 @@ impl App {
             Message::Welcome(message) => self.welcome(message),
             Message::Settings(message) => self.set(message),
             Message::Tick(now) => self.tick(now),
+            Message::SessionLocks if matches!(self.phase, Phase::Open { .. }) => self.leave(Ending::Locked),
+            Message::SessionLocks => {
+                self.session_locked = true;
+                Task::none()
+            }
             Message::Close => self.leave(Ending::Closed),
             Message::Stopped(ending) => self.left(ending),
             Message::Focused(focused) => {
@@ -236,7 +260,10 @@ impl App {
         let mut tasks = Vec::new();
         for wish in unlock.update(message) {
             match wish {
-                Wish::Parent(unlock::Action::Open(passphrase)) => tasks.push(open(self.profile.clone(), passphrase)),
+                Wish::Parent(unlock::Action::Open(passphrase)) => {
+                    self.session_locked = false;
+                    tasks.push(open(self.profile.clone(), passphrase));
+                }
                 Wish::Run(task) => tasks.push(task.map(Message::Unlock)),
                 Wish::Ask(..) => {}
             }
@@ -248,13 +275,12 @@ impl App {
         match action {
             shell::Action::Of(conversation::Action::Copy(text)) => clipboard::write(text),
             shell::Action::Lock => self.leave(Ending::Locked),
-            shell::Action::Stopped(failure) => {
-                self.setting = None;
-                self.phase = Phase::Unlock(unlock::State::default());
-                self.not_opened(failure)
-            }
+            shell::Action::Stopped(failure) => self.leave(Ending::Stopped(failure.code)),
             shell::Action::Settings => self.show_settings(),
             shell::Action::Files(action) => self.file(action),
+            shell::Action::PickReport(name) => Task::perform(self.host.save_as(self.host.downloads(), name), |path| {
+                Message::Shell(shell::Message::Over(over::Message::Security(security::Message::Picked(path))))
+            }),
             _ => Task::none(),
         }
     }
@@ -320,17 +346,30 @@ impl App {
     fn file(&self, action: files::Action) -> Task<Message> {
         let told = |message| Message::Shell(shell::Message::Files(message));
         match action {
-            files::Action::Pick => Task::perform(self.host.pick(), move |path| told(files::Message::Picked(path))),
-            files::Action::PickPlace(folder, name) => {
-                Task::perform(self.host.save_as(folder, name), move |path| told(files::Message::Picked(path)))
+            files::Action::Pick(question) => {
+                Task::perform(self.host.pick(), move |path| told(files::Message::Picked(question, path)))
             }
-            files::Action::LookAt(path) => Task::perform(self.host.look_at(path.clone()), move |size| {
-                told(files::Message::Looked(path.clone(), size))
+            files::Action::PickPlace(question, folder, name) => {
+                Task::perform(self.host.save_as(folder, name), move |path| told(files::Message::Picked(question, path)))
+            }
+            files::Action::LookAt(question, path) => Task::perform(self.host.look_at(path.clone()), move |size| {
+                told(files::Message::Looked(question, path.clone(), size))
             }),
-            files::Action::Open(path) => {
-                Task::perform(self.host.open(path), move |opened| told(files::Message::Opened(opened)))
+            files::Action::Open(question, path) => {
+                Task::perform(self.host.open(path), move |opened| told(files::Message::Opened(question, opened)))
             }
-            files::Action::Changed => Task::none(),
+            files::Action::Check(to, text, files) => {
+                let looked: Vec<_> = files.iter().map(|path| self.host.look_at(path.clone())).collect();
+                let all = iced::futures::future::join_all(looked);
+                Task::perform(all, move |looked| {
+                    let all = looked.iter().all(Result::is_ok);
+                    told(files::Message::Checked(to.clone(), text.clone(), files.clone(), all))
+                })
+            }
+            files::Action::Picture(of, path) => {
+                Task::perform(self.host.thumbnail(path), move |made| told(files::Message::Pictured(of, made)))
+            }
+            files::Action::Insert(..) | files::Action::Changed => Task::none(),
         }
     }
 
@@ -342,7 +381,7 @@ impl App {
         };
         let Event::Message { conversation, message } = &**event else { return Task::none() };
         let listed = shell.find(*conversation);
-        let said = listed.and_then(|listed| notify::about(message, listed, false, &self.words));
+        let said = listed.and_then(|listed| notify::about(message, listed, listed.muted, &self.words));
         said.map_or_else(Task::none, |said| Task::perform(self.host.notify(said), |()| Message::Nothing))
     }
 
@@ -361,15 +400,40 @@ impl App {
             Key::Character("o") if free && modifiers.command() => shell(shell::Message::Attach),
             Key::Named(Named::ArrowDown) => shell(shell::Message::Step(true)),
             Key::Named(Named::ArrowUp) => shell(shell::Message::Step(false)),
+            Key::Named(_) => {
+                let way = self.way(key, modifiers).filter(|_| self.setting.is_none());
+                way.map_or_else(Task::none, |way| shell(shell::Message::Go(way)))
+            }
+            Key::Character("g") if free && modifiers.command() => shell(shell::Message::Go(Way::Day)),
             Key::Character("k") if free && modifiers.command() => shell(shell::Message::Show(Dialog::Switcher)),
             Key::Character("n") if free && modifiers.command() => shell(shell::Message::Show(Dialog::New)),
             Key::Character("f" | "F") if free && modifiers.command() => {
                 let dialog = if modifiers.shift() { Dialog::SearchAll } else { Dialog::Search };
                 shell(shell::Message::Show(dialog))
             }
+            Key::Character("p" | "P") if free && modifiers.command() && modifiers.shift() => {
+                shell(shell::Message::Arrange(inbox::Arrange::Pin))
+            }
+            Key::Character("m" | "M") if free && modifiers.command() && modifiers.shift() => {
+                shell(shell::Message::Arrange(inbox::Arrange::Mute))
+            }
             Key::Character("l") if modifiers.command() => shell(shell::Message::Lock),
             _ => Task::none(),
         }
+    }
+
+    /// Where a key leads in a conversation.
+    fn way(&self, key: &Key, modifiers: Modifiers) -> Option<Way> {
+        let rtl = self.look().direction.is_rtl();
+        let Key::Named(named) = key else { return None };
+        Some(match named {
+            Named::Home | Named::End if modifiers.command() => Way::End(*named == Named::End),
+            _ if !modifiers.is_empty() => return None,
+            Named::PageUp | Named::PageDown => Way::Page(*named == Named::PageDown),
+            Named::ArrowLeft | Named::ArrowRight => Way::Beside((*named == Named::ArrowRight) != rtl),
+            Named::Enter => Way::Enter,
+            _ => return None,
+        })
     }
 
     /// What is listened to.
@@ -380,6 +444,8 @@ impl App {
             }
             match &event {
                 iced::Event::Window(window::Event::FileDropped(path)) => return Some(Message::Dropped(path.clone())),
+                iced::Event::Window(window::Event::FileHovered(_)) => return Some(hovered(true)),
+                iced::Event::Window(window::Event::FilesHoveredLeft) => return Some(hovered(false)),
                 iced::Event::Window(window::Event::Focused) => return Some(Message::Focused(true)),
                 iced::Event::Window(window::Event::Unfocused) => return Some(Message::Focused(false)),
                 _ => {}
@@ -401,11 +467,17 @@ impl App {
             iced::system::theme_changes().map(Message::System),
             window::close_requests().map(|_| Message::Close),
         ];
+        if self.waits() {
+            all.push(iced::time::every(SOON).map(|_| Message::Tick(idle::now())));
+        }
         match &self.phase {
-            Phase::Open { .. } => all.push(iced::time::every(idle::LOOK_EVERY).map(|_| Message::Tick(idle::now()))),
+            Phase::Open { .. } => {
+                all.push(iced::time::every(idle::LOOK_EVERY).map(|_| Message::Tick(idle::now())));
+            }
             Phase::Welcome(_) => all.push(first_run::files()),
             _ => {}
         }
+        all.push(Subscription::run(session::locks).map(|()| Message::SessionLocks));
         Subscription::batch(all)
     }
 
@@ -427,9 +499,14 @@ impl App {
                 let card = self.setting.as_ref().map(|setting| setting.card(context, Message::Settings));
                 dialog::over(screen, card)
             }
-            Phase::Leaving(ending) => unlock::leaving(*ending == Ending::Locked, context),
+            Phase::Leaving(ending) => unlock::leaving(ending.comes_back(), context),
         }
     }
+}
+
+/// Files are over the window, or not any more.
+fn hovered(over: bool) -> Message {
+    Message::Shell(shell::Message::Files(files::Message::Hovered(over)))
 }
 
 /// Opens a profile, on a thread that may block.
@@ -462,9 +539,10 @@ pub fn run_with(start: Start, dropped: Option<PathBuf>) -> iced::Result {
     show(move || {
         let (mut app, task) = App::new(&start);
         app.relock = Some(lock::relock);
-        let app = app.hosted(Arc::new(Desktop));
+        let mut app = app.hosted(Arc::new(Desktop));
+        let why = lock::why().map_or_else(Task::none, |code| app.says_why(code));
         let dropped = dropped.clone().map_or_else(Task::none, |path| Task::done(Message::Dropped(path)));
-        (app, Task::batch([task, dropped]))
+        (app, Task::batch([task, why, dropped]))
     })
 }
 
@@ -483,6 +561,11 @@ pub fn show(boot: impl Fn() -> (App, Task<Message>) + 'static) -> iced::Result {
         .window(window::Settings {
             size: Size::new(1240.0, 820.0),
             min_size: Some(Size::new(720.0, 480.0)),
+            icon: icon::window(),
+            platform_specific: PlatformSpecific {
+                application_id: icon::APPLICATION.to_owned(),
+                ..PlatformSpecific::default()
+            },
             ..window::Settings::default()
         });
     for font in fonts::FONTS {

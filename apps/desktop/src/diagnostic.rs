@@ -11,9 +11,9 @@ use amanat_client::{Failure, FailureCode, api::Overview};
 /// What is counted beside the engine's own words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Alarms of conversations since the start.
+    /// Alarms of conversations that the vault keeps.
     pub alarms: usize,
-    /// Notices since the start.
+    /// Notices that it keeps.
     pub notices: usize,
     /// Own devices.
     pub devices: usize,

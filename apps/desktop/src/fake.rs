@@ -1,6 +1,7 @@
 //! An engine of nothing but memory, for tests, pictures and figures: it speaks the same commands and events as the real one
 //! and holds as many messages as it is asked to.
 
+mod kept;
 mod people;
 
 use std::sync::{Arc, Mutex};
@@ -8,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use amanat_client::{
     Command, Event, Failure, FailureCode, Reply,
     api::{
-        ConversationState, ConversationView, Direction as Way, DocumentView, Line, LinkState, MessageBody,
-        MessageState, MessageView, Overview, Progress, Quote, SentView, Target, TransferState, TransferView,
+        Change, ChangeView, ConversationState, ConversationView, Direction as Way, DocumentView, Line, LinkState,
+        MemberChange, MessageBody, MessageState, MessageView, Overview, Progress, Quote, SentView, Target,
+        TransferState, TransferView, Who,
     },
 };
 use amanat_identity::{Address, InvitationSummary, KeyId, Tier};
@@ -21,6 +23,8 @@ use amanat_ui::{
 };
 use iced::futures::{StreamExt as _, channel::mpsc, stream};
 
+use self::kept::Kept;
+pub use self::kept::PASSPHRASE;
 pub use self::people::{alarms, devices, hit, members, notices, people, verification};
 use crate::backend::{Backend, Later, Opened};
 
@@ -203,13 +207,18 @@ pub fn invitation(needs_code: bool) -> Option<InvitationSummary> {
     })
 }
 
+#[derive(Default)]
 struct Held {
     conversations: Vec<ConversationView>,
     /// Messages in each conversation; those beyond are in `sent`.
     messages: u64,
     sent: Vec<(ConversationId, MessageView)>,
+    changes: Vec<(ConversationId, ChangeView)>,
     asked: Vec<Command>,
     stopped: bool,
+    kept: Kept,
+    /// Safety numbers are others than at first.
+    other_numbers: bool,
 }
 
 impl Fake {
@@ -221,11 +230,25 @@ impl Fake {
             .into_iter()
             .map(|view| ConversationView { last: message(view.id, messages, messages), ..view })
             .collect();
-        let state = Held { conversations, messages, sent: Vec::new(), asked: Vec::new(), stopped: false };
+        let state = Held { conversations, messages, sent: Vec::new(), ..Held::default() };
         let fake = Arc::new(Self { state: Mutex::new(state), events: Mutex::new(sender) });
+        (fake.told(receiver), fake)
+    }
+
+    /// The same vault, opened once more.
+    #[must_use]
+    pub fn reopened(self: &Arc<Self>) -> Opened {
+        let (sender, receiver) = mpsc::channel(EVENTS);
+        if let Ok(mut events) = self.events.lock() {
+            *events = sender;
+        }
+        self.told(receiver)
+    }
+
+    fn told(self: &Arc<Self>, receiver: mpsc::Receiver<Event>) -> Opened {
         let first = stream::iter([Event::Link(LinkState::CaughtUp)]);
         let events = Arc::new(Mutex::new(Some(first.chain(receiver).boxed())));
-        (Opened { backend: Arc::clone(&fake) as Arc<dyn Backend>, events }, fake)
+        Opened { backend: Arc::clone(self) as Arc<dyn Backend>, events }
     }
 
     /// What was asked, in order.
@@ -240,8 +263,38 @@ impl Fake {
         self.state.lock().is_ok_and(|state| state.stopped)
     }
 
-    /// Says something unasked.
+    /// From now on nothing can be written, or it can again.
+    pub fn fill_the_disk(&self, full: bool) {
+        if let Ok(mut state) = self.state.lock() {
+            state.kept.full = full;
+        }
+    }
+
+    /// Everybody's safety number is another one from now on.
+    pub fn change_numbers(&self) {
+        if let Ok(mut state) = self.state.lock() {
+            state.other_numbers = true;
+        }
+    }
+
+    /// Something changes in a conversation.
+    pub fn change(&self, conversation: ConversationId, by: Who, change: Change) {
+        let Ok(mut state) = self.state.lock() else { return };
+        let sequence = state.next(conversation);
+        state.changes.push((conversation, ChangeView { sequence, by, at: NOW, change }));
+        let view = state.conversations.iter_mut().find(|view| view.id == conversation).map(|view| {
+            view.epoch += 1;
+            view.clone()
+        });
+        drop(state);
+        view.into_iter().for_each(|view| self.say(Event::Conversation(view)));
+    }
+
+    /// Says something unasked; a warning is kept before it is told.
     pub fn say(&self, event: Event) {
+        if let Ok(mut state) = self.state.lock() {
+            state.kept.take_note(&event);
+        }
         if let Ok(mut events) = self.events.lock() {
             let _ = events.try_send(event);
         }
@@ -263,6 +316,14 @@ impl Fake {
                 drop(state);
                 self.say(Event::Message { conversation, message: view });
                 Ok(Reply::Sent { conversation, message, document: None })
+            }
+            Command::FirstSince { conversation, at } => {
+                let lines = state.lines(conversation, 0, u32::MAX);
+                let first = lines.iter().find(|line| match line {
+                    Line::Message(message) => message.at >= at,
+                    Line::Change(change) => change.at >= at,
+                });
+                Ok(Reply::Place(first.map(Line::sequence)))
             }
             Command::Documents { conversation } => Ok(Reply::Documents(documents(conversation))),
             Command::SendDocument { to: Target::Conversation(conversation), path, .. } => {
@@ -289,7 +350,19 @@ impl Fake {
             Command::CancelDocument { document } => {
                 state.transfer(document, TransferState::Cancelled).ok_or_else(unknown)
             }
-            command => people::answer(command, &state.conversations).ok_or_else(unknown),
+            Command::Verify { address, compared } => people::verify(&address, compared, state.other_numbers),
+            command => {
+                let Held { kept, conversations, .. } = &mut *state;
+                if let Some(answer) = kept.answer(&command, conversations) {
+                    return answer;
+                }
+                let came = match command {
+                    Command::Members { conversation } => state.came(conversation),
+                    _ => Vec::new(),
+                };
+                let answer = people::answer(command, &state.conversations).ok_or_else(unknown)?;
+                Ok(people::with(answer, &came))
+            }
         }
     }
 }
@@ -298,12 +371,33 @@ impl Held {
     fn lines(&self, conversation: ConversationId, since: u64, limit: u32) -> Vec<Line> {
         let kept = (since + 1..=self.messages).filter_map(|number| message(conversation, number, self.messages));
         let sent = self.sent.iter().filter(|(id, view)| *id == conversation && view.sequence > since);
-        let all = kept.chain(sent.map(|(_, view)| view.clone()));
-        all.take(limit as usize).map(|view| Line::Message(Box::new(view))).collect()
+        let all = kept.chain(sent.map(|(_, view)| view.clone())).map(|view| Line::Message(Box::new(view)));
+        let changes = self.changes.iter().filter(|(id, change)| *id == conversation && change.sequence > since);
+        let mut all: Vec<Line> = all.chain(changes.map(|(_, change)| Line::Change(change.clone()))).collect();
+        all.sort_by_key(Line::sequence);
+        all.truncate(limit as usize);
+        all
+    }
+
+    /// Who was added to a conversation.
+    fn came(&self, conversation: ConversationId) -> Vec<Who> {
+        let here = self.changes.iter().filter(|(id, _)| *id == conversation);
+        let came = here.filter_map(|(_, change)| match &change.change {
+            Change::Member { whom, change: MemberChange::Added, .. } => Some(whom.clone()),
+            _ => None,
+        });
+        came.collect()
+    }
+
+    /// The next number in a conversation.
+    fn next(&self, conversation: ConversationId) -> u64 {
+        let sent = self.sent.iter().filter(|(id, _)| *id == conversation).count();
+        let changes = self.changes.iter().filter(|(id, _)| *id == conversation).count();
+        self.messages + 1 + (sent + changes) as u64
     }
 
     fn send(&mut self, conversation: ConversationId, text: String) -> Option<MessageView> {
-        let number = self.messages + 1 + self.sent.iter().filter(|(id, _)| *id == conversation).count() as u64;
+        let number = self.next(conversation);
         let (from, name) = person(true, 0)?;
         let mut view = message(conversation, number, number)?;
         view = MessageView {
@@ -386,7 +480,8 @@ impl Backend for Fake {
         Box::pin(async move { answer })
     }
 
-    fn stop(&self) -> Later<()> {
+    fn stop(&self, first: Vec<Command>) -> Later<()> {
+        first.into_iter().for_each(|command| drop(self.answer(command)));
         if let Ok(mut state) = self.state.lock() {
             state.stopped = true;
         }

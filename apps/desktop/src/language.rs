@@ -59,17 +59,21 @@ impl Language {
         self.digits(&zoned(at).strftime("%H:%M").to_string())
     }
 
-    /// A size in bytes, for people.
+    /// A size in bytes, for people: in units of a thousand, with one digit behind the point.
     #[must_use]
     pub fn size(self, bytes: u64) -> String {
-        const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+        let units = match self {
+            Self::English => ["B", "KB", "MB", "GB", "TB"],
+            Self::Urdu => ["بائٹ", "کے بی", "ایم بی", "جی بی", "ٹی بی"],
+        };
         let (mut size, mut unit) = (bytes as f64, 0);
-        while size >= 1024.0 && unit + 1 < UNITS.len() {
-            size /= 1024.0;
+        // What would be written as a thousand is one of the next.
+        while size >= if unit == 0 { 1000.0 } else { 999.95 } && unit + 1 < units.len() {
+            size /= 1000.0;
             unit += 1;
         }
-        let decimals = usize::from(unit > 0 && size < 10.0);
-        let unit = UNITS.get(unit).copied().unwrap_or("B");
+        let decimals = usize::from(unit > 0);
+        let unit = units.get(unit).copied().unwrap_or_default();
         self.digits(&format!("{size:.decimals$}\u{a0}{unit}"))
     }
 }
@@ -92,7 +96,10 @@ mod tests {
     #[test]
     fn digits_and_sizes_by_language() {
         assert_eq!(Language::Urdu.number(1204), "۱۲۰۴");
-        assert_eq!(Language::English.size(1536), "1.5\u{a0}KiB");
-        assert_eq!(Language::Urdu.size(1 << 30), "۱.۰\u{a0}GiB");
+        assert_eq!(Language::English.size(999), "999\u{a0}B");
+        assert_eq!(Language::English.size(1536), "1.5\u{a0}KB");
+        assert_eq!(Language::English.size(999_960), "1.0\u{a0}MB");
+        assert_eq!(Language::English.size(48_128_000), "48.1\u{a0}MB");
+        assert_eq!(Language::Urdu.size(1 << 30), "۱.۱\u{a0}جی بی");
     }
 }

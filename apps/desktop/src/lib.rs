@@ -17,5 +17,6 @@ pub mod settings;
 pub mod strength;
 pub mod system;
 pub mod thumbnail;
+pub mod turn;
 pub mod wish;
 pub mod words;

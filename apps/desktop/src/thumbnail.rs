@@ -3,8 +3,13 @@
 //!
 //! The child is given the image on its standard input and answers with width, height and pixels. What is not an image, takes
 //! too long or too much has no thumbnail; nothing else comes of it.
+//!
+//! They are shown in the question before an image is sent, and on the cards of images that were sent from here or saved here
+//! since the program was unlocked ([`kept`]), whose files this machine has. A document that was not saved here has none: it
+//! would have to be fetched for it, which nobody asked for. Nor has one of an earlier run, whose path is not kept anywhere.
 
 pub mod child;
+pub mod kept;
 
 use std::{fs::File, io::Read as _, path::Path, process::Stdio, time::Duration};
 
@@ -21,6 +26,16 @@ pub const MOST_BYTES: u64 = 32 * 1024 * 1024;
 pub const SIDE: u32 = 320;
 /// How long the child may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Kinds of files that may be such images, by the ending of their names.
+const KINDS: [&str; 3] = ["png", "jpg", "jpeg"];
+
+/// Whether a file is called as an image is.
+#[must_use]
+pub fn may_be_image(path: &Path) -> bool {
+    let kind = path.extension().and_then(|kind| kind.to_str()).map(str::to_ascii_lowercase);
+    kind.is_some_and(|kind| KINDS.contains(&kind.as_str()))
+}
 
 /// A small picture.
 #[derive(Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use amanat_client::{Failure, api::ConversationState};
+use amanat_client::{Failure, FailureCode, api::ConversationState};
 use amanat_identity::Tier;
 use amanat_primitives::Timestamp;
 use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
@@ -20,6 +20,7 @@ macro_rules! files {
     };
 }
 files!(
+    "calendar",
     "common",
     "conversation",
     "documents",
@@ -138,11 +139,15 @@ impl Words {
     pub fn failure(&self, failure: &Failure) -> (String, String) {
         match self.language {
             Language::English => (sentence(&failure.failed), sentence(&failure.advice)),
-            Language::Urdu => {
-                let code = failure.code.name();
-                (self.say(&format!("failed-{code}")), self.say(&format!("try-{code}")))
-            }
+            Language::Urdu => self.code(failure.code),
         }
+    }
+
+    /// The same of a code alone.
+    #[must_use]
+    pub fn code(&self, code: FailureCode) -> (String, String) {
+        let code = code.name();
+        (self.say(&format!("failed-{code}")), self.say(&format!("try-{code}")))
     }
 
     /// A day: today and yesterday by name, else its date.
@@ -155,6 +160,13 @@ impl Words {
         if today.yesterday().is_ok_and(|yesterday| yesterday == day) {
             return self.say("day-yesterday");
         }
+        self.date(at)
+    }
+
+    /// A day by its date, whenever that is.
+    #[must_use]
+    pub fn date(&self, at: Timestamp) -> String {
+        let day = zoned(at).date();
         let month = self.say(&format!("month-{}", day.month()));
         let day_of = self.language.number(u64::from(day.day().unsigned_abs()));
         let year = self.language.digits(&day.year().to_string());

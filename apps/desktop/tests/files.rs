@@ -13,27 +13,19 @@ use amanat_client::{
     api::{Direction, Progress},
 };
 use amanat_desktop::{
-    app::{App, Message},
-    fake::{self, Fake},
+    app::Message,
+    fake::Fake,
     language::Language,
     screens::{files, shell},
-    settings::{Settings, Theme},
+    settings::Theme,
     words::Words,
 };
-use driver::Window;
+use driver::{LOOKS, Window};
 use iced::{Task, keyboard::key::Named, widget::Id};
 
-const LOOKS: [(&str, Language, Theme); 4] = [
-    ("en-light", Language::English, Theme::Light),
-    ("en-dark", Language::English, Theme::Dark),
-    ("ur-light", Language::Urdu, Theme::Light),
-    ("ur-dark", Language::Urdu, Theme::Dark),
-];
-
 fn unlocked(language: Language, theme: Theme) -> (Window, Arc<Fake>, Words) {
-    let (opened, fake) = Fake::open(40);
-    let settings = Settings { language, theme, ..Settings::default() };
-    (Window::open(App::with(&opened, settings, fake::NOW)), fake, Words::new(language))
+    let (window, fake) = driver::unlocked(40, language, theme);
+    (window, fake, Words::new(language))
 }
 
 fn drop_file(window: &mut Window, path: PathBuf) {
@@ -57,12 +49,14 @@ fn every_question_about_a_file_looks_as_it_should() {
         window.picture(&format!("attach-{name}"));
         drop_file(&mut window, file(dir.path()));
         window.picture(&format!("attach-question-{name}"));
+        window.later();
         window.click(&words.say("attach-send"));
         window.picture(&format!("document-sending-{name}"));
         window.click(&words.say("documents-title"));
         window.picture(&format!("documents-{name}"));
         window.click(&words.say("document-save"));
         window.picture(&format!("save-{name}"));
+        window.later();
         window.click(&words.say("save-save"));
         window.picture(&format!("saved-{name}"));
     }
@@ -83,6 +77,7 @@ fn a_dropped_file_is_sent_after_the_question_alone_and_can_be_paused() {
     window.run(Task::done(Message::Key(iced::keyboard::Key::Named(Named::Escape), iced::keyboard::Modifiers::empty())));
     assert!(!window.shows("Send this document?") && !sent(&fake));
     drop_file(&mut window, file(dir.path()));
+    window.later();
     window.click("Send document");
     assert!(sent(&fake));
     window.click("Pause");
@@ -102,8 +97,13 @@ fn a_path_is_written_where_no_portal_asks() {
     window.act(|shown| {
         shown.click(Id::new(files::PATH)).map(|_| ()).unwrap();
         shown.typewrite(path.to_str().unwrap());
+    });
+    window.later();
+    window.act(|shown| {
+        shown.click(Id::new(files::PATH)).map(|_| ()).unwrap();
         shown.tap_key(Named::Enter);
     });
+    window.later();
     window.click("Send document");
     let sent = fake.asked().into_iter().find_map(|asked| match asked {
         Command::SendDocument { path, .. } => Some(path),
@@ -118,12 +118,13 @@ fn progress_is_shown_and_a_failure_is_said() {
     let (mut window, fake, _) = unlocked(Language::English, Theme::Light);
     window.click("Flood Response Cell");
     drop_file(&mut window, file(dir.path()));
+    window.later();
     window.click("Send document");
     let document = amanat_primitives::DocumentId::from_bytes([0; 16]);
     let progress = |done| Progress { document, direction: Direction::Sending, done, total: 8 * 1024 * 1024 };
     fake.say(Event::Progress(progress(4 * 1024 * 1024)));
     window.run(Task::none());
-    assert!(window.shows("\u{2068}Sending\u{2069} · \u{2068}4.0\u{a0}MiB\u{2069} of \u{2068}8.0\u{a0}MiB\u{2069}"));
+    assert!(window.shows("\u{2068}Sending\u{2069} · \u{2068}4.2\u{a0}MB\u{2069} of \u{2068}8.4\u{a0}MB\u{2069}"));
     let failure = amanat_client::Failure::new(amanat_client::FailureCode::Quota, "no room", "ask the IT team");
     fake.say(Event::DocumentFailed { document, failure });
     window.run(Task::none());

@@ -13,34 +13,21 @@ use amanat_client::{
     api::{Alarm, Notice, Target},
 };
 use amanat_desktop::{
-    app::{App, Message},
+    app::Message,
     fake::{self, Fake},
     language::Language,
     screens::{new_conversation, picker, search, switcher},
-    settings::{Settings, Theme},
+    settings::Theme,
     words::Words,
 };
-use driver::Window;
+use driver::{LOOKS, Window, unlocked};
 use iced::{
     keyboard::{Key, Modifiers, key::Named},
     widget::Id,
 };
 
-const LOOKS: [(&str, Language, Theme); 4] = [
-    ("en-light", Language::English, Theme::Light),
-    ("en-dark", Language::English, Theme::Dark),
-    ("ur-light", Language::Urdu, Theme::Light),
-    ("ur-dark", Language::Urdu, Theme::Dark),
-];
-
-fn unlocked(language: Language, theme: Theme) -> (Window, Arc<Fake>) {
-    let (opened, fake) = Fake::open(40);
-    let settings = Settings { language, theme, ..Settings::default() };
-    (Window::open(App::with(&opened, settings, fake::NOW)), fake)
-}
-
 fn english() -> (Window, Arc<Fake>) {
-    unlocked(Language::English, Theme::Light)
+    unlocked(40, Language::English, Theme::Light)
 }
 
 /// A key that no widget takes.
@@ -51,6 +38,12 @@ fn press(window: &mut Window, key: Key, modifiers: Modifiers) {
 
 fn control(window: &mut Window, letter: &str) {
     press(window, Key::Character(letter.into()), Modifiers::COMMAND);
+}
+
+/// So many seconds after the machine's start have gone by.
+fn look_for(window: &mut Window, seconds: u64) {
+    let task = window.app.update(Message::Tick(std::time::Duration::from_secs(seconds)));
+    window.run(task);
 }
 
 /// Types one letter after the other, as the window is shown anew.
@@ -113,7 +106,11 @@ fn a_warning_stays_until_it_was_read() {
     press(&mut window, Key::Named(Named::Escape), Modifiers::empty());
     assert!(window.shows("I have read this"));
     window.click("I have read this");
+    assert!(window.shows("I have read this"), "it has just come into its place");
+    look_for(&mut window, 1);
+    window.click("I have read this");
     assert!(!window.shows("I have read this"));
+    assert!(fake.asked().into_iter().any(|command| matches!(command, Command::WarningsRead { .. })));
 }
 
 #[test]
@@ -157,7 +154,7 @@ fn the_switcher_and_the_search_lead_to_their_place() {
 fn new_conversations_look_as_they_should() {
     for (name, language, theme) in LOOKS {
         let words = Words::new(language);
-        let (mut window, _) = unlocked(language, theme);
+        let (mut window, _) = unlocked(40, language, theme);
         control(&mut window, "n");
         window.click("Section Officer, Accounts");
         window.picture(&format!("new-{name}"));
@@ -171,7 +168,7 @@ fn new_conversations_look_as_they_should() {
 fn readers_look_as_they_should() {
     for (name, language, theme) in LOOKS {
         let words = Words::new(language);
-        let (mut window, fake) = unlocked(language, theme);
+        let (mut window, fake) = unlocked(40, language, theme);
         window.click("Cabinet Division · Budget");
         window.click(&words.say("conversation-readers"));
         window.picture(&format!("readers-{name}"));
@@ -195,7 +192,7 @@ fn readers_look_as_they_should() {
 fn security_looks_as_it_should() {
     for (name, language, theme) in LOOKS {
         let words = Words::new(language);
-        let (mut window, _) = unlocked(language, theme);
+        let (mut window, _) = unlocked(40, language, theme);
         window.click(&words.say("security-open"));
         window.picture(&format!("security-{name}"));
     }
@@ -204,7 +201,7 @@ fn security_looks_as_it_should() {
 #[test]
 fn the_switcher_and_the_search_look_as_they_should() {
     for (name, language, theme) in LOOKS {
-        let (mut window, _) = unlocked(language, theme);
+        let (mut window, _) = unlocked(40, language, theme);
         window.click("Cabinet Division · Budget");
         control(&mut window, "k");
         write(&mut window, switcher::FIELD, "a");

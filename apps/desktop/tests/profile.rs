@@ -17,26 +17,19 @@ use amanat_desktop::{
     fake::{self, Fake},
     language::Language,
     screens::{shell, unlock, welcome},
-    settings::{Holder, Settings, Theme},
+    settings::{Holder, Settings},
     system::idle,
 };
 use amanat_identity::{DeviceCode, Tier};
 use amanat_primitives::{DeviceId, StatementId};
 use amanat_ui::theme::Appearance;
-use driver::Window;
+use driver::{LOOKS, Window};
 use iced::{
     keyboard::{Key, Modifiers, key::Named},
     widget::Id,
 };
 use zeroize::Zeroizing;
 
-const LOOKS: [(&str, Language, Theme); 5] = [
-    ("en-light", Language::English, Theme::Light),
-    ("en-dark", Language::English, Theme::Dark),
-    ("ur-light", Language::Urdu, Theme::Light),
-    ("ur-dark", Language::Urdu, Theme::Dark),
-    ("en-high-contrast", Language::English, Theme::HighContrast),
-];
 const PASSPHRASE: &str = "velvet harbour nineteen okra";
 
 fn tell(window: &mut Window, message: Message) {
@@ -258,14 +251,16 @@ fn locking_puts_a_new_process_in_place_of_this_one() {
         let output = command.args(["--exact", name]).env(NOTES, &notes).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         let numbers = std::fs::read_to_string(&notes).unwrap();
-        let numbers: Vec<_> = numbers.lines().collect();
-        assert!(matches!(numbers[..], [first, second] if first == second), "{numbers:?}");
+        let numbers: Vec<_> = numbers.lines().filter_map(|line| line.split_once(' ')).collect();
+        assert!(matches!(numbers[..], [first, second] if first.0 == second.0), "{numbers:?}");
+        assert_eq!((numbers[0].1, numbers[1].1), ("None", "Some(DiskFull)"), "it says why");
         return;
     };
     let before = std::fs::read_to_string(&notes).unwrap_or_default();
-    std::fs::write(&notes, format!("{before}{}\n", std::process::id())).unwrap();
+    let why = amanat_desktop::system::lock::why();
+    std::fs::write(&notes, format!("{before}{} {why:?}\n", std::process::id())).unwrap();
     if before.is_empty() {
-        amanat_desktop::system::lock::relock();
+        amanat_desktop::system::lock::relock(Some(FailureCode::DiskFull));
     }
 }
 

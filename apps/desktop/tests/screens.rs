@@ -8,28 +8,14 @@ mod driver;
 
 use amanat_client::{Command, Reply, api::Line};
 use amanat_desktop::{
-    app::{App, Message},
-    fake::{self, Fake},
+    app::Message,
+    fake::Fake,
     language::Language,
     screens::{conversation, shell},
-    settings::{Settings, Theme},
+    settings::Theme,
 };
-use driver::Window;
+use driver::{LOOKS, Window, unlocked};
 use iced::{keyboard::key::Named, widget::Id};
-
-const LOOKS: [(&str, Language, Theme); 5] = [
-    ("en-light", Language::English, Theme::Light),
-    ("en-dark", Language::English, Theme::Dark),
-    ("ur-light", Language::Urdu, Theme::Light),
-    ("ur-dark", Language::Urdu, Theme::Dark),
-    ("en-high-contrast", Language::English, Theme::HighContrast),
-];
-
-fn unlocked(messages: u64, language: Language, theme: Theme) -> (Window, std::sync::Arc<Fake>) {
-    let (opened, fake) = Fake::open(messages);
-    let settings = Settings { language, theme, ..Settings::default() };
-    (Window::open(App::with(&opened, settings, fake::NOW)), fake)
-}
 
 #[test]
 fn every_screen_looks_as_it_should() {

@@ -146,8 +146,8 @@ pub enum Command {
         /// Mark them as read, and tell their senders.
         mark: bool,
     },
-    /// The first message or change of a conversation that was sent at a time or later. Replies [`Reply::Place`]. Works
-    /// offline.
+    /// The first message or change of a conversation that was sent at a time or later, and not later than now. Replies
+    /// [`Reply::Place`]. Works offline.
     FirstSince {
         /// Which.
         conversation: ConversationId,
@@ -182,8 +182,9 @@ pub enum Command {
         warnings: Vec<u64>,
     },
     /// Seals the vault's key under another passphrase, made to cost as much work as the old one; the old one opens nothing
-    /// after it. [`FailureCode::Passphrase`] where the old one is wrong. Replies [`Reply::Kept`] once it is durable. Works
-    /// offline.
+    /// here after it, though still a copy that was made before. [`FailureCode::Passphrase`] where the old one is wrong; a
+    /// failure that says that the new one counts where it cannot be made durable. Replies [`Reply::Kept`] once it is durable.
+    /// Works offline.
     ChangePassphrase {
         /// As it is.
         old: crate::HistoryPassphrase,

@@ -188,11 +188,14 @@ fn begin(request: &JoinRequest, opened: OpenedInvitation, now: Timestamp) -> Res
     let dir = &request.dir;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| failure::file("make", dir, &e))?;
     let vault_key = if exists(dir) {
-        key::read(dir, &request.passphrase, &request.work)?
+        let key = key::read(dir, &request.passphrase, &request.work)?;
+        key::settle(dir)?;
+        key
     } else {
         key::make(dir, &request.passphrase, &request.work)?
     };
     let vault = Vault::open(&dir.join("vault"), &vault_key)?;
+    KeyFile::new(dir, &request.work).clean();
     if let Some(row) = vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)? {
         return resume(vault, row, opened);
     }
@@ -518,6 +521,35 @@ mod tests {
         assert_eq!(found(&[("XDG_DATA_HOME", "d"), ("HOME", "/h")]), Some("/h/.local/share/amanat".into()));
         assert_eq!(found(&[("HOME", "/h")]), Some("/h/.local/share/amanat".into()));
         assert_eq!(found(&[]), None);
+    }
+
+    // [DELIV-231]
+    #[test]
+    fn a_join_goes_on_where_making_the_key_was_cut_short() {
+        let mut rng = rand_chacha::ChaCha20Rng::from_seed([8; 32]);
+        let office = Office::new(&mut rng, NOW);
+        let invitation = office.invite(&mut rng, "secretary", Tier::Secret, NOW).to_secret_bytes();
+        let profile = tempfile::tempdir().unwrap();
+        let dir = profile.path();
+        let work = WorkPolicy::FOR_TESTS;
+        key::make(dir, "four words", &work).unwrap();
+        // Twice: before there is a vault, and when there is one.
+        for _ in 0..2 {
+            fs::hard_link(key::path(dir), dir.join("key.part")).unwrap();
+            let opened = Invitation::from_secret_bytes(&invitation).unwrap().open(None, &work, NOW).unwrap();
+            let passphrase = Zeroizing::new("four words".to_owned());
+            let request = JoinRequest { dir: dir.to_owned(), invitation: Vec::new(), code: None, passphrase, work };
+            let begun = begin(&request, opened, NOW).unwrap();
+            assert!(!dir.join("key.part").exists());
+            begun.vault.close();
+        }
+        // It opens, and opens again; only the relay has not heard of it yet.
+        for _ in 0..2 {
+            fs::hard_link(key::path(dir), dir.join("key.part")).unwrap();
+            let opened = open_at(dir, "four words", &work, NOW);
+            assert!(opened.is_err_and(|failure| failure.failed.contains("never enrolled")));
+            assert!(!dir.join("key.part").exists());
+        }
     }
 
     #[test]

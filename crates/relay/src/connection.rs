@@ -178,9 +178,9 @@ impl Reader {
     async fn run(mut self: Box<Self>) {
         let reason = self.read().await;
         tracing::debug!(id = %self.asker.id, reason, "a link ends");
-        let live = &self.asker.shared.live;
+        let (live, now) = (&self.asker.shared.live, self.asker.shared.now());
         if matches!(self.session, Session::Device | Session::Pending) {
-            live.remove(&self.asker.id, &self.outbox);
+            live.remove(&self.asker.id, &self.outbox, now);
         } else {
             live.remove_officer(&self.outbox);
         }

@@ -6,18 +6,29 @@ use std::{
 };
 
 use amanat_identity::{KeyId, Subject};
-use amanat_primitives::DeviceId;
+use amanat_primitives::{DeviceId, Timestamp};
 
 use crate::outbox::Outbox;
 
 /// Shards of the table. Ids are hashes, so their first byte spreads evenly.
 const SHARDS: usize = 64;
 
+/// Devices of a shard whose last link is remembered: their persons are told when they were last connected.
+const REMEMBERED: usize = 2048;
+
 /// The table of live links.
 pub(crate) struct Live {
-    shards: Vec<Mutex<HashMap<DeviceId, Linked>>>,
+    shards: Vec<Mutex<Shard>>,
     /// Links of officers' machines: nothing is pushed to them, and none displaces another.
     officers: Mutex<Vec<(KeyId, Arc<Outbox>)>>,
+}
+
+/// The devices whose id begins alike.
+#[derive(Default)]
+struct Shard {
+    linked: HashMap<DeviceId, Linked>,
+    /// When links ended. In memory alone: who was there when is not to be found on a relay's disk.
+    ended: HashMap<DeviceId, Timestamp>,
 }
 
 /// A device's live link, and what a revocation of it is judged by.
@@ -32,7 +43,7 @@ impl Live {
         Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), officers: Mutex::default() }
     }
 
-    fn shard<R>(&self, device: &DeviceId, f: impl FnOnce(&mut HashMap<DeviceId, Linked>) -> R) -> Option<R> {
+    fn shard<R>(&self, device: &DeviceId, f: impl FnOnce(&mut Shard) -> R) -> Option<R> {
         let [first, ..] = *device.as_bytes();
         let shard = self.shards.get(usize::from(first) % SHARDS)?;
         Some(f(&mut shard.lock().unwrap_or_else(PoisonError::into_inner)))
@@ -42,21 +53,35 @@ impl Live {
     #[must_use]
     pub(crate) fn insert(&self, subject: Subject, link: Arc<Outbox>) -> Option<Arc<Outbox>> {
         let device = subject.device;
-        self.shard(&device, |shard| shard.insert(device, Linked { link, subject })).flatten().map(|linked| linked.link)
+        self.shard(&device, |shard| shard.linked.insert(device, Linked { link, subject }))
+            .flatten()
+            .map(|linked| linked.link)
     }
 
     /// Forgets `link`, unless a newer one has taken its place.
-    pub(crate) fn remove(&self, device: &DeviceId, link: &Arc<Outbox>) {
+    pub(crate) fn remove(&self, device: &DeviceId, link: &Arc<Outbox>, now: Timestamp) {
         self.shard(device, |shard| {
-            if shard.get(device).is_some_and(|current| Arc::ptr_eq(&current.link, link)) {
-                shard.remove(device);
+            if shard.linked.get(device).is_some_and(|current| Arc::ptr_eq(&current.link, link)) {
+                shard.linked.remove(device);
+                if shard.ended.len() < REMEMBERED || shard.ended.contains_key(device) {
+                    shard.ended.insert(*device, now);
+                }
             }
         });
     }
 
+    /// When a device was last connected: now, where it is; none where that is not remembered.
+    pub(crate) fn seen(&self, device: &DeviceId, now: Timestamp) -> Option<Timestamp> {
+        let seen = |shard: &mut Shard| match shard.linked.contains_key(device) {
+            true => Some(now),
+            false => shard.ended.get(device).copied(),
+        };
+        self.shard(device, seen).flatten()
+    }
+
     /// The device's live link.
     pub(crate) fn find(&self, device: &DeviceId) -> Option<Arc<Outbox>> {
-        self.shard(device, |shard| shard.get(device).map(|linked| Arc::clone(&linked.link))).flatten()
+        self.shard(device, |shard| shard.linked.get(device).map(|linked| Arc::clone(&linked.link))).flatten()
     }
 
     /// The links of devices that `revoked` holds of.
@@ -64,7 +89,7 @@ impl Live {
         let mut found = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            let links = shard.values().filter(|linked| revoked(&linked.subject));
+            let links = shard.linked.values().filter(|linked| revoked(&linked.subject));
             found.extend(links.map(|linked| Arc::clone(&linked.link)));
         }
         found
@@ -93,7 +118,7 @@ impl Live {
             // Copied out first: `f` may take its time.
             let links: Vec<_> = {
                 let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-                shard.values().map(|linked| Arc::clone(&linked.link)).collect()
+                shard.linked.values().map(|linked| Arc::clone(&linked.link)).collect()
             };
             links.iter().for_each(&mut f);
         }
@@ -105,14 +130,14 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use amanat_identity::Tier;
-    use amanat_primitives::{StatementId, Timestamp, sign::SigningKey};
+    use amanat_primitives::{StatementId, sign::SigningKey};
 
     use super::*;
 
     #[test]
     fn the_newer_link_displaces_and_the_older_cannot_remove_it() {
         // [DELIV-52]
-        let live = Live::new();
+        let (live, at) = (Live::new(), Timestamp::from_secs);
         let device = DeviceId::from_bytes([7; 32]);
         let subject = Subject {
             device,
@@ -130,9 +155,12 @@ mod tests {
         assert!(live.insert(subject.clone(), Arc::clone(&older)).is_none());
         let displaced = live.insert(subject, Arc::clone(&newer)).unwrap();
         assert!(Arc::ptr_eq(&displaced, &older));
-        live.remove(&device, &older);
+        live.remove(&device, &older, at(2));
         assert!(Arc::ptr_eq(&live.find(&device).unwrap(), &newer));
-        live.remove(&device, &newer);
+        assert_eq!(live.seen(&device, at(3)), Some(at(3)), "it is connected now");
+        live.remove(&device, &newer, at(4));
         assert!(live.find(&device).is_none());
+        assert_eq!(live.seen(&device, at(5)), Some(at(4)));
+        assert_eq!(live.seen(&DeviceId::from_bytes([9; 32]), at(5)), None, "it was never here");
     }
 }

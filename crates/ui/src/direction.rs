@@ -53,18 +53,12 @@ impl Direction {
         Row::new(children, self.is_rtl())
     }
 
-    /// Children from the start on, in further lines where there is no room. Tab goes through a line from its left.
+    /// Children from the start on, in further lines where there is no room.
     #[must_use]
-    pub fn wrapped<'a, Message: 'a>(
-        self,
-        mut children: Vec<Element<'a, Message>>,
-        spacing: f32,
-    ) -> Element<'a, Message> {
-        if self.is_rtl() {
-            children.reverse();
-        }
+    pub fn wrapped<'a, Message: 'a>(self, children: Vec<Element<'a, Message>>, spacing: f32) -> Element<'a, Message> {
         let row = iced::widget::row(children).spacing(spacing).align_y(Alignment::Center);
-        row.wrap().vertical_spacing(spacing).align_x(self.start()).into()
+        let wrapped = row.wrap().vertical_spacing(spacing).into();
+        if self.is_rtl() { Element::new(row::Mirrored(wrapped)) } else { wrapped }
     }
 
     /// Margins by start and end.

@@ -15,6 +15,7 @@ pub mod edit;
 pub mod fonts;
 pub mod heights;
 pub mod look;
+pub mod mark;
 pub mod meter;
 pub mod modal;
 pub mod notice;

@@ -17,6 +17,10 @@ pub enum Sign {
     Exclamation,
     /// To be known.
     Information,
+    /// It stands before the others: a pin.
+    Pin,
+    /// It does not notify: a bell that is struck out.
+    Silent,
 }
 
 struct Drawn {
@@ -52,7 +56,11 @@ impl<Message> canvas::Program<Message> for Drawn {
         let mut frame = Frame::new(renderer, bounds.size());
         let side = bounds.width.min(bounds.height);
         let at = |x: f32, y: f32| Point::new(x * side, y * side);
-        let width = (side / 7.0).max(1.5);
+        // Pictures are of finer lines than signs.
+        let width = match self.sign {
+            Sign::Pin | Sign::Silent => (side / 9.0).max(1.3),
+            _ => (side / 7.0).max(1.5),
+        };
         let stroke = Stroke {
             line_cap: LineCap::Round,
             line_join: LineJoin::Round,
@@ -79,6 +87,22 @@ impl<Message> canvas::Program<Message> for Drawn {
             Sign::Information => {
                 frame.fill(&dot(0.14), self.color);
                 frame.stroke(&Path::line(at(0.5, 0.42), at(0.5, 0.88)), stroke);
+            }
+            Sign::Pin => {
+                frame.fill(&Path::circle(at(0.5, 0.28), 0.24 * side), self.color);
+                frame.stroke(&Path::line(at(0.5, 0.5), at(0.5, 0.95)), stroke);
+            }
+            Sign::Silent => {
+                let bell = Path::new(|path| {
+                    path.move_to(at(0.12, 0.74));
+                    path.line_to(at(0.88, 0.74));
+                    path.line_to(at(0.74, 0.56));
+                    path.bezier_curve_to(at(0.74, 0.0), at(0.26, 0.0), at(0.26, 0.56));
+                    path.close();
+                });
+                frame.stroke(&bell, stroke);
+                frame.fill(&Path::circle(at(0.5, 0.88), 0.09 * side), self.color);
+                frame.stroke(&Path::line(at(0.08, 0.06), at(0.92, 0.96)), stroke);
             }
         }
         vec![frame.into_geometry()]

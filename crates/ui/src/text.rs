@@ -3,8 +3,11 @@
 //! A line of right-to-left text must not be given an alignment: iced 0.14.0 then draws it outside its box (mended after it by
 //! iced #3293). Lines align themselves by their direction; a box around them stands at the start or the end.
 
+mod line;
+
 use iced::{Color, Element, font::Weight, widget};
 
+pub use self::line::line;
 use crate::{fonts, look::Look};
 
 /// What a text is.
@@ -85,11 +88,4 @@ pub fn paragraph<'a, Message: 'a>(
     look: Look,
 ) -> Element<'a, Message> {
     widget::container(coloured(content, role, color)).width(iced::Fill).align_x(look.direction.start()).into()
-}
-
-/// Text on one line, cut at the edge of its box: for rows of lists.
-#[must_use]
-pub fn line<'a, Message: 'a>(content: impl Into<String>, role: Role, color: Color) -> Element<'a, Message> {
-    let text = coloured(content, role, color).wrapping(widget::text::Wrapping::None);
-    widget::container(text).clip(true).into()
 }

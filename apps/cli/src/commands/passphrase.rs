@@ -24,7 +24,8 @@ pub(super) async fn run(context: &Context) -> Outcome {
         let profile = context.profile.display().to_string();
         return context.screen.object(&json::PassphraseChanged { profile });
     }
-    context.screen.line(paint("The new passphrase counts from now on, and the old one opens nothing.", table::GOOD))
+    context.screen.line(paint("The new passphrase counts from now on.", table::GOOD))?;
+    context.screen.line("A copy of the profile that was made before still opens with the old one.")
 }
 
 async fn change(session: &mut Session, old: zeroize::Zeroizing<String>) -> Outcome {

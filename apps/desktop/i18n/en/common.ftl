@@ -30,3 +30,7 @@ link-connecting = Connecting…
 link-up = Fetching what is new…
 link-caught-up = Connected
 link-down = Offline: what you write is kept and sent later
+back = Back
+close = Close
+foreign-ministry = Another ministry: { $ministry }
+tier = Tier

@@ -25,7 +25,6 @@ deed-edit = Edit
 deed-delete = Delete for all
 deed-acknowledge = Read and understood
 document-save = Save as…
-transfer-running = On its way
 transfer-waiting = Waiting
 transfer-paused = Paused
 transfer-failed = Failed

@@ -1,7 +1,6 @@
 notify-from = New message from { $name }
 notify-new = A new message
 documents-title = Documents
-documents-back = Back
 documents-filter = Filter by name
 documents-all = All
 documents-sent = Sent
@@ -33,10 +32,8 @@ attach-people-reading = Reading who is in this conversation…
 attach-more = and { $count } more
 attach-send = Send document
 attach-sending = Sending…
-attach-waiting = { $count ->
-    [one] 1 more file is asked about after this one.
-   *[other] { $count } more files are asked about after this one.
- }
+attach-nth = { $nth } of { $all }
+drop-here = Drop to send to { $title }
 save-title = Save a document
 save-explained = It is fetched, checked against what its sender signed, and only then given its name.
 save-outside = Outside Amanat it is no longer sealed: whoever can read the folder can read it.
@@ -47,4 +44,3 @@ saved-question = Open it? Another program reads it then, outside Amanat's protec
 saved-open = Open
 save-failed = { $name } could not be saved
 send-failed = { $name } could not be sent
-files-close = Close

@@ -1,4 +1,3 @@
-close = Close
 person-devices = { $count ->
     [one] { $count } device
    *[other] { $count } devices
@@ -15,7 +14,6 @@ new-title = New conversation
 new-name = Title of the group, as all members see it
 new-text = First message to { $name }
 new-nobody = Choose one person to write to, or several for a group.
-new-tier = Tier
 new-tier-chosen = ✓ { $tier }
 new-barred-own = You are cleared up to { $tier }.
 new-barred = { $name } is cleared up to { $tier }.
@@ -23,11 +21,8 @@ new-begin = Begin
 new-busy = Being opened…
 question-title = Is this who you mean?
 question-explained = You have not written to them before. Check name, post and ministry: what is sent cannot be called back from a wrong person.
-question-tier = Tier
 question-ministry = Ministry: { $ministry }
-question-other-ministry = Another ministry: { $ministry }
 question-unverified = No earlier conversation, and the safety number was not compared.
 question-close = A name that is close: { $name }, { $post } ({ $address })
-question-back = Back
 question-send = Yes, send
 question-begin = Yes, begin

@@ -1,5 +1,4 @@
 readers-attention = ⚠ BEFORE YOU WRITE
-readers-foreign = Another ministry: { $ministry }
 readers-unverified = The safety number was not compared
 readers-you = you
 readers-and = { $one } · { $other }
@@ -24,3 +23,5 @@ readers-yes = Yes
 role-founder = founder
 role-moderator = moderator
 role-member = member
+readers-number-changed = The number changed while you were comparing it.
+readers-number-changed-do = Nothing was remembered. Somebody may stand between you, or the person has another device: compare the number below, and tell the security officer if it changes again.

@@ -4,3 +4,4 @@ unlock-open = Unlock
 unlock-opening = Opening…
 unlock-locking = Locked. Keys and text are being taken out of memory.
 unlock-closing = Closing. What is queued is kept and sent later.
+unlock-stopped = Amanat had to stop, and has locked itself.

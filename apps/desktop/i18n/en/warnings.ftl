@@ -89,3 +89,5 @@ reason-left = the person has left, or has another device or clearance
 reason-compromised = somebody else may have its keys
 reason-other = the officer knows why
 reason-lapsed = nobody renewed it in time
+warnings-failed = Warnings cannot be read, or not be kept as read:
+warnings-said = { $when } · { $text }

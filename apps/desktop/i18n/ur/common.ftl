@@ -30,3 +30,7 @@ link-connecting = رابطہ ہو رہا ہے…
 link-up = نئی چیزیں لائی جا رہی ہیں…
 link-caught-up = رابطہ قائم ہے
 link-down = رابطہ نہیں: آپ کا لکھا محفوظ ہے، بعد میں بھیجا جائے گا
+back = واپس
+close = بند کریں
+foreign-ministry = دوسری وزارت: { $ministry }
+tier = درجہ

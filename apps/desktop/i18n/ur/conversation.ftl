@@ -25,7 +25,6 @@ deed-edit = ترمیم
 deed-delete = سب کے لیے حذف
 deed-acknowledge = پڑھ اور سمجھ لیا
 document-save = محفوظ کریں…
-transfer-running = جاری ہے
 transfer-waiting = انتظار میں
 transfer-paused = روکا ہوا
 transfer-failed = ناکام

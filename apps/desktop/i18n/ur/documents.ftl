@@ -1,7 +1,6 @@
 notify-from = { $name } کا نیا پیغام
 notify-new = ایک نیا پیغام
 documents-title = دستاویزات
-documents-back = واپس
 documents-filter = نام سے چھانٹیں
 documents-all = سب
 documents-sent = بھیجی گئی
@@ -22,7 +21,7 @@ document-progress = { $state } · { $size } میں سے { $done }
 document-fetching = وصولی جاری
 document-sending = بھیجی جا رہی ہے
 attach-title = دستاویز بھیجیں
-attach-where = فائل کھڑکی پر چھوڑیں، تلاش کریں، یا اس کا راستہ لکھیں۔
+attach-where = فائل ونڈو پر چھوڑیں، تلاش کریں، یا اس کا راستہ لکھیں۔
 attach-path = /home/…/file.pdf
 attach-browse = تلاش کریں…
 attach-next = آگے
@@ -33,10 +32,8 @@ attach-people-reading = دیکھا جا رہا ہے کہ اس گفتگو میں 
 attach-more = اور مزید { $count }
 attach-send = دستاویز بھیجیں
 attach-sending = بھیجی جا رہی ہے…
-attach-waiting = { $count ->
-    [one] اس کے بعد ایک اور فائل کے بارے میں پوچھا جائے گا۔
-   *[other] اس کے بعد مزید { $count } فائلوں کے بارے میں پوچھا جائے گا۔
- }
+attach-nth = { $all } میں سے { $nth }
+drop-here = { $title } کو بھیجنے کے لیے یہاں چھوڑیں
 save-title = دستاویز محفوظ کریں
 save-explained = دستاویز لائی جاتی ہے، بھیجنے والے کے دستخط سے ملائی جاتی ہے، اور تبھی اسے نام ملتا ہے۔
 save-outside = امانت سے باہر یہ مہر بند نہیں رہتی: جو اس فولڈر کو پڑھ سکے وہ اسے بھی پڑھ سکتا ہے۔
@@ -47,4 +44,3 @@ saved-question = کیا اسے کھولنا ہے؟ تب کوئی دوسرا پر
 saved-open = کھولیں
 save-failed = { $name } محفوظ نہ ہو سکی
 send-failed = { $name } بھیجی نہ جا سکی
-files-close = بند کریں

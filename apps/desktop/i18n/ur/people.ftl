@@ -1,4 +1,3 @@
-close = بند کریں
 person-devices = { $count ->
     [one] { $count } آلہ
    *[other] { $count } آلات
@@ -15,7 +14,6 @@ new-title = نئی گفتگو
 new-name = گروہ کا عنوان، جو سب ارکان دیکھیں گے
 new-text = { $name } کے لیے پہلا پیغام
 new-nobody = لکھنے کے لیے ایک شخص چنیں، یا گروہ کے لیے کئی۔
-new-tier = درجہ
 new-tier-chosen = ✓ { $tier }
 new-barred-own = آپ کو { $tier } تک کی اجازت ہے۔
 new-barred = { $name } کو { $tier } تک کی اجازت ہے۔
@@ -23,11 +21,8 @@ new-begin = شروع کریں
 new-busy = کھولی جا رہی ہے…
 question-title = کیا آپ کی مراد یہی ہیں؟
 question-explained = آپ نے انہیں پہلے کبھی نہیں لکھا۔ نام، عہدہ اور وزارت دیکھ لیں: غلط شخص کو بھیجا ہوا واپس نہیں لیا جا سکتا۔
-question-tier = درجہ
 question-ministry = وزارت: { $ministry }
-question-other-ministry = دوسری وزارت: { $ministry }
 question-unverified = پہلے کوئی گفتگو نہیں، اور حفاظتی نمبر کا موازنہ نہیں ہوا۔
 question-close = ملتا جلتا نام: { $name }، { $post } ({ $address })
-question-back = واپس
 question-send = جی ہاں، بھیجیں
 question-begin = جی ہاں، شروع کریں

@@ -1,5 +1,4 @@
 readers-attention = ⚠ لکھنے سے پہلے
-readers-foreign = دوسری وزارت: { $ministry }
 readers-unverified = حفاظتی نمبر کا موازنہ نہیں ہوا
 readers-you = آپ
 readers-and = { $one } · { $other }
@@ -24,3 +23,5 @@ readers-yes = جی ہاں
 role-founder = بانی
 role-moderator = ناظم
 role-member = رکن
+readers-number-changed = موازنے کے دوران نمبر بدل گیا۔
+readers-number-changed-do = کچھ محفوظ نہیں کیا گیا۔ ہو سکتا ہے کوئی درمیان میں ہو، یا اس شخص کا آلہ بدل گیا ہو: نیچے کے نمبر کا موازنہ کریں، اور پھر بدلے تو سیکیورٹی افسر کو بتائیں۔

@@ -89,3 +89,5 @@ reason-left = وہ شخص جا چکا ہے، یا اس کا آلہ یا اجاز
 reason-compromised = ممکن ہے اس کی کلیدیں کسی اور کے پاس ہوں
 reason-other = وجہ افسر کو معلوم ہے
 reason-lapsed = وقت پر تجدید نہیں ہوئی
+warnings-failed = تنبیہات پڑھی نہیں جا سکتیں، یا پڑھی ہوئی محفوظ نہیں ہو سکتیں:
+warnings-said = { $when } · { $text }

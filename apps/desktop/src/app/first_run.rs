@@ -40,6 +40,7 @@ impl App {
                 }
                 Wish::Parent(welcome::Action::Open(passphrase)) => {
                     self.keep_settings();
+                    self.session_locked = false;
                     let opened = open(self.profile.clone(), passphrase);
                     return Task::batch(tasks.into_iter().map(|task| task.map(Message::Welcome)).chain([opened]));
                 }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -13,7 +13,7 @@ use amanat_client::{
     api::{MessageBody, MessageRef, MessageView, Target},
 };
 use amanat_identity::Address;
-use amanat_primitives::ConversationId;
+use amanat_primitives::{ConversationId, Timestamp};
 use amanat_ui::bidi;
 use tokio::task::JoinHandle;
 
@@ -28,21 +28,23 @@ const ANSWERS_AFTER: Duration = Duration::from_millis(3000);
 pub(super) struct Colleague {
     pub(super) person: Person,
     engine: Engine,
-    awake: Arc<AtomicBool>,
+    /// When it woke, in milliseconds since 1970.
+    awake: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
 impl Colleague {
     /// Listens, and does nothing yet.
     pub(super) fn new(person: Person, engine: Engine, events: Events) -> Self {
-        let awake = Arc::new(AtomicBool::new(false));
+        let awake = Arc::new(AtomicU64::new(u64::MAX));
         let task = tokio::spawn(listen(person, engine.clone(), events, Arc::clone(&awake)));
         Self { person, engine, awake, task }
     }
 
-    /// Answers from now on.
+    /// Answers what is sent from now on.
     pub(super) fn wake(&self) {
-        self.awake.store(true, Ordering::Relaxed);
+        let now = Timestamp::from(std::time::SystemTime::now());
+        self.awake.store(now.as_millis(), Ordering::Relaxed);
     }
 
     pub(super) async fn ask(&self, command: Command) -> Result<Reply, Failure> {
@@ -55,12 +57,14 @@ impl Colleague {
     }
 }
 
-async fn listen(person: Person, engine: Engine, mut events: Events, awake: Arc<AtomicBool>) {
+async fn listen(person: Person, engine: Engine, mut events: Events, awake: Arc<AtomicU64>) {
     let own = tale::OWN.address().ok();
     let answered = Arc::new(AtomicUsize::new(0));
     while let Some(event) = events.next().await {
         let Event::Message { conversation, message } = event else { continue };
-        if awake.load(Ordering::Relaxed) && is_from(&message, own.as_ref()) {
+        // What was said before may come late, and is part of the story.
+        let new = message.at.as_millis() >= awake.load(Ordering::Relaxed);
+        if new && is_from(&message, own.as_ref()) {
             let number = answered.fetch_add(1, Ordering::Relaxed);
             tokio::spawn(answer(person, engine.clone(), conversation, message, number));
         }

@@ -36,7 +36,8 @@ fn colleagues_read_and_answer_and_nothing_is_left() {
         let mut events = stage.opened.events.lock().unwrap().take().unwrap();
         let (mut read, mut answered) = (false, false);
         while !(read && answered) {
-            match tokio::time::timeout_at(until, events.next()).await.unwrap().unwrap() {
+            let event = tokio::time::timeout_at(until, events.next()).await;
+            match event.unwrap_or_else(|_| panic!("read: {read}, answered: {answered}")).unwrap() {
                 Event::MessageState { message, state, .. } if message == sent => read |= state == MessageState::Read,
                 Event::Message { conversation, message } if conversation == urdu => {
                     let text = amanat_client::api::MessageBody::Text(tale::reply(true, 0).into());

@@ -102,6 +102,18 @@ pub(super) fn pair(conversation: ConversationId) -> Vec<Member> {
     members().into_iter().filter(fits).map(|member| Member { role: None, ..member }).collect()
 }
 
+/// Members, with those who came.
+pub(super) fn with(answer: Reply, came: &[Who]) -> Reply {
+    let Reply::Members(mut members) = answer else { return answer };
+    let like = members.iter().rfind(|member| !member.own).cloned();
+    members.extend(came.iter().zip(like.into_iter().cycle()).map(|(who, like)| Member {
+        address: who.address.clone(),
+        name: who.name.clone(),
+        ..like
+    }));
+    Reply::Members(members)
+}
+
 /// The safety number with somebody.
 #[must_use]
 pub fn verification(person: &Person) -> Verification {
@@ -110,7 +122,28 @@ pub fn verification(person: &Person) -> Verification {
     Verification { person: person.clone(), chains: Vec::new(), safety_number: groups.join(" ") }
 }
 
-/// One's own devices; the second waits.
+/// The safety number with somebody, compared where it is the very one; it may be another one than at first.
+pub(super) fn verify(address: &Address, compared: Option<String>, other: bool) -> Result<Reply, Failure> {
+    let person = people().into_iter().find(|person| person.address == *address);
+    let unknown = || Failure::new(FailureCode::NotFound, "nobody has this address", "choose somebody else");
+    let mut found = verification(&person.ok_or_else(unknown)?);
+    if other {
+        found.safety_number = found.safety_number.chars().rev().collect();
+        found.person.verified = false;
+    }
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    match compared {
+        Some(compared) if digits(&compared) != digits(&found.safety_number) => {
+            Err(Failure::new(FailureCode::NotAllowed, "the safety number is another one now", "compare it again"))
+        }
+        compared => {
+            found.person.verified |= compared.is_some();
+            Ok(Reply::Verification(found))
+        }
+    }
+}
+
+/// One's own devices; the second waits, the third was used yesterday.
 #[must_use]
 pub fn devices() -> Vec<OwnDevice> {
     let of = |n: usize, this: bool, pending: bool| OwnDevice {
@@ -120,10 +153,14 @@ pub fn devices() -> Vec<OwnDevice> {
         approved_by: None,
         pending,
         code: DeviceCode::of(StatementId::from_bytes([n as u8 * 7 + 1; 32])),
-        seen: this.then_some(NOW),
+        seen: match n {
+            0 => Some(NOW),
+            1 => None,
+            _ => Some(Timestamp::from_secs(NOW.as_millis() / 1000 - DAY)),
+        },
         valid_until: Timestamp::from_secs(NOW.as_millis() / 1000 + DAY * 325),
     };
-    vec![of(0, true, false), of(1, false, true)]
+    vec![of(0, true, false), of(1, false, true), of(2, false, false)]
 }
 
 /// A link with everything named.
@@ -145,24 +182,22 @@ pub(super) fn status() -> StatusSummary {
 
 /// What is asked about people, and what changes who they are in; none for anything else.
 pub(super) fn answer(command: Command, conversations: &[ConversationView]) -> Option<Reply> {
-    let found = |address: &Address| people().into_iter().find(|person| person.address == *address);
     Some(match command {
         Command::People { query } => Reply::People { people: search(&query), from_cache: false },
         Command::Members { conversation } => {
             let direct = conversations.iter().any(|view| view.id == conversation && view.direct);
             Reply::Members(if direct { pair(conversation) } else { members() })
         }
-        Command::Verify { address, compared } => {
-            let person = found(&address)?;
-            let verified = person.verified || compared.is_some();
-            Reply::Verification(verification(&Person { verified, ..person }))
-        }
         Command::Devices => Reply::Devices { devices: devices(), from_cache: false },
         Command::ApproveDevice { code } => {
             let device = devices().into_iter().find(|device| device.pending && device.code == code)?.device;
             Reply::DeviceApproved { device }
         }
-        Command::Search { query, limit, .. } => Reply::Hits(hits(&query, limit, conversations)),
+        Command::Search { query, limit, conversation } => {
+            let within = |view: &&ConversationView| conversation.is_none_or(|id| id == view.id);
+            let within: Vec<_> = conversations.iter().filter(within).cloned().collect();
+            Reply::Hits(hits(&query, limit, &within))
+        }
         Command::New { .. } | Command::SendText { to: Target::Person(..), .. } => {
             let conversation = conversations.first()?.id;
             Reply::Sent { conversation, message: None, document: None }

@@ -1,41 +1,50 @@
 //! A conversation: its messages, of which only those near the view are laid out, and the composer below them. The tier stands
 //! above and below, as on paper.
 
+pub mod calendar;
+mod composer;
+mod keys;
 mod list;
+mod newcomers;
 mod row;
+mod unsent;
+
+use std::time::Duration;
 
 use amanat_client::{
     Command, Failure, Reply,
     api::{
         ConversationView, DocumentView, Line, MessageBody, MessageRef, MessageState, MessageView, Progress,
-        SendOptions, Target,
+        SendOptions, Target, Who,
     },
 };
 use amanat_identity::Tier;
 use amanat_primitives::{ConversationId, DocumentId, MessageId, Timestamp};
 use amanat_ui::{
-    badge, bidi,
-    button::{self, Kind},
-    edit::{self, Field},
-    surface,
-    text::{Role, line, muted, plain},
+    badge, dialog, edit, surface,
+    text::{Role, muted},
     theme::space,
 };
 use iced::{
-    Alignment, Element, Fill, Task,
+    Element, Fill, Task,
     widget::{Id, column, container, operation, rule, space as gap},
 };
 
-use self::list::List;
+pub use self::{keys::Way, unsent::Unsent};
+use self::{
+    list::List,
+    newcomers::{Held, Newcomers},
+};
 use super::{Context, document_card, inbox::tier_number};
-use crate::wish::{Answer, Wish};
+use crate::{
+    thumbnail::kept::Kept,
+    wish::{Answer, Wish},
+};
 
 /// The composer's name.
 pub const COMPOSER: &str = "composer";
-/// Characters of a title that are shown.
-const TITLE: usize = 120;
 /// Nothing is copied from this tier upward.
-const NO_COPY_FROM: Tier = Tier::Secret;
+pub(super) const NO_COPY_FROM: Tier = Tier::Secret;
 
 /// What it shows.
 pub struct State {
@@ -47,7 +56,32 @@ pub struct State {
     menu: Option<MessageId>,
     /// Whether it is to be deleted for all is being asked.
     deleting: bool,
+    newcomers: Newcomers,
+    /// What is done once it is known who reads it.
+    held: Option<Held>,
+    asked: Option<Asked>,
+    /// Since the machine started, as it was told last.
+    moment: Duration,
     failure: Option<Failure>,
+}
+
+/// What stands over the messages until it is answered.
+enum Asked {
+    /// Which day?
+    Day(calendar::State),
+    /// Are these to read it, too?
+    Newcomers {
+        who: Vec<Who>,
+        /// When that appeared.
+        since: Duration,
+    },
+}
+
+/// What its rows are shown from.
+#[derive(Clone, Copy)]
+struct Shown<'a> {
+    state: &'a State,
+    pictures: &'a Kept,
 }
 
 /// What the composer does.
@@ -83,8 +117,24 @@ pub enum Message {
     Typed(edit::Action),
     /// Enter, or the button.
     Send,
+    /// Those who came may read it.
+    SendAll,
+    /// Who the members are: an answer to the question of a number.
+    Members(u64, Answer),
+    /// Lines were read back for the question of a number.
+    Before(u64, Answer),
+    /// What is asked is not to be done.
+    Back,
+    /// Up, where nothing is written.
+    EditLast,
+    /// What happened since was read.
+    Since(Answer),
+    /// The calendar is wanted, at a day.
+    Day(Timestamp),
+    /// In the calendar.
+    Calendar(calendar::Message),
     /// It is in the outbox, or not.
-    Sent(String, Answer),
+    Sent(Unsent, Answer),
     /// Something was done to a message, or not.
     Done(Answer),
     /// A message's actions are opened or closed.
@@ -99,6 +149,8 @@ pub enum Message {
     Readers,
     /// A document is to be chosen.
     Attach,
+    /// A text that may name files was pasted.
+    Pasted(String),
     /// All documents are wanted.
     Documents,
     /// Something is to be done with a message's document.
@@ -135,6 +187,8 @@ pub enum Action {
     Save(Box<DocumentView>),
     /// Show all documents.
     Documents(ConversationId),
+    /// A text that may name files was pasted.
+    Pasted(ConversationId, String),
     /// Put a text on the clipboard.
     Copy(String),
     /// What is written and not sent.
@@ -156,10 +210,15 @@ impl State {
             mode: Mode::New,
             menu: None,
             deleting: false,
+            newcomers: Newcomers::default(),
+            held: None,
+            asked: None,
+            moment: Duration::ZERO,
             failure: None,
             view,
         };
         let mut wishes = state.read();
+        wishes.extend(state.ask_members());
         wishes.push(Wish::Run(operation::focus(Id::new(COMPOSER))));
         wishes.push(Wish::Run(list::to_end()));
         (state, wishes)
@@ -169,6 +228,11 @@ impl State {
     #[must_use]
     pub fn id(&self) -> ConversationId {
         self.view.id
+    }
+
+    /// It is this long since the machine started.
+    pub fn at(&mut self, moment: Duration) {
+        self.moment = self.moment.max(moment);
     }
 
     /// Its tier.
@@ -187,22 +251,49 @@ impl State {
     }
 
     /// Title, members or state have changed.
-    pub fn changed(&mut self, view: ConversationView) {
+    pub fn changed(&mut self, view: ConversationView) -> Wishes {
         self.view = view;
+        self.look_around()
     }
 
     /// A message is new, or looks different.
     pub fn heard(&mut self, message: MessageView) -> Wishes {
-        let at_end = self.list.at_end();
-        let new = self.list.put(Line::Message(Box::new(message)));
-        if !new {
+        let (at_end, before) = (self.list.at_end(), self.list.last());
+        let line = Line::Message(Box::new(message));
+        self.newcomers.saw(&line);
+        if !self.list.put(line) {
             return Vec::new();
         }
-        let mut wishes = self.read_marked(self.list.last().saturating_sub(1));
+        let last = self.list.last();
+        // What stands between was told by nobody: changes are lines, too.
+        let mut wishes = if last > before + 1 { self.read_since(before) } else { self.read_marked(last - 1) };
         if at_end {
             wishes.push(Wish::Run(list::to_end()));
         }
         wishes
+    }
+
+    /// Its members or its title have changed: the lines that say so are read.
+    pub fn happened(&mut self, view: ConversationView) -> Wishes {
+        self.view = view;
+        let mut wishes = self.look_around();
+        wishes.extend(self.read_since(self.list.last()));
+        wishes
+    }
+
+    fn read_since(&self, since: u64) -> Wishes {
+        let read = Command::Read { conversation: self.id(), since, limit: list::PAGE as u32, mark: true };
+        vec![Wish::ask(read, Message::Since)]
+    }
+
+    fn since(&mut self, lines: Vec<Line>) -> Wishes {
+        let at_end = self.list.at_end();
+        let mut new = false;
+        for line in lines {
+            self.newcomers.saw(&line);
+            new |= self.list.put(line);
+        }
+        if new && at_end { vec![Wish::Run(list::to_end())] } else { Vec::new() }
     }
 
     /// One's own message has come further.
@@ -235,7 +326,9 @@ impl State {
     /// The whole of it is read anew.
     pub fn missed(&mut self) -> Wishes {
         self.list.forget();
-        self.read()
+        let mut wishes = self.read();
+        wishes.extend(self.ask_members());
+        wishes
     }
 
     /// To the message of a sequence, which stays in view until the list is scrolled.
@@ -272,20 +365,7 @@ impl State {
     /// Something happened.
     pub fn update(&mut self, message: Message) -> Wishes {
         match message {
-            Message::Lines { page, answer: Ok(Reply::Lines(lines)) } => {
-                self.list.fill(page, lines);
-                let mut wishes = self.scroll_to_goal();
-                if self.view.unread > 0 {
-                    // They are read now, and the inbox counts them no more.
-                    wishes.push(Wish::Parent(Action::Changed));
-                }
-                wishes
-            }
-            Message::Lines { page, answer } => {
-                self.list.unfilled(page);
-                self.failure = answer.err();
-                Vec::new()
-            }
+            Message::Lines { page, answer } => self.page(page, answer),
             Message::Scrolled(viewport) => {
                 self.list.scrolled(viewport);
                 self.read()
@@ -297,19 +377,26 @@ impl State {
             Message::ToEnd => vec![Wish::Run(list::to_end())],
             Message::Typed(action) => {
                 self.draft.perform(action);
-                self.failure = None;
+                // What waits to be sent is another text by now.
+                (self.failure, self.held) = (None, None);
                 Vec::new()
             }
             Message::Send => self.send(),
-            Message::Sent(text, Err(failure)) => {
+            Message::SendAll => self.send_all(),
+            Message::Members(turn, answer) => self.members(turn, answer),
+            Message::Before(turn, answer) => self.before(turn, answer),
+            Message::Back => self.back(),
+            Message::EditLast => self.edit_last(),
+            Message::Since(Ok(Reply::Lines(lines))) => self.since(lines),
+            Message::Day(at) => self.choose_day(at),
+            Message::Calendar(message) => self.in_calendar(message),
+            Message::Sent(unsent, Err(failure)) => {
                 self.failure = Some(failure);
-                if self.draft.is_empty() {
-                    self.draft = edit::Content::with_text(&text);
-                }
+                self.take_back(unsent);
                 Vec::new()
             }
-            Message::Sent(..) | Message::Done(Ok(_)) => vec![Wish::Parent(Action::Changed)],
-            Message::Done(Err(failure)) => {
+            Message::Sent(..) | Message::Done(Ok(_)) | Message::Since(Ok(_)) => vec![Wish::Parent(Action::Changed)],
+            Message::Done(Err(failure)) | Message::Since(Err(failure)) => {
                 self.failure = Some(failure);
                 Vec::new()
             }
@@ -324,7 +411,7 @@ impl State {
                 vec![Wish::ask(Command::React { message, text }, Message::Done)]
             }
             Message::Cancel => {
-                self.menu = None;
+                (self.menu, self.held) = (None, None);
                 // What was written before a change began comes back; what answers stays.
                 if let Mode::Edit(_, before) = std::mem::replace(&mut self.mode, Mode::New) {
                     self.draft = edit::Content::with_text(&before);
@@ -333,10 +420,31 @@ impl State {
             }
             Message::Readers => vec![Wish::Parent(Action::Readers(self.id()))],
             Message::Attach => vec![Wish::Parent(Action::Attach(self.id()))],
+            Message::Pasted(text) => vec![Wish::Parent(Action::Pasted(self.id(), text))],
             Message::Documents => vec![Wish::Parent(Action::Documents(self.id()))],
             Message::Document(deed, id) => self.document(deed, id),
             Message::Transferred(answer) => self.transferred(answer),
         }
+    }
+
+    /// A page was read, or not.
+    fn page(&mut self, page: u64, answer: Answer) -> Wishes {
+        let lines = match answer {
+            Ok(Reply::Lines(lines)) => lines,
+            answer => {
+                self.list.unfilled(page);
+                self.failure = answer.err();
+                return Vec::new();
+            }
+        };
+        lines.iter().for_each(|line| self.newcomers.saw(line));
+        self.list.fill(page, lines);
+        let mut wishes = self.scroll_to_goal();
+        if self.view.unread > 0 {
+            // They are read now, and the inbox counts them no more.
+            wishes.push(Wish::Parent(Action::Changed));
+        }
+        wishes
     }
 
     fn send(&mut self) -> Wishes {
@@ -344,23 +452,27 @@ impl State {
         if text.is_empty() {
             return Vec::new();
         }
+        if let Err(wishes) = self.may_send(Held::Send) {
+            return wishes;
+        }
         let options = SendOptions::default();
-        let kept = text.clone();
-        let (command, next) = match std::mem::replace(&mut self.mode, Mode::New) {
+        let mode = std::mem::replace(&mut self.mode, Mode::New);
+        let unsent = Unsent { text: text.clone(), mode: mode.clone() };
+        let (command, next) = match mode {
             Mode::New => (Command::SendText { to: Target::Conversation(self.id()), text }, String::new()),
             Mode::Reply { to, .. } => (Command::SendReply { to, text, options }, String::new()),
             Mode::Edit(message, before) => (Command::Edit { message, text }, before),
         };
         self.draft = edit::Content::with_text(&next);
         vec![
-            Wish::ask(command, move |answer| Message::Sent(kept, answer)),
+            Wish::ask(command, move |answer| Message::Sent(unsent, answer)),
             Wish::Parent(Action::Draft(self.id(), next)),
             Wish::Run(list::to_end()),
         ]
     }
 
     fn deed(&mut self, deed: Deed, id: MessageId) -> Wishes {
-        (self.menu, self.deleting) = (None, false);
+        (self.menu, self.deleting, self.held) = (None, false, None);
         let message = MessageRef { conversation: self.id(), message: id };
         let Some(view) = self.list.find(id) else { return Vec::new() };
         let text = match &view.body {
@@ -371,7 +483,12 @@ impl State {
         let focus = || Wish::Run(operation::focus(Id::new(COMPOSER)));
         match deed {
             Deed::Reply => {
-                self.mode = Mode::Reply { to: message, name: view.name.clone(), text };
+                let (name, before) = (view.name.clone(), self.draft());
+                // What was written before a change began comes back.
+                if matches!(self.mode, Mode::Edit(..)) {
+                    self.draft = edit::Content::with_text(&before);
+                }
+                self.mode = Mode::Reply { to: message, name, text };
                 vec![focus()]
             }
             Deed::Edit => {
@@ -422,80 +539,26 @@ impl State {
 
     /// How it looks.
     #[must_use]
-    pub fn view<'a>(&'a self, context: Context<'a>) -> Element<'a, Message> {
+    pub fn view<'a>(&'a self, pictures: &'a Kept, context: Context<'a>) -> Element<'a, Message> {
         let Context { look, words, .. } = context;
         let (tier, number) = (words.tier(self.tier()), tier_number(self.tier()));
         let hairline = || rule::horizontal(1).style(surface::line(look));
-        column![
+        let asked = self.asked.as_ref().map(|asked| match asked {
+            Asked::Day(calendar) => calendar.view(context).map(Message::Calendar),
+            Asked::Newcomers { who, .. } => self.ask_about(who, context),
+        });
+        let shown = column![
             badge::banner(tier.clone(), number, look),
             container(self.header(context)).padding([space::M, space::L]).style(surface::panel(look)),
             hairline(),
-            container(self.list.view(self, context)).height(Fill).style(surface::canvas(look)),
+            container(self.list.view(Shown { state: self, pictures }, context))
+                .height(Fill)
+                .style(surface::canvas(look)),
             hairline(),
             container(self.composer(context)).padding([space::M, space::L]).style(surface::panel(look)),
             badge::banner(tier, number, look),
-        ]
-        .into()
-    }
-
-    fn header<'a>(&'a self, context: Context<'a>) -> Element<'a, Message> {
-        let Context { look, words, .. } = context;
-        let title = bidi::defuse(&self.view.title, TITLE);
-        let members = words.with("members", &[("count", (self.view.members as u64).into())]);
-        let texts = column![
-            line(title, Role::Heading, look.tokens.text),
-            muted(words.with("conversation-about", &[("members", members.into())]), Role::Caption, look),
-        ]
-        .align_x(look.direction.start_items())
-        .width(Fill);
-        let parts = vec![
-            badge::face(&self.view.title, 40.0, look),
-            texts.into(),
-            button::word(words.say("documents-title"), Kind::Secondary, Some(Message::Documents), look),
-            button::word(words.say("conversation-readers"), Kind::Secondary, Some(Message::Readers), look),
         ];
-        look.direction.row(parts).spacing(space::M).align_y(Alignment::Center).into()
-    }
-
-    fn composer<'a>(&'a self, context: Context<'a>) -> Element<'a, Message> {
-        let Context { look, words, .. } = context;
-        let mut parts = column![].spacing(space::S);
-        if let Some(failure) = &self.failure {
-            let (failed, advice) = words.failure(failure);
-            let texts = column![plain(failed, Role::Strong), plain(advice, Role::Label)];
-            let notice = container(texts).padding([space::S, space::M]).width(Fill);
-            parts = parts.push(notice.style(surface::filled(look.tokens.caution, amanat_ui::theme::radius::M)));
-        }
-        if let Some(state) = words.state(self.view.state) {
-            parts = parts.push(muted(state, Role::Label, look));
-        }
-        let about = match &self.mode {
-            Mode::New => None,
-            Mode::Reply { name, text, .. } => {
-                let (name, text) = (bidi::defuse(name, 40), bidi::defuse(text, TITLE));
-                Some(words.with("composer-reply", &[("name", name.into()), ("text", text.into())]))
-            }
-            Mode::Edit(..) => Some(words.say("composer-edit")),
-        };
-        if let Some(about) = about {
-            let cancel = button::word(words.say("cancel"), Kind::Quiet, Some(Message::Cancel), look);
-            let about = container(line(about, Role::Label, look.tokens.muted)).width(Fill);
-            parts = parts.push(look.direction.row(vec![about.into(), cancel]).align_y(Alignment::Center));
-        }
-        let field = Field {
-            id: COMPOSER,
-            placeholder: words.say("composer-write"),
-            submit: Some(Message::Send),
-            several: true,
-        };
-        let ready = !self.draft.text().trim().is_empty();
-        let word = words.say(if matches!(self.mode, Mode::Edit(..)) { "composer-change" } else { "composer-send" });
-        let row = vec![
-            button::word(words.say("composer-attach"), Kind::Secondary, Some(Message::Attach), look),
-            container(edit::field(&self.draft, field, Message::Typed, look)).width(Fill).into(),
-            button::word(word, Kind::Primary, ready.then_some(Message::Send), look),
-        ];
-        parts.push(look.direction.row(row).spacing(space::S).align_y(Alignment::End)).into()
+        dialog::over(shown, asked)
     }
 }
 

@@ -4,19 +4,22 @@ use amanat_client::api::{Direction, DocumentView, Progress, TransferState, Trans
 use amanat_ui::{
     badge, bidi,
     button::{self, Kind},
+    look::Look,
     surface,
-    text::{Role, muted, plain},
+    text::{Role, line, muted, plain},
     theme::{radius, space},
 };
 use iced::{
-    Alignment, Element, Fill,
-    widget::{column, container, progress_bar},
+    Alignment, ContentFit, Element, Fill, Length, Size,
+    widget::{column, container, image, image::Handle, progress_bar},
 };
 
 use super::{Context, inbox::tier_number};
 
 /// The mark's edge, in logical pixels.
 const MARK: f32 = 44.0;
+/// The box of a thumbnail, in logical pixels.
+const PICTURE: Size = Size::new(96.0, 72.0);
 /// The height of the progress bar.
 const GIRTH: f32 = 5.0;
 /// Characters of a name.
@@ -74,6 +77,7 @@ pub fn stopped(document: &mut DocumentView, id: amanat_primitives::DocumentId) -
 pub fn view<'a, M: Clone + 'a>(
     document: &'a DocumentView,
     under: Option<String>,
+    picture: Option<&'a Handle>,
     on: impl Fn(Deed) -> M,
     context: Context<'a>,
 ) -> Element<'a, M> {
@@ -84,7 +88,7 @@ pub fn view<'a, M: Clone + 'a>(
         muted(size, Role::Caption, look).into(),
     ];
     let mut texts = column![
-        plain(bidi::defuse(&document.name, NAME), Role::Strong),
+        line(bidi::defuse(&document.name, NAME), Role::Strong, look.tokens.text),
         look.direction.row(about).spacing(space::S).align_y(Alignment::Center),
     ]
     .spacing(space::XS)
@@ -108,10 +112,18 @@ pub fn view<'a, M: Clone + 'a>(
         None => beside.extend(deeds.iter().map(press)),
         Some(transfer) => below = on_its_way(document, transfer, deeds.iter().map(press).collect(), context),
     }
-    let mut parts = vec![mark(document, context), container(texts).width(Fill).align_x(look.direction.start()).into()];
+    let mark =
+        picture.map_or_else(|| mark(document, context), |shown| picture_of(shown, PICTURE.width, PICTURE.height, look));
+    let mut parts = vec![mark, container(texts).width(Fill).align_x(look.direction.start()).into()];
     parts.append(&mut beside);
     let row = look.direction.row(parts).spacing(space::M).align_y(Alignment::Center);
     column![row, below].spacing(space::XS).into()
+}
+
+/// A thumbnail in the middle of a box, all of it.
+pub fn picture_of<'a, M: 'a>(picture: &'a Handle, width: impl Into<Length>, height: f32, look: Look) -> Element<'a, M> {
+    let shown = image(picture).content_fit(ContentFit::Contain).width(Fill).height(Fill);
+    container(shown).width(width).height(height).padding(space::XS).style(surface::card(look)).into()
 }
 
 /// The ending of its name, on its tier's colour.

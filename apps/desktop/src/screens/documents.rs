@@ -8,10 +8,11 @@ use amanat_primitives::{ConversationId, DocumentId};
 use amanat_ui::{
     badge, bidi,
     button::{self, Kind},
+    choice::{self, Choice},
     edit::{self, Field},
-    surface,
-    text::{Role, line, muted, plain},
-    theme::{radius, space},
+    notice, surface,
+    text::{Role, line, muted},
+    theme::space,
 };
 use iced::{
     Alignment, Element, Fill,
@@ -23,7 +24,10 @@ use super::{
     document_card::{self, Deed},
     inbox::tier_number,
 };
-use crate::wish::{Answer, Wish};
+use crate::{
+    thumbnail::kept::Kept,
+    wish::{Answer, Wish},
+};
 
 /// The filter's name.
 pub const FILTER: &str = "documents-filter";
@@ -207,20 +211,18 @@ impl State {
 
     /// How it looks.
     #[must_use]
-    pub fn view<'a>(&'a self, context: Context<'a>) -> Element<'a, Message> {
+    pub fn view<'a>(&'a self, pictures: &'a Kept, context: Context<'a>) -> Element<'a, Message> {
         let Context { look, words, .. } = context;
         let (tier, number) = (words.tier(self.view.tier), tier_number(self.view.tier));
         let hairline = || rule::horizontal(1).style(surface::line(look));
         let mut rows = column![].spacing(space::S).padding(space::L);
         if let Some(failure) = &self.failure {
             let (failed, advice) = words.failure(failure);
-            let texts = column![plain(failed, Role::Strong), plain(advice, Role::Label)];
-            let notice = container(texts).padding([space::S, space::M]).width(Fill);
-            rows = rows.push(notice.style(surface::filled(look.tokens.danger, radius::M)));
+            rows = rows.push(notice::advice(notice::Kind::Danger, failed, advice, Vec::new(), look));
         }
         let shown = self.order.iter().take(SHOWN).filter_map(|n| self.documents.get(*n));
         for document in shown {
-            rows = rows.push(row(document, context));
+            rows = rows.push(row(document, pictures, context));
         }
         let none = match (self.read, self.documents.is_empty(), self.order.is_empty()) {
             (false, ..) => Some("documents-reading"),
@@ -254,7 +256,7 @@ impl State {
         let parts = vec![
             badge::face(&self.view.title, 40.0, look),
             container(texts).width(Fill).align_x(look.direction.start()).into(),
-            button::word(words.say("documents-back"), Kind::Secondary, Some(Message::Back), look),
+            button::word(words.say("back"), Kind::Secondary, Some(Message::Back), look),
         ];
         look.direction.row(parts).spacing(space::M).align_y(Alignment::Center).into()
     }
@@ -262,37 +264,36 @@ impl State {
     /// What is shown and in which order: what is chosen is marked, not by colour alone.
     fn tools<'a>(&'a self, context: Context<'a>) -> Element<'a, Message> {
         let Context { look, words, .. } = context;
-        let choice = |word: String, chosen: bool, press: Message| {
-            button::word(word, if chosen { Kind::Primary } else { Kind::Secondary }, Some(press), look)
-        };
         let which =
             [("documents-all", Which::All), ("documents-sent", Which::Sent), ("documents-received", Which::Received)];
         let sorts =
             [("documents-by-date", Sort::Date), ("documents-by-name", Sort::Name), ("documents-by-size", Sort::Size)];
         let field = Field { id: FILTER, placeholder: words.say("documents-filter"), submit: None, several: false };
         let field = container(edit::field(&self.filter, field, Message::Filter, look)).width(FILTER_WIDTH);
-        let mut parts: Vec<Element<'a, Message>> = vec![field.into()];
-        for (key, which) in which {
-            parts.push(choice(words.say(key), self.which == which, Message::Which(which)));
-        }
-        parts.push(gap::horizontal().into());
-        for (key, sort) in sorts {
-            let chosen = self.sort == sort;
-            // Down: the latest, the largest, A before Z.
-            let arrow = if self.reversed { "↑" } else { "↓" };
-            let word = words.say(key);
-            let word = if chosen {
-                words.with("documents-sorted", &[("by", word.into()), ("arrow", arrow.into())])
-            } else {
-                word
-            };
-            parts.push(choice(word, chosen, Message::Sort(sort)));
-        }
+        let which = which.map(|(key, which)| {
+            let (word, chosen) = (words.say(key), self.which == which);
+            Choice { word, chosen, press: Some(Message::Which(which)) }
+        });
+        // Down: the latest, the largest, A before Z.
+        let arrow = if self.reversed { "↑" } else { "↓" };
+        let sorts = sorts.map(|(key, sort)| {
+            let (mut word, chosen) = (words.say(key), self.sort == sort);
+            if chosen {
+                word = words.with("documents-sorted", &[("by", word.into()), ("arrow", arrow.into())]);
+            }
+            Choice { word, chosen, press: Some(Message::Sort(sort)) }
+        });
+        let parts = vec![
+            field.into(),
+            choice::row_of(which.into(), look),
+            gap::horizontal().into(),
+            choice::row_of(sorts.into(), look),
+        ];
         look.direction.row(parts).spacing(space::S).align_y(Alignment::Center).into()
     }
 }
 
-fn row<'a>(document: &'a DocumentView, context: Context<'a>) -> Element<'a, Message> {
+fn row<'a>(document: &'a DocumentView, pictures: &'a Kept, context: Context<'a>) -> Element<'a, Message> {
     let Context { look, words, now } = context;
     let under = document.sent.as_ref().map(|sent| {
         let when = words.when(sent.at, now);
@@ -304,7 +305,7 @@ fn row<'a>(document: &'a DocumentView, context: Context<'a>) -> Element<'a, Mess
         }
     });
     let id = document.id;
-    let card = document_card::view(document, under, move |deed| Message::Do(deed, id), context);
+    let card = document_card::view(document, under, pictures.of(id), move |deed| Message::Do(deed, id), context);
     container(card).padding(space::M).width(Fill).style(surface::card(look)).into()
 }
 

@@ -1,12 +1,18 @@
-//! The inbox: conversations, the latest first, with tier, unread count and last line; filtered by typing.
+//! The inbox: conversations, pinned ones first, then the latest first, with tier, unread count and last line or draft; filtered
+//! by typing.
+//!
+//! Each row has a button beside it, reached by Tab after the row, that opens what can be done with it: pin, mute. For the
+//! conversation that is shown, Ctrl+Shift+P and Ctrl+Shift+M do the same.
 
-use amanat_client::api::{ConversationView, MessageBody};
+mod row;
+
+use amanat_client::{Failure, api::ConversationView};
 use amanat_identity::Tier;
 use amanat_primitives::ConversationId;
 use amanat_ui::{
-    badge, button,
+    button,
     edit::{self, Field},
-    text::{Role, line, muted, plain},
+    text::{Role, muted, plain},
     theme::space,
 };
 use iced::{
@@ -14,22 +20,31 @@ use iced::{
     widget::{column, container, scrollable, space as gap},
 };
 
-use super::Context;
+use super::{Context, frame};
 use crate::wish::Wish;
 
 /// The filter's name.
 pub const FILTER: &str = "filter";
-/// Characters of a title and a last line that are shown.
-const SHOWN: usize = 120;
-/// Last lines are shown below this tier.
-const HIDDEN_FROM: Tier = Tier::Confidential;
-
 /// What it shows.
 #[derive(Default)]
 pub struct State {
     conversations: Vec<ConversationView>,
     chosen: Option<ConversationId>,
     filter: edit::Content,
+    /// What can be done with this one is shown.
+    menu: Option<ConversationId>,
+    failure: Option<(Trouble, Failure)>,
+}
+
+/// What could not be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Reading the list, or whose it is.
+    List,
+    /// Keeping what is written.
+    Draft,
+    /// Pinning or muting.
+    Order,
 }
 
 /// What happens on it.
@@ -43,6 +58,21 @@ pub enum Message {
     First,
     /// A new conversation is wanted.
     New,
+    /// To search in all conversations.
+    Search,
+    /// What can be done with a conversation is to be shown, or not any more.
+    Menu(ConversationId),
+    /// One of it.
+    Arrange(ConversationId, Arrange),
+}
+
+/// What can be done with a conversation, or taken back where it is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrange {
+    /// Before the others.
+    Pin,
+    /// Without notifications.
+    Mute,
 }
 
 /// What it asks of its parent.
@@ -52,12 +82,46 @@ pub enum Action {
     Open(ConversationId),
     /// Begin another one.
     New,
+    /// To search in all conversations.
+    Search,
+    /// Pin and mute one, or not.
+    Arrange {
+        /// Which.
+        conversation: ConversationId,
+        /// Before the others.
+        pinned: bool,
+        /// Without notifications.
+        muted: bool,
+    },
 }
 
 impl State {
     /// The engine's list.
     pub fn show(&mut self, conversations: Vec<ConversationView>) {
         self.conversations = conversations;
+        self.sort();
+    }
+
+    /// Pinned ones first; both keep the engine's order.
+    fn sort(&mut self) {
+        self.conversations.sort_by_key(|view| !view.pinned);
+    }
+
+    /// This is written in one and not sent.
+    pub fn drafted(&mut self, id: ConversationId, text: &str) {
+        if let Some(view) = self.conversations.iter_mut().find(|view| view.id == id) {
+            text.clone_into(&mut view.draft);
+        }
+    }
+
+    /// Something could not be kept.
+    pub fn failed(&mut self, trouble: Trouble, failure: Failure) {
+        self.failure = Some((trouble, failure));
+    }
+
+    /// The same was done since.
+    pub fn well(&mut self, trouble: Trouble) {
+        self.failure.take_if(|(failed, _)| *failed == trouble);
     }
 
     /// All that it lists.
@@ -72,10 +136,10 @@ impl State {
         self.conversations.iter().find(|view| view.id == id)
     }
 
-    /// Unread messages in all conversations.
+    /// Unread messages in all conversations but muted ones.
     #[must_use]
     pub fn unread(&self) -> u64 {
-        self.conversations.iter().map(|view| view.unread).sum()
+        self.conversations.iter().filter(|view| !view.muted).map(|view| view.unread).sum()
     }
 
     /// The highest tier among all conversations.
@@ -108,7 +172,10 @@ impl State {
     /// Something happened.
     pub fn update(&mut self, message: Message) -> Vec<Wish<Message, Action>> {
         match message {
-            Message::Choose(id) => vec![Wish::Parent(Action::Open(id))],
+            Message::Choose(id) => {
+                (self.menu, self.failure) = (None, None);
+                vec![Wish::Parent(Action::Open(id))]
+            }
             Message::Filter(action) => {
                 self.filter.perform(action);
                 Vec::new()
@@ -118,7 +185,31 @@ impl State {
                 first.map(|id| Wish::Parent(Action::Open(id))).into_iter().collect()
             }
             Message::New => vec![Wish::Parent(Action::New)],
+            Message::Search => vec![Wish::Parent(Action::Search)],
+            Message::Menu(id) => {
+                self.menu = (self.menu != Some(id)).then_some(id);
+                Vec::new()
+            }
+            Message::Arrange(id, arrange) => self.arrange(id, arrange),
         }
+    }
+
+    /// The conversation that is shown is pinned or muted, or not any more.
+    pub fn arrange_chosen(&mut self, arrange: Arrange) -> Vec<Wish<Message, Action>> {
+        self.chosen.map(|id| self.arrange(id, arrange)).unwrap_or_default()
+    }
+
+    /// It is so at once; where it cannot be kept, the next list says so.
+    fn arrange(&mut self, id: ConversationId, arrange: Arrange) -> Vec<Wish<Message, Action>> {
+        (self.menu, self.failure) = (None, None);
+        let Some(view) = self.conversations.iter_mut().find(|view| view.id == id) else { return Vec::new() };
+        match arrange {
+            Arrange::Pin => view.pinned = !view.pinned,
+            Arrange::Mute => view.muted = !view.muted,
+        }
+        let action = Action::Arrange { conversation: id, pinned: view.pinned, muted: view.muted };
+        self.sort();
+        vec![Wish::Parent(action)]
     }
 
     /// How it looks.
@@ -130,6 +221,7 @@ impl State {
             .row(vec![
                 plain(words.say("inbox-title"), Role::Title).into(),
                 gap::horizontal().into(),
+                button::word(words.say("inbox-search"), button::Kind::Quiet, Some(Message::Search), look),
                 button::word(words.say("inbox-new"), button::Kind::Secondary, Some(Message::New), look),
             ])
             .align_y(Alignment::Center);
@@ -142,33 +234,11 @@ impl State {
             rows.push(container(muted(words.say(key), Role::Body, look)).padding(space::L).into());
         }
         let list = scrollable(column(rows).spacing(space::XS).padding([0.0, space::S])).height(Fill).width(Fill);
-        let top = container(column![header, filter].spacing(space::M)).padding(space::L);
-        column![top, list].into()
-    }
-
-    fn row<'a>(&'a self, view: &'a ConversationView, context: Context<'a>) -> Element<'a, Message> {
-        let Context { look, words, now } = context;
-        let k = look.tokens;
-        let number = tier_number(view.tier);
-        let start = look.direction.start();
-        let title = line(amanat_ui::bidi::defuse(&view.title, SHOWN), Role::Strong, k.text);
-        let when = view.last.as_ref().map(|last| words.when(last.at, now)).unwrap_or_default();
-        let mut below = vec![
-            badge::tier(words.tier(view.tier), number, look),
-            container(line(preview(view, context), Role::Label, k.muted)).width(Fill).align_x(start).into(),
-        ];
-        if view.unread > 0 {
-            below.push(badge::count(words.language().number(view.unread), look));
+        let mut top = column![header, filter].spacing(space::M);
+        if let Some((_, failure)) = &self.failure {
+            top = top.push(frame::failure(failure, context));
         }
-        let above = vec![container(title).width(Fill).align_x(start).into(), muted(when, Role::Caption, look).into()];
-        let texts = column![
-            look.direction.row(above).spacing(space::S).align_y(Alignment::Center),
-            look.direction.row(below).spacing(space::S).align_y(Alignment::Center),
-        ]
-        .spacing(space::XS);
-        let whole = vec![badge::face(&view.title, 40.0, look), container(texts).width(Fill).into()];
-        let whole = look.direction.row(whole).spacing(space::M).align_y(Alignment::Center);
-        button::row(whole, self.chosen == Some(view.id), Message::Choose(view.id), look)
+        column![container(top).padding(space::L), list].into()
     }
 }
 
@@ -176,32 +246,6 @@ impl State {
 #[must_use]
 pub fn tier_number(tier: Tier) -> usize {
     usize::from(tier.number()).saturating_sub(1)
-}
-
-/// The last line, on one line.
-fn preview(view: &ConversationView, context: Context<'_>) -> String {
-    let words = context.words;
-    if let Some(state) = words.state(view.state) {
-        return state;
-    }
-    let Some(last) = &view.last else { return String::new() };
-    if view.tier >= HIDDEN_FROM {
-        return words.say("inbox-hidden");
-    }
-    let text = match &last.body {
-        MessageBody::Text(text) => amanat_ui::bidi::defuse(text, SHOWN),
-        MessageBody::Document(document) => amanat_ui::bidi::defuse(&document.name, SHOWN),
-        MessageBody::ReadsFromHere => words.say("message-reads-from-here"),
-        MessageBody::Gone => words.say("message-gone"),
-        MessageBody::NeedsNewerVersion => words.say("message-newer"),
-    };
-    if last.own {
-        words.with("inbox-own", &[("text", text.into())])
-    } else if view.direct {
-        text
-    } else {
-        words.with("inbox-from", &[("name", amanat_ui::bidi::defuse(&last.name, 40).into()), ("text", text.into())])
-    }
 }
 
 #[cfg(test)]
@@ -233,8 +277,45 @@ mod tests {
         let look = fake::look();
         let context = Context { look, words: &words, now: fake::NOW };
         for view in fake::conversations().iter().filter(|view| words.state(view.state).is_none()) {
-            let hidden = preview(view, context) == words.say("inbox-hidden");
+            let hidden = row::preview(view, false, context) == words.say("inbox-hidden");
             assert_eq!(hidden, view.tier >= Tier::Confidential, "{}", view.title);
         }
+    }
+
+    #[test]
+    fn drafts_are_shown_as_far_as_the_tier_allows_and_not_beside_the_composer() {
+        let words = crate::words::Words::new(crate::language::Language::English);
+        let context = Context { look: fake::look(), words: &words, now: fake::NOW };
+        let mut state = State::default();
+        state.show(fake::conversations());
+        let ids: Vec<_> = state.conversations.iter().map(|view| view.id).collect();
+        ids.iter().for_each(|id| state.drafted(*id, "half\nsaid"));
+        for view in state.conversations.iter().filter(|view| words.state(view.state).is_none()) {
+            let (shown, open) = (row::preview(view, false, context), row::preview(view, true, context));
+            assert!(shown.starts_with("Draft") && !open.contains("Draft"), "{shown}: {open}");
+            assert_eq!(shown.contains("half said"), view.tier < Tier::Confidential, "{shown}");
+        }
+    }
+
+    #[test]
+    fn pinned_ones_stand_first_and_muted_ones_are_not_counted() {
+        let mut state = State::default();
+        state.show(fake::conversations());
+        let (first, flood) = (state.conversations[0].id, state.conversations[3].id);
+        let all = state.unread();
+        let wishes = state.update(Message::Arrange(flood, Arrange::Pin));
+        let pinned = Action::Arrange { conversation: flood, pinned: true, muted: false };
+        assert!(matches!(&wishes[..], [Wish::Parent(action)] if *action == pinned));
+        assert_eq!(state.conversations[0].id, flood);
+        assert_eq!(state.conversations[1].id, first, "the others keep their order");
+        assert!(state.arrange_chosen(Arrange::Mute).is_empty(), "none is shown");
+        state.choose(flood);
+        assert_eq!(state.arrange_chosen(Arrange::Mute).len(), 1);
+        assert_eq!(state.unread(), all - 12);
+        let wishes = state.update(Message::Arrange(flood, Arrange::Pin));
+        let back = Action::Arrange { conversation: flood, pinned: false, muted: true };
+        assert!(matches!(&wishes[..], [Wish::Parent(action)] if *action == back));
+        state.show(fake::conversations());
+        assert_eq!(state.conversations[0].id, first, "where it goes back to is the engine's to say");
     }
 }

@@ -242,7 +242,7 @@ impl State {
                 parts.push(edit::field(&self.title, field, Message::Title, look));
             }
         }
-        parts.push(plain(words.say("new-tier"), Role::Strong).into());
+        parts.push(plain(words.say("tier"), Role::Strong).into());
         parts.push(self.tiers(context));
         parts.extend(self.reasons(context));
         let begin = words.say(match (self.busy, self.single()) {
@@ -289,7 +289,7 @@ impl State {
     fn question<'a>(&'a self, context: Context<'a>) -> Dialog<'a, Message> {
         let Context { look, words, .. } = context;
         let tier = vec![
-            plain(words.say("question-tier"), Role::Strong).into(),
+            plain(words.say("tier"), Role::Strong).into(),
             badge::tier(words.tier(self.tier), tier_number(self.tier), look),
         ];
         let tier = look.direction.row(tier).spacing(space::S).align_y(Alignment::Center);
@@ -298,7 +298,7 @@ impl State {
         parts.extend(self.doubtful().map(|person| self.doubt(person, context)));
         let word = words.say(if self.single().is_some() { "question-send" } else { "question-begin" });
         let buttons = vec![
-            button::word(words.say("question-back"), Kind::Secondary, Some(Message::Back), look),
+            button::word(words.say("back"), Kind::Secondary, Some(Message::Back), look),
             button::word(word, Kind::Primary, (!self.busy).then_some(Message::Sure), look),
         ];
         let content = frame::stacked(parts, look).spacing(space::M).into();
@@ -308,7 +308,7 @@ impl State {
     fn doubt<'a>(&'a self, person: &'a Person, context: Context<'a>) -> Element<'a, Message> {
         let Context { look, words, .. } = context;
         let ministry = person.address.domain.as_str();
-        let key = if self.foreign(person) { "question-other-ministry" } else { "question-ministry" };
+        let key = if self.foreign(person) { "foreign-ministry" } else { "question-ministry" };
         let mut why = vec![plain(words.with(key, &[("ministry", ministry.into())]), Role::Strong).into()];
         if !person.verified {
             why.push(plain(words.say("question-unverified"), Role::Label).into());

@@ -1,5 +1,7 @@
 //! What stands over and beside a conversation: dialogs, the panel of readers, and warnings. One dialog at a time.
 
+use std::time::Duration;
+
 use amanat_client::{
     Event,
     api::{ConversationView, Notice, Overview, Person},
@@ -25,6 +27,9 @@ use crate::{
 
 /// The panel's width, in logical pixels.
 pub const PANEL: f32 = 360.0;
+
+/// Other conversations whose warnings are named at once: the rest of the window stays in reach.
+const ELSEWHERE: usize = 2;
 
 /// What it shows.
 #[derive(Default)]
@@ -67,14 +72,31 @@ pub enum Action {
     With(Box<Person>),
     /// The list is out of date.
     Changed,
+    /// Have a place chosen for a diagnostic file, whose name is proposed.
+    PickReport(String),
 }
 
 type Done = (Task<Message>, Vec<Action>);
 
 impl State {
     /// Whose device this is.
-    pub fn belongs_to(&mut self, own: &Overview) {
-        self.warnings.belongs_to(own.address.clone());
+    pub fn belongs_to(&mut self, own: &Overview, backend: &dyn Backend) -> Task<Message> {
+        carry_out(self.warnings.belongs_to(own.address.clone()), backend, Message::Warnings).0
+    }
+
+    /// What the vault has of warnings is read.
+    pub fn begin_warnings(&mut self, backend: &dyn Backend) -> Task<Message> {
+        carry_out(self.warnings.begin(), backend, Message::Warnings).0
+    }
+
+    /// It is this long since the machine started.
+    pub fn at(&mut self, moment: Duration) {
+        self.warnings.at(moment);
+    }
+
+    /// This conversation is shown, or none.
+    pub fn sighted(&mut self, shown: Option<ConversationId>) {
+        self.warnings.sighted(shown);
     }
 
     /// A new conversation, with somebody or nobody chosen.
@@ -141,14 +163,15 @@ impl State {
 
     /// The engine says something.
     pub fn heard(&mut self, event: &Event, backend: &dyn Backend) -> Task<Message> {
-        self.warnings.heard(event);
-        let Event::Notice(notice) = event else { return Task::none() };
+        let warned = carry_out(self.warnings.heard(event), backend, Message::Warnings).0;
+        let Event::Notice(notice) = event else { return warned };
         let people = matches!(notice, Notice::NewDevice { .. } | Notice::Member { .. } | Notice::Revoked { .. });
-        match (&self.dialog, &self.readers) {
+        let read = match (&self.dialog, &self.readers) {
             (Some(Open::Security(state)), _) => carry_out(state.read(), backend, Message::Security).0,
             (_, Some(readers)) if people => carry_out(readers.read(), backend, Message::Readers).0,
             _ => Task::none(),
-        }
+        };
+        Task::batch([warned, read])
     }
 
     /// A dialog is open, or a question.
@@ -164,6 +187,8 @@ impl State {
             (Some(Open::New(_)), _) => {
                 let _ = self.update(Message::New(new_conversation::Message::Back), backend);
             }
+            // What is under way there has its answer first.
+            (Some(Open::Security(state)), _) if state.is_busy() => {}
             (Some(_), _) => self.dialog = None,
             (None, Some(readers)) if readers.asks() => {
                 let _ = readers.update(readers::Message::Back);
@@ -195,8 +220,15 @@ impl State {
                 })
             }
             (Message::Security(message), Some(Open::Security(state))) => {
-                let wishes = state.update(message);
-                self.carried(wishes, Message::Security, backend, |security::Action::Close| None)
+                let (task, left) = carry_out(state.update(message), backend, Message::Security);
+                let mut actions = Vec::new();
+                for action in left {
+                    match action {
+                        security::Action::Close => self.dialog = None,
+                        security::Action::Pick(name) => actions.push(Action::PickReport(name)),
+                    }
+                }
+                (task, actions)
             }
             (Message::Switcher(message), Some(Open::Switcher(state))) => {
                 let wishes = state.update(message);
@@ -214,11 +246,10 @@ impl State {
                 })
             }
             (Message::Readers(message), _) => self.in_readers(message, backend),
-            (Message::Warnings(warnings::Message::Read(number)), _) => {
-                self.warnings.read(number);
-                (Task::none(), Vec::new())
+            (Message::Warnings(message), _) => {
+                let (task, left) = carry_out(self.warnings.update(message), backend, Message::Warnings);
+                (task, left.into_iter().map(|warnings::Action::Open(id)| Action::Open(id, None)).collect())
             }
-            (Message::Warnings(warnings::Message::Open(id)), _) => (Task::none(), vec![Action::Open(id, None)]),
             // An answer to what is closed by now.
             _ => (Task::none(), Vec::new()),
         }
@@ -258,7 +289,7 @@ impl State {
         match &self.dialog {
             Some(Open::New(state)) => Some(lifted(state.view(context), Message::New)),
             Some(Open::Security(state)) => {
-                Some(lifted(state.view(self.warnings.notices(context), context), Message::Security))
+                Some(lifted(state.view(self.warnings.said(context), context), Message::Security))
             }
             Some(Open::Switcher(state)) => Some(lifted(state.view(context), Message::Switcher)),
             Some(Open::Search(state)) => Some(lifted(state.view(context), Message::Search)),
@@ -302,7 +333,9 @@ impl State {
         let Context { look, words, .. } = context;
         let mut banners: Vec<Element<'a, Message>> =
             self.warnings.banners(None, context).into_iter().map(|banner| banner.map(Message::Warnings)).collect();
-        for id in self.warnings.elsewhere(shown) {
+        banners.extend(self.warnings.trouble(context).map(|said| said.map(Message::Warnings)));
+        let elsewhere = self.warnings.elsewhere(shown);
+        for id in elsewhere.iter().copied().take(ELSEWHERE) {
             let title = conversations.iter().find(|view| view.id == id).map_or("", |view| &view.title);
             let text = words.with("warnings-elsewhere", &[("title", bidi::defuse(title, person::NAME).into())]);
             let show = Message::Warnings(warnings::Message::Open(id));
@@ -314,6 +347,7 @@ impl State {
             let banner = container(row).width(Fill).padding([space::XS, space::L]);
             banners.push(banner.style(surface::filled(look.tokens.caution, 0.0)).into());
         }
+        banners.extend(warnings::more_follow(elsewhere.len().saturating_sub(ELSEWHERE), context));
         column(banners).into()
     }
 }

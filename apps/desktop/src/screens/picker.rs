@@ -9,6 +9,7 @@ use amanat_ui::{
     bidi,
     button::{self, Kind},
     edit::{self, Field},
+    mark,
     text::{Role, muted},
     theme::space,
 };
@@ -21,7 +22,10 @@ use super::{
     Context, frame,
     person::{self, Shown},
 };
-use crate::wish::{Answer, Wish};
+use crate::{
+    turn::Turn,
+    wish::{Answer, Wish},
+};
 
 /// The field's name.
 pub const QUERY: &str = "people";
@@ -34,8 +38,7 @@ const LIST: f32 = 240.0;
 #[derive(Default)]
 pub struct State {
     query: edit::Content,
-    generation: u64,
-    waiting: bool,
+    asking: Turn,
     people: Vec<Person>,
     from_cache: bool,
     chosen: Vec<Person>,
@@ -49,8 +52,8 @@ pub struct State {
 pub enum Message {
     /// Something was typed.
     Typed(edit::Action),
-    /// An answer to the question of a number.
-    Found(u64, Answer),
+    /// An answer.
+    Found(Answer),
     /// Somebody is meant, or not any more.
     Toggle(Address),
     /// Enter: the first one.
@@ -83,12 +86,11 @@ impl State {
     }
 
     fn ask(&mut self) -> Wishes {
-        if self.waiting {
-            return Vec::new();
-        }
-        self.waiting = true;
-        let (generation, query) = (self.generation, self.query.text().trim().to_owned());
-        vec![Wish::ask(Command::People { query }, move |answer| Message::Found(generation, answer))]
+        if self.asking.ask() { self.question() } else { Vec::new() }
+    }
+
+    fn question(&self) -> Wishes {
+        vec![Wish::ask(Command::People { query: self.query.text().trim().to_owned() }, Message::Found)]
     }
 
     /// Something happened.
@@ -96,14 +98,10 @@ impl State {
         match message {
             Message::Typed(action) => {
                 self.query.perform(action);
-                self.generation += 1;
                 self.ask()
             }
-            Message::Found(generation, answer) => {
-                self.waiting = false;
-                if generation != self.generation {
-                    return self.ask();
-                }
+            Message::Found(_) if self.asking.answered() => self.question(),
+            Message::Found(answer) => {
                 match answer {
                     Ok(Reply::People { people, from_cache }) => {
                         (self.people, self.from_cache, self.failure) = (people, from_cache, None);
@@ -117,7 +115,7 @@ impl State {
                 Vec::new()
             }
             // What is listed answers an earlier query.
-            Message::First if self.waiting => Vec::new(),
+            Message::First if self.asking.is_busy() => Vec::new(),
             Message::First => {
                 let first = self.fitting().next().map(|person| person.address.clone());
                 first.into_iter().for_each(|address| self.toggle(&address));
@@ -160,11 +158,12 @@ impl State {
             .map(|person| {
                 let chosen = self.chosen.iter().any(|one| one.address == person.address);
                 let shown = person::row(&Shown::of(person), context);
+                let shown = mark::ticked(shown, chosen, look);
                 button::row(shown, chosen, Message::Toggle(person.address.clone()), look)
             })
             .collect();
         if rows.is_empty() && self.failure.is_none() {
-            let key = if self.waiting { "picker-asking" } else { "picker-nobody" };
+            let key = if self.asking.is_busy() { "picker-asking" } else { "picker-nobody" };
             rows.push(container(muted(words.say(key), Role::Body, look)).padding(space::M).into());
         }
         let list = frame::scrolled(column(rows).spacing(space::XS).width(Fill).into());
@@ -213,13 +212,12 @@ mod tests {
         let (mut state, wishes) = State::open(BTreeSet::new());
         assert!(matches!(&wishes[0], Wish::Ask(Command::People { query }, _) if query.is_empty()));
         state.query = edit::Content::with_text("sana");
-        state.generation += 1;
         assert!(state.ask().is_empty(), "one is on its way");
         let people = fake::people();
-        let wishes = state.update(Message::Found(0, Ok(Reply::People { people: people.clone(), from_cache: false })));
+        let wishes = state.update(Message::Found(Ok(Reply::People { people: people.clone(), from_cache: false })));
         assert!(matches!(&wishes[..], [Wish::Ask(Command::People { query }, _)] if query == "sana"));
         assert!(state.people.is_empty(), "what was not asked last is not shown");
-        state.update(Message::Found(1, Ok(Reply::People { people: people.clone(), from_cache: false })));
+        state.update(Message::Found(Ok(Reply::People { people: people.clone(), from_cache: false })));
         state.update(Message::Toggle(people[0].address.clone()));
         assert_eq!(state.chosen().len(), 1);
         state.update(Message::First);

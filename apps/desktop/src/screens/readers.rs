@@ -6,7 +6,7 @@ mod view;
 use std::collections::BTreeSet;
 
 use amanat_client::{
-    Command, Failure, Reply,
+    Command, Failure, FailureCode, Reply,
     api::{ConversationView, Member, Role, Verification},
 };
 use amanat_identity::{Address, Domain, Tier};
@@ -43,6 +43,8 @@ pub struct State {
     /// Whose safety number is shown, once it is there.
     shown: Option<Address>,
     verification: Option<(Verification, Option<qr_code::Data>)>,
+    /// It became another one while somebody compared it.
+    changed: bool,
     asked: Option<Question>,
     busy: bool,
     failure: Option<Failure>,
@@ -68,6 +70,8 @@ pub enum Message {
     Verified(Answer),
     /// It was compared.
     Compared(Address),
+    /// That is remembered, or the number is another one by now.
+    Remembered(Address, Answer),
     /// Somebody is to be removed.
     Remove(Address),
     /// Somebody is to be a moderator, or none any more.
@@ -108,7 +112,8 @@ impl State {
     #[must_use]
     pub fn open(view: ConversationView, own: Option<Domain>) -> (Self, Wishes) {
         let (shown, verification, asked, failure) = (None, None, None, None);
-        let state = Self { view, own, readers: Vec::new(), shown, verification, asked, busy: false, failure };
+        let (readers, changed, busy) = (Vec::new(), false, false);
+        let state = Self { view, own, readers, shown, verification, changed, asked, busy, failure };
         let wishes = state.read();
         (state, wishes)
     }
@@ -200,15 +205,8 @@ impl State {
             Message::Members(_, answer) => self.failure = answer.err(),
             Message::Show(address) => return self.show_number(address),
             Message::Verified(answer) => self.verified(answer),
-            Message::Compared(address) => {
-                let verify = Command::Verify {
-                    address,
-                    compared: self.verification.as_ref().map(|shown| shown.0.safety_number.clone()),
-                };
-                let mut wishes = vec![Wish::ask(verify, Message::Verified)];
-                wishes.extend(self.read());
-                return wishes;
-            }
+            Message::Compared(address) => return self.compared(address),
+            Message::Remembered(address, answer) => return self.remembered(address, answer),
             Message::Remove(address) => self.asked = Some(Question::Remove(address)),
             Message::Moderator(address, moderator) => self.asked = Some(Question::Moderator(address, moderator)),
             Message::Leave => self.asked = Some(Question::Leave),
@@ -241,8 +239,29 @@ impl State {
         Vec::new()
     }
 
+    /// What was on the screen was compared, and nothing else.
+    fn compared(&self, address: Address) -> Wishes {
+        let shown = self.verification.as_ref().filter(|(found, _)| found.person.address == address);
+        let Some((found, _)) = shown else { return Vec::new() };
+        let verify = Command::Verify { address: address.clone(), compared: Some(found.safety_number.clone()) };
+        vec![Wish::ask(verify, move |answer| Message::Remembered(address, answer))]
+    }
+
+    fn remembered(&mut self, address: Address, answer: Answer) -> Wishes {
+        let refused = answer.as_ref().is_err_and(|failure| failure.code == FailureCode::NotAllowed);
+        if refused && self.shown.as_ref() == Some(&address) {
+            (self.changed, self.verification) = (true, None);
+            return vec![Wish::ask(Command::Verify { address, compared: None }, Message::Verified)];
+        }
+        if answer.is_ok() {
+            self.changed = false;
+        }
+        self.verified(answer);
+        self.read()
+    }
+
     fn show_number(&mut self, address: Address) -> Wishes {
-        self.verification = None;
+        (self.verification, self.changed) = (None, false);
         if self.shown.as_ref() == Some(&address) {
             self.shown = None;
             return Vec::new();
@@ -365,7 +384,32 @@ mod tests {
         state.update(Message::Verified(Ok(Reply::Verification(fake::verification(&person)))));
         let (_, code) = state.verification.as_ref().unwrap();
         assert!(code.is_some());
-        let wishes = state.update(Message::Compared(person.address));
-        assert!(matches!(&wishes[0], Wish::Ask(Command::Verify { compared: Some(_), .. }, _)));
+        assert!(state.update(Message::Compared(fake::people()[1].address.clone())).is_empty(), "nobody else's");
+        let wishes = state.update(Message::Compared(person.address.clone()));
+        let on_screen = fake::verification(&person).safety_number;
+        let [Wish::Ask(Command::Verify { compared, .. }, _)] = &wishes[..] else { panic!() };
+        assert_eq!(compared.as_ref(), Some(&on_screen), "the very one that was on the screen");
+    }
+
+    #[test]
+    fn a_number_that_changed_meanwhile_is_read_again_and_said() {
+        let mut state = opened();
+        let person = fake::people().remove(1);
+        let verification = || fake::verification(&person);
+        state.update(Message::Show(person.address.clone()));
+        state.update(Message::Verified(Ok(Reply::Verification(verification()))));
+        let refused = || Err(Failure::new(FailureCode::NotAllowed, "another one", "compare again"));
+        let wishes = state.update(Message::Remembered(person.address.clone(), refused()));
+        assert!(matches!(&wishes[..], [Wish::Ask(Command::Verify { compared: None, .. }, _)]));
+        assert!(state.changed && state.verification.is_none() && state.failure.is_none());
+        assert!(state.update(Message::Compared(person.address.clone())).is_empty(), "there is nothing to compare");
+        let other = Verification { safety_number: "11111 22222".into(), ..verification() };
+        state.update(Message::Verified(Ok(Reply::Verification(other.clone()))));
+        assert!(state.changed, "it is said beside the new number");
+        let wishes = state.update(Message::Compared(person.address.clone()));
+        assert!(matches!(&wishes[..], [Wish::Ask(Command::Verify { compared: Some(number), .. }, _)]
+            if *number == other.safety_number));
+        state.update(Message::Remembered(person.address, Ok(Reply::Verification(other))));
+        assert!(!state.changed);
     }
 }

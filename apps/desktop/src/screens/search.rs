@@ -8,8 +8,9 @@ use amanat_primitives::ConversationId;
 use amanat_ui::{
     badge, bidi, button,
     edit::{self, Field},
+    surface,
     text::{Role, line, muted},
-    theme::space,
+    theme::{Pair, radius, space},
 };
 use iced::{
     Alignment, Element, Fill,
@@ -21,10 +22,10 @@ use crate::wish::{Answer, Wish};
 
 /// The field's name.
 pub const FIELD: &str = "search";
-/// Hits that are asked for; within one conversation those of others are among them.
-const LIMIT: u32 = 400;
-/// Hits that are shown.
-const SHOWN: usize = 50;
+/// Hits that are asked for and shown.
+const LIMIT: u32 = 50;
+/// The edge of the chosen hit, in logical pixels.
+const EDGE: f32 = 2.0;
 /// Characters of a message, a title.
 const TEXT: usize = 140;
 
@@ -93,7 +94,7 @@ impl State {
             return Vec::new();
         }
         self.waiting = true;
-        vec![Wish::ask(Command::Search { query, conversation: None, limit: LIMIT }, Message::Found)]
+        vec![Wish::ask(Command::Search { query, conversation: self.within, limit: LIMIT }, Message::Found)]
     }
 
     /// Something happened.
@@ -108,11 +109,7 @@ impl State {
                 self.waiting = false;
                 self.failure = None;
                 match answer {
-                    Ok(Reply::Hits(mut hits)) => {
-                        hits.retain(|hit| self.within.is_none_or(|within| hit.conversation == within));
-                        hits.truncate(SHOWN);
-                        self.hits = hits;
-                    }
+                    Ok(Reply::Hits(hits)) => self.hits = hits,
                     answer => self.failure = answer.err(),
                 }
                 self.ask()
@@ -191,7 +188,16 @@ impl State {
             texts = texts.push(look.direction.row(place).spacing(space::S).align_y(Alignment::Center));
         }
         let press = Message::Choose(hit.conversation, message.sequence);
-        button::row(texts, chosen, press, look)
+        // The chosen one is within an edge, so that it is not known by colour alone.
+        let edge = if chosen { k.focus } else { iced::Color::TRANSPARENT };
+        let ground = Pair { ground: k.panel, ink: k.text };
+        let row = container(button::row(texts, chosen, press, look)).padding(EDGE);
+        row.style(move |theme| {
+            let mut style = surface::edged(ground, edge, radius::M)(theme);
+            style.border = style.border.width(EDGE);
+            style
+        })
+        .into()
     }
 }
 
@@ -201,21 +207,26 @@ mod tests {
     use crate::fake;
 
     #[test]
-    fn hits_of_others_are_left_out_within_one_conversation() {
+    fn one_conversation_alone_is_searched_where_one_is_named() {
         let conversations = fake::conversations();
-        let (one, other) = (conversations[0].id, conversations[1].id);
-        let (mut state, wishes) = State::open(Some(one), conversations);
+        let one = conversations[0].id;
+        let (mut state, wishes) = State::open(Some(one), conversations.clone());
         assert!(
             wishes.iter().any(|wish| matches!(wish, Wish::Ask(Command::Search { query, .. }, _) if query.is_empty()))
         );
         state.field = edit::Content::with_text("summary");
         let wishes = state.update(Message::Found(Ok(Reply::Hits(Vec::new()))));
-        assert!(matches!(&wishes[..], [Wish::Ask(Command::Search { query, .. }, _)] if query == "summary"));
-        let hits = [(other, 5), (one, 7), (one, 13)].map(|(id, number)| fake::hit(id, number).unwrap()).into();
+        let [Wish::Ask(Command::Search { query, conversation, .. }, _)] = &wishes[..] else { panic!() };
+        assert_eq!((query.as_str(), *conversation), ("summary", Some(one)));
+        let hits = [7, 13].map(|number| fake::hit(one, number).unwrap()).into();
         state.update(Message::Found(Ok(Reply::Hits(hits))));
-        assert_eq!(state.hits.len(), 2);
         state.update(Message::Move(true));
         let wishes = state.update(Message::Enter);
         assert!(matches!(&wishes[..], [Wish::Parent(Action::Jump(id, 13))] if *id == one));
+
+        let (mut state, _) = State::open(None, conversations);
+        state.field = edit::Content::with_text("summary");
+        let wishes = state.update(Message::Found(Ok(Reply::Hits(Vec::new()))));
+        assert!(matches!(&wishes[..], [Wish::Ask(Command::Search { conversation: None, .. }, _)]));
     }
 }

@@ -1,6 +1,7 @@
-//! Security: this device and its link, all devices of the person and approving another one, what was said since the start,
-//! and a file for the IT team.
+//! Security: this device and its link, all devices of the person and approving another one, the passphrase, what was warned
+//! about, and a file for the IT team.
 
+pub mod passphrase;
 mod view;
 
 use std::path::PathBuf;
@@ -11,8 +12,12 @@ use amanat_client::{
 };
 use amanat_identity::DeviceCode;
 use amanat_ui::edit;
-use iced::Task;
+use iced::{
+    Task,
+    widget::{Id, operation},
+};
 
+use super::picker;
 use crate::{
     diagnostic,
     wish::{Answer, Wish},
@@ -22,6 +27,8 @@ use crate::{
 pub const CODE: &str = "security-code";
 /// The name of the path's field.
 pub const PATH: &str = "security-path";
+/// What the diagnostic file is called if nobody says otherwise.
+const REPORT: &str = "amanat-report.txt";
 
 /// What it shows.
 #[derive(Default)]
@@ -32,6 +39,7 @@ pub struct State {
     code: edit::Content,
     approving: bool,
     approval: Option<Approval>,
+    passphrase: passphrase::State,
     path: edit::Content,
     exported: Option<Result<(), Failure>>,
     failure: Option<Failure>,
@@ -58,6 +66,12 @@ pub enum Message {
     Approve,
     /// It was, or not.
     Approved(Answer),
+    /// About the passphrase.
+    Passphrase(passphrase::Message),
+    /// A place for the file is to be chosen.
+    Pick,
+    /// It was, or nothing can ask.
+    Picked(Option<PathBuf>),
     /// The path is typed.
     Path(edit::Action),
     /// The file is to be written.
@@ -69,16 +83,18 @@ pub enum Message {
 }
 
 /// What it asks of its parent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Close this.
     Close,
+    /// Have a place chosen for the file, whose name is proposed.
+    Pick(String),
 }
 
 type Wishes = Vec<Wish<Message, Action>>;
 
 impl State {
-    /// With so many alarms and notices since the start.
+    /// With so many alarms and notices in the vault.
     #[must_use]
     pub fn open((alarms, notices): (usize, usize)) -> (Self, Wishes) {
         let counts = diagnostic::Counts { alarms, notices, devices: 0 };
@@ -91,10 +107,27 @@ impl State {
         read()
     }
 
+    /// A change of the passphrase is under way.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.passphrase.is_busy()
+    }
+
     /// Something happened.
     pub fn update(&mut self, message: Message) -> Wishes {
         match message {
-            Message::Own(Ok(Reply::Status(own))) => self.own = Some(own),
+            Message::Own(Ok(Reply::Status(own))) => {
+                self.passphrase.belongs_to(&own);
+                self.own = Some(own);
+            }
+            Message::Passphrase(message) => return picker::lift(self.passphrase.update(message), Message::Passphrase),
+            Message::Pick => return vec![Wish::Parent(Action::Pick(REPORT.to_owned()))],
+            // Nobody chose one, or nothing can ask: the field is there all the same.
+            Message::Picked(None) => return vec![Wish::Run(operation::focus(Id::new(PATH)))],
+            Message::Picked(Some(path)) => {
+                self.path = edit::Content::with_text(&path.to_string_lossy());
+                return self.export();
+            }
             Message::Devices(Ok(Reply::Devices { devices, from_cache })) => {
                 self.counts.devices = devices.len();
                 (self.devices, self.from_cache) = (devices, from_cache);
@@ -129,6 +162,8 @@ impl State {
             }
             Message::Export => return self.export(),
             Message::Exported(done) => self.exported = Some(done),
+            // What is under way has its answer first.
+            Message::Close if self.is_busy() => {}
             Message::Close => return vec![Wish::Parent(Action::Close)],
         }
         Vec::new()
@@ -165,6 +200,17 @@ mod tests {
         let wishes = state.update(Message::Approve);
         assert!(matches!(&wishes[..], [Wish::Ask(Command::ApproveDevice { .. }, _)]));
         assert!(state.update(Message::Approve).is_empty(), "it is on its way");
+    }
+
+    #[test]
+    fn a_place_is_chosen_by_the_desktop_or_typed() {
+        let (mut state, _) = State::open((0, 0));
+        state.update(Message::Own(Ok(Reply::Status(Box::new(crate::fake::overview().unwrap())))));
+        let wishes = state.update(Message::Pick);
+        assert!(matches!(&wishes[..], [Wish::Parent(Action::Pick(name))] if name.ends_with(".txt")));
+        assert!(matches!(state.update(Message::Picked(None))[..], [Wish::Run(_)]), "the field has the keyboard");
+        let wishes = state.update(Message::Picked(Some("/nowhere/report.txt".into())));
+        assert!(matches!(&wishes[..], [Wish::Run(_)]) && state.path.text() == "/nowhere/report.txt");
     }
 
     #[test]

@@ -32,6 +32,22 @@ const THEMES: [(Theme, &str); 4] = [
     (Theme::HighContrast, "theme-high-contrast"),
 ];
 
+/// The column of keys, in logical pixels.
+const KEY: f32 = 130.0;
+/// Keys, with what each does.
+const KEYS: [(&str, &str); 10] = [
+    ("keys-switcher", "Ctrl+K"),
+    ("keys-new", "Ctrl+N"),
+    ("keys-search", "Ctrl+F"),
+    ("keys-beside", "Alt+↑ ↓"),
+    ("keys-attach", "Ctrl+O"),
+    ("keys-date", "Ctrl+G"),
+    ("keys-line", "Shift+Enter"),
+    ("keys-last", "↑"),
+    ("keys-arrange", "Ctrl+Shift+P, M"),
+    ("keys-lock", "Ctrl+L"),
+];
+
 /// What it shows.
 pub struct State {
     settings: Settings,
@@ -108,7 +124,7 @@ impl State {
                 .width(Fill)
                 .align_x(look.direction.start())
                 .into(),
-            button::word(words.say("settings-close"), Kind::Secondary, Some(Message::Close), look),
+            button::word(words.say("close"), Kind::Secondary, Some(Message::Close), look),
         ];
         let mut parts = column![
             look.direction.row(title).align_y(Alignment::Center),
@@ -117,7 +133,7 @@ impl State {
             group(words.say("settings-theme"), String::new(), themes(&self.settings, context), context),
             group(words.say("settings-text-size"), String::new(), self.sizes(context), context),
             group(words.say("settings-lock-after"), self.why(context), self.minutes(context), context),
-            paragraph(words.say("settings-lock-now"), Role::Label, look.tokens.muted, look),
+            group(words.say("keys-title"), String::new(), keys(context), context),
         ]
         .spacing(space::L);
         if self.failed {
@@ -154,6 +170,19 @@ impl State {
         }
         context.words.with("settings-lock-ceiling", &[("count", u64::from(self.ceiling).into())])
     }
+}
+
+/// What each key does: a list for who looks for it.
+fn keys<'a>(context: Context<'a>) -> Element<'a, Message> {
+    let Context { look, words, .. } = context;
+    let row = |(means, key): (&'static str, &'static str)| -> Element<'a, Message> {
+        let parts = vec![
+            container(plain(key, Role::Label)).width(KEY).align_x(look.direction.start()).into(),
+            container(muted(words.say(means), Role::Label, look)).width(Fill).align_x(look.direction.start()).into(),
+        ];
+        look.direction.row(parts).spacing(space::M).align_y(Alignment::Center).into()
+    };
+    column(KEYS.map(row)).spacing(space::XS).into()
 }
 
 fn percent(size: u32, context: Context<'_>) -> String {

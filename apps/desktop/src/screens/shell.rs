@@ -1,7 +1,13 @@
 //! The window once it is unlocked: the inbox at the start, the conversation beside it, and what is to be seen at once above
 //! both: the link, alarms and notices.
 
-use std::collections::HashMap;
+mod drafts;
+mod events;
+mod front;
+mod listing;
+mod view;
+
+use std::time::Duration;
 
 use amanat_client::{
     Command, Event, Reply,
@@ -9,45 +15,36 @@ use amanat_client::{
 };
 use amanat_identity::Tier;
 use amanat_primitives::ConversationId;
-use amanat_ui::{
-    badge,
-    button::{self, Kind},
-    dialog, surface,
-    text::{Role, line, muted},
-    theme::space,
-};
-use iced::{
-    Alignment, Element, Fill, Task,
-    widget::{column, container, responsive, rule, space as gap},
-};
+use iced::Task;
 
-use super::{Context, conversation, documents, files, frame, inbox, over};
+use self::drafts::Drafts;
+use super::{
+    conversation, documents, files,
+    inbox::{self, Trouble},
+    over,
+};
 use crate::{
     backend::Backend,
+    turn::Turn,
     wish::{Answer, Wish, carry_out},
 };
-
-/// The inbox's width, in logical pixels.
-const INBOX: f32 = 340.0;
-
-/// The least width of a conversation beside its readers, in logical pixels.
-const CONVERSATION: f32 = 360.0;
 
 /// What it shows.
 pub struct State {
     inbox: inbox::State,
     conversation: Option<Box<conversation::State>>,
-    /// What is written and not sent, by conversation.
-    drafts: HashMap<ConversationId, String>,
+    /// What is written and not sent, and not in the vault yet.
+    drafts: Drafts,
     link: LinkState,
     own: Option<Box<Overview>>,
     /// Dialogs, the panel of readers, warnings.
     over: over::State,
     /// To be shown as soon as it is listed, at a message.
     wanted: Option<(ConversationId, Option<u64>)>,
-    /// The list is being read, and once more after that.
-    listing: bool,
-    list_again: bool,
+    /// The list is being read.
+    listing: Turn,
+    /// Since the machine started, as it was told last.
+    moment: Duration,
     /// The open conversation's documents, in its place.
     documents: Option<Box<documents::State>>,
     /// What is asked about a file.
@@ -77,6 +74,8 @@ pub enum Message {
     Escape,
     /// Up or down in a dialog.
     Step(bool),
+    /// A key that leads somewhere in the conversation.
+    Go(conversation::Way),
     /// Settings are wanted.
     Settings,
     /// To lock.
@@ -89,6 +88,14 @@ pub enum Message {
     Attach,
     /// A file was dropped on the window.
     Dropped(std::path::PathBuf),
+    /// Time has gone by.
+    Due,
+    /// A draft is in the vault, or not.
+    Kept(ConversationId, Answer),
+    /// A conversation is pinned or muted, or not.
+    Arranged(Answer),
+    /// The shown one is to be.
+    Arrange(inbox::Arrange),
 }
 
 /// A dialog that can be opened by a key.
@@ -119,6 +126,8 @@ pub enum Action {
     Of(conversation::Action),
     /// About a file.
     Files(files::Action),
+    /// Have a place chosen for a diagnostic file, whose name is proposed.
+    PickReport(String),
 }
 
 impl State {
@@ -127,19 +136,42 @@ impl State {
         let mut state = Self {
             inbox: inbox::State::default(),
             conversation: None,
-            drafts: HashMap::new(),
+            drafts: Drafts::default(),
             link: LinkState::Connecting,
             own: None,
             over: over::State::default(),
             wanted: None,
-            listing: false,
-            list_again: false,
+            listing: Turn::default(),
+            moment: Duration::ZERO,
             documents: None,
             files: files::State::default(),
         };
         let own = Task::perform(backend.ask(Command::Status), Message::Own);
         let list = state.list(backend);
-        (state, Task::batch([list, own]))
+        let warnings = state.over.begin_warnings(backend).map(Message::Over);
+        (state, Task::batch([list, own, warnings]))
+    }
+
+    /// It is this long since the machine started.
+    pub fn at(&mut self, moment: Duration) {
+        self.moment = self.moment.max(moment);
+        self.over.at(self.moment);
+        self.files.at(self.moment);
+        if let Some(open) = &mut self.conversation {
+            open.at(self.moment);
+        }
+    }
+
+    /// Something is to be done in a moment: it wants to be told how time goes by.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.drafts.waits()
+    }
+
+    /// What is written and not in the vault, to be asked of the engine before it is stopped.
+    #[must_use]
+    pub fn unkept(&self) -> Vec<Command> {
+        self.drafts.unkept()
     }
 
     /// Unread messages, for the window's title.
@@ -161,46 +193,46 @@ impl State {
     }
 
     fn list(&mut self, backend: &dyn Backend) -> Task<Message> {
-        if self.listing {
-            self.list_again = true;
+        if !self.listing.ask() {
             return Task::none();
         }
-        self.listing = true;
         Task::perform(backend.ask(Command::Conversations), Message::Listed)
     }
 
     /// Something happened.
     pub fn update(&mut self, message: Message, backend: &dyn Backend) -> (Task<Message>, Vec<Action>) {
+        let done = self.react(message, backend);
+        self.over.sighted(self.shown());
+        done
+    }
+
+    fn react(&mut self, message: Message, backend: &dyn Backend) -> (Task<Message>, Vec<Action>) {
         match message {
             Message::Inbox(message) => self.in_inbox(message, backend),
-            Message::Conversation(id, message) => {
-                let Some(open) = self.conversation.as_mut().filter(|open| open.id() == id) else {
-                    // An answer to one that is not shown any more. What could not be sent there is not lost.
-                    if let conversation::Message::Sent(text, Err(_)) = message {
-                        self.keep_draft(id, text);
-                    }
-                    return (Task::none(), Vec::new());
-                };
-                let wishes = open.update(message);
-                self.of_conversation(wishes, backend)
-            }
+            Message::Conversation(id, message) => self.in_conversation(id, message, backend),
             Message::Heard(event) => self.heard(*event, backend),
-            Message::Listed(answer) => {
-                self.listing = false;
-                if let Ok(Reply::Conversations(list)) = answer {
-                    self.inbox.show(list);
-                }
-                let task = self.listed(backend);
-                let again = std::mem::take(&mut self.list_again);
-                let again = if again { self.list(backend) } else { Task::none() };
-                (Task::batch([task, again]), Vec::new())
-            }
+            Message::Listed(answer) => (self.list_came(answer, backend), Vec::new()),
             Message::Own(answer) => {
-                if let Ok(Reply::Status(own)) = answer {
-                    self.over.belongs_to(&own);
-                    self.own = Some(own);
+                let Ok(Reply::Status(own)) = answer else { return (Task::none(), Vec::new()) };
+                let task = self.over.belongs_to(&own, backend).map(Message::Over);
+                self.own = Some(own);
+                (task, Vec::new())
+            }
+            Message::Due => {
+                let due = self.drafts.due(self.moment);
+                (Task::batch(due.into_iter().map(|due| ask_to_keep(due, backend))), Vec::new())
+            }
+            Message::Kept(id, answer) => (self.kept(id, answer, backend), Vec::new()),
+            Message::Arranged(answer) => {
+                match answer {
+                    Ok(_) => self.inbox.well(Trouble::Order),
+                    Err(failure) => self.inbox.failed(Trouble::Order, failure),
                 }
-                (Task::none(), Vec::new())
+                (self.list(backend), Vec::new())
+            }
+            Message::Arrange(arrange) => {
+                let wishes = self.inbox.arrange_chosen(arrange);
+                self.of_inbox(wishes, backend)
             }
             Message::Beside(_) if self.asks() => (Task::none(), Vec::new()),
             Message::Beside(forward) => match self.inbox.beside(forward) {
@@ -208,20 +240,29 @@ impl State {
                 None => (Task::none(), Vec::new()),
             },
             Message::Over(message) => {
-                let (task, actions) = self.over.update(message, backend);
-                let tasks = actions.into_iter().map(|action| self.over(action, backend)).collect::<Vec<_>>();
-                (Task::batch([task.map(Message::Over)].into_iter().chain(tasks)), Vec::new())
+                let (task, asked) = self.over.update(message, backend);
+                let (mut tasks, mut actions) = (vec![task.map(Message::Over)], Vec::new());
+                for action in asked {
+                    match action {
+                        over::Action::PickReport(name) => actions.push(Action::PickReport(name)),
+                        action => tasks.push(self.over(action, backend)),
+                    }
+                }
+                (Task::batch(tasks), actions)
             }
             Message::Show(dialog) => (self.show(dialog, backend), Vec::new()),
             Message::Escape if self.files.is_open() => {
                 let wishes = self.files.update(files::Message::Close);
                 self.of_files(wishes, backend)
             }
+            Message::Escape if self.in_front() => self.with_conversation(backend, conversation::State::back),
             Message::Escape => {
                 let closed = self.over.close(backend);
                 let idle = !closed || self.over.is_open() || self.conversation.is_none();
                 (if idle { Task::none() } else { conversation::focus() }, Vec::new())
             }
+            Message::Step(down) if self.in_front() => self.go(conversation::Way::Row(down), backend),
+            Message::Go(way) => self.go(way, backend),
             Message::Step(down) => (self.over.step(down, backend).map(Message::Over), Vec::new()),
             Message::Settings => (Task::none(), vec![Action::Settings]),
             Message::Lock => (Task::none(), vec![Action::Lock]),
@@ -231,14 +272,14 @@ impl State {
                 self.of_files(wishes, backend)
             }
             Message::Attach => self.with_file(backend, |files, to| files.attach(to)),
-            Message::Dropped(path) => self.with_file(backend, |files, to| files.dropped(to, path)),
+            Message::Dropped(path) => self.dropped(path, backend),
         }
     }
 
     /// A dialog is open: what stands behind it stays as it is.
     #[must_use]
     pub fn asks(&self) -> bool {
-        self.files.is_open() || self.over.is_open()
+        self.files.is_open() || self.over.is_open() || self.in_front()
     }
 
     /// Where files are saved if nobody says otherwise.
@@ -284,6 +325,10 @@ impl State {
         for action in left {
             match action {
                 files::Action::Changed => tasks.push(self.reread_documents(backend)),
+                files::Action::Insert(id, text) => {
+                    let insert = conversation::Message::Typed(amanat_ui::edit::Action::insert(text));
+                    tasks.push(Task::done(Message::Conversation(id, insert)));
+                }
                 action => actions.push(Action::Files(action)),
             }
         }
@@ -321,6 +366,7 @@ impl State {
     fn documents_of(&mut self, action: conversation::Action, backend: &dyn Backend) -> (Task<Message>, Vec<Action>) {
         match action {
             conversation::Action::Attach(_) => self.with_file(backend, |files, to| files.attach(to)),
+            conversation::Action::Pasted(_, text) => self.with_file(backend, |files, to| files.pasted(to, text)),
             conversation::Action::Save(document) => {
                 let wishes = self.files.save(*document);
                 self.of_files(wishes, backend)
@@ -347,8 +393,10 @@ impl State {
         }
         let Some(open) = &mut self.conversation else { return Task::none() };
         let Some(view) = self.inbox.find(open.id()) else { return Task::none() };
-        open.changed(view.clone());
-        self.over.shown(view, self.own.as_deref(), backend).map(Message::Over)
+        let wishes = open.changed(view.clone());
+        let shown = self.over.shown(view, self.own.as_deref(), backend).map(Message::Over);
+        let (task, _) = self.of_conversation(wishes, backend);
+        Task::batch([shown, task])
     }
 
     /// A dialog is wanted.
@@ -375,6 +423,7 @@ impl State {
                 self.over.begin(own, self.inbox.all(), Some(*person), backend).map(Message::Over)
             }
             over::Action::Changed => self.list(backend),
+            over::Action::PickReport(_) => Task::none(),
         }
     }
 
@@ -396,12 +445,25 @@ impl State {
 
     fn in_inbox(&mut self, message: inbox::Message, backend: &dyn Backend) -> (Task<Message>, Vec<Action>) {
         let wishes = self.inbox.update(message);
+        self.of_inbox(wishes, backend)
+    }
+
+    fn of_inbox(
+        &mut self,
+        wishes: Vec<Wish<inbox::Message, inbox::Action>>,
+        backend: &dyn Backend,
+    ) -> (Task<Message>, Vec<Action>) {
         let (task, left) = carry_out(wishes, backend, Message::Inbox);
         let mut tasks = vec![task];
         for action in left {
             match action {
                 inbox::Action::Open(id) => tasks.push(self.open(id, backend)),
                 inbox::Action::New => tasks.push(self.show(Dialog::New, backend)),
+                inbox::Action::Search => tasks.push(self.show(Dialog::SearchAll, backend)),
+                inbox::Action::Arrange { conversation, pinned, muted } => {
+                    let command = Command::Arrange { conversation, pinned, muted };
+                    tasks.push(Task::perform(backend.ask(command), Message::Arranged));
+                }
             }
         }
         (Task::batch(tasks), Vec::new())
@@ -417,7 +479,10 @@ impl State {
         let (mut tasks, mut actions) = (vec![task], Vec::new());
         for action in left {
             match action {
-                conversation::Action::Draft(id, text) => self.keep_draft(id, text),
+                conversation::Action::Draft(id, text) => {
+                    self.write(id, text);
+                    tasks.push(self.keep_at_once(id, backend));
+                }
                 conversation::Action::Changed => tasks.push(self.list(backend)),
                 conversation::Action::Readers(id) => {
                     if let Some(view) = self.inbox.find(id) {
@@ -434,22 +499,52 @@ impl State {
         (Task::batch(tasks), actions)
     }
 
-    fn keep_draft(&mut self, id: ConversationId, text: String) {
-        if text.trim().is_empty() {
-            self.drafts.remove(&id);
-        } else {
-            self.drafts.insert(id, text);
+    fn in_conversation(
+        &mut self,
+        id: ConversationId,
+        message: conversation::Message,
+        backend: &dyn Backend,
+    ) -> (Task<Message>, Vec<Action>) {
+        let Some(open) = self.conversation.as_mut().filter(|open| open.id() == id) else {
+            // An answer to one that is not shown any more. What could not be sent there is not lost.
+            if let conversation::Message::Sent(unsent, Err(_)) = message {
+                self.write(id, unsent.before(&self.draft(id)));
+                return (self.keep_at_once(id, backend), Vec::new());
+            }
+            return (Task::none(), Vec::new());
+        };
+        use conversation::Message::{Lines, Measured, Scrolled};
+        let writes = !matches!(message, Lines { .. } | Measured(..) | Scrolled(_));
+        let wishes = open.update(message);
+        if writes {
+            let text = open.draft();
+            self.write(id, text);
         }
+        self.of_conversation(wishes, backend)
+    }
+
+    /// What is written in a conversation and not sent.
+    fn draft(&self, id: ConversationId) -> String {
+        let listed = || self.inbox.find(id).map_or("", |view| &view.draft);
+        self.drafts.text(id).unwrap_or_else(listed).to_owned()
+    }
+
+    fn write(&mut self, id: ConversationId, text: String) {
+        let listed = self.inbox.find(id).map_or("", |view| &view.draft);
+        self.drafts.written(id, text, listed, self.moment);
+    }
+
+    fn keep_at_once(&mut self, id: ConversationId, backend: &dyn Backend) -> Task<Message> {
+        self.drafts.at_once(id).map_or_else(Task::none, |due| ask_to_keep(due, backend))
     }
 
     /// Shows a conversation; what was written in the one before is kept.
     pub fn open(&mut self, id: ConversationId, backend: &dyn Backend) -> Task<Message> {
         let Some(view) = self.inbox.find(id).cloned() else { return Task::none() };
-        if let Some(before) = self.conversation.take() {
-            self.keep_draft(before.id(), before.draft());
-        }
-        let draft = self.drafts.get(&id).cloned().unwrap_or_default();
-        let (state, wishes) = conversation::State::open(view, &draft);
+        let kept = self.put_away(backend);
+        let draft = self.draft(id);
+        let (mut state, wishes) = conversation::State::open(view, &draft);
+        state.at(self.moment);
         self.conversation = Some(Box::new(state));
         self.documents = None;
         // What was to be opened once it is listed does not push this one aside.
@@ -458,132 +553,20 @@ impl State {
         let (task, _) = self.of_conversation(wishes, backend);
         let shown = self.inbox.find(id).map(|view| self.over.shown(view, self.own.as_deref(), backend));
         let shown = shown.map_or_else(Task::none, |task| task.map(Message::Over));
-        Task::batch([task, shown, self.list(backend)])
+        Task::batch([kept, task, shown, self.list(backend)])
     }
 
-    fn heard(&mut self, event: Event, backend: &dyn Backend) -> (Task<Message>, Vec<Action>) {
-        let over = self.over.heard(&event, backend).map(Message::Over);
-        let mut open = self.conversation.take();
-        let here = |id: &ConversationId| open.as_ref().is_some_and(|open| open.id() == *id);
-        let mut wishes = Vec::new();
-        let mut listed = true;
-        let mut actions = Vec::new();
-        match event {
-            Event::Message { conversation, message } | Event::MessageChanged { conversation, message }
-                if here(&conversation) =>
-            {
-                wishes = open.as_mut().map(|open| open.heard(message)).unwrap_or_default();
-            }
-            Event::MessageState { conversation, message, state } if here(&conversation) => {
-                if let Some(open) = &mut open {
-                    open.come_further(message, state);
-                }
-            }
-            Event::Missed => wishes = open.as_mut().map(|open| open.missed()).unwrap_or_default(),
-            Event::Link(state) => {
-                self.link = state;
-                listed = matches!(self.link, LinkState::CaughtUp);
-            }
-            Event::Stopped(failure) => actions.push(Action::Stopped(failure)),
-            Event::Progress(progress) => {
-                listed = false;
-                if let Some(open) = &mut open {
-                    open.progressed(progress);
-                }
-                if let Some(documents) = &mut self.documents {
-                    documents.progressed(progress);
-                }
-            }
-            Event::DocumentFailed { document, failure } => {
-                let name = open.as_mut().and_then(|open| open.stopped(document));
-                if failure.code != amanat_client::FailureCode::Stopped {
-                    self.files.failed(name.unwrap_or_default(), true, failure);
-                }
-            }
-            _ => {}
-        }
-        self.conversation = open;
-        let (task, mut left) = self.of_conversation(wishes, backend);
-        actions.append(&mut left);
-        let list = if listed { self.list(backend) } else { Task::none() };
-        (Task::batch([task, list, over]), actions)
+    /// The conversation is left; what was written in it is kept.
+    fn put_away(&mut self, backend: &dyn Backend) -> Task<Message> {
+        let Some(before) = self.conversation.take() else { return Task::none() };
+        let (id, text) = (before.id(), before.draft());
+        self.write(id, text);
+        let text = self.draft(id);
+        self.inbox.drafted(id, &text);
+        self.keep_at_once(id, backend)
     }
+}
 
-    /// How it looks.
-    #[must_use]
-    pub fn view<'a>(&'a self, context: Context<'a>) -> Element<'a, Message> {
-        let look = context.look;
-        let hairline = || rule::vertical(1).style(surface::line(look));
-        let list = container(self.inbox.view(context).map(Message::Inbox)).height(Fill);
-        let side = column![list, rule::horizontal(1).style(surface::line(look)), self.foot(context)];
-        let side = container(side).width(INBOX).height(Fill).style(surface::panel(look));
-        let parts = vec![side.into(), hairline().into(), self.main(context)];
-        let shown = self.conversation.as_ref().map(|open| open.id());
-        let above = self.over.above(shown, self.inbox.all(), context).map(Message::Over);
-        let whole = column![above, look.direction.row(parts).height(Fill)];
-        let whole = frame::over(whole.into(), self.over.dialog(context), Message::Over, context);
-        dialog::over(whole, self.files.view(context).map(|question| question.map(Message::Files)))
-    }
-
-    /// The conversation, under its warnings, beside its readers.
-    fn main<'a>(&'a self, context: Context<'a>) -> Element<'a, Message> {
-        let look = context.look;
-        if let Some(documents) = &self.documents {
-            let banners = self.shown().map(|id| self.over.banners(id, context).map(Message::Over));
-            let documents = container(documents.view(context).map(Message::Documents)).height(Fill);
-            return column![].push(banners).push(documents).width(Fill).into();
-        }
-        let Some(open) = &self.conversation else {
-            return container(conversation::none(context)).width(Fill).into();
-        };
-        let shown = move || {
-            let banners = self.over.banners(open.id(), context).map(Message::Over);
-            let id = open.id();
-            let conversation = open.view(context).map(move |message| Message::Conversation(id, message));
-            column![banners, container(conversation).height(Fill)]
-        };
-        if !self.over.has_panel() {
-            return container(shown()).width(Fill).into();
-        }
-        let both = responsive(move |size| {
-            let panel = self.over.panel(context).map(Message::Over);
-            if size.width < over::PANEL + CONVERSATION {
-                let banners = self.over.banners(open.id(), context).map(Message::Over);
-                return column![banners, container(panel).height(Fill)].into();
-            }
-            let line = rule::vertical(1).style(surface::line(look));
-            let parts =
-                vec![container(shown()).width(Fill).into(), line.into(), container(panel).width(over::PANEL).into()];
-            look.direction.row(parts).into()
-        });
-        both.into()
-    }
-
-    /// Who am I, and how is the link.
-    fn foot<'a>(&'a self, context: Context<'a>) -> Element<'a, Message> {
-        let Context { look, words, .. } = context;
-        let key = match &self.link {
-            LinkState::Connecting => "link-connecting",
-            LinkState::Up(_) => "link-up",
-            LinkState::CaughtUp => "link-caught-up",
-            LinkState::Down { .. } => "link-down",
-        };
-        let name = self.own.as_ref().map(|own| own.name.clone()).unwrap_or_default();
-        let texts = column![
-            line(amanat_ui::bidi::defuse(&name, 60), Role::Strong, look.tokens.text),
-            muted(words.say(key), Role::Caption, look),
-        ];
-        let texts = texts.align_x(look.direction.start_items()).width(Fill);
-        let who = vec![badge::face(&name, 34.0, look), container(texts).width(Fill).into()];
-        let security = Message::Show(Dialog::Security);
-        let buttons = vec![
-            button::word(words.say("security-open"), Kind::Quiet, Some(security), look),
-            gap::horizontal().into(),
-            button::word(words.say("settings"), Kind::Quiet, Some(Message::Settings), look),
-            button::word(words.say("lock"), Kind::Quiet, Some(Message::Lock), look),
-        ];
-        let who = look.direction.row(who).spacing(space::S).align_y(Alignment::Center);
-        let buttons = look.direction.row(buttons).spacing(space::S).align_y(Alignment::Center);
-        container(column![who, buttons].spacing(space::S)).padding(space::M).into()
-    }
+fn ask_to_keep((id, command): (ConversationId, Command), backend: &dyn Backend) -> Task<Message> {
+    Task::perform(backend.ask(command), move |answer| Message::Kept(id, answer))
 }

@@ -9,6 +9,7 @@ use amanat_primitives::ConversationId;
 use amanat_ui::{
     badge, bidi, button,
     edit::{self, Field},
+    mark,
     text::{Role, line, muted},
     theme::space,
 };
@@ -23,7 +24,10 @@ use super::{
     inbox::tier_number,
     person::{self, Shown},
 };
-use crate::wish::{Answer, Wish};
+use crate::{
+    turn::Turn,
+    wish::{Answer, Wish},
+};
 
 /// The field's name.
 pub const FIELD: &str = "switcher";
@@ -41,8 +45,8 @@ pub struct State {
     at: usize,
     conversations: Vec<(ConversationId, String, Tier)>,
     people: Vec<Person>,
-    /// A question is on its way; what was asked last.
-    waiting: bool,
+    asking: Turn,
+    /// What was asked last.
     asked: String,
 }
 
@@ -90,7 +94,7 @@ impl State {
     pub fn open(conversations: &[ConversationView]) -> (Self, Wishes) {
         let conversations = conversations.iter().map(|view| (view.id, view.title.clone(), view.tier)).collect();
         let (field, people, asked) = (edit::Content::new(), Vec::new(), String::new());
-        let state = Self { field, at: 0, conversations, people, waiting: false, asked };
+        let state = Self { field, at: 0, conversations, people, asking: Turn::default(), asked };
         (state, vec![Wish::Run(operation::focus(Id::new(FIELD)))])
     }
 
@@ -100,7 +104,7 @@ impl State {
 
     fn ask(&mut self) -> Wishes {
         let query = self.wanted();
-        if self.waiting || query == self.asked {
+        if query == self.asked {
             return Vec::new();
         }
         self.asked.clone_from(&query);
@@ -108,8 +112,11 @@ impl State {
             self.people.clear();
             return Vec::new();
         }
-        self.waiting = true;
-        vec![Wish::ask(Command::People { query }, Message::Found)]
+        if self.asking.ask() { self.question() } else { Vec::new() }
+    }
+
+    fn question(&self) -> Wishes {
+        vec![Wish::ask(Command::People { query: self.asked.clone() }, Message::Found)]
     }
 
     fn choices(&self) -> Vec<Choice> {
@@ -129,11 +136,13 @@ impl State {
                 self.ask()
             }
             Message::Found(answer) => {
-                self.waiting = false;
+                if self.asking.answered() {
+                    return self.question();
+                }
                 if let Ok(Reply::People { people, .. }) = answer {
                     self.people = people;
                 }
-                self.ask()
+                Vec::new()
             }
             Message::Move(down) => {
                 let last = self.choices().len().saturating_sub(1);
@@ -165,7 +174,9 @@ impl State {
                     found.map(|person| person::row(&Shown::of(person), context))
                 }
             };
-            rows.extend(shown.map(|shown| button::row(shown, n == self.at, Message::Choose(choice), look)));
+            let chosen = n == self.at;
+            let row = |shown| button::row(mark::chosen(shown, chosen, look), chosen, Message::Choose(choice), look);
+            rows.extend(shown.map(row));
         }
         if rows.is_empty() {
             rows.push(container(muted(words.say("switcher-none"), Role::Body, look)).padding(space::M).into());

@@ -1,6 +1,6 @@
 //! The unlock screen: a passphrase, and what is wrong where it does not open.
 
-use amanat_client::Failure;
+use amanat_client::{Failure, FailureCode};
 use amanat_ui::{
     badge,
     bidi::defuse,
@@ -32,6 +32,8 @@ pub const PASSPHRASE: &str = "passphrase";
 pub struct State {
     passphrase: Zeroizing<String>,
     failure: Option<Failure>,
+    /// Why the engine that ran before has stopped.
+    why: Option<FailureCode>,
     busy: bool,
 }
 
@@ -51,6 +53,12 @@ pub enum Action {
 }
 
 impl State {
+    /// After an engine that has stopped by itself.
+    #[must_use]
+    pub fn after(why: FailureCode) -> Self {
+        Self { why: Some(why), ..Self::default() }
+    }
+
     /// Gives the keyboard to the field.
     pub fn focus<M: Send + 'static>() -> Task<M> {
         operation::focus(Id::new(PASSPHRASE))
@@ -93,6 +101,11 @@ impl State {
             Some(holder) => parts.push(who(holder, context)),
             None => parts,
         };
+        if let Some(code) = self.why {
+            let (failed, advice) = words.code(code);
+            parts = parts.push(paragraph(words.say("unlock-stopped"), Role::Strong, look.tokens.text, look));
+            parts = parts.push(notice::advice(Notice::Caution, failed, advice, Vec::new(), look));
+        }
         parts = parts.push(paragraph(words.say("unlock-explained"), Role::Label, look.tokens.muted, look)).push(field);
         if let Some(failure) = &self.failure {
             let (failed, advice) = words.failure(failure);
@@ -144,8 +157,6 @@ pub fn leaving<'a, M: 'a>(locked: bool, context: Context<'a>) -> Element<'a, M> 
 
 #[cfg(test)]
 mod tests {
-    use amanat_client::FailureCode;
-
     use super::*;
 
     #[test]

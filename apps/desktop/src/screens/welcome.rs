@@ -17,6 +17,8 @@ use crate::{strength::Strength, wish::Wish};
 mod form;
 mod progress;
 
+pub(in crate::screens) use self::form::judged;
+
 /// The field for a path.
 pub const PATH: &str = "invitation-path";
 /// The field for the code.

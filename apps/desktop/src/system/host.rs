@@ -8,13 +8,20 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use amanat_client::{Failure, FailureCode};
 use iced::futures::channel::oneshot;
 
-use super::notify::{self, Notification};
-use crate::backend::Later;
+use super::{
+    idle,
+    notify::{self, Notification},
+};
+use crate::{
+    backend::Later,
+    thumbnail::{self, Thumbnail},
+};
 
 /// What the window asks of the desktop.
 pub trait Host: Send + Sync {
@@ -35,6 +42,14 @@ pub trait Host: Send + Sync {
 
     /// Where files are saved if nobody says otherwise.
     fn downloads(&self) -> PathBuf;
+
+    /// Since the machine started, its sleep counted.
+    fn moment(&self) -> Duration;
+
+    /// The thumbnail of an image; none where there is none to be had.
+    fn thumbnail(&self, _: PathBuf) -> Later<Option<Thumbnail>> {
+        Box::pin(async { None })
+    }
 }
 
 /// The desktop that this program runs in.
@@ -71,6 +86,14 @@ impl Host for Desktop {
         let folder = home.join("Downloads");
         if folder.is_dir() { folder } else { home }
     }
+
+    fn moment(&self) -> Duration {
+        idle::now()
+    }
+
+    fn thumbnail(&self, path: PathBuf) -> Later<Option<Thumbnail>> {
+        Box::pin(async move { thumbnail::of_file(&std::env::current_exe().ok()?, &path).await })
+    }
 }
 
 /// No desktop: for tests and figures. Files are there all the same.
@@ -99,6 +122,11 @@ impl Host for Nothing {
 
     fn downloads(&self) -> PathBuf {
         PathBuf::from("/home/secretary/Downloads")
+    }
+
+    /// Time goes by as it is told.
+    fn moment(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Each such event notes the time and nothing more, so that a moving pointer draws nothing; whoever wants to know looks now
 //! and then. Time is counted since the machine started and runs on while it sleeps.
+//!
+//! The ceiling is built in ([`ceiling`]): no policy of the authority says anything about it yet. Once one does, it takes the
+//! place of these minutes; a person can only ever set less.
 
 use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
@@ -66,7 +69,7 @@ pub fn is_over(seen: Duration, now: Duration, minutes: u32) -> bool {
     now.saturating_sub(seen) >= Duration::from_secs(u64::from(minutes) * 60)
 }
 
-/// The longest time that may be set, in minutes, by the highest tier among the conversations.
+/// The longest time that may be set, in minutes, by the highest tier among the conversations. Built in until a policy says it.
 #[must_use]
 pub fn ceiling(highest: Option<Tier>) -> u32 {
     let [_, shorter, short, longest] = LOCK_AFTER;

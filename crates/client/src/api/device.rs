@@ -18,7 +18,7 @@ pub struct OwnDevice {
     pub pending: bool,
     /// What is compared before it is approved.
     pub code: DeviceCode,
-    /// Now, where it is connected, as the relay says.
+    /// When it was last connected, as far as the relay remembers since it started: now, where it is.
     pub seen: Option<Timestamp>,
     /// When its certificate lapses.
     pub valid_until: Timestamp,

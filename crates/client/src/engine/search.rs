@@ -201,7 +201,7 @@ impl Core {
     ) -> Result<Option<u64>, Failure> {
         let last = self.conversation(id)?.row.sequence;
         let mut times = (None, HashMap::new());
-        let mut rows = 0;
+        let (mut rows, now) = (0, self.now());
         for &sequence in order {
             let number = block_of(sequence);
             if times.0 != Some(number) {
@@ -215,7 +215,8 @@ impl Core {
                 }
                 None => None,
             };
-            if time.is_some_and(|time| time >= at) {
+            // One that is dated ahead would answer for every later day.
+            if time.is_some_and(|time| time >= at && time <= now) {
                 return Ok(Some(sequence));
             }
         }

@@ -1,14 +1,18 @@
 //! What was said unasked, kept (protocol-spec/07-delivery, section 12): each alarm and each notice is in the vault before a
 //! face hears of it, so that nobody misses one who looked away, or had no face open.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashSet},
+    mem::{Discriminant, discriminant},
+};
 
-use amanat_primitives::{ConversationId, Timestamp};
+use amanat_identity::Address;
+use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 
 use super::core::Core;
 use crate::{
     Event, Failure, Reply,
-    api::{Alarm, Notice, Warning, WarningOf},
+    api::{Alarm, MemberChange, Notice, Warning, WarningOf},
     rows::{WarningRow, meta},
     vault::{Batch, Scope, Vault},
 };
@@ -17,6 +21,10 @@ use crate::{
 const READ: usize = 500;
 /// Warnings in all.
 const ALL: usize = 10_000;
+/// Unread ones of one kind, conversation and sender, where a sender can bring about as many as it likes.
+const REPEATS: usize = 2;
+/// Unread ones of refused joins: anybody can add this device to any number of conversations.
+const JOINS: usize = 16;
 
 /// The warnings in the vault.
 #[derive(Default)]
@@ -52,19 +60,7 @@ impl Warnings {
     ) -> Result<Draft, Failure> {
         let mut draft = Draft { last: self.last, ..Draft::default() };
         for of in found {
-            let unread = draft.puts.iter().chain(self.kept.values()).filter(|warning| !warning.read);
-            let same = unread.into_iter().find(|warning| is_same(&warning.of, &of)).cloned();
-            match same {
-                Some(same) if same.of == of => {}
-                Some(same) => {
-                    draft.puts.retain(|warning| warning.id != same.id);
-                    draft.puts.push(Warning { of, ..same });
-                }
-                None => {
-                    draft.last += 1;
-                    draft.puts.push(Warning { id: draft.last, at: now, read: false, of });
-                }
-            }
+            self.add(&mut draft, of, now);
         }
         if draft.puts.is_empty() {
             return Ok(draft);
@@ -72,6 +68,39 @@ impl Warnings {
         self.bound(&mut draft);
         draft.write(batch)?;
         Ok(draft)
+    }
+
+    /// One more, unless it says nothing new. [DELIV-226]
+    fn add(&self, draft: &mut Draft, of: WarningOf, now: Timestamp) {
+        let same = self.unread(draft).find(|warning| is_same(&warning.of, &of)).cloned();
+        if let Some(same) = same {
+            if same.of != of {
+                draft.puts.retain(|warning| warning.id != same.id);
+                draft.puts.push(Warning { of, ..same });
+            }
+            return;
+        }
+        let is_join = |of: &WarningOf| matches!(of, WarningOf::Notice(Notice::JoinRefused { .. }));
+        if is_join(&of) && self.unread(draft).filter(|warning| is_join(&warning.of)).count() >= JOINS {
+            return;
+        }
+        // The first stays; what has come since makes way, under another number, for nobody has read this one.
+        if let Some(from) = source(&of).filter(|_| is_merged(&of)) {
+            let repeated = self.unread(draft).filter(|warning| source(&warning.of) == Some(from));
+            let mut ids: Vec<u64> = repeated.map(|warning| warning.id).collect();
+            ids.sort_unstable();
+            let gone = ids.split_off(ids.len().min(REPEATS - 1));
+            draft.puts.retain(|warning| !gone.contains(&warning.id));
+            draft.gone.extend(gone.into_iter().filter(|id| self.kept.contains_key(id)));
+        }
+        draft.last += 1;
+        draft.puts.push(Warning { id: draft.last, at: now, read: false, of });
+    }
+
+    /// Those that nobody has read; of a state that has gone on the latest first.
+    fn unread<'a>(&'a self, draft: &'a Draft) -> impl Iterator<Item = &'a Warning> {
+        let kept = self.kept.values().filter(|warning| !draft.gone.contains(&warning.id));
+        draft.puts.iter().chain(kept).filter(|warning| !warning.read)
     }
 
     /// Somebody has read these.
@@ -92,24 +121,28 @@ impl Warnings {
         Draft { puts: Vec::new(), gone, last: self.last }
     }
 
-    /// Lets go of what is too much, the earliest first: of what was read, then of notices, then of alarms. [DELIV-227]
+    /// Lets go of what is too much: what weighs least, the earliest first. [DELIV-227]
     fn bound(&self, draft: &mut Draft) {
         let mut left: BTreeMap<u64, &Warning> = self.kept.iter().map(|(id, warning)| (*id, warning)).collect();
         left.extend(draft.puts.iter().map(|warning| (warning.id, warning)));
-        let read: Vec<u64> = left.values().filter(|warning| warning.read).map(|warning| warning.id).collect();
-        let above = left.len().saturating_sub(ALL).max(read.len().saturating_sub(READ));
+        left.retain(|id, _| !draft.gone.contains(id));
+        let read = left.values().filter(|warning| warning.read).count();
+        let above = left.len().saturating_sub(ALL).max(read.saturating_sub(READ));
         if above == 0 {
             return;
         }
-        let is_alarm = |id: &u64| left.get(id).is_some_and(|warning| matches!(warning.of, WarningOf::Alarm { .. }));
-        let unread = || left.values().filter(|warning| !warning.read).map(|warning| warning.id);
-        let notices = unread().filter(|id| !is_alarm(id));
-        let gone: Vec<u64> = read.iter().copied().chain(notices).chain(unread().filter(is_alarm)).take(above).collect();
-        let of_read = gone.len().min(read.len());
-        let alarms = gone.iter().skip(of_read).filter(|id| is_alarm(id)).count();
-        let notices = gone.len() - of_read - alarms;
-        tracing::warn!(read = of_read, notices, alarms, "old warnings are dropped");
-        draft.gone.extend(gone);
+        let mut seen = HashSet::new();
+        let weighed = left.values().map(|warning| {
+            let repeats = !warning.read && source(&warning.of).is_some_and(|source| !seen.insert(source));
+            (weight(warning, repeats), warning.id)
+        });
+        let mut weighed: Vec<(u8, u64)> = weighed.collect();
+        weighed.sort_unstable();
+        weighed.truncate(above);
+        let of_read = above.min(read);
+        let unread = above - of_read;
+        tracing::warn!(read = of_read, unread, "old warnings are dropped");
+        draft.gone.extend(weighed.into_iter().map(|(_, id)| id));
     }
 
     /// What a draft says is on disk.
@@ -194,6 +227,61 @@ fn is_same(one: &WarningOf, other: &WarningOf) -> bool {
             before == now
         }
         _ => before == now,
+    }
+}
+
+/// Who has brought an alarm about.
+#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+enum Sender<'a> {
+    Person(&'a Address),
+    Device(DeviceId),
+}
+
+/// An alarm's conversation, kind and sender.
+type Source<'a> = (ConversationId, Discriminant<Alarm>, Sender<'a>);
+
+/// Of an alarm that a sender can bring about as often as it likes.
+fn source(of: &WarningOf) -> Option<Source<'_>> {
+    let WarningOf::Alarm { conversation, alarm } = of else { return None };
+    let sender = match alarm {
+        Alarm::Undecryptable { sender, .. } | Alarm::VoidCommit { sender, .. } => Sender::Device(*sender),
+        Alarm::Gap { sender, .. }
+        | Alarm::Fork { sender, .. }
+        | Alarm::Replay { sender }
+        | Alarm::Broken { sender }
+        | Alarm::NotAuthor { sender, .. }
+        | Alarm::NotAllowed { sender } => Sender::Person(sender),
+        _ => return None,
+    };
+    Some((*conversation, discriminant(alarm), sender))
+}
+
+/// Whether the first and the latest say enough. Each gap and each fork is another one.
+fn is_merged(of: &WarningOf) -> bool {
+    !matches!(of, WarningOf::Alarm { alarm: Alarm::Gap { .. } | Alarm::Fork { .. }, .. })
+}
+
+/// What weighs least goes first where there are too many. A fork or a gap that repeats an unread one of the same sender is
+/// no graver than anything else that a sender can bring about as often as it likes. [DELIV-227]
+fn weight(warning: &Warning, repeats: bool) -> u8 {
+    use MemberChange::{Added, DeviceAdded, Removed};
+    let is_grave = match &warning.of {
+        WarningOf::Alarm { alarm, .. } => matches!(alarm, Alarm::Fork { .. } | Alarm::Gap { .. }) && !repeats,
+        WarningOf::Notice(notice) => matches!(
+            notice,
+            Notice::NewDevice { .. }
+                | Notice::Revoked { .. }
+                | Notice::GrantReused { .. }
+                | Notice::DeviceApproved { .. }
+        ),
+    };
+    let is_member =
+        matches!(warning.of, WarningOf::Notice(Notice::Member { change: Added | Removed | DeviceAdded, .. }));
+    match warning.read {
+        true => u8::from(is_grave || is_member),
+        false if is_grave => 4,
+        false if is_member => 3,
+        false => 2,
     }
 }
 

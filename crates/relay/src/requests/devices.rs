@@ -28,7 +28,7 @@ pub(crate) fn own(asker: &Asker) -> Result<Answer, NotDone> {
         // [WIRE-08]
         let Some(rest) = room.checked_sub(other.chain.len().saturating_add(32)) else { break };
         room = rest;
-        let seen = shared.live.find(&other.device).map(|_| shared.now());
+        let seen = shared.live.seen(&other.device, shared.now());
         states.push(DeviceState { pending: waits(&other.device), chain: Bytes::new(other.chain)?, seen });
     }
     Ok(Answer::Devices(List::new(states)?))

@@ -79,7 +79,7 @@ impl<'a, Message: 'a> From<Row<'a, Message>> for Element<'a, Message> {
 }
 
 /// What it holds is laid out from left to right, then turned over.
-struct Mirrored<'a, Message>(Element<'a, Message>);
+pub(super) struct Mirrored<'a, Message>(pub(super) Element<'a, Message>);
 
 impl<Message> Widget<Message, Theme, Renderer> for Mirrored<'_, Message> {
     fn tag(&self) -> tree::Tag {

@@ -31,6 +31,8 @@ pub(super) struct Stroke<'a> {
 pub(super) struct Manner {
     pub(super) several: bool,
     pub(super) submits: bool,
+    /// Keys that go through a list are not the field's.
+    pub(super) beside_list: bool,
 }
 
 impl Manner {
@@ -86,6 +88,10 @@ fn named(stroke: &Stroke<'_>, manner: Manner) -> Option<Press> {
     let (word, select) = (stroke.modifiers.jump(), stroke.modifiers.shift());
     // The number pad gives digits through the modified key.
     let Key::Named(key) = stroke.modified else { return None };
+    let pages = matches!(key, Named::PageUp | Named::PageDown) || word && matches!(key, Named::Home | Named::End);
+    if manner.beside_list && pages && !select {
+        return None;
+    }
     let kind = match key {
         Named::Enter if manner.submits && !(manner.several && select) => return Some(Press::Submit),
         Named::Enter if manner.several => Kind::Insert { text: "\n".into(), typed: true, most: LIMIT },
@@ -122,7 +128,7 @@ mod tests {
     fn said(key: Key, modifiers: Modifiers, text: Option<&str>, several: bool) -> Option<String> {
         let physical = Physical::Code(iced::keyboard::key::Code::KeyZ);
         let stroke = Stroke { key: &key, modified: &key, physical, modifiers, text };
-        press(&stroke, Manner { several, submits: true }).map(|press| format!("{press:?}"))
+        press(&stroke, Manner { several, submits: true, beside_list: false }).map(|press| format!("{press:?}"))
     }
 
     #[test]
@@ -148,8 +154,24 @@ mod tests {
     }
 
     #[test]
+    fn beside_a_list_its_keys_are_the_windows() {
+        let said = |named, modifiers| {
+            let (key, physical) = (Key::Named(named), Physical::Code(iced::keyboard::key::Code::KeyZ));
+            let stroke = Stroke { key: &key, modified: &key, physical, modifiers, text: None };
+            press(&stroke, Manner { several: true, submits: true, beside_list: true }).is_some()
+        };
+        for key in [Named::PageUp, Named::PageDown] {
+            assert!(!said(key, Modifiers::empty()) && said(key, Modifiers::SHIFT), "{key:?}");
+        }
+        for key in [Named::Home, Named::End] {
+            assert!(!said(key, Modifiers::CTRL) && said(key, Modifiers::empty()), "{key:?}");
+            assert!(said(key, Modifiers::CTRL | Modifiers::SHIFT), "{key:?} selects");
+        }
+    }
+
+    #[test]
     fn what_is_pasted_into_one_line_is_one_line() {
-        let action = Manner { several: false, submits: false }.insert(" a\r\nb\nc\td\n", false);
+        let action = Manner { several: false, submits: false, beside_list: false }.insert(" a\r\nb\nc\td\n", false);
         let Kind::Insert { text, most, .. } = action.0 else { panic!("{action:?}") };
         assert_eq!((text.as_str(), most), ("a b c d", LINE_LIMIT));
     }

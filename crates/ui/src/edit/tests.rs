@@ -373,6 +373,39 @@ fn what_is_copied_is_pasted_and_what_is_cut_is_gone() {
 }
 
 #[test]
+fn nothing_of_a_sealed_field_reaches_the_clipboard() {
+    let mut content = Content::with_text(MIXED);
+    content.perform(Action::select_all());
+    let board = |text: &str| Board.write(clipboard::Kind::Standard, text.into());
+    board("before");
+    let field = || Field { id: "field", placeholder: String::new(), submit: Some(Message::Submit), several: true };
+    let does = |content: &Content, sealed: bool, event: Event| -> usize {
+        let seen = |text: &str| (text == "a file").then_some(Message::Submit);
+        let editor = super::editor(content, field(), Message::Edit, look(Direction::Ltr)).sealed(sealed);
+        let mut window = stage(editor.on_paste(seen).on_up(Message::Submit), (300.0, 200.0));
+        operate(&mut window, focusable::focus(Id::new("field")));
+        window.simulate([event]);
+        let said: Vec<_> = window.into_messages().collect();
+        // What it says that is no edit; an edit counts ten.
+        said.iter().map(|message| if matches!(message, Message::Submit) { 1 } else { 10 }).sum()
+    };
+    let command = |letter: &str| key(Key::Character(letter.into()), Modifiers::CTRL);
+    let shifted = key(Key::Named(Named::Delete), Modifiers::SHIFT);
+    let inserted = key(Key::Named(Named::Insert), Modifiers::CTRL);
+    for event in [command("c"), command("x"), shifted, inserted] {
+        assert_eq!(does(&content, true, event), 0, "nothing is taken away either");
+        assert_eq!(Board.read(clipboard::Kind::Standard).unwrap(), "before");
+    }
+    assert_eq!(does(&content, false, command("x")), 10);
+    assert_eq!(Board.read(clipboard::Kind::Standard).unwrap(), MIXED);
+    assert_eq!(does(&content, true, command("v")), 10, "what is pasted comes in");
+    board("a file");
+    assert_eq!(does(&content, true, command("v")), 1, "what is known is said in its place");
+    let up = || key(Key::Named(Named::ArrowUp), Modifiers::empty());
+    assert_eq!((does(&content, true, up()), does(&Content::new(), true, up())), (10, 1));
+}
+
+#[test]
 fn nothing_that_is_written_or_done_breaks_it() {
     drop(stage::<()>(iced::widget::space(), (10.0, 10.0)));
     let pool: Vec<&str> = "a b c 1 2 . , - ( ) ا ب ج ی ے ہ ۔ ، ۱ ۲ ُ ّ \u{200c} \u{200d} \u{200e} \u{200f} \u{202e} \u{202c} \u{2066} \u{2069} é e\u{301} 👩‍👩‍👧 🇵🇰 ß 漢 ﷽ word لفظ"

@@ -37,6 +37,9 @@ const BLINK: Duration = Duration::from_millis(500);
 /// What a notch of the wheel moves.
 const NOTCH: f32 = 40.0;
 
+/// Looks at what is pasted, and may say something in its place.
+type LookAt<'a, Message> = Box<dyn Fn(&str) -> Option<Message> + 'a>;
+
 /// A field for text.
 pub struct Editor<'a, Message> {
     content: &'a Content,
@@ -46,6 +49,9 @@ pub struct Editor<'a, Message> {
     manner: Manner,
     on_action: Box<dyn Fn(Action) -> Message + 'a>,
     most: f32,
+    sealed: bool,
+    on_paste: Option<LookAt<'a, Message>>,
+    on_up: Option<Message>,
     look: Look,
 }
 
@@ -154,8 +160,48 @@ impl<'a, Message: Clone + 'a> Editor<'a, Message> {
         look: Look,
     ) -> Self {
         let Field { id, placeholder, submit, several } = field;
-        let manner = Manner { several, submits: submit.is_some() };
-        Self { content, id: Id::new(id), placeholder, submit, manner, on_action: Box::new(on_action), most: MOST, look }
+        let manner = Manner { several, submits: submit.is_some(), beside_list: false };
+        Self {
+            content,
+            id: Id::new(id),
+            placeholder,
+            submit,
+            manner,
+            on_action: Box::new(on_action),
+            most: MOST,
+            sealed: false,
+            on_paste: None,
+            on_up: None,
+            look,
+        }
+    }
+
+    /// Nothing of it goes to the clipboard: what would copy does nothing, and neither does what would cut.
+    #[must_use]
+    pub fn sealed(mut self, sealed: bool) -> Self {
+        self.sealed = sealed;
+        self
+    }
+
+    /// A list stands beside it: the keys that go through a list are the window's, also while it has the keyboard.
+    #[must_use]
+    pub fn beside_list(mut self) -> Self {
+        self.manner.beside_list = true;
+        self
+    }
+
+    /// What is pasted is looked at first: where that gives a message, it is said and nothing is inserted.
+    #[must_use]
+    pub fn on_paste(mut self, look_at: impl Fn(&str) -> Option<Message> + 'a) -> Self {
+        self.on_paste = Some(Box::new(look_at));
+        self
+    }
+
+    /// What Up says where nothing is written.
+    #[must_use]
+    pub fn on_up(mut self, message: Message) -> Self {
+        self.on_up = Some(message);
+        self
     }
 
     /// Grows to so many pixels, then scrolls.
@@ -202,8 +248,15 @@ impl<'a, Message: Clone + 'a> Editor<'a, Message> {
         let Some(press) = press(&stroke, self.manner) else { return };
         shell.capture_event();
         self.restart(state, shell);
+        if self.content.is_empty()
+            && let (Press::Act(Action(Kind::Row { down: false, select: false })), Some(message)) = (&press, &self.on_up)
+        {
+            shell.publish(message.clone());
+            return;
+        }
         match press {
             Press::Act(action) => self.publish(shell, action),
+            Press::Copy | Press::Cut if self.sealed => {}
             Press::Copy | Press::Cut => {
                 let Some(selection) = self.content.selection() else { return };
                 clipboard.write(clipboard::Kind::Standard, selection);
@@ -212,8 +265,10 @@ impl<'a, Message: Clone + 'a> Editor<'a, Message> {
                 }
             }
             Press::Paste => {
-                if let Some(text) = clipboard.read(clipboard::Kind::Standard) {
-                    self.publish(shell, self.manner.insert(&text, false));
+                let Some(text) = clipboard.read(clipboard::Kind::Standard) else { return };
+                match self.on_paste.as_ref().and_then(|look_at| look_at(&text)) {
+                    Some(message) => shell.publish(message),
+                    None => self.publish(shell, self.manner.insert(&text, false)),
                 }
             }
             Press::Submit if *repeat => {}

@@ -11,7 +11,7 @@ use iced::{
     widget::{Id, column, keyed_column, operation, scrollable, sensor, space},
 };
 
-use super::{Message, State, row};
+use super::{Message, Shown, row};
 use crate::screens::Context;
 
 /// The list's name.
@@ -39,6 +39,8 @@ pub(super) struct List {
     width: f32,
     /// The sequence that is to be in view, until a person scrolls.
     goal: Option<u64>,
+    /// It is shown as what was looked for.
+    marked: bool,
     /// The two places that it was last scrolled to for that.
     told: [f32; 2],
 }
@@ -57,6 +59,7 @@ impl List {
             view_height: 800.0,
             width: 0.0,
             goal: None,
+            marked: false,
             told: [0.0; 2],
         }
     }
@@ -153,12 +156,43 @@ impl List {
     /// This sequence is to be in view.
     pub(super) fn aim(&mut self, sequence: u64) {
         self.goal = (1..=self.last()).contains(&sequence).then_some(sequence);
+        self.marked = true;
         self.goal_offset();
+    }
+
+    /// The first one is to be in view.
+    pub(super) fn aim_at_first(&mut self) {
+        self.aim(1);
+        self.marked = false;
+    }
+
+    /// Nothing is to be kept in view.
+    pub(super) fn let_go(&mut self) {
+        self.goal = None;
+    }
+
+    /// Where the view's lower edge is a page up or down, from the end.
+    pub(super) fn paged(&mut self, down: bool) -> f32 {
+        self.goal = None;
+        let page = (self.view_height - ESTIMATE).max(ESTIMATE);
+        let most = (self.heights.total() - self.view_height).max(0.0);
+        self.from_end = (self.from_end + if down { -page } else { page }).clamp(0.0, most);
+        self.from_end
+    }
+
+    /// One's own last message, where the end was read.
+    pub(super) fn last_own(&self) -> Option<&MessageView> {
+        let known = self.lines.contains_key(&self.last());
+        let own = self.lines.values().rev().find_map(|line| match line {
+            Line::Message(message) if message.own => Some(&**message),
+            _ => None,
+        });
+        own.filter(|_| known)
     }
 
     /// Whether a sequence is to be in view.
     pub(super) fn is_goal(&self, sequence: u64) -> bool {
-        self.goal == Some(sequence)
+        self.marked && self.goal == Some(sequence)
     }
 
     /// Where the view's lower edge is to be, from the end, so that what is to be in view is in its middle.
@@ -201,14 +235,14 @@ impl List {
     }
 
     /// How it looks. Spacers stand for what is not laid out, outside the keyed column, which never compares kinds of widgets.
-    pub(super) fn view<'a>(&'a self, state: &'a State, context: Context<'a>) -> Element<'a, Message> {
+    pub(super) fn view<'a>(&'a self, with: Shown<'a>, context: Context<'a>) -> Element<'a, Message> {
         let visible = self.visible();
         let above = self.heights.offset(row_of(*visible.start()));
         let below = (self.heights.total() - self.heights.offset(row_of(*visible.end()) + 1)).max(0.0);
         let mut before = self.lines.range(..*visible.start()).next_back().map(|(_, line)| line);
         let mut rows = Vec::new();
         for (sequence, line) in self.lines.range(visible) {
-            let shown = row::view(line, before, state, context);
+            let shown = row::view(line, before, with, context);
             let measured = |size| Message::Measured(*sequence, size);
             rows.push((*sequence, sensor(shown).key(*sequence).on_show(measured).on_resize(measured).into()));
             before = Some(line);

@@ -1,11 +1,11 @@
 //! A row of a conversation: a message in its bubble, or something else that happened, under its day where that begins.
 
 use amanat_client::api::{Change, ChangeView, Line, MemberChange, MessageBody, MessageState, MessageView};
+use amanat_primitives::Timestamp;
 use amanat_ui::{
     badge, bidi,
     button::{self, Kind},
     direction::Direction,
-    look::Look,
     sign::{Sign, sign},
     surface,
     text::{Role, coloured, muted, plain},
@@ -16,8 +16,11 @@ use iced::{
     widget::{column, container, row, space as gap},
 };
 
-use super::{Deed, Message, NO_COPY_FROM, State, same_day};
-use crate::screens::{Context, document_card};
+use super::{Deed, Message, NO_COPY_FROM, Shown, State, keys::is_editable, same_day};
+use crate::{
+    screens::{Context, document_card},
+    thumbnail::kept::Kept,
+};
 
 /// A bubble's greatest width, in logical pixels.
 const WIDTH: f32 = 560.0;
@@ -31,14 +34,17 @@ const QUOTE: usize = 160;
 const MORE: &str = "…";
 /// A tick's size.
 const TICK: f32 = 11.0;
-/// What can be said in a reaction, by the keys of its words.
-const REACTIONS: [&str; 3] = ["reaction-noted", "reaction-agreed", "reaction-thanks"];
+/// What can be said in a reaction: what is sent, and the key of its word.
+const REACTIONS: [(&str, &str); 3] =
+    [("noted", "reaction-noted"), ("agreed", "reaction-agreed"), ("thanks", "reaction-thanks")];
+/// Characters of a reaction of another kind.
+const REACTION: usize = 12;
 
 /// How a line looks, behind another one.
 pub(super) fn view<'a>(
     line: &'a Line,
     before: Option<&'a Line>,
-    state: &'a State,
+    shown: Shown<'a>,
     context: Context<'a>,
 ) -> Element<'a, Message> {
     let at = |line: &Line| match line {
@@ -48,21 +54,24 @@ pub(super) fn view<'a>(
     let new_day = before.is_none_or(|before| !same_day(at(before), at(line)));
     let mut parts = column![].padding([space::XS / 2.0, space::L]);
     if new_day {
-        parts = parts.push(day(context.words.day(at(line), context.now), context.look));
+        parts = parts.push(day(at(line), context));
     }
-    let shown = match line {
+    let line = match line {
         Line::Message(message) => {
             let same = |before: &Line| matches!(before, Line::Message(before) if before.from == message.from);
-            bubble(message, new_day || !before.is_some_and(same), state, context)
+            bubble(message, new_day || !before.is_some_and(same), shown, context)
         }
         Line::Change(change) => centred(muted(changed(change, context), Role::Caption, context.look)),
     };
-    parts.push(shown).into()
+    parts.push(line).into()
 }
 
-fn day<'a>(name: String, look: Look) -> Element<'a, Message> {
-    let chip = container(muted(name, Role::Caption, look)).padding([space::XS, space::M]);
-    container(centred(chip.style(surface::card(look)))).padding([space::M, 0.0]).into()
+/// A day's name: whoever presses it goes to another one.
+fn day<'a>(at: Timestamp, context: Context<'a>) -> Element<'a, Message> {
+    let Context { look, words, now } = context;
+    let name = muted(words.day(at, now), Role::Caption, look);
+    let chip = button::over(name, Kind::Secondary, Some(Message::Day(at)), look);
+    container(centred(chip)).padding([space::M, 0.0]).into()
 }
 
 fn centred<'a>(content: impl Into<Element<'a, Message>>) -> Element<'a, Message> {
@@ -92,8 +101,8 @@ fn changed(change: &ChangeView, context: Context<'_>) -> String {
     }
 }
 
-fn bubble<'a>(message: &'a MessageView, first: bool, state: &'a State, context: Context<'a>) -> Element<'a, Message> {
-    let Context { look, words, .. } = context;
+fn bubble<'a>(message: &'a MessageView, first: bool, shown: Shown<'a>, context: Context<'a>) -> Element<'a, Message> {
+    let (Context { look, words, .. }, state) = (context, shown.state);
     let pair = if message.own { look.tokens.own } else { look.tokens.other };
     let mut parts = column![].spacing(space::XS).align_x(look.direction.start_items());
     if first && !message.own {
@@ -105,7 +114,7 @@ fn bubble<'a>(message: &'a MessageView, first: bool, state: &'a State, context: 
         let quoted = column![muted(name, Role::Caption, look), muted(text, Role::Label, look)];
         parts = parts.push(container(quoted).padding([space::XS, space::S]).style(surface::card(look)));
     }
-    parts = parts.push(body(message, context));
+    parts = parts.push(body(message, shown.pictures, context));
     if !message.reactions.is_empty() {
         parts = parts.push(reactions(message, context));
     }
@@ -146,14 +155,20 @@ fn bubble<'a>(message: &'a MessageView, first: bool, state: &'a State, context: 
     look.direction.row(row).spacing(space::S).into()
 }
 
-fn body<'a>(message: &'a MessageView, context: Context<'a>) -> Element<'a, Message> {
+fn body<'a>(message: &'a MessageView, pictures: &'a Kept, context: Context<'a>) -> Element<'a, Message> {
     let Context { look, words, .. } = context;
     let said = |key: &str| muted(words.say(key), Role::Body, look).into();
     match &message.body {
         MessageBody::Text(text) => paragraphs(text),
         MessageBody::Document(document) => {
             let id = message.id;
-            document_card::view(document, None, move |deed| Message::Document(deed, id), context)
+            document_card::view(
+                document,
+                None,
+                pictures.of(document.id),
+                move |deed| Message::Document(deed, id),
+                context,
+            )
         }
         MessageBody::ReadsFromHere => said("message-reads-from-here"),
         MessageBody::Gone if message.deleted => said("message-deleted"),
@@ -199,7 +214,8 @@ fn reactions<'a>(message: &'a MessageView, context: Context<'a>) -> Element<'a, 
         }
     }
     let chip = |(text, count): (&str, u64)| -> Element<'a, Message> {
-        let word = bidi::defuse(text, 12);
+        let known = REACTIONS.iter().find(|(code, _)| *code == text);
+        let word = known.map_or_else(|| bidi::defuse(text, REACTION), |(_, key)| words.say(key));
         let text = words.with("reaction", &[("word", word.into()), ("count", count.into())]);
         container(plain(text, Role::Caption)).padding([1.0, space::S]).style(surface::card(look)).into()
     };
@@ -253,7 +269,7 @@ fn deeds<'a>(message: &'a MessageView, state: &'a State, context: Context<'a>) -
     if text && state.tier() < NO_COPY_FROM {
         deeds.push(("deed-copy", Deed::Copy));
     }
-    if message.own && text {
+    if is_editable(message) {
         deeds.push(("deed-edit", Deed::Edit));
     }
     if message.own && !message.deleted {
@@ -263,7 +279,7 @@ fn deeds<'a>(message: &'a MessageView, state: &'a State, context: Context<'a>) -
     let mut buttons: Vec<Element<'a, Message>> =
         deeds.into_iter().map(|(key, deed)| word(words.say(key), Message::Do(deed, message.id))).collect();
     if !message.own {
-        let react = |key: &str| word(words.say(key), Message::React(message.id, words.say(key)));
+        let react = |(code, key): (&str, &str)| word(words.say(key), Message::React(message.id, code.to_owned()));
         buttons.extend(REACTIONS.map(react));
     }
     look.direction.wrapped(buttons, space::XS)

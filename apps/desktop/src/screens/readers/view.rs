@@ -16,7 +16,9 @@ use iced::{
 
 use super::{Message, Question, Reader, State, TITLE};
 use crate::screens::{
-    Context, frame,
+    Context,
+    conversation::NO_COPY_FROM,
+    frame,
     frame::Dialog,
     person::{self, Shown},
     warnings,
@@ -65,7 +67,8 @@ impl State {
         let mut parts: Vec<Element<'a, Message>> = vec![plain(words.say("readers-attention"), Role::Mark).into()];
         for reader in self.readers.iter().filter(|reader| !reader.own) {
             let ministry = reader.address.domain.to_string();
-            let foreign = self.foreign(reader).then(|| words.with("readers-foreign", &[("ministry", ministry.into())]));
+            let foreign =
+                self.foreign(reader).then(|| words.with("foreign-ministry", &[("ministry", ministry.into())]));
             let unverified = (!reader.verified).then(|| words.say("readers-unverified"));
             let about: Vec<String> = foreign.into_iter().chain(unverified).collect();
             if about.is_empty() {
@@ -137,6 +140,13 @@ impl State {
     fn number<'a>(&'a self, reader: &'a Reader, context: Context<'a>) -> Element<'a, Message> {
         let Context { look, words, .. } = context;
         let mut parts: Vec<Element<'a, Message>> = Vec::new();
+        if self.changed {
+            let said = vec![
+                plain(words.say("readers-number-changed"), Role::Strong).into(),
+                warnings::wrapped(words.say("readers-number-changed-do"), Role::Label).into(),
+            ];
+            parts.push(frame::apart(said, look.tokens.danger, look).into());
+        }
         match &self.verification {
             None => parts.push(muted(words.say("readers-number-asking"), Role::Label, look).into()),
             Some((found, code)) => {
@@ -198,8 +208,10 @@ impl State {
             Question::Title(content) => {
                 let placeholder = words.say("new-name");
                 let field = Field { id: TITLE, placeholder, submit: Some(Message::Sure), several: false };
-                let field = edit::field(content, field, Message::Title, look);
-                ("readers-retitle", field, "readers-retitle", Kind::Primary)
+                // A title is as much of the conversation's tier as what is written in it.
+                let sealed = self.view.tier >= NO_COPY_FROM;
+                let field = edit::editor(content, field, Message::Title, look).sealed(sealed);
+                ("readers-retitle", field.into(), "readers-retitle", Kind::Primary)
             }
             Question::Add(_) => ("readers-add", self.adding(context), "readers-add", Kind::Primary),
         };

@@ -19,11 +19,13 @@ use crate::screens::{Context, frame, frame::Dialog, inbox::tier_number, warnings
 
 /// Letters of a device's id that are shown of others.
 const DEVICE: usize = 16;
+/// A device that was seen more lately than this is connected, in milliseconds.
+const CONNECTED: u64 = 2 * 60 * 1000;
 /// Characters of a value.
 const VALUE: usize = 120;
 
 impl State {
-    /// How it looks; `notices` were said since the start.
+    /// How it looks; `notices` are what the vault keeps.
     #[must_use]
     pub fn view<'a>(&'a self, notices: Vec<String>, context: Context<'a>) -> Dialog<'a, Message> {
         let Context { look, words, .. } = context;
@@ -41,16 +43,17 @@ impl State {
         } else {
             notices.into_iter().map(|text| warnings::wrapped(text, Role::Label).into()).collect()
         };
+        parts.push(part("passphrase-title", self.passphrase.rows(context), context));
         parts.push(part("security-alerts", alerts, context));
         parts.push(part("security-export", self.exporting(context), context));
         let content = frame::stacked(parts, look).spacing(space::M).into();
-        Dialog { title: words.say("security-title"), content, buttons: Vec::new(), close: Some(Message::Close) }
+        Dialog { title: words.say("security-open"), content, buttons: Vec::new(), close: Some(Message::Close) }
     }
 
     fn owned<'a>(&'a self, context: Context<'a>) -> Vec<Element<'a, Message>> {
         let Context { look, words, .. } = context;
         let mut parts: Vec<Element<'a, Message>> =
-            self.devices.iter().map(|device| device_row(device, context)).collect();
+            self.devices.iter().map(|device| device_row(device, self.from_cache, context)).collect();
         if self.from_cache {
             parts.push(muted(words.say("security-devices-cached"), Role::Caption, look).into());
         }
@@ -81,8 +84,11 @@ impl State {
             container(edit::field(&self.path, field, Message::Path, look)).width(Fill).into(),
             button::word(words.say("security-export-do"), Kind::Secondary, ready.then_some(Message::Export), look),
         ];
+        let pick = self.own.is_some().then_some(Message::Pick);
         let mut parts = vec![
             muted(words.say("security-export-explained"), Role::Label, look).into(),
+            button::word(words.say("security-export-pick"), Kind::Secondary, pick, look),
+            muted(words.say("security-export-or"), Role::Label, look).into(),
             look.direction.row(row).spacing(space::S).align_y(Alignment::Center).into(),
         ];
         match &self.exported {
@@ -159,7 +165,7 @@ fn link<'a>(own: &Overview, context: Context<'a>) -> Vec<Element<'a, Message>> {
     }
 }
 
-fn device_row<'a>(device: &OwnDevice, context: Context<'a>) -> Element<'a, Message> {
+fn device_row<'a>(device: &OwnDevice, from_cache: bool, context: Context<'a>) -> Element<'a, Message> {
     let Context { look, words, now } = context;
     let id = |device: &amanat_primitives::DeviceId| device.to_string().chars().take(DEVICE).collect::<String>();
     let state = match (device.pending, device.approved_by) {
@@ -175,9 +181,16 @@ fn device_row<'a>(device: &OwnDevice, context: Context<'a>) -> Element<'a, Messa
     if device.this {
         marks.push(muted(words.say("security-device-this"), Role::Label, look).into());
     }
-    if device.seen.is_some() {
-        marks.push(muted(words.say("security-device-now"), Role::Label, look).into());
-    }
+    let used = match device.seen {
+        // Without the relay nothing is known of it.
+        _ if device.this || from_cache => None,
+        None => Some(words.say("security-device-unseen")),
+        Some(at) if now.as_millis().saturating_sub(at.as_millis()) < CONNECTED => {
+            Some(words.say("security-device-now"))
+        }
+        Some(at) => Some(words.with("security-device-seen", &[("when", words.when(at, now).into())])),
+    };
+    marks.extend(used.map(|used| muted(used, Role::Label, look).into()));
     marks.push(muted(state, Role::Label, look).into());
     let mut texts = column![look.direction.wrapped(marks, space::S), muted(about, Role::Caption, look),]
         .align_x(look.direction.start_items())

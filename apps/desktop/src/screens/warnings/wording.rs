@@ -2,19 +2,19 @@
 
 use amanat_client::{
     Failure,
-    api::{Alarm, MemberChange, Notice},
+    api::{Alarm, MemberChange, Notice, WarningOf},
 };
 use amanat_identity::Reason;
 use amanat_ui::bidi;
 
-use super::{Kind, What};
+use super::Kind;
 use crate::{screens::person, words::Words};
 
 /// What it means, and what to do.
-pub(super) fn words(what: &What, words: &Words) -> (String, String) {
+pub(super) fn words(what: &WarningOf, words: &Words) -> (String, String) {
     let (key, values) = match what {
-        What::Alarm(_, alarm) => alarm_values(alarm),
-        What::Notice(notice) => notice_values(notice, words),
+        WarningOf::Alarm { alarm, .. } => alarm_values(alarm),
+        WarningOf::Notice(notice) => notice_values(notice, words),
     };
     let mut given: Vec<(&str, crate::words::Value<'_>)> = Vec::new();
     for (name, value) in &values {
@@ -119,18 +119,26 @@ fn short(device: &amanat_primitives::DeviceId) -> String {
 }
 
 /// How much it weighs.
-pub(super) fn kind(what: &What) -> Kind {
+pub(super) fn kind(what: &WarningOf) -> Kind {
     match what {
-        What::Alarm(_, Alarm::Waiting { .. } | Alarm::WaitingStatus { .. } | Alarm::NotAllowed { .. }) => Kind::Caution,
-        What::Alarm(_, Alarm::ExpiredEntries { .. } | Alarm::NotAuthor { .. } | Alarm::Replay { .. }) => Kind::Caution,
-        What::Alarm(..) => Kind::Danger,
-        What::Notice(
+        WarningOf::Alarm {
+            alarm:
+                Alarm::Waiting { .. }
+                | Alarm::WaitingStatus { .. }
+                | Alarm::NotAllowed { .. }
+                | Alarm::ExpiredEntries { .. }
+                | Alarm::NotAuthor { .. }
+                | Alarm::Replay { .. },
+            ..
+        } => Kind::Caution,
+        WarningOf::Alarm { .. } => Kind::Danger,
+        WarningOf::Notice(
             Notice::GrantReused { .. }
             | Notice::ProfileOutdated { .. }
             | Notice::InvitationReused { .. }
             | Notice::DeviceApproved { .. }
             | Notice::RelayBehind { .. },
         ) => Kind::Danger,
-        What::Notice(_) => Kind::Caution,
+        WarningOf::Notice(_) => Kind::Caution,
     }
 }

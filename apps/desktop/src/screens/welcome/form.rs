@@ -178,6 +178,13 @@ fn invitation<'a>(says: &InvitationSummary, context: Context<'a>) -> Element<'a,
 
 fn strength<'a>(strength: Option<Strength>, context: Context<'a>) -> Element<'a, Message> {
     let Context { look, words, .. } = context;
+    let (filled, of, enough, key) = judged(strength);
+    let said = paragraph(words.say(key), Role::Label, look.tokens.muted, look);
+    column![meter::parts(filled, of, enough, look), said].spacing(space::XS).into()
+}
+
+/// How a strength is shown: so many parts of so many, whether that is enough, and what is said about it.
+pub(in crate::screens) fn judged(strength: Option<Strength>) -> (usize, usize, bool, &'static str) {
     let (filled, key) = match strength {
         None => (0, "strength-none"),
         Some(Strength { score, hint }) => match hint {
@@ -186,9 +193,7 @@ fn strength<'a>(strength: Option<Strength>, context: Context<'a>) -> Element<'a,
             Some(hint) => (score.max(1), hint_key(hint)),
         },
     };
-    let enough = strength.is_some_and(Strength::is_enough);
-    let said = paragraph(words.say(key), Role::Label, look.tokens.muted, look);
-    column![meter::parts(filled, MOST, enough, look), said].spacing(space::XS).into()
+    (filled, MOST, strength.is_some_and(Strength::is_enough), key)
 }
 
 fn hint_key(hint: Hint) -> &'static str {

@@ -1,6 +1,6 @@
 //! The file of a vault's key (protocol-spec/07-delivery, section 12): one passphrase opens it, whatever happens meanwhile.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::{io::Read as _, os::unix::fs::PermissionsExt as _};
 
 use super::*;
 
@@ -69,6 +69,38 @@ fn wherever_a_change_is_cut_short_one_passphrase_opens() {
     assert_eq!(opens(dir.path(), "old"), Err(FailureCode::Passphrase));
 }
 
+// [DELIV-231]
+#[test]
+fn a_part_that_is_the_key_itself_loses_its_name_alone() {
+    let (dir, file, key) = fixture();
+    // `make` was cut short between the key's name and the part's end; twice, for cleaning is done with each opening.
+    for _ in 0..2 {
+        fs::hard_link(path(dir.path()), dir.path().join(PART)).unwrap();
+        file.clean();
+        assert_eq!(names(dir.path()), ["key"]);
+        assert_eq!(opens(dir.path(), "old"), Ok(*key.expose_secret()));
+    }
+    // Whatever else a part's name leads to is not written to, either.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (linked, pointed) = (elsewhere.path().join("linked"), elsewhere.path().join("pointed"));
+    fs::write(&linked, "linked").unwrap();
+    fs::write(&pointed, "pointed").unwrap();
+    fs::hard_link(&linked, dir.path().join("key.part.01")).unwrap();
+    std::os::unix::fs::symlink(&pointed, dir.path().join("key.part.02")).unwrap();
+    std::os::unix::fs::symlink(path(dir.path()), dir.path().join("key.part.03")).unwrap();
+    // One of its own is: whoever holds it open sees zeros.
+    fs::write(dir.path().join("key.part.04"), "the sealed key").unwrap();
+    let mut alone = fs::File::open(dir.path().join("key.part.04")).unwrap();
+    file.clean();
+    assert_eq!(names(dir.path()), ["key"]);
+    assert_eq!(fs::read(&linked).unwrap(), b"linked");
+    assert_eq!(fs::read(&pointed).unwrap(), b"pointed");
+    let mut left = Vec::new();
+    alone.read_to_end(&mut left).unwrap();
+    assert_eq!(left, [0; 14]);
+    assert_eq!(opens(dir.path(), "old"), Ok(*key.expose_secret()));
+}
+
 #[test]
 fn where_the_folder_cannot_be_written_the_old_passphrase_counts() {
     let (dir, file, key) = fixture();
@@ -83,6 +115,29 @@ fn where_the_folder_cannot_be_written_the_old_passphrase_counts() {
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
     assert_eq!(opens(dir.path(), "old"), Ok(*key.expose_secret()));
     assert_eq!(names(dir.path()), ["key"]);
+}
+
+// [DELIV-231]
+#[test]
+fn where_a_change_cannot_be_made_durable_it_says_that_the_new_one_counts_and_spares_the_old_file() {
+    let (dir, file, key) = fixture();
+    let before = fs::read(path(dir.path())).unwrap();
+    let spy = dir.path().join("spy");
+    fs::hard_link(path(dir.path()), &spy).unwrap();
+    for (kind, code) in [(io::ErrorKind::Other, FailureCode::File), (io::ErrorKind::StorageFull, FailureCode::DiskFull)]
+    {
+        let failure = file.change_by("old", "new", |_| Err(io::Error::from(kind))).unwrap_err();
+        assert_eq!(failure.code, code);
+        assert!(failure.failed.starts_with("the new passphrase counts now, but may not survive a power cut"));
+        assert_eq!(opens(dir.path(), "new"), Ok(*key.expose_secret()));
+        assert_eq!(opens(dir.path(), "old"), Err(FailureCode::Passphrase));
+        assert_eq!(fs::read(&spy).unwrap(), before, "what a power cut may bring back");
+        // As after that cut.
+        fs::rename(&spy, path(dir.path())).unwrap();
+        assert_eq!(opens(dir.path(), "old"), Ok(*key.expose_secret()));
+        assert_eq!(names(dir.path()), ["key"]);
+        fs::hard_link(path(dir.path()), &spy).unwrap();
+    }
 }
 
 #[test]

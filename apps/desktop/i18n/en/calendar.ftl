@@ -1,0 +1,15 @@
+calendar-month = { $month } { $year }
+calendar-today = Today
+calendar-go = Go there
+calendar-nothing = Nothing was written on or after { $day }.
+weekday-1 = Mon
+weekday-2 = Tue
+weekday-3 = Wed
+weekday-4 = Thu
+weekday-5 = Fri
+weekday-6 = Sat
+weekday-7 = Sun
+newcomers-title = Are they to read it, too?
+newcomers-explained = Since you last wrote here, people of another ministry were added. What you send reaches them as well.
+newcomers-unsure = People of another ministry read along here. What you send reaches them as well.
+newcomers-not-now = Not now

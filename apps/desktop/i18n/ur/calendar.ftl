@@ -1,0 +1,15 @@
+calendar-month = { $month } { $year }
+calendar-today = آج
+calendar-go = وہاں جائیں
+calendar-nothing = { $day } کو یا اس کے بعد کچھ نہیں لکھا گیا۔
+weekday-1 = پیر
+weekday-2 = منگل
+weekday-3 = بدھ
+weekday-4 = جمعرات
+weekday-5 = جمعہ
+weekday-6 = ہفتہ
+weekday-7 = اتوار
+newcomers-title = کیا یہ بھی اسے پڑھیں؟
+newcomers-explained = آپ کے پچھلے پیغام کے بعد یہاں دوسری وزارت کے لوگ شامل کیے گئے۔ آپ جو بھیجیں گے وہ ان تک بھی پہنچے گا۔
+newcomers-unsure = یہاں دوسری وزارت کے لوگ بھی پڑھتے ہیں۔ آپ جو بھیجیں گے وہ ان تک بھی پہنچے گا۔
+newcomers-not-now = ابھی نہیں
