@@ -380,8 +380,7 @@ impl App {
             return Task::none();
         };
         let Event::Message { conversation, message } = &**event else { return Task::none() };
-        let listed = shell.find(*conversation);
-        let said = listed.and_then(|listed| notify::about(message, listed, listed.muted, &self.words));
+        let said = notify::about(message, shell.find(*conversation), &self.words);
         said.map_or_else(Task::none, |said| Task::perform(self.host.notify(said), |()| Message::Nothing))
     }
 

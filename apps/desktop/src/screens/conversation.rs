@@ -288,12 +288,17 @@ impl State {
 
     fn since(&mut self, lines: Vec<Line>) -> Wishes {
         let at_end = self.list.at_end();
+        let more = lines.len() as u64 >= list::PAGE;
         let mut new = false;
         for line in lines {
             self.newcomers.saw(&line);
             new |= self.list.put(line);
         }
-        if new && at_end { vec![Wish::Run(list::to_end())] } else { Vec::new() }
+        let mut wishes = if more { self.read_since(self.list.last()) } else { Vec::new() };
+        if new && at_end {
+            wishes.push(Wish::Run(list::to_end()));
+        }
+        wishes
     }
 
     /// One's own message has come further.
@@ -327,6 +332,8 @@ impl State {
     pub fn missed(&mut self) -> Wishes {
         self.list.forget();
         let mut wishes = self.read();
+        // And what came at its end meanwhile.
+        wishes.extend(self.read_since(self.list.last()));
         wishes.extend(self.ask_members());
         wishes
     }

@@ -21,19 +21,14 @@ pub struct Notification {
     pub body: String,
 }
 
-/// What is said about a message; none where that is nothing.
+/// What is said about a message; none where that is nothing. Of a conversation that is not listed yet, the least.
 #[must_use]
-pub fn about(
-    message: &MessageView,
-    conversation: &ConversationView,
-    muted: bool,
-    words: &Words,
-) -> Option<Notification> {
+pub fn about(message: &MessageView, conversation: Option<&ConversationView>, words: &Words) -> Option<Notification> {
     let news = !message.own && !message.imported && message.state == MessageState::Unread;
-    if !news || muted {
+    if !news || conversation.is_some_and(|listed| listed.muted) {
         return None;
     }
-    let body = if conversation.tier < NAMELESS_FROM {
+    let body = if conversation.is_some_and(|listed| listed.tier < NAMELESS_FROM) {
         words.with("notify-from", &[("name", bidi::defuse(&message.name, NAME).into())])
     } else {
         words.say("notify-new")
@@ -64,15 +59,18 @@ mod tests {
             let last = conversation.last.clone().unwrap();
             let message =
                 MessageView { own: false, state: MessageState::Unread, name: "Sana <b>\u{202E}".into(), ..last };
-            let said = about(&message, &conversation, false, &words).unwrap();
+            let said = about(&message, Some(&conversation), &words).unwrap();
             let named = said.body.contains("Sana");
             assert_eq!(named, conversation.tier == Tier::Official, "{:?}", conversation.tier);
             assert!(!said.body.contains('\u{202E}'));
-            assert_eq!(about(&message, &conversation, true, &words), None, "muted");
+            let muted = ConversationView { muted: true, ..conversation.clone() };
+            assert_eq!(about(&message, Some(&muted), &words), None);
+            let unlisted = about(&message, None, &words).unwrap();
+            assert_eq!(unlisted.body, words.say("notify-new"), "its tier is not known");
             let own = MessageView { own: true, ..message.clone() };
-            assert_eq!(about(&own, &conversation, false, &words), None);
+            assert_eq!(about(&own, Some(&conversation), &words), None);
             let read = MessageView { state: MessageState::Read, ..message };
-            assert_eq!(about(&read, &conversation, false, &words), None);
+            assert_eq!(about(&read, Some(&conversation), &words), None);
         }
     }
 }

@@ -164,6 +164,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_missed_at_the_end_is_read_to_its_last_page() {
+        let mut state = opened();
+        let since = |wishes: &[Wish<Message, super::super::Action>]| {
+            wishes.iter().find_map(|wish| match wish {
+                Wish::Ask(Command::Read { since, mark: true, .. }, _) if *since >= 40 => Some(*since),
+                _ => None,
+            })
+        };
+        assert_eq!(since(&state.missed()), Some(40));
+        let last = fake::hit(state.view.id, 40).unwrap().message;
+        let line = |sequence| Line::Message(Box::new(MessageView { sequence, ..last.clone() }));
+        let page: Vec<_> = (41..=168).map(line).collect();
+        assert_eq!(since(&state.update(Message::Since(Ok(Reply::Lines(page))))), Some(168), "a full page");
+        assert_eq!(since(&state.update(Message::Since(Ok(Reply::Lines(Vec::new()))))), None);
+    }
+
+    #[test]
     fn pages_and_ends_scroll_the_messages() {
         let mut state = opened();
         assert!(matches!(state.go(Way::Page(false))[..], [Wish::Run(_)]));
