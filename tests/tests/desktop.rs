@@ -32,6 +32,8 @@ impl Display {
     fn open() -> Self {
         let mut server = Command::new("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", "1240x820x24", "-nolisten", "tcp"])
+            // It would else begin anew whenever its last client leaves, and `xdotool` may be that one while the window comes.
+            .arg("-noreset")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
