@@ -41,7 +41,8 @@ pub enum Command {
         /// Part of a handle, name or post.
         query: String,
     },
-    /// All conversations, those that are pinned before the others, and then the latest first. Replies [`Reply::Conversations`]. Works offline.
+    /// All conversations, those that are pinned before the others, and then the latest first. Replies
+    /// [`Reply::Conversations`]. Works offline.
     Conversations,
     /// Finds a conversation by its id or a unique prefix of 8 or more characters. Replies [`Reply::Found`].
     Find {

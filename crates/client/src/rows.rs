@@ -345,8 +345,6 @@ record!(
 record!(
     /// How this person wants a conversation in the list; none where it is like the others.
     pub(crate) struct ArrangedRow {
-        /// Which; also the row's key.
-        conversation: ConversationId,
         /// Before the others.
         pinned: bool,
         /// No notifications.

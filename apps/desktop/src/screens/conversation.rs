@@ -182,13 +182,13 @@ pub enum Action {
     /// Who reads this?
     Readers(ConversationId),
     /// Choose a file to send.
-    Attach(ConversationId),
+    Attach,
     /// Choose where to save a document.
     Save(Box<DocumentView>),
     /// Show all documents.
-    Documents(ConversationId),
+    Documents,
     /// A text that may name files was pasted.
-    Pasted(ConversationId, String),
+    Pasted(String),
     /// Put a text on the clipboard.
     Copy(String),
     /// What is written and not sent.
@@ -426,9 +426,9 @@ impl State {
                 Vec::new()
             }
             Message::Readers => vec![Wish::Parent(Action::Readers(self.id()))],
-            Message::Attach => vec![Wish::Parent(Action::Attach(self.id()))],
-            Message::Pasted(text) => vec![Wish::Parent(Action::Pasted(self.id(), text))],
-            Message::Documents => vec![Wish::Parent(Action::Documents(self.id()))],
+            Message::Attach => vec![Wish::Parent(Action::Attach)],
+            Message::Pasted(text) => vec![Wish::Parent(Action::Pasted(text))],
+            Message::Documents => vec![Wish::Parent(Action::Documents)],
             Message::Document(deed, id) => self.document(deed, id),
             Message::Transferred(answer) => self.transferred(answer),
         }

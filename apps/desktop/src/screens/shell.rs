@@ -243,10 +243,9 @@ impl State {
                 let (task, asked) = self.over.update(message, backend);
                 let (mut tasks, mut actions) = (vec![task.map(Message::Over)], Vec::new());
                 for action in asked {
-                    match action {
-                        over::Action::PickReport(name) => actions.push(Action::PickReport(name)),
-                        action => tasks.push(self.over(action, backend)),
-                    }
+                    let (task, left) = self.over(action, backend);
+                    tasks.push(task);
+                    actions.extend(left);
                 }
                 (Task::batch(tasks), actions)
             }
@@ -365,13 +364,13 @@ impl State {
     /// What the conversation asks about documents; what it asks else is left.
     fn documents_of(&mut self, action: conversation::Action, backend: &dyn Backend) -> (Task<Message>, Vec<Action>) {
         match action {
-            conversation::Action::Attach(_) => self.with_file(backend, |files, to| files.attach(to)),
-            conversation::Action::Pasted(_, text) => self.with_file(backend, |files, to| files.pasted(to, text)),
+            conversation::Action::Attach => self.with_file(backend, |files, to| files.attach(to)),
+            conversation::Action::Pasted(text) => self.with_file(backend, |files, to| files.pasted(to, text)),
             conversation::Action::Save(document) => {
                 let wishes = self.files.save(*document);
                 self.of_files(wishes, backend)
             }
-            conversation::Action::Documents(_) => {
+            conversation::Action::Documents => {
                 let Some(view) = self.conversation.as_ref().map(|open| open.about().clone()) else {
                     return (Task::none(), Vec::new());
                 };
@@ -414,17 +413,18 @@ impl State {
         task.map(Message::Over)
     }
 
-    /// What the dialogs ask for.
-    fn over(&mut self, action: over::Action, backend: &dyn Backend) -> Task<Message> {
-        match action {
+    /// What the dialogs ask for; what is the window's to do is left.
+    fn over(&mut self, action: over::Action, backend: &dyn Backend) -> (Task<Message>, Option<Action>) {
+        let task = match action {
             over::Action::Open(id, sequence) => self.open_at(id, sequence, backend),
-            over::Action::With(person) => {
-                let Some(own) = &self.own else { return Task::none() };
-                self.over.begin(own, self.inbox.all(), Some(*person), backend).map(Message::Over)
-            }
+            over::Action::With(person) => match &self.own {
+                Some(own) => self.over.begin(own, self.inbox.all(), Some(*person), backend).map(Message::Over),
+                None => Task::none(),
+            },
             over::Action::Changed => self.list(backend),
-            over::Action::PickReport(_) => Task::none(),
-        }
+            over::Action::PickReport(name) => return (Task::none(), Some(Action::PickReport(name))),
+        };
+        (task, None)
     }
 
     /// Shows a conversation at a message; one that is not listed yet as soon as it is.

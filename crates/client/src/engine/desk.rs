@@ -49,7 +49,7 @@ impl Core {
         self.conversation(id)?;
         let mut batch = Batch::default();
         if pinned || muted {
-            batch.put(Scope::Arranged, id.as_bytes(), &ArrangedRow { conversation: id, pinned, muted });
+            batch.put(Scope::Arranged, id.as_bytes(), &ArrangedRow { pinned, muted });
         } else {
             batch.delete(Scope::Arranged, id.as_bytes());
         }
@@ -62,7 +62,7 @@ impl Core {
     /// Where it stands in the list.
     pub(crate) fn arranged(&self, id: ConversationId) -> Result<ArrangedRow, Failure> {
         let row = self.vault.read::<ArrangedRow>(Scope::Arranged, id.as_bytes())?;
-        Ok(row.unwrap_or(ArrangedRow { conversation: id, pinned: false, muted: false }))
+        Ok(row.unwrap_or(ArrangedRow { pinned: false, muted: false }))
     }
 
     /// [`Command::ChangePassphrase`](crate::Command::ChangePassphrase), on a thread of its own: the engine goes on.

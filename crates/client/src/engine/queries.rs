@@ -1,8 +1,6 @@
 //! Answers from the vault (protocol-spec/07-delivery, section 12): what faces show, made of rows. All of it works
 //! offline.
 
-use std::collections::HashSet;
-
 use amanat_conversation::{
     Conversation, Records, SUITE_NAME,
     content::{ContentType, Reply as ReplyBody},
@@ -22,9 +20,7 @@ use crate::{
         Quote, StatusSummary,
     },
     failure,
-    rows::{
-        ArrangedRow, ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, READS_FROM, Stage, TrackRow, Upload,
-    },
+    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, READS_FROM, Stage, TrackRow, Upload},
     vault::Scope,
 };
 
@@ -59,14 +55,14 @@ impl Core {
     }
 
     pub(super) fn list_conversations(&mut self) -> Result<Reply, Failure> {
-        let arranged = self.vault.scan::<ArrangedRow>(Scope::Arranged)?;
-        let pinned: HashSet<ConversationId> =
-            arranged.iter().filter(|row| row.pinned).map(|row| row.conversation).collect();
         let mut ids: Vec<(ConversationId, _)> =
             self.conversations.values().map(|open| (open.row.id, open.row.latest)).collect();
-        ids.sort_by_key(|(id, latest)| (!pinned.contains(id), std::cmp::Reverse(*latest), *id));
+        ids.sort_by_key(|(id, latest)| (std::cmp::Reverse(*latest), *id));
         let views: Result<Vec<_>, _> = ids.into_iter().map(|(id, _)| self.conversation_view(id)).collect();
-        Ok(Reply::Conversations(views?))
+        let mut views = views?;
+        // The order within each of the two is kept.
+        views.sort_by_key(|view| !view.pinned);
+        Ok(Reply::Conversations(views))
     }
 
     /// A conversation as a list shows it.
