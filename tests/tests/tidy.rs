@@ -38,6 +38,12 @@ const WALLS: &[(&str, &[&str])] = &[
     ("sled", &["store"]),
     ("iced", &["ui"]),
 ];
+/// What the tests may name of them, and why.
+const TESTED: &[(&str, &str)] = &[
+    ("sha2", "the digest of a payload in age's vectors"),
+    ("openmls", "the MLS working group's vectors, by its own interface and our provider"),
+    ("openmls_traits", "the same"),
+];
 const PREFIXES: &[&str] = &["PRIM", "WIRE", "ID", "LINK", "CONV", "DOC", "DELIV"];
 
 fn root() -> PathBuf {
@@ -173,12 +179,16 @@ fn files_are_short_and_named_for_what_they_do() {
 
 /// Names under `[dependencies]` of a manifest.
 fn dependencies(manifest: &Path) -> BTreeSet<String> {
+    dependencies_under(manifest, &["[dependencies]"])
+}
+
+fn dependencies_under(manifest: &Path, headings: &[&str]) -> BTreeSet<String> {
     let text = fs::read_to_string(manifest).unwrap();
     let mut inside = false;
     let mut names = BTreeSet::new();
     for line in text.lines() {
         if line.starts_with('[') {
-            inside = line == "[dependencies]";
+            inside = headings.contains(&line);
         } else if inside && let Some((name, _)) = line.split_once(['.', ' ', '=']) {
             names.insert(name.to_owned());
         }
@@ -211,7 +221,28 @@ fn crates_depend_upward_only() {
         let uses = dependencies(&root().join("apps").join(app).join("Cargo.toml"));
         wrong.extend(WALLS.iter().filter(|(library, _)| uses.contains(*library)).map(|(l, _)| format!("{app}: {l}")));
     }
+    let tests = dependencies_under(&root().join("tests/Cargo.toml"), &["[dependencies]", "[dev-dependencies]"]);
+    for (library, _) in WALLS.iter().filter(|(library, _)| tests.contains(*library)) {
+        if !TESTED.iter().any(|(named, _)| named == library) {
+            wrong.push(format!("the tests name {library} without a reason here"));
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A workspace has each library once: a feature that one manifest asks for is in the programs that the tests run, and these
+/// would be other programs than those that are shipped.
+#[test]
+fn no_manifest_asks_a_library_of_others_for_its_test_features() {
+    let mut manifests = Vec::new();
+    for dir in ["crates", "apps", "tests"] {
+        files(&root().join(dir), "Cargo.toml", &mut manifests);
+    }
+    manifests.push(root().join("Cargo.toml"));
+    for manifest in manifests {
+        let text = fs::read_to_string(&manifest).unwrap();
+        assert!(!text.contains("\"test-utils\""), "{}: `test-utils` of a library of others", manifest.display());
+    }
 }
 
 #[test]

@@ -33,6 +33,8 @@ mod records;
 pub mod roles;
 mod state;
 mod storage;
+#[cfg(feature = "test-util")]
+pub mod testing;
 
 pub use commit::{ApproveError, Approved, CommitFacts, Evidence, OutgoingCommit, ReceivedCommit, VoidReason, validity};
 pub use content::{Body, Content, ContentType, Frame, Receipt, ReceiptLine};

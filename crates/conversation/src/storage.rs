@@ -201,7 +201,7 @@ fn delete_parts(records: &mut Records, key: &[u8], from: usize) -> Done<()> {
     Ok(())
 }
 
-fn to_postcard<T: Serialize + ?Sized>(value: &T) -> Done<Vec<u8>> {
+pub(crate) fn to_postcard<T: Serialize + ?Sized>(value: &T) -> Done<Vec<u8>> {
     postcard::to_allocvec(value).map_err(|_| StorageError::Record)
 }
 pub(crate) fn from_postcard<T: DeserializeOwned>(bytes: &[u8]) -> Done<T> {

@@ -112,8 +112,24 @@ fn advance(nonce: u64) -> Result<(u64, u64), NoiseError> {
 
 #[cfg(test)]
 mod tests {
+    use amanat_primitives::{Secret, agree::NoiseSecret};
+
     use super::*;
-    use crate::vectors_tests::pair;
+    use crate::handshake::Ik;
+
+    /// An initiator's sealer and its responder's opener.
+    fn pair() -> (Sealer, Opener) {
+        let secret = |byte: u8| Secret::take(&mut [byte; 32]);
+        let (device, relay) = (NoiseSecret::from_secret(secret(1)), NoiseSecret::from_secret(secret(2)));
+        let mut a = Ik::new(&device, Some(&relay.public()), b"", secret(3)).unwrap();
+        let mut b = Ik::new(&relay, None, b"", secret(4)).unwrap();
+        let mut message = [0; 256];
+        let first = a.write(b"", &mut message).unwrap();
+        b.read(&message[..first], &mut []).unwrap();
+        let second = b.write(b"", &mut message).unwrap();
+        a.read(&message[..second], &mut []).unwrap();
+        (a.finish().unwrap().split().0, b.finish().unwrap().split().1)
+    }
 
     // [LINK-11]
     #[test]

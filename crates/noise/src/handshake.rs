@@ -178,7 +178,7 @@ impl Ik {
     }
 
     /// Hash of all that was said, which both sides share; for test vectors.
-    #[cfg(test)]
+    #[cfg(feature = "test-util")]
     pub(crate) fn handshake_hash(&self) -> Vec<u8> {
         self.0.get_handshake_hash().to_vec()
     }

@@ -13,8 +13,8 @@ pub mod channel;
 pub mod handshake;
 mod resolver;
 pub mod sealed;
-#[cfg(test)]
-mod vectors_tests;
+#[cfg(feature = "test-util")]
+pub mod testing;
 
 pub use channel::{Channel, MAX_PLAINTEXT, MAX_SEALED, Opener, Sealer, TAG_LEN};
 pub use handshake::{AwaitingReply, ChannelBinding, FIRST_LEN, Initiator, PATTERN, Replying, Responder, SECOND_LEN};

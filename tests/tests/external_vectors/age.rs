@@ -1,10 +1,12 @@
 //! age's vectors: the payload of each file through the decryptor that documents use, under the file key that the vector
 //! tells; what decrypts is encrypted again and must be the same bytes.
 
+use amanat_conversation::testing::WideCrypto;
 use amanat_document::{
     FileKey, Layout, MadeSegment, PayloadDecryptor, PayloadNonce, SegmentWriter, payload, segment_buffer,
 };
-use amanat_primitives::{DocumentId, Secret};
+use amanat_primitives::{DocumentId, Secret, kdf};
+use openmls::prelude::{HashType, OpenMlsCrypto as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{Outcome, Reason, Tally};
@@ -43,12 +45,15 @@ fn case(bytes: &[u8]) -> Result<Outcome, String> {
     let payload = payload_of(&file);
     match (vector.expect, payload) {
         ("success", None) => Err("no payload in it".to_owned()),
-        ("success" | "payload failure", Some(payload)) => Ok(Outcome::of("payload", vector.check(payload))),
+        ("success" | "payload failure", Some(payload)) => {
+            Ok(Outcome::of("payload", vector.check(payload).and_then(|()| vector.mac_is(&file, true))))
+        }
         // A payload that ends within its nonce counts as the header's fault with age; it is the payload's with us.
         ("header failure", Some(payload)) if payload.len() < payload::NONCE_LEN => {
             Ok(Outcome::of("payload without a nonce", vector.check(payload)))
         }
-        ("header failure" | "HMAC failure" | "no match", _) => Ok(Outcome::LeftOut(Reason::AgeHeader)),
+        ("HMAC failure", Some(_)) => Ok(Outcome::of("header", vector.mac_is(&file, false))),
+        ("header failure" | "no match", payload) => Ok(Outcome::LeftOut(vector.about_header(payload))),
         ("armor failure", _) => Ok(Outcome::LeftOut(Reason::AgeOther)),
         (other, _) => Err(format!("expects {other:?}")),
     }
@@ -77,6 +82,29 @@ impl Vector<'_> {
             _ => {}
         }
         if opened.is_ok() { seals_to(&key, &released, payload) } else { Ok(()) }
+    }
+}
+
+impl Vector<'_> {
+    /// The header's MAC, under the key that our HKDF derives; a document has none.
+    fn mac_is(&self, file: &[u8], good: bool) -> Result<(), String> {
+        let key = kdf::hkdf_sha256(self.file_key.as_deref().ok_or("no file key")?, &[], b"header");
+        let end = find(file, b"\n---").ok_or("no line of the header's MAC")? + 4;
+        let line = file[end..].split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let told = data_encoding::BASE64_NOPAD
+            .decode(line.strip_prefix(b" ").ok_or("no MAC")?)
+            .map_err(|error| error.to_string())?;
+        let made = WideCrypto::new(&[])
+            .hmac(HashType::Sha2_256, key.expose_secret(), &file[..end])
+            .map_err(|error| error.to_string())?;
+        if (made.as_slice() == told) == good { Ok(()) } else { Err(format!("the header's MAC verifies: {}", !good)) }
+    }
+
+    /// A header that age must refuse. Where the file key is one, the payload behind it is whole nevertheless.
+    fn about_header(&self, payload: Option<&[u8]>) -> Reason {
+        let key = self.file_key.as_deref().and_then(Secret::from_slice);
+        let opens = key.zip(payload).is_some_and(|(key, payload)| open(&FileKey::from_secret(key), payload).1.is_ok());
+        if opens { Reason::AgeHeader } else { Reason::AgeStanza }
     }
 }
 

@@ -1,11 +1,14 @@
 //! Wycheproof's vectors, through the wrappers that the product uses.
 
+use amanat_conversation::testing::WideCrypto;
 use amanat_primitives::{
     Secret,
     aead::{ChunkKey, SealKey},
+    agree::{NoisePublic, NoiseSecret},
     kdf,
     sign::{Signature, VerifyingKey},
 };
+use openmls::prelude::{AeadType, HashType, OpenMlsCrypto as _, SignatureScheme};
 use serde_json::Value;
 
 use super::{Outcome, Reason, Tally, hex};
@@ -26,11 +29,10 @@ pub(crate) fn run(json: &Value) -> Result<Tally, String> {
             tally.add(match algorithm {
                 "CHACHA20-POLY1305" => Outcome::of(id, agrees(valid, chunk(case, valid))),
                 "XCHACHA20-POLY1305" => Outcome::of(id, agrees(valid, seal(case, valid))),
-                "EDDSA" => Outcome::of(id, agrees(valid, signature(group, case))),
-                "HKDF-SHA-256" if valid => Outcome::of(id, hkdf(case)),
-                "HKDF-SHA-256" => Outcome::LeftOut(Reason::LongOutput),
-                "XDH" => Outcome::LeftOut(Reason::Agreement),
-                "HMACSHA256" => Outcome::LeftOut(Reason::Hmac),
+                "EDDSA" => Outcome::of(id, agrees(valid, signature(group, case, valid))),
+                "HKDF-SHA-256" => Outcome::of(id, hkdf(case, valid)),
+                "XDH" => Outcome::of(id, agreement(case)),
+                "HMACSHA256" => Outcome::of(id, hmac(case, valid)),
                 "ML-KEM" => Outcome::LeftOut(Reason::MlKem),
                 _ => Outcome::LeftOut(Reason::OtherAlgorithm),
             });
@@ -59,6 +61,7 @@ fn agrees(valid: bool, verdict: Result<Verdict, String>) -> Result<(), String> {
 }
 
 fn chunk(case: &Value, valid: bool) -> Result<Verdict, String> {
+    mls_chunk(case, valid)?;
     let key = ChunkKey::new(&Secret::from_slice(&hex(case, "key")?).ok_or("key of another length")?);
     let (aad, plain, sealed) = (hex(case, "aad")?, hex(case, "msg")?, hex(case, "ct")?);
     let (Ok(nonce), Ok(tag)) = (hex(case, "iv")?.try_into(), hex(case, "tag")?.try_into()) else {
@@ -86,6 +89,28 @@ fn chunk(case: &Value, valid: bool) -> Result<Verdict, String> {
     }
 }
 
+/// The same cipher where MLS uses it; a nonce of another length never comes to it.
+fn mls_chunk(case: &Value, valid: bool) -> Result<(), String> {
+    let (key, nonce, aad, plain) = (hex(case, "key")?, hex(case, "iv")?, hex(case, "aad")?, hex(case, "msg")?);
+    if nonce.len() != AeadType::ChaCha20Poly1305.nonce_size() {
+        return Ok(());
+    }
+    let (crypto, kind) = (WideCrypto::new(&[]), AeadType::ChaCha20Poly1305);
+    let sealed = [hex(case, "ct")?, hex(case, "tag")?].concat();
+    if valid && crypto.aead_encrypt(kind, &key, &plain, &nonce, &aad).map_err(told)? != sealed {
+        return Err("MLS encrypts to other bytes".to_owned());
+    }
+    match crypto.aead_decrypt(kind, &key, &sealed, &nonce, &aad) {
+        Ok(opened) if valid && opened == plain => Ok(()),
+        Err(_) if !valid => Ok(()),
+        _ => Err("MLS decrypts otherwise".to_owned()),
+    }
+}
+
+fn told(error: impl std::fmt::Debug) -> String {
+    format!("{error:?}")
+}
+
 fn seal(case: &Value, valid: bool) -> Result<Verdict, String> {
     let key = SealKey::new(Secret::from_slice(&hex(case, "key")?).ok_or("key of another length")?);
     let (aad, plain, nonce) = (hex(case, "aad")?, hex(case, "msg")?, hex(case, "iv")?);
@@ -103,8 +128,14 @@ fn seal(case: &Value, valid: bool) -> Result<Verdict, String> {
     }
 }
 
-fn signature(group: &Value, case: &Value) -> Result<Verdict, String> {
+fn signature(group: &Value, case: &Value, valid: bool) -> Result<Verdict, String> {
     let key = group.get("publicKey").ok_or("no key")?;
+    // Where MLS uses it.
+    let (content, public, bytes) = (hex(case, "msg")?, hex(key, "pk")?, hex(case, "sig")?);
+    let mls = WideCrypto::new(&[]).verify_signature(SignatureScheme::ED25519, &content, &public, &bytes);
+    if mls.is_ok() != valid {
+        return Err("MLS verifies otherwise".to_owned());
+    }
     let key = VerifyingKey::from_bytes(hex(key, "pk")?.try_into().map_err(|_| "key of another length")?);
     let Ok(bytes) = hex(case, "sig")?.try_into() else {
         return Ok(Verdict::Refused);
@@ -113,15 +144,58 @@ fn signature(group: &Value, case: &Value) -> Result<Verdict, String> {
     Ok(if verified.is_ok() { Verdict::Accepted } else { Verdict::Refused })
 }
 
-/// Our output is 32 bytes; HKDF's shorter outputs are the beginnings of its longer ones.
-fn hkdf(case: &Value) -> Result<(), String> {
-    let derived = kdf::hkdf_sha256(&hex(case, "ikm")?, &hex(case, "salt")?, &hex(case, "info")?);
-    let expected = hex(case, "okm")?;
+/// Our output is 32 bytes, and HKDF's shorter outputs are the beginnings of its longer ones. The whole, and what is more
+/// than HKDF can give, where MLS uses it.
+fn hkdf(case: &Value, valid: bool) -> Result<(), String> {
+    let (ikm, salt, info, expected) = (hex(case, "ikm")?, hex(case, "salt")?, hex(case, "info")?, hex(case, "okm")?);
+    let size = case.get("size").and_then(Value::as_u64).ok_or("no size")?;
+    let (crypto, hash) = (WideCrypto::new(&[]), HashType::Sha2_256);
+    let extracted = crypto.hkdf_extract(hash, &salt, &ikm).map_err(told)?;
+    let made = crypto.hkdf_expand(hash, extracted.as_slice(), &info, usize::try_from(size).map_err(told)?);
+    if !valid {
+        return if made.is_err() { Ok(()) } else { Err("gives more than HKDF can".to_owned()) };
+    }
+    if made.map_err(told)?.as_slice() != expected {
+        return Err("MLS derives other bytes".to_owned());
+    }
+    let derived = kdf::hkdf_sha256(&ikm, &salt, &info);
     let both = expected.len().min(32);
     if both == 0 {
         return Err("no output to compare".to_owned());
     }
     if derived.expose_secret()[..both] == expected[..both] { Ok(()) } else { Err("derives other bytes".to_owned()) }
+}
+
+/// Where MLS uses it; and, as HKDF's first step is HMAC, what our HKDF makes of a whole tag.
+fn hmac(case: &Value, valid: bool) -> Result<(), String> {
+    let (key, message, tag) = (hex(case, "key")?, hex(case, "msg")?, hex(case, "tag")?);
+    let (crypto, hash) = (WideCrypto::new(&[]), HashType::Sha2_256);
+    let made = crypto.hmac(hash, &key, &message).map_err(told)?;
+    if tag.is_empty() || made.as_slice().starts_with(&tag) != valid {
+        return Err("makes another tag".to_owned());
+    }
+    if tag.len() == 32 {
+        let expanded = crypto.hkdf_expand(hash, &tag, b"info", 32).map_err(told)?;
+        if (kdf::hkdf_sha256(&message, &key, b"info").expose_secret()[..] == *expanded.as_slice()) != valid {
+            return Err("extracts other bytes".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Through the agreement that Noise is given. What is the same whatever our key is must be refused. [LINK-10]
+fn agreement(case: &Value) -> Result<(), String> {
+    let secret = Secret::from_slice(&hex(case, "private")?).ok_or("secret key of another length")?;
+    let public = hex(case, "public")?.try_into().map_err(|_| "public key of another length")?;
+    let agreed = amanat_noise::testing::agree(&NoiseSecret::from_secret(secret), &NoisePublic::from_bytes(public));
+    let expected = hex(case, "shared")?;
+    let useless = expected.iter().all(|byte| *byte == 0);
+    match agreed {
+        Ok(shared) if !useless && expected == shared => Ok(()),
+        Err(_) if useless => Ok(()),
+        Ok(_) => Err("agrees on other bytes".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Gives the vector's nonce where the code draws one.
