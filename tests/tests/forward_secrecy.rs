@@ -1,7 +1,26 @@
-//! Keys on the disk turn as they should (protocol-spec/07-delivery, section 12): real engines, and the files that they
-//! leave. What a key seals, and that it is gone when it has turned, is tested beside the vault.
+//! What a thief of a device's folder reads, who has its passphrase as well (protocol-spec/07-delivery, section 12, and
+//! 10-threat-model, section 1): real engines, a real relay, the files that they leave, and a thief who tries everything that
+//! was recorded with everything that he has. And that keys on the disk turn when they should.
+//!
+//! Each test holds its own control: the same thief, or the same search, finds what it should where keys were not replaced.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // what fails, fails the test
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "what fails, fails the test"
+)]
+
+#[path = "forward_secrecy/disk.rs"]
+mod disk;
+#[path = "forward_secrecy/sender.rs"]
+mod sender;
+#[path = "forward_secrecy/theft.rs"]
+mod theft;
+#[path = "forward_secrecy/thief.rs"]
+mod thief;
 
 use std::{collections::BTreeSet, time::Duration};
 

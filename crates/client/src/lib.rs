@@ -14,6 +14,8 @@ mod fold;
 pub mod forgery;
 mod history;
 mod key_packages;
+#[cfg(feature = "test-util")]
+pub mod loot;
 pub mod process;
 pub mod profile;
 pub mod rehearsal;

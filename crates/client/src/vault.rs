@@ -7,6 +7,8 @@
 //! is sealed under keys that are shredded ([`keys`]).
 
 mod keys;
+#[cfg(feature = "test-util")]
+mod loot;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, btree_map::Entry},

@@ -127,7 +127,7 @@ impl Keys {
     }
 
     /// All keys, for tests that try them.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "test-util"))]
     pub(super) fn in_force(&self) -> impl Iterator<Item = &SealKey> {
         self.held.values().map(|held| &held.key)
     }
