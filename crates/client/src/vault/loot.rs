@@ -3,18 +3,21 @@
 
 use amanat_primitives::aead::SealKey;
 
-use super::{Scope, Vault, keys, split};
+use super::{PlainRow, Scope, Vault, keys, split};
 use crate::{Failure, failure};
+
+/// A row's name, and what lies there.
+type SealedRow = (Vec<u8>, Vec<u8>);
 
 impl Vault {
     /// The rows of a scope, sealed as they lie on the disk: name and bytes.
-    pub(crate) fn sealed_rows(&self, scope: Scope) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Failure> {
+    pub(crate) fn sealed_rows(&self, scope: Scope) -> Result<Vec<SealedRow>, Failure> {
         let prefix = self.prefix(&scope.bytes());
         self.table.scan(&prefix).map(|row| row.map_err(failure::from_table)).collect()
     }
 
     /// A row, opened by whichever of all the keys opens it: what stands in it is its key and its bytes.
-    pub(crate) fn open_by_any_key(&self, name: &[u8], sealed: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    pub(crate) fn open_by_any_key(&self, name: &[u8], sealed: &[u8]) -> Option<PlainRow> {
         let slots = self.keys();
         let tied = |key: &SealKey| {
             let (number, rest) = sealed.split_first_chunk::<{ keys::NUMBER }>()?;
