@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's scaffolding: what fails, fails the test
 
+pub mod parsers;
 pub mod programs;
 pub mod proxy;
 

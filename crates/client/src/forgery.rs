@@ -1,7 +1,8 @@
 //! History files that no honest device makes (protocol-spec/07-delivery, section 12): for tests of what is believed of one.
 
+use amanat_identity::{Authority, DeviceChain, DeviceKeys, VerifiedDevice};
 use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp, passphrase::WorkPolicy};
-use amanat_wire::{Bytes, Encode as _, List, Text, TooLong};
+use amanat_wire::{Bytes, Encode as _, List, Text, TooLong, limits};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -53,13 +54,52 @@ pub fn forge(
     now: Timestamp,
     conversations: Vec<ForgedConversation>,
 ) -> Option<Vec<u8>> {
-    let mut pieces = Zeroizing::new(Vec::new());
+    let author = (&profile.keys, &profile.chain);
+    seal(&pieces(conversations)?, author, passphrase, &WorkPolicy::STANDARD, now)
+}
+
+/// The pieces of such a file, without the author's signature.
+pub fn pieces(conversations: Vec<ForgedConversation>) -> Option<Vec<u8>> {
+    let mut pieces = Vec::new();
     for said in conversations {
         pieces.extend_from_slice(&encoded(said).ok()?);
     }
+    Some(pieces)
+}
+
+/// A file of these pieces, under a passphrase that costs nothing.
+pub fn sealed(
+    pieces: &[u8],
+    (keys, chain): (&DeviceKeys, &DeviceChain),
+    passphrase: &str,
+    now: Timestamp,
+) -> Option<Vec<u8>> {
+    let chain = Bytes::new(chain.to_bytes()).ok()?;
+    seal(pieces, (keys, &chain), passphrase, &WorkPolicy::FOR_TESTS, now)
+}
+
+fn seal(
+    pieces: &[u8],
+    author: (&DeviceKeys, &Bytes<{ limits::CHAIN }>),
+    passphrase: &str,
+    work: &WorkPolicy,
+    now: Timestamp,
+) -> Option<Vec<u8>> {
     let passphrase = HistoryPassphrase(Zeroizing::new(passphrase.to_owned()));
-    let author = (&profile.keys, &profile.chain);
-    history::seal(pieces, author, &Audience::Passphrase(&passphrase), &WorkPolicy::STANDARD, now).ok()
+    let pieces = Zeroizing::new(pieces.to_vec());
+    history::seal(pieces, author, &Audience::Passphrase(&passphrase), work, now).ok()
+}
+
+/// Whether a file that this passphrase opens is believed: its author's chain, its seal and its signature.
+pub fn opens(bytes: &[u8], passphrase: &str, authority: &Authority, own: (&DeviceKeys, &VerifiedDevice)) -> bool {
+    let passphrase = HistoryPassphrase(Zeroizing::new(passphrase.to_owned()));
+    let sealed = history::Sealed::read(bytes, authority);
+    sealed.and_then(|file| file.open(own, Some(&passphrase), &WorkPolicy::FOR_TESTS)).is_ok()
+}
+
+/// Whether these are the pieces of a file, whoever signed them.
+pub fn reads(pieces: &[u8]) -> bool {
+    history::decode_pieces(pieces).is_ok()
 }
 
 fn encoded(said: ForgedConversation) -> Result<Vec<u8>, TooLong> {

@@ -333,6 +333,12 @@ fn read_pieces(header: &Header, plain: &[u8], author: &VerifiedDevice) -> Result
     let Ok(Piece::End(signature)) = Piece::from_bytes(end) else { return Err(damaged) };
     let signed = to_be_signed(header, pieces);
     author.signing_key().verify(Label::HISTORY_FILE, &signed, &signature).map_err(|_| HistoryError::Signature)?;
+    decode_pieces(pieces)
+}
+
+/// All pieces but the signature.
+pub(crate) fn decode_pieces(pieces: &[u8]) -> Result<Conversations, HistoryError> {
+    let damaged = HistoryError::Damaged;
     let (mut r, mut tally) = (Reader::new(pieces), Tally::default());
     let mut conversations: Conversations = Vec::new();
     while r.remaining() > 0 {

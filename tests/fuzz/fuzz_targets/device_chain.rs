@@ -1,0 +1,6 @@
+//! Feeds `device_chain` (tests/src/parsers.rs).
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    (amanat_tests::parsers::named("device_chain").feed)(bytes);
+});

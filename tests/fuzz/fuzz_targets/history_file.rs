@@ -1,0 +1,6 @@
+//! Feeds `history_file` (tests/src/parsers.rs).
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    (amanat_tests::parsers::named("history_file").feed)(bytes);
+});

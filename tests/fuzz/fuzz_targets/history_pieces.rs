@@ -1,0 +1,6 @@
+//! Feeds `history_pieces` (tests/src/parsers.rs).
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    (amanat_tests::parsers::named("history_pieces").feed)(bytes);
+});

@@ -1,0 +1,6 @@
+//! Feeds `manifest` (tests/src/parsers.rs).
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    (amanat_tests::parsers::named("manifest").feed)(bytes);
+});

@@ -1,0 +1,6 @@
+//! Feeds `passphrase_box` (tests/src/parsers.rs).
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    (amanat_tests::parsers::named("passphrase_box").feed)(bytes);
+});

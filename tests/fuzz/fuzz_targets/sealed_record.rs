@@ -1,0 +1,6 @@
+//! Feeds `sealed_record` (tests/src/parsers.rs).
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    (amanat_tests::parsers::named("sealed_record").feed)(bytes);
+});

@@ -1,0 +1,6 @@
+//! Feeds `to_relay` (tests/src/parsers.rs).
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    (amanat_tests::parsers::named("to_relay").feed)(bytes);
+});
