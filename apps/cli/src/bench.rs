@@ -6,6 +6,7 @@ mod hands;
 mod latencies;
 mod life;
 mod line;
+mod load;
 mod machine;
 mod pairs;
 mod process;
@@ -17,9 +18,35 @@ use crate::{args::BenchCommand, context::Context, problem::Outcome, scratch::Scr
 /// Runs a benchmark, or one of its processes.
 pub(crate) async fn run(context: &Context, what: BenchCommand) -> Outcome {
     match what {
-        BenchCommand::Pairs { messages, runs, dir } => {
+        BenchCommand::Pairs { messages, pairs: None, runs, dir, .. } => {
             let scratch = Scratch::temporary(dir.as_deref())?;
-            pairs::run(context, scratch.path(), messages.max(1), runs.max(1)).await
+            pairs::run(context, scratch.path(), messages.max(1), runs).await
+        }
+        BenchCommand::Pairs { pairs: Some(groups), seconds, window, rate, runs, dir, .. } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            let wanted = load::Stream { groups, members: 1, seconds, runs, window, rate };
+            load::stream(context, scratch.path(), wanted).await
+        }
+        BenchCommand::Fanout { members, seconds, window, rate, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            let wanted = load::Stream { groups: 1, members, seconds, runs, window, rate };
+            load::stream(context, scratch.path(), wanted).await
+        }
+        BenchCommand::Drain { messages, conversations, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            load::drain(context, scratch.path(), load::Drain { messages, conversations, runs }).await
+        }
+        BenchCommand::Idle { links, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            load::idle(context, scratch.path(), load::Links { links, runs }).await
+        }
+        BenchCommand::Storm { devices, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            load::storm(context, scratch.path(), load::Links { links: devices, runs }).await
+        }
+        BenchCommand::Start { entries, kill, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            load::start(context, scratch.path(), load::Start { entries, kill, runs }).await
         }
         BenchCommand::Document { size, runs, cuts, dir } => {
             let scratch = Scratch::temporary(dir.as_deref())?;
