@@ -13,7 +13,15 @@ mod process;
 
 use std::path::Path;
 
-use crate::{args::BenchCommand, context::Context, problem::Outcome, scratch::Scratch};
+use amanat_relay_core::control;
+
+use crate::{
+    args::BenchCommand,
+    context::Context,
+    problem::{Outcome, Problem},
+    scratch::Scratch,
+    session::unexpected,
+};
 
 /// Runs a benchmark, or one of its processes.
 pub(crate) async fn run(context: &Context, what: BenchCommand) -> Outcome {
@@ -87,6 +95,13 @@ fn spread<R>(runs: &[R], by: impl Fn(&R) -> f64) -> String {
     let least = runs.iter().map(&by).fold(f64::INFINITY, f64::min);
     let most = runs.iter().map(&by).fold(0.0, f64::max);
     format!("{least:.2} to {most:.2}")
+}
+
+/// How often the relay that runs on `folder` has synced its store since it started, as it says itself.
+fn syncs_of(folder: &Path) -> Outcome<u64> {
+    let figures = control::ask_status(folder).map_err(|error| Problem::file("ask the relay in", folder, &error))?;
+    let syncs = figures.iter().find(|(name, _)| name == "syncs").map(|(_, value)| value.parse());
+    syncs.and_then(Result::ok).ok_or_else(unexpected)
 }
 
 /// Three decimals are more than a measurement has.

@@ -10,7 +10,7 @@ use amanat_wire::{
 };
 
 use super::{
-    broken,
+    BODY, broken,
     crew::{Crew, Device},
     fill::fill,
     measured::Measured,
@@ -101,7 +101,7 @@ fn take(log: &mut LogState, page: &Entries) -> Outcome<u64> {
             return Err(Problem::internal("A log has a gap."));
         }
         log.cursor = entry.position;
-        messages += u64::from(entry.receipt.is_empty());
+        messages += u64::from(entry.body.len() == BODY);
     }
     if page.entries.is_empty() && log.cursor < log.head { Err(broken()) } else { Ok(messages) }
 }

@@ -6,11 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use amanat_relay_core::{config, control};
+use amanat_relay_core::config;
 
-use super::broken;
 use crate::{
-    bench::{child::Child, process::Watched},
+    bench::{child::Child, process::Watched, syncs_of},
     context::Context,
     disk,
     office::Office,
@@ -81,21 +80,13 @@ impl Relay {
             at: Instant::now(),
             relay_cpu_s: self.child.watched().cpu_s()?,
             own_cpu_s: Watched::own().cpu_s()?,
-            syncs: self.syncs()?,
+            syncs: syncs_of(&self.office.relay())?,
         })
     }
 
     /// What the disk does while the relay is idle.
     pub(super) fn disk(&self) -> Outcome<f64> {
         Ok(disk::sync_speed(&self.dir)?.p50_ms)
-    }
-
-    fn syncs(&self) -> Outcome<u64> {
-        let dir = self.office.relay();
-        let failed = |error| Problem::file("ask the relay in", &dir, &error);
-        let figures = control::ask_status(&dir).map_err(failed)?;
-        let syncs = figures.iter().find(|(name, _)| name == "syncs").map(|(_, value)| value.parse());
-        syncs.and_then(Result::ok).ok_or_else(broken)
     }
 }
 
