@@ -22,7 +22,7 @@ const STATUS: u64 = 0;
 const ID: ConversationId = ConversationId::from_bytes([9; 16]);
 
 /// Who writes and who reads.
-pub(crate) struct Room {
+pub(crate) struct Group {
     author: DeviceId,
     keys: DeviceKeys,
     writer: Conversation,
@@ -30,7 +30,7 @@ pub(crate) struct Room {
     position: u64,
 }
 
-impl Room {
+impl Group {
     pub(crate) fn new(rng: &mut ChaCha20Rng) -> Self {
         let office = Office::new(rng, NOW);
         let (keys, _, author) = office.enrol(rng, "writer", Tier::Official, NOW);

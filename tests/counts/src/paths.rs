@@ -13,7 +13,7 @@ use amanat_wire::{
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
-use crate::group::Room;
+use crate::group::Group;
 
 /// All of them.
 pub(crate) const ALL: &[&str] = &[
@@ -69,16 +69,16 @@ pub(crate) fn prepare(path: &str, times: u32) -> Option<Prepared> {
             Box::new(move || drop(std::hint::black_box(FromRelay::from_bytes(&bytes).unwrap())))
         }
         "frame-seal" => {
-            let (mut sealer, bytes) = (channel(&mut rng).0, push().to_bytes());
-            Box::new(move || drop(std::hint::black_box(seal(&mut sealer, &bytes))))
+            let (mut sealer, bytes, mut room) = (channel(&mut rng).0, push().to_bytes(), Room::default());
+            Box::new(move || drop(std::hint::black_box(seal(&mut sealer, &bytes, &mut room))))
         }
         "frame-open" => {
             let (mut sealer, mut opener) = channel(&mut rng);
             let bytes = push().to_bytes();
-            let frames: Vec<_> = (0..=times).map(|_| seal(&mut sealer, &bytes)).collect();
-            let mut frames = frames.into_iter();
+            let mut room = Room::default();
+            let frames: Vec<_> = (0..=times).map(|_| seal(&mut sealer, &bytes, &mut room)).collect();
+            let (mut frames, mut out) = (frames.into_iter(), vec![0; MAX_SEALED]);
             Box::new(move || {
-                let mut out = vec![0; MAX_SEALED];
                 let frame = frames.next().unwrap();
                 let length = opener.open(&frame, &mut out).unwrap();
                 assert!(Assembler::new().push(out.get(..length).unwrap()).unwrap().is_some());
@@ -99,14 +99,14 @@ pub(crate) fn prepare(path: &str, times: u32) -> Option<Prepared> {
             Box::new(move || drop(std::hint::black_box(key.open(b"a key of a vault", &sealed).unwrap())))
         }
         "message-encrypt" => {
-            let mut room = Room::new(&mut rng);
-            Box::new(move || drop(std::hint::black_box(room.encrypt(&mut rng))))
+            let mut group = Group::new(&mut rng);
+            Box::new(move || drop(std::hint::black_box(group.encrypt(&mut rng))))
         }
         "message-decrypt" => {
-            let mut room = Room::new(&mut rng);
-            let entries: Vec<_> = (0..=times).map(|_| room.encrypt(&mut rng)).collect();
+            let mut group = Group::new(&mut rng);
+            let entries: Vec<_> = (0..=times).map(|_| group.encrypt(&mut rng)).collect();
             let mut entries = entries.into_iter();
-            Box::new(move || room.decrypt(&entries.next().unwrap()))
+            Box::new(move || group.decrypt(&entries.next().unwrap()))
         }
         _ => return None,
     };
@@ -143,10 +143,18 @@ fn channel(rng: &mut ChaCha20Rng) -> (Sealer, Opener) {
     (waiting.read_second(&second).unwrap().split().0, at_relay.split().1)
 }
 
-fn seal(sealer: &mut Sealer, message: &[u8]) -> Vec<u8> {
+/// Room for one frame, which a thread has once.
+struct Room(Box<[u8; MAX_FRAME]>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Box::new([0; MAX_FRAME]))
+    }
+}
+
+fn seal(sealer: &mut Sealer, message: &[u8], room: &mut Room) -> Vec<u8> {
     let mut frames = FrameWriter::new(message).unwrap();
-    let mut scratch = [0; MAX_FRAME];
-    let frame = frames.write_next(&mut scratch).unwrap();
+    let frame = frames.write_next(&mut room.0).unwrap();
     let mut out = vec![0; frame.len() + TAG_LEN];
     sealer.seal(frame, &mut out).unwrap();
     assert!(frames.next_size().is_none(), "it fits one frame");
