@@ -16,6 +16,8 @@ use crate::{
     problem::{Outcome, Problem},
 };
 
+/// A relay that accepts connections answers its operator by then.
+const ANSWERS: Duration = Duration::from_secs(5);
 const DOMAIN: &str = "load.example";
 
 /// Limits of `relay.toml` that stand against many devices at one address, as a benchmark's are, and against filling a
@@ -125,8 +127,14 @@ async fn run(context: &Context, dir: &Path, office: &Office) -> Outcome<(Child, 
     let folder = office.relay().display().to_string();
     let begun = Instant::now();
     let mut child = Child::start(dir, office.passphrase(), &["relay", &folder])?;
-    child.hears(&mut context.interrupt.clone(), "ready").await?;
-    Ok((child, begun.elapsed()))
+    let mut interrupt = context.interrupt.clone();
+    child.hears(&mut interrupt, "ready").await?;
+    let took = begun.elapsed();
+    // It can be asked a moment after it accepts connections.
+    while syncs_of(&office.relay()).is_err() && begun.elapsed() < took + ANSWERS {
+        interrupt.or(tokio::time::sleep(Duration::from_millis(5))).await?;
+    }
+    Ok((child, took))
 }
 
 fn raise_limits(relay: &Path) -> Outcome {
