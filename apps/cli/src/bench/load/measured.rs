@@ -45,7 +45,7 @@ pub(super) enum Bar {
     PerSecond(f64),
     /// At most so many KiB of the relay's memory for a link.
     KibPerLink(f64),
-    /// At most so many seconds.
+    /// At most so many seconds, the slowest run's: the first one finds what no later one does.
     Seconds(f64),
     /// The figures stand for themselves.
     None,
@@ -94,20 +94,18 @@ pub(super) fn report(context: &Context, shown: &Shown, runs: &[Measured], relay_
     context.screen.line(table.render(context.screen.width()))?;
     let rates = spread(runs, |run| run.line.per_s);
     context.screen.line(format!("{rates} a second over the runs; relay resident {relay_rss_mib:.1} MiB"))?;
-    verdict(context, shown, &middle.line)
+    let slowest = runs.iter().filter_map(|run| run.line.seconds).fold(0.0, f64::max);
+    verdict(context, shown, &middle.line, slowest)
 }
 
-fn verdict(context: &Context, shown: &Shown, middle: &json::LoadRun) -> Outcome {
+fn verdict(context: &Context, shown: &Shown, middle: &json::LoadRun, slowest: f64) -> Outcome {
     let (met, words) = match shown.bar {
         Bar::PerSecond(least) => (middle.per_s >= least, format!("{:.0} a second >= {least:.0}", middle.per_s)),
         Bar::KibPerLink(most) => {
             let kib = middle.kib_per_link.unwrap_or_default();
             (kib <= most, format!("{kib:.1} KiB of the relay's memory for a link <= {most:.0}"))
         }
-        Bar::Seconds(most) => {
-            let seconds = middle.seconds.unwrap_or_default();
-            (seconds <= most, format!("{seconds:.2} s <= {most:.0} s"))
-        }
+        Bar::Seconds(most) => (slowest <= most, format!("{slowest:.2} s at most <= {most:.0} s")),
         Bar::None => return Ok(()),
     };
     let verdict = if met { paint("met", table::GOOD) } else { paint("NOT met", table::BAD) };
