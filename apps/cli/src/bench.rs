@@ -6,20 +6,55 @@ mod hands;
 mod latencies;
 mod life;
 mod line;
+mod load;
 mod machine;
 mod pairs;
 mod process;
 
 use std::path::Path;
 
-use crate::{args::BenchCommand, context::Context, problem::Outcome, scratch::Scratch};
+use amanat_relay_core::control;
+
+use crate::{
+    args::BenchCommand,
+    context::Context,
+    problem::{Outcome, Problem},
+    scratch::Scratch,
+    session::unexpected,
+};
 
 /// Runs a benchmark, or one of its processes.
 pub(crate) async fn run(context: &Context, what: BenchCommand) -> Outcome {
     match what {
-        BenchCommand::Pairs { messages, runs, dir } => {
+        BenchCommand::Pairs { messages, pairs: None, runs, dir, .. } => {
             let scratch = Scratch::temporary(dir.as_deref())?;
-            pairs::run(context, scratch.path(), messages.max(1), runs.max(1)).await
+            pairs::run(context, scratch.path(), messages.max(1), runs).await
+        }
+        BenchCommand::Pairs { pairs: Some(groups), seconds, window, rate, runs, dir, .. } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            let wanted = load::Stream { groups, members: 1, seconds, runs, window, rate };
+            load::stream(context, scratch.path(), wanted).await
+        }
+        BenchCommand::Fanout { members, seconds, window, rate, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            let wanted = load::Stream { groups: 1, members, seconds, runs, window, rate };
+            load::stream(context, scratch.path(), wanted).await
+        }
+        BenchCommand::Drain { messages, conversations, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            load::drain(context, scratch.path(), load::Drain { messages, conversations, runs }).await
+        }
+        BenchCommand::Idle { links, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            load::idle(context, scratch.path(), load::Links { links, runs }).await
+        }
+        BenchCommand::Storm { devices, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            load::storm(context, scratch.path(), load::Links { links: devices, runs }).await
+        }
+        BenchCommand::Start { entries, kill, runs, dir } => {
+            let scratch = Scratch::temporary(dir.as_deref())?;
+            load::start(context, scratch.path(), load::Start { entries, kill, runs }).await
         }
         BenchCommand::Document { size, runs, cuts, dir } => {
             let scratch = Scratch::temporary(dir.as_deref())?;
@@ -60,6 +95,13 @@ fn spread<R>(runs: &[R], by: impl Fn(&R) -> f64) -> String {
     let least = runs.iter().map(&by).fold(f64::INFINITY, f64::min);
     let most = runs.iter().map(&by).fold(0.0, f64::max);
     format!("{least:.2} to {most:.2}")
+}
+
+/// How often the relay that runs on `folder` has synced its store since it started, as it says itself.
+fn syncs_of(folder: &Path) -> Outcome<u64> {
+    let figures = control::ask_status(folder).map_err(|error| Problem::file("ask the relay in", folder, &error))?;
+    let syncs = figures.iter().find(|(name, _)| name == "syncs").map(|(_, value)| value.parse());
+    syncs.and_then(Result::ok).ok_or_else(unexpected)
 }
 
 /// Three decimals are more than a measurement has.

@@ -13,7 +13,6 @@ use crate::problem::{Outcome, Problem};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SyncSpeed {
     pub(crate) p50_ms: f64,
-    pub(crate) per_s: f64,
 }
 
 /// Records measured, and the time after which fewer are enough.
@@ -36,9 +35,8 @@ pub(crate) fn sync_speed(dir: &Path) -> Outcome<SyncSpeed> {
         file.write_all(&[1; RECORD]).and_then(|()| file.sync_data()).map_err(failed)?;
         times.push(before.elapsed());
     }
-    let per_s = times.len() as f64 / begun.elapsed().as_secs_f64();
     fs::remove_file(&path).map_err(failed)?;
-    Ok(SyncSpeed { p50_ms: percentile(&mut times, 50), per_s })
+    Ok(SyncSpeed { p50_ms: percentile(&mut times, 50) })
 }
 
 /// The `percent`-th percentile in milliseconds; 0 of nothing.
@@ -150,7 +148,7 @@ mod tests {
     fn the_disk_can_be_measured() {
         let dir = tempfile::tempdir().unwrap();
         let speed = sync_speed(dir.path()).unwrap();
-        assert!(speed.p50_ms > 0.0 && speed.per_s > 0.0);
+        assert!(speed.p50_ms > 0.0);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

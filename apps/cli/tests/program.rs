@@ -11,6 +11,8 @@
 mod amanat;
 #[path = "program/authority.rs"]
 mod authority;
+#[path = "program/bench.rs"]
+mod bench;
 #[path = "program/office.rs"]
 mod office;
 #[path = "program/usage.rs"]

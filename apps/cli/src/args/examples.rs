@@ -323,15 +323,63 @@ pub(crate) const BENCH: &str = "\
 Examples:
   amanat bench pairs
   amanat bench pairs --json --dir /var/tmp
+  amanat bench pairs --pairs 200 --seconds 10
+  amanat bench fanout --members 200
+  amanat bench drain --messages 50000
+  amanat bench idle --links 10000
+  amanat bench storm --devices 1000
+  amanat bench start --entries 1000000
   amanat bench document --size 1GiB --runs 3
-  amanat bench life";
+  amanat bench life
+
+Measure a release build, on a machine that does nothing else, and name a folder on the disk that you ask about.";
 
 pub(crate) const BENCH_PAIRS: &str = "\
 Examples:
   amanat bench pairs
   amanat bench pairs --messages 2000 --runs 5 --dir /var/tmp
+  amanat bench pairs --pairs 200 --seconds 10              as much as the relay bears
+  amanat bench pairs --pairs 200 --rate 500 --seconds 30   how soon messages come at that rate
 
-Measure a release build. The relay is a process of its own; both vaults are in this one.";
+Measure a release build. The relay is a process of its own; both vaults are in this one. With --pairs there are no
+vaults: this process speaks for all devices, with messages of 700 bytes that mean nothing, so that the relay is what is
+measured.";
+
+pub(crate) const BENCH_FANOUT: &str = "\
+Examples:
+  amanat bench fanout
+  amanat bench fanout --members 50 --seconds 30 --rate 100
+
+Measure a release build. The relay is a process of its own; this one speaks for all devices.";
+
+pub(crate) const BENCH_DRAIN: &str = "\
+Examples:
+  amanat bench drain
+  amanat bench drain --messages 100000 --conversations 50 --dir /var/tmp
+
+Measure a release build. The relay is started again before the first run; each run is another device's.";
+
+pub(crate) const BENCH_IDLE: &str = "\
+Examples:
+  amanat bench idle
+  amanat bench idle --links 2000 --runs 1 --json
+
+Measure a release build. Each link takes a file of either process: ulimit -n must be above their number.";
+
+pub(crate) const BENCH_STORM: &str = "\
+Examples:
+  amanat bench storm
+  amanat bench storm --devices 5000 --runs 5
+
+Measure a release build. A device that is not served tries again after the pauses that clients make.";
+
+pub(crate) const BENCH_START: &str = "\
+Examples:
+  amanat bench start
+  amanat bench start --entries 100000 --runs 5
+  amanat bench start --kill
+
+Measure a release build. The entries are appended over links, so filling takes a minute or more.";
 
 pub(crate) const BENCH_DOCUMENT: &str = "\
 Examples:

@@ -122,6 +122,12 @@ fn the_commands_of_the_stable_list_parse() {
         "verify a@b --confirm 12345 67890",
         "verify a@b --confirm 1234567890 --json",
         "bench pairs --json",
+        "bench pairs --pairs 200 --seconds 10 --window 4 --rate 500 --json",
+        "bench fanout --members 50 --seconds 1 --rate 10",
+        "bench drain --messages 100 --conversations 5 --runs 1",
+        "bench idle --links 10",
+        "bench storm --devices 10 --json",
+        "bench start --entries 10 --kill",
         "bench document --size 1GiB --json",
         "bench life --runs 2 --devices 50 --epochs 60 --messages 1000 --json",
         "completions bash",
@@ -154,6 +160,12 @@ fn what_is_not_a_command_line_is_refused() {
         "authority certify king card --authority a --out f",
         "bench document --size 1parsec",
         "bench document --size 0",
+        "bench pairs --seconds 10",
+        "bench pairs --pairs 2 --messages 10",
+        "bench pairs --pairs 0",
+        "bench fanout --window 65",
+        "bench idle --links 20000",
+        "bench drain --runs 0",
     ] {
         assert!(parse(line).is_err(), "{line}");
     }

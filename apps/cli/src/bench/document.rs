@@ -3,7 +3,7 @@
 
 use std::{
     io::{Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
     time::Instant,
 };
 
@@ -41,7 +41,8 @@ struct Run {
     line: json::DocumentRun,
     relay_cpu_s: f64,
     generator_cpu_s: f64,
-    sync: disk::SyncSpeed,
+    syncs_per_s: f64,
+    sync_p50_ms: f64,
 }
 
 /// What is asked for.
@@ -68,7 +69,13 @@ pub(super) async fn run(context: &Context, dir: &Path, wanted: Wanted) -> Outcom
     let source = dir.join("document.bin");
     write_source(&source, size)?;
     let start = |person: &str| Child::start(&office.profile(person), office.passphrase(), &["peer"]);
-    let mut peers = Peers { sender: start(SENDER.handle)?, relay, recipient: start(RECIPIENT.handle)?, line };
+    let mut peers = Peers {
+        sender: start(SENDER.handle)?,
+        relay,
+        recipient: start(RECIPIENT.handle)?,
+        line,
+        folder: office.relay(),
+    };
     let mut interrupt = context.interrupt.clone();
     peers.sender.hears(&mut interrupt, "ready").await?;
     peers.recipient.hears(&mut interrupt, "ready").await?;
@@ -106,6 +113,8 @@ struct Peers {
     recipient: Child,
     /// The line to the relay and how often it is cut each way, where it is.
     line: Option<(Line, u32)>,
+    /// The relay's.
+    folder: PathBuf,
 }
 
 impl Peers {
@@ -122,7 +131,7 @@ impl Peers {
         size: u64,
     ) -> Outcome<Run> {
         let mut interrupt = context.interrupt.clone();
-        let sync = disk::sync_speed(saved)?;
+        let (sync, syncs) = (disk::sync_speed(saved)?, super::syncs_of(&self.folder)?);
         let mut idle = [0.0; 3];
         let mut cpu = [0.0; 3];
         for ((watched, idle), cpu) in self.watched().into_iter().zip(&mut idle).zip(&mut cpu) {
@@ -140,6 +149,7 @@ impl Peers {
         let answer = self.recipient.hears(&mut interrupt, "saved").await?;
         let seconds = begun.elapsed().as_secs_f64();
         self.sender.hears(&mut interrupt, "sent").await?;
+        let syncs = super::syncs_of(&self.folder)?.saturating_sub(syncs);
         let mut above = [0.0; 3];
         for (((watched, idle), cpu), above) in self.watched().into_iter().zip(idle).zip(&mut cpu).zip(&mut above) {
             *above = rounded((watched.peak_mib()? - idle).max(0.0));
@@ -173,7 +183,8 @@ impl Peers {
             },
             relay_cpu_s: rounded(relay_cpu),
             generator_cpu_s: rounded(sender_cpu + recipient_cpu),
-            sync,
+            syncs_per_s: rounded(syncs as f64 / seconds),
+            sync_p50_ms: rounded(sync.p50_ms),
         })
     }
 }
@@ -234,8 +245,8 @@ fn report(context: &Context, size: u64, runs: &[Run], relay_rss_mib: f64) -> Out
             p99_ms: rounded(slowest * 1000.0),
             relay_cpu_s: middle.relay_cpu_s,
             generator_cpu_s: middle.generator_cpu_s,
-            syncs_per_s: rounded(middle.sync.per_s),
-            sync_p50_ms: rounded(middle.sync.p50_ms),
+            syncs_per_s: middle.syncs_per_s,
+            sync_p50_ms: middle.sync_p50_ms,
             relay_rss_mib: rounded(relay_rss_mib),
             runs: runs.iter().map(|run| run.line.clone()).collect(),
         });
@@ -267,7 +278,7 @@ fn report(context: &Context, size: u64, runs: &[Run], relay_rss_mib: f64) -> Out
         "{} MB/s over the runs, {} each; one fdatasync of this disk: p50 {:.2} ms",
         spread(runs, |run| run.line.per_s),
         say::size(size),
-        middle.sync.p50_ms
+        middle.sync_p50_ms
     ))?;
     let worst = runs.iter().map(|run| run.line.sender_mib.max(run.line.relay_mib).max(run.line.recipient_mib));
     let worst = worst.fold(0.0, f64::max);

@@ -87,7 +87,8 @@ pub(super) async fn run(context: &Context, dir: &Path, messages: u32, runs: u32)
     let mut sender = Session::start(context, &office.profile(SENDER.handle), office.passphrase(), Link::Dial).await?;
     let recipient = Session::start(context, &office.profile(RECIPIENT.handle), office.passphrase(), Link::Dial).await?;
     let mut listener = Listener::start(recipient);
-    let outcome = measure(&mut sender, &mut listener, &relay, dir, messages, runs).await;
+    let folder = office.relay();
+    let outcome = measure(&mut sender, &mut listener, (&relay, &folder), dir, messages, runs).await;
     let resident = relay.watched().resident_mib();
     listener.stop().await?;
     let done = sender.close(outcome).await?;
@@ -99,7 +100,7 @@ pub(super) async fn run(context: &Context, dir: &Path, messages: u32, runs: u32)
 async fn measure(
     sender: &mut Session,
     listener: &mut Listener,
-    relay: &Child,
+    (relay, folder): (&Child, &Path),
     dir: &Path,
     messages: u32,
     runs: u32,
@@ -110,9 +111,12 @@ async fn measure(
     for _ in 0..runs {
         let disk = disk::sync_speed(dir)?;
         let (relay_before, own_before) = (relay.watched().cpu_s()?, Watched::own().cpu_s()?);
+        let syncs = super::syncs_of(folder)?;
         let begun = Instant::now();
         let times = series(sender, listener, conversation, messages).await?;
-        let per_s = f64::from(messages) / begun.elapsed().as_secs_f64();
+        let seconds = begun.elapsed().as_secs_f64();
+        let syncs = super::syncs_of(folder)?.saturating_sub(syncs);
+        let per_s = f64::from(messages) / seconds;
         if times.count() != u64::from(messages) {
             return Err(Problem::internal("Not every message was measured."));
         }
@@ -126,7 +130,7 @@ async fn measure(
             },
             relay_cpu_s: rounded(relay.watched().cpu_s()? - relay_before),
             generator_cpu_s: rounded(Watched::own().cpu_s()? - own_before),
-            syncs_per_s: rounded(disk.per_s),
+            syncs_per_s: rounded(syncs as f64 / seconds),
         });
     }
     Ok(done)

@@ -9,7 +9,7 @@ use amanat_client::api::{
 use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
 
-pub(crate) use bench::{Bench, DocumentRun, GroupRun, PairsRun, SearchRun, SecondsRun};
+pub(crate) use bench::{Bench, DocumentRun, GroupRun, LoadRun, PairsRun, SearchRun, SecondsRun};
 pub(crate) use device::{DeviceApproved, DeviceLine, HistoryPacked, HistoryTaken};
 
 use super::time::utc;

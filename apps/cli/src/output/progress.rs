@@ -53,3 +53,39 @@ impl Drop for Bars {
         self.clear();
     }
 }
+
+/// Counts up to a number that is known: on stderr, on a terminal only.
+pub(crate) struct Count(Option<ProgressBar>);
+
+impl Count {
+    /// What is done to each of `total`.
+    pub(crate) fn new(screen: &Screen, what: &'static str, total: u64) -> Self {
+        Self(screen.shows_progress().then(|| {
+            let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {eta}");
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(total).with_style(style.progress_chars("=> ")).with_prefix(what)
+        }))
+    }
+
+    /// So many are done.
+    pub(crate) fn set(&self, done: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_position(done);
+        }
+    }
+
+    /// So many more are done.
+    pub(crate) fn add(&self, done: u64) {
+        if let Some(bar) = &self.0 {
+            bar.inc(done);
+        }
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

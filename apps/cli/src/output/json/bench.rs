@@ -26,6 +26,21 @@ pub(crate) struct PairsRun {
     pub(crate) sync_p50_ms: f64,
 }
 
+/// One run of a load.
+#[derive(Serialize, Clone)]
+pub(crate) struct LoadRun {
+    pub(crate) per_s: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) syncs_per_s: f64,
+    pub(crate) sync_p50_ms: f64,
+    /// How long all of it took, where that is what is measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kib_per_link: Option<f64>,
+}
+
 /// One run of `bench document`.
 #[derive(Serialize, Clone)]
 pub(crate) struct DocumentRun {

@@ -272,6 +272,44 @@ fn staff_objects(samples: &mut Samples) {
     samples.add("completions", &Completions { shell: "bash".into(), script: "_amanat() {\n".into() });
 }
 
+fn load_objects(samples: &mut Samples) {
+    let run = LoadRun {
+        per_s: 50_000.5,
+        p50_ms: 15.5,
+        p99_ms: 33.5,
+        syncs_per_s: 140.5,
+        sync_p50_ms: 0.75,
+        seconds: None,
+        kib_per_link: None,
+    };
+    let idle = LoadRun { kib_per_link: Some(16.5), ..run.clone() };
+    let timed = LoadRun { seconds: Some(1.5), ..run.clone() };
+    for (heading, scenario, run) in [
+        ("bench pairs", "pairs load", run.clone()),
+        ("bench fanout", "fanout", run.clone()),
+        ("bench drain", "drain", run),
+        ("bench idle", "idle", idle),
+        ("bench storm", "storm", timed.clone()),
+        ("bench start", "start", timed),
+    ] {
+        samples.add(
+            heading,
+            &Bench {
+                scenario,
+                per_s: run.per_s,
+                p50_ms: run.p50_ms,
+                p99_ms: run.p99_ms,
+                relay_cpu_s: 7.5,
+                generator_cpu_s: 4.5,
+                syncs_per_s: run.syncs_per_s,
+                sync_p50_ms: run.sync_p50_ms,
+                relay_rss_mib: 49.5,
+                runs: vec![run],
+            },
+        );
+    }
+}
+
 fn life_objects(samples: &mut Samples) {
     fn line<R: serde::Serialize>(scenario: &'static str, p50_ms: f64, p99_ms: f64, run: R) -> Bench<R> {
         Bench {
@@ -340,6 +378,7 @@ fn measured_objects(samples: &mut Samples) {
             runs: vec![pairs.clone(), pairs],
         },
     );
+    load_objects(samples);
     life_objects(samples);
     samples.add(
         "bench document",

@@ -1,0 +1,115 @@
+//! A conversation of two devices on the product's own suite, as both have it in memory.
+
+use std::collections::BTreeMap;
+
+use amanat_conversation::{
+    Body, Conversation, Evidence, Incoming, KeyPackageMaker, Kind, NewConversation, Records, check_key_package,
+};
+use amanat_identity::{DeviceKeys, RevocationList, Tier, testing::Office};
+use amanat_primitives::{ConversationId, DeviceId, Digest, MessageSeed, UnitId};
+use amanat_wire::{
+    Bytes,
+    log::{Entry, ReceiptBody, RetentionClass, UnitKind, ciphertext_hash, running_hash},
+    relay::WelcomePart,
+};
+use rand_chacha::ChaCha20Rng;
+
+use crate::paths::NOW;
+
+/// Letters of a message: about what people write.
+const TEXT: usize = 300;
+const STATUS: u64 = 0;
+const ID: ConversationId = ConversationId::from_bytes([9; 16]);
+
+/// Who writes and who reads.
+pub(crate) struct Group {
+    author: DeviceId,
+    keys: DeviceKeys,
+    writer: Conversation,
+    reader: Conversation,
+    position: u64,
+}
+
+impl Group {
+    pub(crate) fn new(rng: &mut ChaCha20Rng) -> Self {
+        let office = Office::new(rng, NOW);
+        let (keys, _, author) = office.enrol(rng, "writer", Tier::Official, NOW);
+        let (reader_keys, _, reader) = office.enrol(rng, "reader", Tier::Official, NOW);
+        let devices = BTreeMap::from([(author.id(), author.clone()), (reader.id(), reader.clone())]);
+        let mut packages = Records::load(Vec::<(Vec<u8>, Vec<u8>)>::new());
+        let maker = KeyPackageMaker { device: &reader, signing: reader_keys.signing() };
+        let made = maker.one_time(1, &mut packages, NOW, rng).unwrap();
+        let package = check_key_package(made.first().unwrap(), &reader, NOW).unwrap();
+        let new = NewConversation {
+            conversation: ID,
+            kind: Kind::Direct,
+            tier: Tier::Official,
+            relay: office.relay_keys.id(),
+        };
+        let created = Conversation::create(&new, &author, keys.signing(), vec![package], STATUS, NOW, rng).unwrap();
+        let (mut writer, commit) = (created.conversation, created.commit);
+        let entry = entry(1, author.id(), UnitKind::Create, commit.body.to_vec());
+        let Incoming::Commit(received) = writer.receive(&entry).unwrap() else { panic!("no commit") };
+        let revocations = RevocationList::default();
+        let evidence = Evidence { devices: &devices, receipt: None, revocations: &revocations };
+        let approved = received.approve(&writer, &evidence).unwrap();
+        writer.merge(approved).unwrap();
+        let _ = writer.take_changes();
+        let part = WelcomePart {
+            conversation: ID,
+            position: 1,
+            running: running_hash(&Digest::ZERO, &ciphertext_hash(&entry.body)),
+            sender: author.id(),
+            receipt: Bytes::default(),
+            group_info: commit.group_info.clone(),
+            group_secrets: commit.joiners.first().unwrap().group_secrets.clone(),
+        };
+        let receipt = ReceiptBody {
+            conversation: ID,
+            position: 1,
+            commit: Digest::ZERO,
+            stamp: NOW,
+            roster: commit.facts.roster_change(),
+            status_number: STATUS,
+            previous: Digest::ZERO,
+        };
+        let staged = Conversation::stage_join(&part, &reader, &packages).unwrap();
+        let old = Records::load(Vec::<(Vec<u8>, Vec<u8>)>::new());
+        let mut joined = staged.approve(&devices, &receipt, &mut packages, old).unwrap();
+        let _ = joined.take_changes();
+        Self { author: author.id(), keys, writer, reader: joined, position: 1 }
+    }
+
+    /// The next message, up to what would be written before it leaves.
+    pub(crate) fn encrypt(&mut self, rng: &mut ChaCha20Rng) -> Entry {
+        let body = Body::text("x".repeat(TEXT)).unwrap();
+        let content = self.writer.queue(MessageSeed::random(rng), NOW, &body).unwrap();
+        let sent = self.writer.encrypt(&content, self.keys.signing(), rng).unwrap();
+        let _ = self.writer.take_changes();
+        self.position += 1;
+        entry(self.position, self.author, UnitKind::Message, sent.body.to_vec())
+    }
+
+    /// Reads it, up to what would be written before it is shown.
+    pub(crate) fn decrypt(&mut self, entry: &Entry) {
+        assert!(matches!(self.reader.receive(entry).unwrap(), Incoming::Message(_)));
+        let _ = self.reader.take_changes();
+    }
+}
+
+fn entry(position: u64, sender: DeviceId, kind: UnitKind, body: Vec<u8>) -> Entry {
+    Entry {
+        position,
+        kind,
+        stamp: NOW,
+        sender,
+        unit: UnitId::from_bytes([8; 16]),
+        seen_commit: 0,
+        accepted_commit: 0,
+        body: Bytes::new(body).unwrap(),
+        gone: None,
+        receipt: Bytes::default(),
+        class: RetentionClass::Month,
+        seal: Digest::ZERO,
+    }
+}
