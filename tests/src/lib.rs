@@ -8,6 +8,7 @@
 pub mod parsers;
 pub mod programs;
 pub mod proxy;
+pub mod vectors;
 
 use std::{
     net::SocketAddr,

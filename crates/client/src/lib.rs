@@ -13,6 +13,8 @@ mod fold;
 #[cfg(feature = "test-util")]
 pub mod forgery;
 mod history;
+#[cfg(feature = "test-util")]
+pub mod inspection;
 mod key_packages;
 #[cfg(feature = "test-util")]
 pub mod loot;
