@@ -1,0 +1,89 @@
+"""The vectors of chapter 02."""
+
+from encoding import List, Optional, Select, Struct, decode, require
+from vector import lines, written
+from wire import (ENTRY, FROM_RELAY, MESSAGE, TO_RELAY, check_add_again, check_commit_receipt, entry_seal, entry_seal_key,
+                  roster_change, running_hash)
+
+
+def item_text(kind, value):
+    """An item of a list: its parts in order; a list inside it as the number of its items."""
+    if isinstance(kind, Struct):
+        return " ".join(item_text(part, value[name]) for name, part in kind.fields.items())
+    if isinstance(kind, Select):
+        name, inner = value
+        number = kind.numbers[name]
+        return " ".join(filter(None, [str(number), item_text(kind.cases[number][1], inner)]))
+    if isinstance(kind, Optional) and value is not None:
+        return item_text(kind.item, value)
+    if isinstance(kind, List):
+        return str(len(value))
+    return written(value)
+
+
+def field_lines(kind, value):
+    """The fields of a structure, each as a line, and a structure among them as its own fields."""
+    result = []
+    for name, part in kind.fields.items():
+        inner = value[name]
+        if isinstance(part, Struct):
+            result += field_lines(part, inner)
+        elif isinstance(part, List):
+            result += [(name, item_text(part.item, item)) for item in inner]
+        elif isinstance(part, Select):
+            number = part.numbers[inner[0]]
+            result += [(name, str(number)), *field_lines(part.cases[number][1], inner[1])]
+        elif inner is not None:
+            result.append((name, written(inner)))
+    return result
+
+
+def message_lines(kind, vector):
+    data = vector.bytes("message")
+    require(len(data) <= MESSAGE, "too_long")
+    name, value = decode(kind, data)
+    number = kind.numbers[name]
+    return [("kind", str(number)), *field_lines(kind.cases[number][1], value)]
+
+
+def to_relay(vector):
+    return message_lines(TO_RELAY, vector)
+
+
+def from_relay(vector):
+    return message_lines(FROM_RELAY, vector)
+
+
+def commit_receipt(vector):
+    body, receipt_id = check_commit_receipt(vector.bytes("relay_key"), vector.bytes("receipt"))
+    return lines(**body, id=receipt_id)
+
+
+def add_again(vector):
+    asked = check_add_again(vector.bytes("device_key"), vector.bytes("add_again"))
+    return lines(conversation=asked["conversation"], device=asked["device"], at=asked["at"])
+
+
+def running(vector):
+    return lines(running=running_hash(vector.bytes_list("body")))
+
+
+def roster(vector):
+    return lines(digest=roster_change(vector.bytes_list("added"), vector.bytes_list("removed")))
+
+
+def seal(vector):
+    key, conversation, data = vector.bytes("key"), vector.bytes("conversation"), vector.bytes("entry")
+    entry = decode(ENTRY, data)
+    require(entry_seal(key, conversation, entry, vector.bytes("running")) == entry["seal"], "does_not_open")
+    return []
+
+
+def seal_key(vector):
+    return lines(key=entry_seal_key(vector.bytes("relay_signing")))
+
+
+PROCEDURES = {
+    "to_relay": to_relay, "from_relay": from_relay, "commit_receipt": commit_receipt, "add_again": add_again,
+    "running_hash": running, "roster_change": roster, "entry_seal": seal, "entry_seal_key": seal_key,
+}

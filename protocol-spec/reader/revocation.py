@@ -1,0 +1,174 @@
+"""Status statements, the list of revocations and what it makes of a device: chapter 03, section 8."""
+
+from chain import Moment, check_statement
+from encoding import decode, require
+from primitives import TIME_MAX, TOLERANCE, H, signature_verifies, time_add
+from statements import (ATTEST, AUTHORITY, PROPOSAL, REVOCATION, REVOCATION_ENTRY, REVOKE, SAID, SIGNED_STATUS, STATUS,
+                        key_id, statement_id)
+
+HOUR, DAY = 3_600_000, 86_400_000
+ALONE_IN_HOUR, ALONE_IN_DAY = 20, 60
+LONGEST_STATUS = 31 * DAY
+MOST_ENTRIES = 100_000
+EMPTY_LIST = H("revocation list")
+
+
+class Entry:
+    """A verified entry of the list."""
+
+    def __init__(self, authority, data, before):
+        parts = decode(REVOCATION_ENTRY, data)
+        signed = parts["statement"]["signed"]
+        at = Moment(signed["not_before"])
+        by_root = parts["certificate"]["signed"]["kind"] == AUTHORITY
+        if by_root:
+            require(statement_id(parts["certificate"]) == statement_id(authority.certificate)
+                    or parts["certificate"]["signed"]["issuer"] == authority.id, "other_authority")
+            check_statement(parts["certificate"], AUTHORITY, authority.id, authority.key, at)
+            key = authority.key
+        else:
+            key = authority.check_officer(parts["certificate"], REVOKE, at)["signing"]
+        self.body = check_statement(parts["statement"], REVOCATION, authority.id, key, None)
+        self.kind, self.target = self.body["target"]
+        require(by_root == (self.kind == "officer"), "wrong_issuer", "an officer's revocation is the root's")
+        require(not (by_root and self.body["ceiling"]), "mismatch", "a ceiling for an officer")
+        self.at, self.number = signed["not_before"], signed["number"]
+        self.by, self.by_root = key_id(key), by_root
+        self.said = {"authority": authority.id, "at": self.at, "body": self.body}
+        require(not any(entry.revokes_officer(self.by) for entry in before), "officer_revoked")
+        require(not before or before[-1].number <= self.number, "order", "below the entry before")
+        self.cosigned = self.counts_cosigned(authority, parts["cosignatures"], before)
+        self.check_alone(before)
+
+    def revokes_officer(self, officer):
+        return self.kind == "officer" and self.target == officer
+
+    def counts_cosigned(self, authority, cosignatures, before):
+        """Whether another officer's signature counts for this entry [ID-45, ID-60]."""
+        signers = [check_cosignature(authority, self.said, cosignature, Moment(self.number)) for cosignature in cosignatures]
+        require(self.by not in signers, "wrong_issuer", "cosigned by the officer itself")
+        if any(entry.cosigned and entry.said == self.said for entry in before):
+            return False
+        return any(not any(entry.revokes_officer(signer) for entry in before) for signer in signers)
+
+    def check_alone(self, before):
+        """What one officer lists without another one's signature, by the entries' numbers [ID-44]."""
+        if self.by_root or self.cosigned:
+            return
+        earlier = [entry.number for entry in before if entry.by == self.by and not entry.cosigned and not entry.by_root]
+        for most, span in ((ALONE_IN_HOUR, HOUR), (ALONE_IN_DAY, DAY)):
+            require(sum(self.number - number < span for number in earlier) < most, "alone")
+
+    def meets(self, device):
+        """Whether the entry's target is the device, its person, its grant or its granting officer."""
+        return {
+            "device": self.target == device.device,
+            "person": self.target == device.handle and device.granted_at <= self.at,
+            "grant": self.target == device.grant,
+            "officer": self.target == device.officer and device.enrolled_at > self.at,
+        }[self.kind]
+
+
+def check_cosignature(authority, said, cosignature, moment):
+    """An officer's signature over what a revocation says; gives the officer's KeyId."""
+    officer = authority.check_officer(cosignature["certificate"], REVOKE, moment)
+    good = signature_verifies(officer["signing"], "cosignature", SAID.write(said), cosignature["signature"])
+    require(good, "bad_signature")
+    return key_id(officer["signing"])
+
+
+def check_proposal(authority, data, moment):
+    """A revocation on its way to a second officer; gives the id of what it says, and who has signed it."""
+    proposal = decode(PROPOSAL, data)
+    said = proposal["said"]
+    require(said["authority"] == authority.id, "other_authority")
+    signers = [check_cosignature(authority, said, cosignature, moment) for cosignature in proposal["cosignatures"]]
+    require(len(set(signers)) == len(signers), "mismatch", "signed twice by one officer")
+    return H("cosignature", SAID.write(said)), signers
+
+
+def list_hash(entries, start=EMPTY_LIST):
+    """L: over the whole of each entry [ID-63]."""
+    for data in entries:
+        start = H("revocation list", start, data)
+    return start
+
+
+def check_entries(authority, datas):
+    """All entries of a list, each verified behind those before it."""
+    require(len(datas) <= MOST_ENTRIES, "too_many")
+    entries = []
+    for data in datas:
+        entries.append(Entry(authority, data, entries))
+    return entries
+
+
+class Status:
+    """A status statement whose signatures verify; its list is judged by `check_list`."""
+
+    def __init__(self, authority, parts, moment):
+        signed = parts["statement"]["signed"]
+        at = Moment(signed["not_before"])
+        officer = authority.check_officer(parts["officer_certificate"], ATTEST, moment)
+        at.check_window(parts["officer_certificate"]["signed"])
+        self.body = check_statement(parts["statement"], STATUS, authority.id, officer["signing"], None)
+        self.this_update, self.next_update = signed["not_before"], signed["not_after"]
+        require(time_add(moment.now, TOLERANCE) >= self.this_update, "not_yet_valid")
+        require(self.next_update - self.this_update <= LONGEST_STATUS, "mismatch", "holds for more than 31 days")
+        self.number, self.id, self.officer = signed["number"], statement_id(parts["statement"]), key_id(officer["signing"])
+        require(self.number <= time_add(self.this_update, HOUR), "order", "number too far ahead of its time")
+
+    def check_list(self, authority, datas, held_count=0, held_number=None):
+        """The whole list that it names [ID-25, ID-31, ID-42, ID-47]; gives the verified entries."""
+        count = self.body["revocation_count"]
+        require(count <= MOST_ENTRIES, "too_many")
+        require(count >= held_count, "shorter")
+        require(len(datas) >= count, "missing")
+        require(len(datas) == count and list_hash(datas) == self.body["revocation_list"], "differs")
+        entries = check_entries(authority, datas)
+        for place, entry in enumerate(entries):
+            fresh = place >= held_count and held_number is not None
+            require(not fresh or entry.number > held_number, "order", "not above the statement before")
+            require(entry.number <= self.number, "order", "above the statement that names it")
+            require(not entry.revokes_officer(self.officer), "officer_revoked")
+            require(entry.at <= time_add(self.this_update, TOLERANCE), "backdated")
+        return entries
+
+
+def check_status(authority, moment, data, entries, held_data=None, held_entries=()):
+    """What is accepted after what is held; gives the status statement."""
+    status = Status(authority, decode(SIGNED_STATUS, data), moment)
+    held = None
+    if held_data is not None:
+        parts = decode(SIGNED_STATUS, held_data)
+        held = Status(authority, parts, Moment(parts["statement"]["signed"]["not_before"]))
+        require(status.number >= held.number, "older")
+        require(status.number > held.number or status.id == held.id, "conflict")
+    status.check_list(authority, [*held_entries, *entries], len(held_entries), held and held.number)
+    return status
+
+
+def lowered(clearance, stated_at, ceilings):
+    """A clearance under the ceilings that stand at or after the time at which it was stated [ID-38]."""
+    return min([clearance] + [entry.body["ceiling"] for entry in ceilings if stated_at <= entry.at])
+
+
+def standing(entries, device, as_of=TIME_MAX):
+    """What the entries with numbers up to `as_of` make of a device: ("revoked", entry) or ("good", clearance) [ID-33]."""
+    counted = [entry for entry in entries if entry.number <= as_of]
+    met = [entry for entry in counted if entry.meets(device)]
+    for entry in met:
+        if entry.body["ceiling"] is None:
+            return "revoked", entry
+    clearance = lowered(device.granted_clearance, device.granted_at, met)
+    renewer = device.renewing_officer
+    if renewer and not any(entry.revokes_officer(renewer) for entry in counted):
+        clearance = max(clearance, lowered(device.clearance, device.cleared_at, met))
+    return "good", clearance
+
+
+def check_enrolment_standing(entries, device, number):
+    """A revoked device or grant is not enrolled, nor a grant of a revoked officer redeemed [ID-34, ID-40]."""
+    counted = [entry for entry in entries if entry.number <= number]
+    require(not any(entry.revokes_officer(device.officer) for entry in counted), "officer_revoked")
+    require(standing(counted, device)[0] == "good", "revoked")
