@@ -7,6 +7,7 @@
 
 pub mod programs;
 pub mod proxy;
+pub mod vectors;
 
 use std::{
     net::SocketAddr,

@@ -1,0 +1,43 @@
+//! The project's own test vectors (protocol-spec/vectors/README.md): made from stated seeds by `make-vectors`, and
+//! read back from their files alone through the decoders and verifiers of the product.
+//!
+//! [`all`] makes them, [`read`] judges one from its text. Each folder is a module with the same two halves: what its
+//! vectors hold, and how each `what` is judged. Accepted vectors get their outputs from that judgement; a reader of
+//! another making that comes to the same ones is what shows that they are right.
+
+#![allow(clippy::indexing_slicing)] // of files that these very lines have made
+
+mod forge;
+mod fields;
+//mod identity;
+mod judge;
+mod primitives;
+mod vector;
+mod wire;
+
+pub use vector::{Vector, Verdict, check};
+
+use vector::Inputs;
+
+/// The folders of `protocol-spec/vectors/`.
+pub const FOLDERS: &[&str] = &["primitives", "wire"];
+
+/// Every vector, in the order of folders.
+#[must_use]
+pub fn all() -> Vec<Vector> {
+    let made = [primitives::make(), wire::make()];
+    made.into_iter().flatten().map(Vector::completed).collect()
+}
+
+/// What the product says to the inputs of one vector.
+///
+/// # Panics
+/// Where the folder or the `what` is unknown, or an input is missing: nobody else writes these files.
+#[must_use]
+pub fn judged(folder: &str, inputs: &Inputs) -> Verdict {
+    match folder {
+        "primitives" => primitives::judge(inputs),
+        "wire" => wire::judge(inputs),
+        other => panic!("no folder {other}"),
+    }
+}
