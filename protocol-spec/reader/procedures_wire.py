@@ -2,8 +2,17 @@
 
 from encoding import List, Optional, Select, Struct, decode, require
 from vector import lines, written
-from wire import (ENTRY, FROM_RELAY, MESSAGE, TO_RELAY, check_add_again, check_commit_receipt, entry_seal, entry_seal_key,
+from wire import (DIRECT_ITEM, ENTRY, FROM_RELAY, MESSAGE, TO_RELAY, check_add_again, check_commit_receipt, entry_seal, entry_seal_key,
                   roster_change, running_hash)
+
+
+# What a line is called where it is not the chapter's name: a list stands in the singular, `kind` is the message's own.
+LINE_NAMES = {
+    "kind": "unit_kind", "item": "direct", "joiners": "joiner", "cursors": "cursor", "devices": "device", "logs": "log",
+    "revocations": "revocation", "entries": "entry", "packages": "package", "chains": "chain",
+    "device_chain": "chain", "enrolment": "chain", "officer_chain": "chain",
+}
+ONE_LINE = (ENTRY, DIRECT_ITEM)
 
 
 def item_text(kind, value):
@@ -18,23 +27,25 @@ def item_text(kind, value):
         return item_text(kind.item, value)
     if isinstance(kind, List):
         return str(len(value))
-    return written(value)
+    return written(value.encode() if isinstance(value, str) else value)
 
 
 def field_lines(kind, value):
     """The fields of a structure, each as a line, and a structure among them as its own fields."""
     result = []
     for name, part in kind.fields.items():
-        inner = value[name]
-        if isinstance(part, Struct):
-            result += field_lines(part, inner)
-        elif isinstance(part, List):
-            result += [(name, item_text(part.item, item)) for item in inner]
+        inner, line = value[name], LINE_NAMES.get(name, name)
+        if isinstance(part, List):
+            result += [(line, item_text(part.item, item)) for item in inner]
         elif isinstance(part, Select):
-            number = part.numbers[inner[0]]
-            result += [(name, str(number)), *field_lines(part.cases[number][1], inner[1])]
-        elif inner is not None:
-            result.append((name, written(inner)))
+            case, content = inner
+            result.append((name, str(part.numbers[case])))
+            chosen = part.cases[part.numbers[case]][1]
+            result += field_lines(*((chosen, content) if isinstance(chosen, Struct) else (Struct(**{case: chosen}), {case: content})))
+        elif isinstance(part, Struct) and part not in ONE_LINE:
+            result += field_lines(part, inner)
+        else:
+            result.append((line, item_text(part, inner)))
     return result
 
 

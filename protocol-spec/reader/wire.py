@@ -2,7 +2,7 @@
 
 from blake3 import blake3_keyed
 from encoding import (B16, B32, B64, BOOL, NOTHING, TIME, U16, U32, U64, Enum, List, Opaque, Optional, Select, Struct, Text,
-                      Version, decode, require)
+                      decode, require)
 from primitives import ZERO32, H, derive, signature_verifies
 
 # Section 5.
@@ -62,9 +62,10 @@ REQUEST = Select({
     31: ("drop_key_packages", NOTHING),
     32: ("lapsed", Struct(after=Opaque(QUERY))),
 })
+# The hello's version is any number here: a relay answers another one than 1 with the refusal Version (chapter 07, section 2).
 IDENTITY = Select({1: ("device_chain", Opaque(CHAIN)), 2: ("enrolment", Opaque(CHAIN)), 3: ("officer_chain", Opaque(CHAIN))})
 TO_RELAY = Select({
-    1: ("hello", Struct(version=Version(2), identity=IDENTITY)),
+    1: ("hello", Struct(version=U16, identity=IDENTITY)),
     2: ("request", Struct(number=U32, request=REQUEST)),
 })
 
@@ -141,11 +142,9 @@ def running_hash(bodies):
 
 
 def roster_change(added, removed):
-    """`roster` of a receipt."""
-    parts = []
-    for devices in (added, removed):
-        parts += [len(devices).to_bytes(8, "big"), *sorted(devices)]
-    return H("roster change", *parts)
+    """`roster` of a receipt: one part, both lists ascending behind their number."""
+    counted = (len(devices).to_bytes(8, "big") + b"".join(sorted(devices)) for devices in (added, removed))
+    return H("roster change", b"".join(counted))
 
 
 def entry_seal_key(relay_signing):
