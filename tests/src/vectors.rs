@@ -7,9 +7,9 @@
 
 #![allow(clippy::indexing_slicing)] // of files that these very lines have made
 
-mod forge;
 mod fields;
-//mod identity;
+mod forge;
+mod identity;
 mod judge;
 mod primitives;
 mod vector;
@@ -20,12 +20,12 @@ pub use vector::{Vector, Verdict, check};
 use vector::Inputs;
 
 /// The folders of `protocol-spec/vectors/`.
-pub const FOLDERS: &[&str] = &["primitives", "wire"];
+pub const FOLDERS: &[&str] = &["primitives", "wire", "identity"];
 
 /// Every vector, in the order of folders.
 #[must_use]
 pub fn all() -> Vec<Vector> {
-    let made = [primitives::make(), wire::make()];
+    let made = [primitives::make(), wire::make(), identity::make()];
     made.into_iter().flatten().map(Vector::completed).collect()
 }
 
@@ -38,6 +38,7 @@ pub fn judged(folder: &str, inputs: &Inputs) -> Verdict {
     match folder {
         "primitives" => primitives::judge(inputs),
         "wire" => wire::judge(inputs),
+        "identity" => identity::judge(inputs),
         other => panic!("no folder {other}"),
     }
 }

@@ -11,7 +11,6 @@ mod officers;
 mod renewal;
 mod revocation;
 mod status;
-mod vector;
 
 use std::time::Duration;
 

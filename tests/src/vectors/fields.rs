@@ -51,10 +51,9 @@ fn request(request: &Request, out: Outputs) -> Outputs {
         Request::Ping(_) | Request::Status(_) | Request::OwnDevices(_) | Request::DropKeyPackages(_) => out,
         Request::News(what) | Request::Cursors(what) => out.text("after", optional(what.after)),
         Request::Append(unit) => unit_fields(unit, out),
-        Request::Read(read) => out
-            .text("conversation", read.conversation)
-            .text("after", read.after)
-            .text("max_entries", read.max_entries),
+        Request::Read(read) => {
+            out.text("conversation", read.conversation).text("after", read.after).text("max_entries", read.max_entries)
+        }
         Request::Advance(advance) => {
             let cursors = advance.cursors.iter().map(|one| parts(&[&one.conversation, &one.position]));
             out.all("cursor", cursors).text("direct", advance.direct)
@@ -63,9 +62,7 @@ fn request(request: &Request, out: Outputs) -> Outputs {
             .all("one_time", put.one_time.iter().map(|one| hex(&**one)))
             .text("last_resort", optional(put.last_resort.as_ref().map(|one| hex(&**one)))),
         Request::ClaimKeyPackages(devices) => out.all("device", devices.iter()),
-        Request::People(people) => {
-            out.bytes("query", people.query.as_bytes()).bytes("after", people.after.as_bytes())
-        }
+        Request::People(people) => out.bytes("query", people.query.as_bytes()).bytes("after", people.after.as_bytes()),
         Request::Chains(devices) => out.all("device", devices.iter()),
         Request::PutStatement(update) => out
             .bytes("signed_status", &*update.status)
@@ -230,18 +227,16 @@ fn answer(answer: &Answer, out: Outputs) -> Outputs {
         Answer::Status(status) => out.bytes("signed_status", &**status),
         Answer::Document(state) => out.text("held", state.held).text("sealed", bit(state.sealed)),
         Answer::Segment(bytes) => out.bytes("bytes", &**bytes),
-        Answer::Revocations(page) => out
-            .all("revocation", page.revocations.iter().map(|one| hex(&**one)))
-            .text("more", bit(page.more)),
+        Answer::Revocations(page) => {
+            out.all("revocation", page.revocations.iter().map(|one| hex(&**one))).text("more", bit(page.more))
+        }
         Answer::Devices(devices) => {
             let seen = devices.iter().map(|one| {
                 parts(&[&hex(&*one.chain), &bit(one.pending), &optional(one.seen.map(|seen| seen.as_millis()))])
             });
             out.all("device", seen)
         }
-        Answer::Cursors(cursors) => {
-            out.all("log", cursors.logs.iter().map(log)).text("more", optional(cursors.more))
-        }
+        Answer::Cursors(cursors) => out.all("log", cursors.logs.iter().map(log)).text("more", optional(cursors.more)),
         Answer::Lapsed(page) => out
             .all("chain", page.chains.iter().map(|chain| hex(&**chain)))
             .text("more", optional(page.more.as_ref().map(|more| hex(more.as_bytes())))),

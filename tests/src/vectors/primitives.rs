@@ -117,9 +117,13 @@ fn hashes() -> Vec<Vector> {
     vec![
         hash("hash-no-parts", "PRIM-02", "A hash of nothing is of its label alone", Label::REVOCATION_LIST, &[]),
         hash("hash-one-part", "PRIM-02", "One part, its length before it", Label::KEY_ID, &[b"abc"]),
-        hash("hash-two-parts", "PRIM-02", "Two parts, not the same as the one they make together", Label::KEY_ID, &[
-            b"a", b"bc",
-        ]),
+        hash(
+            "hash-two-parts",
+            "PRIM-02",
+            "Two parts, not the same as the one they make together",
+            Label::KEY_ID,
+            &[b"a", b"bc"],
+        ),
         hash("hash-other-label", "PRIM-01", "The same part under another label", Label::STATEMENT_ID, &[b"abc"]),
         hash("hash-empty-part", "PRIM-02", "A part that is empty counts", Label::KEY_ID, &[b"abc", b""]),
         hash("hash-long", "PRIM-02", "More than a chunk of BLAKE3", Label::CIPHERTEXT, &[&[0xa5; 2500]]),
@@ -158,7 +162,11 @@ fn signatures() -> Vec<Vector> {
         carry = sum >> 8;
     }
     // R and key of small order, s zero: the equation holds for some messages without the check.
-    let identity = { let mut point = [0; 32]; point[0] = 1; point };
+    let identity = {
+        let mut point = [0; 32];
+        point[0] = 1;
+        point
+    };
     let small = [identity, [0; 32]].concat();
     let small_r = [identity.as_slice(), &good.as_bytes()[32..]].concat();
     // p + 1 encodes the identity too, but not in its one form.
@@ -169,26 +177,59 @@ fn signatures() -> Vec<Vector> {
         signed("signature-altered-r", "R altered in a bit", "PRIM-07", altered(0)),
         signed("signature-altered-s", "s altered in a bit", "PRIM-07", altered(32)),
         signed("signature-s-above-order", "s with the group's order added to it", "PRIM-07", above),
-        signed("signature-other-label", "A signature under another label", "PRIM-06", *key
-            .sign(Label::POSSESSION, message)
-            .as_bytes()),
-        signed("signature-without-label", "The message alone is signed", "PRIM-06 PRIM-08", *key
-            .sign_mls(message)
-            .as_bytes()),
-        signed("signature-other-message", "Another message is signed", "PRIM-06", *key
-            .sign(Label::STATEMENT, b"what was said")
-            .as_bytes()),
+        signed(
+            "signature-other-label",
+            "A signature under another label",
+            "PRIM-06",
+            *key.sign(Label::POSSESSION, message).as_bytes(),
+        ),
+        signed(
+            "signature-without-label",
+            "The message alone is signed",
+            "PRIM-06 PRIM-08",
+            *key.sign_mls(message).as_bytes(),
+        ),
+        signed(
+            "signature-other-message",
+            "Another message is signed",
+            "PRIM-06",
+            *key.sign(Label::STATEMENT, b"what was said").as_bytes(),
+        ),
         of("signature-other-key", "Somebody else's key", "PRIM-07", forge::public(NOBODY), good.as_bytes())
             .refused("bad_signature"),
-        of("signature-key-small-order", "A key of small order: R and s to suit it are easily made", "PRIM-07",
-            VerifyingKey::from_bytes(identity), &small).refused("bad_signature"),
-        of("signature-key-zero", "A key of 32 zero bytes, a point of order 4", "PRIM-07",
-            VerifyingKey::from_bytes([0; 32]), &small).refused("bad_signature"),
+        of(
+            "signature-key-small-order",
+            "A key of small order: R and s to suit it are easily made",
+            "PRIM-07",
+            VerifyingKey::from_bytes(identity),
+            &small,
+        )
+        .refused("bad_signature"),
+        of(
+            "signature-key-zero",
+            "A key of 32 zero bytes, a point of order 4",
+            "PRIM-07",
+            VerifyingKey::from_bytes([0; 32]),
+            &small,
+        )
+        .refused("bad_signature"),
         signed("signature-r-small-order", "R of small order", "PRIM-07", small_r.try_into().unwrap()),
-        of("signature-r-not-canonical", "R is the identity in another form than its one", "PRIM-07", public,
-            &[noncanonical.as_slice(), &good.as_bytes()[32..]].concat()).refused("bad_signature"),
-        of("signature-key-no-point", "32 bytes that are no point", "PRIM-07", VerifyingKey::from_bytes([2; 32]),
-            good.as_bytes()).refused("bad_signature"),
+        of(
+            "signature-r-not-canonical",
+            "R is the identity in another form than its one",
+            "PRIM-07",
+            public,
+            &[noncanonical.as_slice(), &good.as_bytes()[32..]].concat(),
+        )
+        .refused("bad_signature"),
+        of(
+            "signature-key-no-point",
+            "32 bytes that are no point",
+            "PRIM-07",
+            VerifyingKey::from_bytes([2; 32]),
+            good.as_bytes(),
+        )
+        .refused("bad_signature"),
         vector("key_pair", "key-pair", "-", "A device's public keys and its id, from its seeds")
             .bytes("signing", [AYESHA; 32])
             .bytes("noise", [AYESHA + 1; 32])
@@ -198,8 +239,8 @@ fn signatures() -> Vec<Vector> {
 
 /// Of Ed25519's group, little-endian.
 const ORDER: [u8; 32] = [
-    0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0x10,
+    0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
 ];
 
 fn seals() -> Vec<Vector> {
@@ -272,9 +313,8 @@ fn boxes() -> Vec<Vector> {
     let field = |place: usize, value: u32| {
         move |bytes: &mut Vec<u8>| bytes[9 + 4 * place..13 + 4 * place].copy_from_slice(&value.to_be_bytes())
     };
-    let outside = |name, comment, place, value| {
-        of(name, "PRIM-13", comment, &checked(&field(place, value))).refused("work")
-    };
+    let outside =
+        |name, comment, place, value| of(name, "PRIM-13", comment, &checked(&field(place, value))).refused("work");
     let mut altered = locked.clone();
     altered[40] ^= 1;
     let wrong = vector("passphrase_box", "passphrase-box-wrong", "PRIM-14", "Another passphrase")
@@ -315,9 +355,8 @@ fn ids() -> Vec<Vector> {
         vector("id_text", name, "PRIM-04", comment).text("bytes", bytes).text("text", text)
     };
     let id = Digest::from_bytes([0xab; 32]).to_string();
-    let place = |vector: Vector| {
-        vector.bytes("conversation", [0xc1; 16]).bytes("sender", forge::device_id(AYESHA).as_bytes())
-    };
+    let place =
+        |vector: Vector| vector.bytes("conversation", [0xc1; 16]).bytes("sender", forge::device_id(AYESHA).as_bytes());
     let message = |name, comment| place(vector("message_id", name, "PRIM-20", comment));
     vec![
         text("id-text-32", "The text of an id of 32 bytes", 32, &id),
@@ -331,4 +370,3 @@ fn ids() -> Vec<Vector> {
         place(vector("document_id", "document-id", "PRIM-20", "The id of a document")).bytes("nonce", [0x0d; 16]),
     ]
 }
-

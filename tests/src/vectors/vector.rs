@@ -60,6 +60,11 @@ impl Vector {
         items.into_iter().fold(self, |vector, item| vector.bytes(key, item))
     }
 
+    /// An input that it was given, in bytes.
+    pub(super) fn input(&self, key: &str) -> Vec<u8> {
+        self.inputs.bytes(key)
+    }
+
     /// With the outputs that the product comes to.
     ///
     /// # Panics

@@ -1,8 +1,6 @@
 //! The wire's vectors (protocol-spec/02-wire): the messages themselves.
 
-use amanat_primitives::{
-    ConversationId, DeviceId, Digest, DocumentId, Incarnation, Label, UnitId, kdf,
-};
+use amanat_primitives::{ConversationId, DeviceId, Digest, DocumentId, Incarnation, Label, UnitId, kdf};
 use amanat_wire::{
     Bytes, Encode as _, List, Text,
     client::{
@@ -307,7 +305,10 @@ fn every_answer() -> Vec<(&'static str, Answer)> {
         ("segment", Answer::Segment(bytes(b"a segment"))),
         (
             "revocations",
-            Answer::Revocations(RevocationPage { revocations: List::new(vec![bytes(b"an entry")]).unwrap(), more: false }),
+            Answer::Revocations(RevocationPage {
+                revocations: List::new(vec![bytes(b"an entry")]).unwrap(),
+                more: false,
+            }),
         ),
         (
             "devices",
@@ -411,14 +412,20 @@ fn refused() -> Vec<Vector> {
         to("unit-kind-4", "unknown_kind", "WIRE-04", "A unit of kind 4", &altered(commit.clone(), kind, 4)),
         to("class-0", "unknown_kind", "WIRE-04", "Retention class 0", &altered(commit.clone(), class, 0)),
         to("class-6", "unknown_kind", "WIRE-04", "Retention class 6", &altered(commit.clone(), class, 6)),
-        to("body-limit", "too_long", "WIRE-03", "A body whose length says 1,048,577: looked at before the bytes are", &[
-            &commit[..body],
-            &[0x10, 0, 1],
-        ].concat()),
-        to("body-says-more", "cut_short", "WIRE-03", "A body of the greatest length that is not there", &[
-            &commit[..body],
-            &[0x10, 0, 0, 1, 2, 3],
-        ].concat()),
+        to(
+            "body-limit",
+            "too_long",
+            "WIRE-03",
+            "A body whose length says 1,048,577: looked at before the bytes are",
+            &[&commit[..body], &[0x10, 0, 1]].concat(),
+        ),
+        to(
+            "body-says-more",
+            "cut_short",
+            "WIRE-03",
+            "A body of the greatest length that is not there",
+            &[&commit[..body], &[0x10, 0, 0, 1, 2, 3]].concat(),
+        ),
         to("optional-2", "invalid", "WIRE-02", "An optional that begins with 2", &altered(news, 6, 2)),
         to("claim-51", "too_long", "WIRE-03", "51 devices, one above ADDS", &numbered(7, &[0, 51])),
         to("claim-count-says-more", "cut_short", "WIRE-03", "50 devices that are not there", &numbered(7, &[0, 50])),
@@ -431,49 +438,71 @@ fn refused() -> Vec<Vector> {
         to("query-overlong-utf8", "invalid", "WIRE-02", "A slash in two bytes of UTF-8", &people(&[2, 0xc0, 0xaf])),
         to("query-surrogate", "invalid", "WIRE-02", "A surrogate in UTF-8", &people(&[3, 0xed, 0xa0, 0x80])),
         to("query-129", "too_long", "WIRE-03", "A query of 129 bytes", &people(&[129])),
-        to("length-in-two-bytes", "left_over", "WIRE-01", "A query's length in two bytes, where its limit takes one", &[
-            people(&[0, 2]).as_slice(),
-            b"ab",
-        ].concat()),
-        to("revocations-257", "too_long", "WIRE-03", "257 revocations in a status update", &[
-            numbered(10, &[0, 0, 0]).as_slice(),
-            &[0, 0, 0, 0, 1, 1],
-        ].concat()),
-        to("entries-1025", "too_long", "WIRE-03", "1,025 entries given back", &[
-            numbered(28, &[0xc1; 16]).as_slice(),
-            &[0; 40],
-            &[4, 1],
-        ].concat()),
+        to(
+            "length-in-two-bytes",
+            "left_over",
+            "WIRE-01",
+            "A query's length in two bytes, where its limit takes one",
+            &[people(&[0, 2]).as_slice(), b"ab"].concat(),
+        ),
+        to(
+            "revocations-257",
+            "too_long",
+            "WIRE-03",
+            "257 revocations in a status update",
+            &[numbered(10, &[0, 0, 0]).as_slice(), &[0, 0, 0, 0, 1, 1]].concat(),
+        ),
+        to(
+            "entries-1025",
+            "too_long",
+            "WIRE-03",
+            "1,025 entries given back",
+            &[numbered(28, &[0xc1; 16]).as_slice(), &[0; 40], &[4, 1]].concat(),
+        ),
         from("relay-empty", "cut_short", "WIRE-02", "No byte from a relay", &[]),
         from("relay-kind-0", "unknown_kind", "WIRE-04", "A relay's message of kind 0", &[0]),
         from("relay-kind-10", "unknown_kind", "WIRE-04", "A relay's message of kind 10", &[10]),
         from("answer-0", "unknown_kind", "WIRE-04", "An answer of kind 0", &answer(0, &[])),
         from("answer-13", "unknown_kind", "WIRE-04", "An answer of kind 13", &answer(13, &[])),
         from("refusal-0", "unknown_kind", "WIRE-04", "Goodbye with code 0", &altered(goodbye.clone(), 1, 0)),
-        from("refusal-15", "unknown_kind", "WIRE-04", "Goodbye with code 15, which is not used again", &altered(
-            goodbye.clone(),
-            1,
-            15,
-        )),
+        from(
+            "refusal-15",
+            "unknown_kind",
+            "WIRE-04",
+            "Goodbye with code 15, which is not used again",
+            &altered(goodbye.clone(), 1, 15),
+        ),
         from("goodbye-cut", "cut_short", "WIRE-02", "Goodbye without a code", &goodbye[..1]),
         from("goodbye-left-over", "left_over", "WIRE-02", "A byte behind a Goodbye", &longer(&goodbye)),
         from("bool-2", "invalid", "WIRE-02", "A bool of 2", &altered(document.clone(), document.len() - 1, 2)),
         from("bool-255", "invalid", "WIRE-02", "A bool of 255", &altered(document.clone(), document.len() - 1, 255)),
         from("document-cut", "cut_short", "WIRE-02", "A bool is missing", &document[..document.len() - 1]),
-        from("segment-cut", "cut_short", "WIRE-02", "A segment of fewer bytes than it says", &segment[..segment.len() - 1]),
+        from(
+            "segment-cut",
+            "cut_short",
+            "WIRE-02",
+            "A segment of fewer bytes than it says",
+            &segment[..segment.len() - 1],
+        ),
         from("segment-limit", "too_long", "WIRE-03", "A segment of 1,048,577 bytes", &answer(12, &[0x10, 0, 1])),
         from("answer-entries-1025", "too_long", "WIRE-03", "1,025 entries in an answer", &answer(7, &[4, 1])),
         from("answer-news-513", "too_long", "WIRE-03", "513 logs in an answer", &answer(6, &[2, 1])),
         from("answer-direct-257", "too_long", "WIRE-03", "257 direct items", &answer(6, &[0, 0, 1, 1])),
         from("direct-kind-4", "unknown_kind", "WIRE-04", "A direct item of kind 4", &[5, 0, 0, 0, 0, 0, 0, 0, 1, 4]),
-        from("receipt-long", "too_long", "WIRE-03", "A commit receipt of 513 bytes", &[
-            answer(5, &[0; 48]).as_slice(),
-            &[2, 1],
-        ].concat()),
-        from("appended-cut", "cut_short", "WIRE-02", "An answer without its seal", &[
-            answer(5, &[0; 48]).as_slice(),
-            &[0, 0],
-        ].concat()),
+        from(
+            "receipt-long",
+            "too_long",
+            "WIRE-03",
+            "A commit receipt of 513 bytes",
+            &[answer(5, &[0; 48]).as_slice(), &[2, 1]].concat(),
+        ),
+        from(
+            "appended-cut",
+            "cut_short",
+            "WIRE-02",
+            "An answer without its seal",
+            &[answer(5, &[0; 48]).as_slice(), &[0, 0]].concat(),
+        ),
     ]
 }
 
@@ -481,11 +510,18 @@ fn hashes() -> Vec<Vector> {
     let receipt = CommitReceipt::sign(receipt_body(), &signing(RELAY));
     let good = receipt.to_bytes();
     let receipts = |name, rules, comment, key: u8, bytes: &[u8]| {
-        vector("commit_receipt", name, rules, comment).bytes("relay_key", public(key).as_bytes()).bytes("receipt", bytes)
+        vector("commit_receipt", name, rules, comment)
+            .bytes("relay_key", public(key).as_bytes())
+            .bytes("receipt", bytes)
     };
-    let signed = |label| CommitReceipt { body: receipt_body(), signature: signing(RELAY).sign(label, &receipt_body().to_bytes()) };
+    let signed = |label| CommitReceipt {
+        body: receipt_body(),
+        signature: signing(RELAY).sign(label, &receipt_body().to_bytes()),
+    };
     let asks = |name, comment, key: u8, bytes: &[u8]| {
-        vector("add_again", name, "CONV-54", comment).bytes("device_key", public(key).as_bytes()).bytes("add_again", bytes)
+        vector("add_again", name, "CONV-54", comment)
+            .bytes("device_key", public(key).as_bytes())
+            .bytes("add_again", bytes)
     };
     let ask = ask().to_bytes();
     let (bad, rule) = ("bad_signature", "DELIV-87");
@@ -511,24 +547,34 @@ fn hashes() -> Vec<Vector> {
         change(&mut entry);
         entry
     };
-    let unsealed = |name, comment, entry: &Entry| {
-        seal(name, comment, entry, key, [0xc1; 16], running()).refused("does_not_open")
-    };
+    let unsealed =
+        |name, comment, entry: &Entry| seal(name, comment, entry, key, [0xc1; 16], running()).refused("does_not_open");
     vec![
         receipts("receipt", rule, "A commit's receipt", RELAY, &good),
         receipts("receipt-other-key", rule, "Signed by another relay", NOBODY, &good).refused(bad),
-        receipts("receipt-altered-position", rule, "Its position altered", RELAY, &altered(good.clone(), 23, 4)).refused(bad),
-        receipts("receipt-altered-roster", rule, "Its roster altered", RELAY, &altered(good.clone(), 64, 0)).refused(bad),
-        receipts("receipt-altered-previous", rule, "Names another receipt", RELAY, &altered(good.clone(), 104, 1)).refused(bad),
-        receipts("receipt-other-label", "PRIM-06", "Signed under another label", RELAY, &signed(Label::STATEMENT).to_bytes())
+        receipts("receipt-altered-position", rule, "Its position altered", RELAY, &altered(good.clone(), 23, 4))
             .refused(bad),
-        receipts("receipt-cut", "WIRE-02", "Ends within its signature", RELAY, &good[..good.len() - 1]).refused("cut_short"),
+        receipts("receipt-altered-roster", rule, "Its roster altered", RELAY, &altered(good.clone(), 64, 0))
+            .refused(bad),
+        receipts("receipt-altered-previous", rule, "Names another receipt", RELAY, &altered(good.clone(), 104, 1))
+            .refused(bad),
+        receipts(
+            "receipt-other-label",
+            "PRIM-06",
+            "Signed under another label",
+            RELAY,
+            &signed(Label::STATEMENT).to_bytes(),
+        )
+        .refused(bad),
+        receipts("receipt-cut", "WIRE-02", "Ends within its signature", RELAY, &good[..good.len() - 1])
+            .refused("cut_short"),
         receipts("receipt-left-over", "WIRE-02", "A byte behind it", RELAY, &[good.as_slice(), &[0]].concat())
             .refused("left_over"),
         asks("add-again", "A device asks to be added again", AYESHA, &ask),
         asks("add-again-other-key", "Signed by another device", BILAL, &ask).refused(bad),
         asks("add-again-altered-time", "Its time altered", AYESHA, &altered(ask.clone(), 55, 1)).refused(bad),
-        asks("add-again-altered-conversation", "For another conversation", AYESHA, &altered(ask.clone(), 0, 0)).refused(bad),
+        asks("add-again-altered-conversation", "For another conversation", AYESHA, &altered(ask.clone(), 0, 0))
+            .refused(bad),
         asks("add-again-other-label", "Signed under another label", AYESHA, &{
             let signature = signing(AYESHA).sign(Label::LEAVE, &ask[..56]);
             [&ask[..56], signature.as_bytes()].concat()
@@ -543,7 +589,8 @@ fn hashes() -> Vec<Vector> {
         roster("roster-change-order", "Both lists are hashed in ascending order", &[b, a], &[]),
         roster("roster-change-order-kept", "The same devices, given the other way round", &[a, b], &[]),
         roster("roster-change-none", "Nobody", &[], &[]),
-        vector("entry_seal_key", "entry-seal-key", "DELIV-114", "The key of a relay's seals").bytes("relay_signing", [RELAY; 32]),
+        vector("entry_seal_key", "entry-seal-key", "DELIV-114", "The key of a relay's seals")
+            .bytes("relay_signing", [RELAY; 32]),
         seal("entry-seal", "The seal of an entry", &entry, key, [0xc1; 16], running()),
         seal("entry-seal-gone", "The same seal when the body has gone", &sealed(true), key, [0xc1; 16], running()),
         seal("entry-seal-other-key", "Another relay's key", &entry, other.expose_secret(), [0xc1; 16], running())
