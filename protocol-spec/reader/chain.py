@@ -37,7 +37,8 @@ def check_statement(statement, kind, authority, issuer_key, moment):
     require(good, "bad_signature")
     if moment:
         moment.check_window(signed)
-    require(len(signatures) == (2 if kind == DEVICE else 1), "bad_signature", "number of signatures")
+    require(kind != DEVICE or len(signatures) == 2, "not_possessed", "no signature of its own key")
+    require(kind == DEVICE or len(signatures) == 1, "bad_signature", "number of signatures")
     return decode(BODIES[kind], signed["body"])
 
 
@@ -55,7 +56,9 @@ class Authority:
 
     def check_certificate(self, certificate, kind, moment):
         """A certificate by the root; gives its body."""
-        return check_statement(certificate, kind, self.id, self.key, moment)
+        body = check_statement(certificate, kind, self.id, self.key, moment)
+        require(kind != RELAY or body["addresses"], "mismatch", "a relay without an address")
+        return body
 
     def check_officer(self, certificate, power, moment):
         """An officer's certificate, and that the officer has the power [ID-07]."""
@@ -105,7 +108,7 @@ class VerifiedDevice:
         taken = check_statement(chain["receipt"], RECEIPT, authority.id, relay["signing"], then)
         self.grant, self.certificate = statement_id(chain["grant"]), statement_id(chain["device_certificate"])
         require(taken == {"grant": self.grant, "certificate": self.certificate}, "mismatch", "receipt")
-        require(receipt["not_before"] <= grant["redeem_by"], "grant_expired")
+        require(receipt["not_before"] <= time_add(grant["redeem_by"], TOLERANCE), "grant_expired")
         self.device, self.keys = device_id(device), device
         self.officer, self.relay = key_id(officer["signing"]), key_id(relay["signing"])
         self.handle = grant["handle"]
@@ -177,7 +180,7 @@ def check_card(kind, data):
     """Section 5: whoever made the card holds the key [ID-10]; gives that key."""
     card = decode(CARD, data)
     name, request = card["signed"]["request"]
-    require(CARD_SIGNED.fields["request"].numbers[name] == kind, "wrong_kind")
+    require(CARD_SIGNED.fields["request"].numbers[name] == kind, "invalid", "a card of another kind")
     signed = CARD_SIGNED.write(card["signed"])
     require(signature_verifies(request["signing"], "card", signed, card["signature"]), "bad_card")
     return request["signing"]
@@ -210,7 +213,7 @@ def enrolment_seed(secret, code):
 
 
 def check_invitation(data, code, moment, check_status):
-    """Section 6, step 2 [ID-28]; gives the authority and the grant's body. `check_status` judges the status statement."""
+    """Section 6, step 2 [ID-28]; gives the authority, the grant and its body. `check_status` judges the status statement."""
     require(len(data) <= 65536, "too_long")
     parts = decode(INVITATION, data)
     authority = Authority(parts["authority_certificate"], moment)
@@ -222,4 +225,4 @@ def check_invitation(data, code, moment, check_status):
         check_status(authority, parts["status"], moment)
     seed = enrolment_seed(parts["secret"], code)
     require(len(seed) == 32 and signing_public(seed) == grant["enrolment_key"], "mismatch", "not the grant's key")
-    return authority, grant
+    return authority, parts["grant"], grant

@@ -32,10 +32,11 @@ def open_file(label, data):
     except UnicodeDecodeError:
         raise Refused("not_armour", "not ASCII") from None
     begin = re.match(r"-----BEGIN ([A-Z ]+)-----\n", text)
-    require(begin is not None, "not_armour")
+    require(begin is not None and begin[1] in LIMITS, "not_armour")
     require(begin[1] == label, "other_kind", begin[1])
     end = f"\n-----END {label}-----"
-    require(text.endswith(end), "cut_short")
+    require(end in text, "cut_short")
+    require(text.endswith(end), "damaged", "something behind the last line")
     inner = text[begin.end() : -len(end)].replace("\n", "")
     require(len(inner) // 4 * 3 <= LIMITS[label] + 2, "too_large")
     try:

@@ -4,7 +4,7 @@ from chain import (Authority, Enrolled, Moment, VerifiedDevice, certified_relay,
 from encoding import decode
 from files import open_file, open_secret
 from primitives import TOLERANCE, H
-from revocation import (EMPTY_LIST, Status, check_enrolment_standing, check_entries, check_proposal, check_status, standing)
+from revocation import (EMPTY_LIST, Status, check_enrolment_standing, check_entries, check_proposal, check_status, held_list, standing)
 from statements import STATEMENT, key_id, statement_id
 from texts import check_text
 from vector import lines
@@ -61,10 +61,9 @@ def chain(vector):
 def enrolment(vector):
     moment = moment_of(vector)
     pinned = authority_of(vector, moment)
-    number, entries = vector.optional_number("number"), vector.bytes_list("entry")
+    held = vector.optional_bytes("held_status"), vector.bytes_list("held_entry")
     device = Enrolled(pinned, vector.bytes("enrolment"), moment)
-    if number is not None:
-        check_enrolment_standing(check_entries(pinned, entries), device, number)
+    check_enrolment_standing(held_list(pinned, *held)[1], device)
     return lines(device=device.device, certificate=device.certificate, grant=device.grant, address=device.address,
                  clearance=device.clearance)
 
@@ -78,9 +77,9 @@ def invitation(vector):
         return Status(pinned, parts, moment)
 
     data, moment, code = vector.bytes("invitation"), moment_of(vector), vector.optional_text("code")
-    pinned, grant = check_invitation(data, code, moment, check)
+    pinned, granted, grant = check_invitation(data, code, moment, check)
     return lines(authority_id=pinned.id, address=f"{grant['handle']}@{pinned.body['domain']}", clearance=grant["clearance"],
-                 redeem_by=grant["redeem_by"], enrolment_key=grant["enrolment_key"])
+                 redeem_by=grant["redeem_by"], grant=statement_id(granted))
 
 
 def status(vector):
@@ -127,7 +126,7 @@ def file(vector):
 
 
 def secret(vector):
-    return lines(signing_public=open_secret(vector.number("holder"), vector.bytes("secret")))
+    return lines(key_id=key_id(open_secret(vector.number("holder"), vector.bytes("secret"))))
 
 
 def empty_list(vector):

@@ -37,6 +37,7 @@ class Entry:
         self.said = {"authority": authority.id, "at": self.at, "body": self.body}
         require(not any(entry.revokes_officer(self.by) for entry in before), "officer_revoked")
         require(not before or before[-1].number <= self.number, "order", "below the entry before")
+        require(not (by_root and parts["cosignatures"]), "mismatch", "a cosignature under what the root says")
         self.cosigned = self.counts_cosigned(authority, parts["cosignatures"], before)
         self.check_alone(before)
 
@@ -46,7 +47,7 @@ class Entry:
     def counts_cosigned(self, authority, cosignatures, before):
         """Whether another officer's signature counts for this entry [ID-45, ID-60]."""
         signers = [check_cosignature(authority, self.said, cosignature, Moment(self.number)) for cosignature in cosignatures]
-        require(self.by not in signers, "wrong_issuer", "cosigned by the officer itself")
+        signers = [signer for signer in signers if signer != self.by]
         if any(entry.cosigned and entry.said == self.said for entry in before):
             return False
         return any(not any(entry.revokes_officer(signer) for entry in before) for signer in signers)
@@ -116,7 +117,7 @@ class Status:
         require(time_add(moment.now, TOLERANCE) >= self.this_update, "not_yet_valid")
         require(self.next_update - self.this_update <= LONGEST_STATUS, "mismatch", "holds for more than 31 days")
         self.number, self.id, self.officer = signed["number"], statement_id(parts["statement"]), key_id(officer["signing"])
-        require(self.number <= time_add(self.this_update, HOUR), "order", "number too far ahead of its time")
+        require(self.number <= time_add(self.this_update, HOUR), "mismatch", "number too far ahead of its time")
 
     def check_list(self, authority, datas, held_count=0, held_number=None):
         """The whole list that it names [ID-25, ID-31, ID-42, ID-47]; gives the verified entries."""
@@ -135,13 +136,20 @@ class Status:
         return entries
 
 
+def held_list(authority, data, entries):
+    """What was accepted before, verified as of when it was signed: the status statement, if any, and the entries."""
+    if data is None:
+        return None, []
+    parts = decode(SIGNED_STATUS, data)
+    status = Status(authority, parts, Moment(parts["statement"]["signed"]["not_before"]))
+    return status, status.check_list(authority, entries)
+
+
 def check_status(authority, moment, data, entries, held_data=None, held_entries=()):
     """What is accepted after what is held; gives the status statement."""
     status = Status(authority, decode(SIGNED_STATUS, data), moment)
-    held = None
-    if held_data is not None:
-        parts = decode(SIGNED_STATUS, held_data)
-        held = Status(authority, parts, Moment(parts["statement"]["signed"]["not_before"]))
+    held, _ = held_list(authority, held_data, held_entries)
+    if held:
         require(status.number >= held.number, "older")
         require(status.number > held.number or status.id == held.id, "conflict")
     status.check_list(authority, [*held_entries, *entries], len(held_entries), held and held.number)
@@ -167,8 +175,7 @@ def standing(entries, device, as_of=TIME_MAX):
     return "good", clearance
 
 
-def check_enrolment_standing(entries, device, number):
+def check_enrolment_standing(entries, device):
     """A revoked device or grant is not enrolled, nor a grant of a revoked officer redeemed [ID-34, ID-40]."""
-    counted = [entry for entry in entries if entry.number <= number]
-    require(not any(entry.revokes_officer(device.officer) for entry in counted), "officer_revoked")
-    require(standing(counted, device)[0] == "good", "revoked")
+    require(not any(entry.revokes_officer(device.officer) for entry in entries), "officer_revoked")
+    require(standing(entries, device)[0] == "good", "revoked")

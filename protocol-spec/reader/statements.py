@@ -38,7 +38,7 @@ ENROL, ATTEST, REVOKE = 1, 2, 4
 SUITE = 0x004D
 SEALING = Fixed(1216)
 STAFF_KEYS = {"signing": B32, "noise": B32, "sealing": SEALING}
-ADDRESSES = List(RELAY_ADDRESS, 8, least=1)
+ADDRESSES = List(RELAY_ADDRESS, 8)
 REASON = Enum(1, lost=1, stolen=2, left=3, compromised=4, other=5, lapsed=6)
 TARGET = Select({1: ("device", B32), 2: ("person", HANDLE), 3: ("grant", B32), 4: ("officer", B32)})
 REVOCATION_BODY = Struct(target=TARGET, ceiling=Optional(TIER), reason=REASON, note=Optional(NOTE))

@@ -64,14 +64,10 @@ def is_ipv6_host(text):
 
 
 def is_relay_address(text):
+    """An IPv4 address has the form of a name, and so has what only looks like one."""
     host, _, port = text.rpartition(":")
     if len(text) > 259 or not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
         return False
-    if re.fullmatch(r"[0-9.]+", host):
-        try:
-            return str(ipaddress.IPv4Address(host)) == host
-        except ValueError:
-            return False
     return is_ipv6_host(host) or is_domain(host)
 
 
