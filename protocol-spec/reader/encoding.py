@@ -142,20 +142,6 @@ class Text(Opaque):
         return super().write(value.encode("utf-8"))
 
 
-class Nested(Opaque):
-    """`opaque x<0..MAX>` whose bytes are the whole encoding of another type."""
-
-    def __init__(self, most, inner):
-        super().__init__(most)
-        self.inner = inner
-
-    def read(self, reader):
-        return decode(self.inner, super().read(reader))
-
-    def write(self, value):
-        return super().write(self.inner.write(value))
-
-
 class List:
     """`T x[n]<MAX>`: `uint16 n`, then n items."""
 

@@ -2,7 +2,7 @@
 
 from encoding import List, Optional, Select, Struct, decode, require
 from vector import lines, written
-from wire import (DIRECT_ITEM, ENTRY, FROM_RELAY, MESSAGE, TO_RELAY, check_add_again, check_commit_receipt, entry_seal, entry_seal_key,
+from wire import (ENTRY, FROM_RELAY, MESSAGE, TO_RELAY, check_add_again, check_commit_receipt, entry_seal, entry_seal_key,
                   roster_change, running_hash)
 
 
@@ -12,7 +12,6 @@ LINE_NAMES = {
     "revocations": "revocation", "entries": "entry", "packages": "package", "chains": "chain",
     "device_chain": "chain", "enrolment": "chain", "officer_chain": "chain",
 }
-ONE_LINE = (ENTRY, DIRECT_ITEM)
 
 
 def item_text(kind, value):
@@ -31,7 +30,7 @@ def item_text(kind, value):
 
 
 def field_lines(kind, value):
-    """The fields of a structure, each as a line, and a structure among them as its own fields."""
+    """The fields of a structure, each as a line."""
     result = []
     for name, part in kind.fields.items():
         inner, line = value[name], LINE_NAMES.get(name, name)
@@ -42,8 +41,6 @@ def field_lines(kind, value):
             result.append((name, str(part.numbers[case])))
             chosen = part.cases[part.numbers[case]][1]
             result += field_lines(*((chosen, content) if isinstance(chosen, Struct) else (Struct(**{case: chosen}), {case: content})))
-        elif isinstance(part, Struct) and part not in ONE_LINE:
-            result += field_lines(part, inner)
         else:
             result.append((line, item_text(part, inner)))
     return result
