@@ -11,23 +11,24 @@ CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class Moment:
-    """A time at which windows are judged, and the tolerance at their ends [ID-06]."""
+    """A time at which windows are judged, and the tolerance at their ends [ID-06].
 
-    def __init__(self, now, tolerance=TOLERANCE):
+    Where `ends` is false a window's end does not count: of a status statement, and of a revocation."""
+
+    def __init__(self, now, tolerance=TOLERANCE, ends=True):
         self.now = now
         self.tolerance = tolerance
+        self.ends = ends
 
     def check_window(self, signed):
         """A longer tolerance than the usual one does not reach before a window's beginning."""
         early = min(self.tolerance, TOLERANCE)
         require(time_add(self.now, early) >= signed["not_before"], "not_yet_valid")
-        require(self.now <= time_add(signed["not_after"], self.tolerance), "expired")
+        require(not self.ends or self.now <= time_add(signed["not_after"], self.tolerance), "expired")
 
 
 def check_statement(statement, kind, authority, issuer_key, moment):
-    """Section 7: kind, authority, issuer, signature, window, number of signatures, body; gives the body.
-
-    `moment` is None where a window is judged otherwise."""
+    """Section 7: kind, authority, issuer, signature, window, number of signatures, body; gives the body."""
     signed = statement["signed"]
     require(signed["kind"] == kind, "wrong_kind", f"{signed['kind']} instead of {kind}")
     require(signed["authority"] == authority, "other_authority")
@@ -35,11 +36,14 @@ def check_statement(statement, kind, authority, issuer_key, moment):
     signatures = statement["signatures"]
     good = signatures and signature_verifies(issuer_key, "statement", SIGNED.write(signed), signatures[0])
     require(good, "bad_signature")
-    if moment:
-        moment.check_window(signed)
-    require(kind != DEVICE or len(signatures) == 2, "not_possessed", "no signature of its own key")
-    require(kind == DEVICE or len(signatures) == 1, "bad_signature", "number of signatures")
-    return decode(BODIES[kind], signed["body"])
+    moment.check_window(signed)
+    if kind != DEVICE:
+        require(len(signatures) == 1, "bad_signature", "number of signatures")
+        return decode(BODIES[kind], signed["body"])
+    body = decode(BODIES[kind], signed["body"])
+    require(len(signatures) == 2, "not_possessed", "no signature of its own key")
+    require(signature_verifies(body["signing"], "possession", SIGNED.write(signed), signatures[1]), "not_possessed")
+    return body
 
 
 class Authority:
@@ -60,11 +64,16 @@ class Authority:
         require(kind != RELAY or body["addresses"], "mismatch", "a relay without an address")
         return body
 
-    def check_officer(self, certificate, power, moment):
-        """An officer's certificate, and that the officer has the power [ID-07]."""
+    def check_by_officer(self, certificate, power, statement, kind, moment):
+        """An officer's certificate, a statement by that officer, and the power for it [ID-07]; gives both bodies."""
         officer = self.check_certificate(certificate, OFFICER, moment)
-        require(officer["powers"] & power == power, "not_empowered")
-        return officer
+        body = check_statement(statement, kind, self.id, officer["signing"], moment)
+        check_power(officer, power)
+        return officer, body
+
+
+def check_power(officer, power):
+    require(officer["powers"] & power == power, "not_empowered")
 
 
 def officer_chain(authority, data, moment):
@@ -74,19 +83,15 @@ def officer_chain(authority, data, moment):
 
 def check_grant(authority, parts, moment):
     """Step 2: the officer's certificate and the grant; gives both bodies."""
-    officer = authority.check_officer(parts["officer_certificate"], ENROL, moment)
-    return officer, check_statement(parts["grant"], GRANT, authority.id, officer["signing"], moment)
+    return authority.check_by_officer(parts["officer_certificate"], ENROL, parts["grant"], GRANT, moment)
 
 
 def check_device(authority, parts, grant, moment):
     """Step 3: the device certificate; gives its body."""
     certificate, granted = parts["device_certificate"], parts["grant"]
     body = check_statement(certificate, DEVICE, authority.id, grant["enrolment_key"], moment)
-    signed = certificate["signed"]
-    possessed = signature_verifies(body["signing"], "possession", SIGNED.write(signed), certificate["signatures"][1])
-    require(possessed, "not_possessed")
     require(body["grant"] == statement_id(granted), "mismatch", "grant")
-    window = [granted["signed"][field] == signed[field] for field in ("not_before", "not_after")]
+    window = [granted["signed"][field] == certificate["signed"][field] for field in ("not_before", "not_after")]
     require(all(window), "mismatch", "window")
     require(body["signing"] != grant["enrolment_key"], "enrolment_key_certified")
     require(SUITE in body["suites"], "suite_missing")
@@ -128,8 +133,8 @@ class VerifiedDevice:
         """As of now: authority, renewing officer and renewal [ID-36, ID-37]; gives the renewal's body."""
         renewal = chain["renewal"]
         moment.check_window(authority.signed)
-        officer = authority.check_officer(renewal["officer_certificate"], ENROL, moment)
-        body = check_statement(renewal["statement"], RENEWAL, authority.id, officer["signing"], moment)
+        officer, body = authority.check_by_officer(
+            renewal["officer_certificate"], ENROL, renewal["statement"], RENEWAL, moment)
         require(body["grant"] == self.grant, "mismatch", "renewal of another grant")
         self.cleared_at = renewal["statement"]["signed"]["not_before"]
         require(self.cleared_at >= self.granted_at, "mismatch", "renewed before it was granted")
@@ -143,7 +148,8 @@ class VerifiedDevice:
         approver = VerifiedDevice(authority, approval["approver"], Moment(statement["signed"]["not_before"]), depth + 1)
         body = check_statement(statement, APPROVAL, authority.id, approver.keys["signing"], moment)
         require(body == {"device": self.device, "certificate": self.certificate}, "mismatch", "approval of another device")
-        require(approver.address == self.address and approver.device != self.device, "mismatch", "approver")
+        require(approver.address == self.address, "mismatch", "approved by another person")
+        require(approver.device != self.device, "mismatch", "approved by itself")
         return approver
 
     def code(self):

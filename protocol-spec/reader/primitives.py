@@ -159,7 +159,7 @@ BOX_HEAD_SIZE = 37
 
 def open_box(name, passphrase, box):
     """The plain content of a PassphraseBox [PRIM-13, PRIM-14]."""
-    require(len(box) >= BOX_HEAD_SIZE + 40 + 8 and blake3(box[:-8])[:8] == box[-8:], "damaged")
+    require(len(box) >= BOX_HEAD_SIZE + 8 and blake3(box[:-8])[:8] == box[-8:], "damaged")
     head = decode(BOX_HEAD, box[:BOX_HEAD_SIZE])
     require(head["magic"] == b"amanatPB" and head["version"] == 1, "damaged")
     within = 262_144 <= head["memory_kib"] <= 1_048_576 and 1 <= head["passes"] <= 16 and 1 <= head["lanes"] <= 4

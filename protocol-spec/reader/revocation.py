@@ -1,9 +1,9 @@
 """Status statements, the list of revocations and what it makes of a device: chapter 03, section 8."""
 
-from chain import Moment, check_statement
+from chain import Moment, check_power, check_statement
 from encoding import decode, require
 from primitives import TIME_MAX, TOLERANCE, H, signature_verifies, time_add
-from statements import (ATTEST, AUTHORITY, PROPOSAL, REVOCATION, REVOCATION_ENTRY, REVOKE, SAID, SIGNED_STATUS, STATUS,
+from statements import (ATTEST, AUTHORITY, OFFICER, PROPOSAL, REVOCATION, REVOCATION_ENTRY, REVOKE, SAID, SIGNED_STATUS, STATUS,
                         key_id, statement_id)
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -14,30 +14,31 @@ EMPTY_LIST = H("revocation list")
 
 
 class Entry:
-    """A verified entry of the list."""
+    """An entry of the list that verifies behind the entries before it (section 8, in the order given there).
 
-    def __init__(self, authority, data, before):
+    `fits` judges its number and its time against the status statement that names it."""
+
+    def __init__(self, authority, data, before, fits):
         parts = decode(REVOCATION_ENTRY, data)
-        signed = parts["statement"]["signed"]
-        at = Moment(signed["not_before"])
-        by_root = parts["certificate"]["signed"]["kind"] == AUTHORITY
-        if by_root:
-            require(statement_id(parts["certificate"]) == statement_id(authority.certificate)
-                    or parts["certificate"]["signed"]["issuer"] == authority.id, "other_authority")
-            check_statement(parts["certificate"], AUTHORITY, authority.id, authority.key, at)
-            key = authority.key
+        statement, certificate = parts["statement"], parts["certificate"]
+        self.at, self.number, self.by = (statement["signed"][field] for field in ("not_before", "number", "issuer"))
+        self.by_root = self.by == authority.id
+        moment = Moment(self.at, ends=False)
+        if self.by_root:
+            authority.check_certificate(certificate, AUTHORITY, Moment(self.at))
+            require(not parts["cosignatures"], "mismatch", "a cosignature under what the root says")
+            self.body = check_statement(statement, REVOCATION, authority.id, authority.key, moment)
         else:
-            key = authority.check_officer(parts["certificate"], REVOKE, at)["signing"]
-        self.body = check_statement(parts["statement"], REVOCATION, authority.id, key, None)
+            officer = authority.check_certificate(certificate, OFFICER, Moment(self.at))
+            check_power(officer, REVOKE)
+            self.body = check_statement(statement, REVOCATION, authority.id, officer["signing"], moment)
         self.kind, self.target = self.body["target"]
-        require(by_root == (self.kind == "officer"), "wrong_issuer", "an officer's revocation is the root's")
-        require(not (by_root and self.body["ceiling"]), "mismatch", "a ceiling for an officer")
-        self.at, self.number = signed["not_before"], signed["number"]
-        self.by, self.by_root = key_id(key), by_root
         self.said = {"authority": authority.id, "at": self.at, "body": self.body}
+        require(self.by_root == (self.kind == "officer"), "wrong_issuer", "an officer's revocation is the root's")
+        require(not (self.by_root and self.body["ceiling"]), "mismatch", "a ceiling for an officer")
         require(not any(entry.revokes_officer(self.by) for entry in before), "officer_revoked")
         require(not before or before[-1].number <= self.number, "order", "below the entry before")
-        require(not (by_root and parts["cosignatures"]), "mismatch", "a cosignature under what the root says")
+        fits(self)
         self.cosigned = self.counts_cosigned(authority, parts["cosignatures"], before)
         self.check_alone(before)
 
@@ -72,7 +73,8 @@ class Entry:
 
 def check_cosignature(authority, said, cosignature, moment):
     """An officer's signature over what a revocation says; gives the officer's KeyId."""
-    officer = authority.check_officer(cosignature["certificate"], REVOKE, moment)
+    officer = authority.check_certificate(cosignature["certificate"], OFFICER, moment)
+    check_power(officer, REVOKE)
     good = signature_verifies(officer["signing"], "cosignature", SAID.write(said), cosignature["signature"])
     require(good, "bad_signature")
     return key_id(officer["signing"])
@@ -96,11 +98,10 @@ def list_hash(entries, start=EMPTY_LIST):
 
 
 def check_entries(authority, datas):
-    """All entries of a list, each verified behind those before it."""
-    require(len(datas) <= MOST_ENTRIES, "too_many")
+    """All entries of a list that was accepted, each verified behind those before it."""
     entries = []
     for data in datas:
-        entries.append(Entry(authority, data, entries))
+        entries.append(Entry(authority, data, entries, lambda entry: None))
     return entries
 
 
@@ -109,30 +110,40 @@ class Status:
 
     def __init__(self, authority, parts, moment):
         signed = parts["statement"]["signed"]
-        at = Moment(signed["not_before"])
-        officer = authority.check_officer(parts["officer_certificate"], ATTEST, moment)
-        at.check_window(parts["officer_certificate"]["signed"])
-        self.body = check_statement(parts["statement"], STATUS, authority.id, officer["signing"], None)
-        self.this_update, self.next_update = signed["not_before"], signed["not_after"]
-        require(time_add(moment.now, TOLERANCE) >= self.this_update, "not_yet_valid")
+        self.this_update, self.next_update, self.number = (signed[field] for field in ("not_before", "not_after", "number"))
+        certificate = parts["officer_certificate"]
+        officer = authority.check_certificate(certificate, OFFICER, moment)
+        self.body = check_statement(parts["statement"], STATUS, authority.id, officer["signing"], Moment(moment.now, ends=False))
+        check_power(officer, ATTEST)
         require(self.next_update - self.this_update <= LONGEST_STATUS, "mismatch", "holds for more than 31 days")
-        self.number, self.id, self.officer = signed["number"], statement_id(parts["statement"]), key_id(officer["signing"])
         require(self.number <= time_add(self.this_update, HOUR), "mismatch", "number too far ahead of its time")
+        Moment(self.this_update).check_window(certificate["signed"])
+        self.id, self.officer = statement_id(parts["statement"]), key_id(officer["signing"])
 
-    def check_list(self, authority, datas, held_count=0, held_number=None):
-        """The whole list that it names [ID-25, ID-31, ID-42, ID-47]; gives the verified entries."""
-        count = self.body["revocation_count"]
+    def check_list(self, authority, held, new, last_number=None):
+        """The whole list that it names, held entries and new ones [ID-25, ID-31, ID-42, ID-47]; gives them verified.
+
+        `last_number` is that of the statement which was accepted before without the new ones."""
+        count, datas = self.body["revocation_count"], [*held, *new]
         require(count <= MOST_ENTRIES, "too_many")
-        require(count >= held_count, "shorter")
+        require(count >= len(held), "shorter")
         require(len(datas) >= count, "missing")
         require(len(datas) == count and list_hash(datas) == self.body["revocation_list"], "differs")
-        entries = check_entries(authority, datas)
-        for place, entry in enumerate(entries):
-            fresh = place >= held_count and held_number is not None
-            require(not fresh or entry.number > held_number, "order", "not above the statement before")
-            require(entry.number <= self.number, "order", "above the statement that names it")
-            require(not entry.revokes_officer(self.officer), "officer_revoked")
+
+        def in_time(entry):
             require(entry.at <= time_add(self.this_update, TOLERANCE), "backdated")
+
+        def fits(entry):
+            require(last_number is None or entry.number > last_number, "order", "not above the statement before")
+            require(entry.number <= self.number, "order", "above the statement that names it")
+            in_time(entry)
+
+        entries = check_entries(authority, held)
+        for entry in entries:
+            in_time(entry)
+        for data in new:
+            entries.append(Entry(authority, data, entries, fits))
+        require(not any(entry.revokes_officer(self.officer) for entry in entries), "officer_revoked")
         return entries
 
 
@@ -142,7 +153,7 @@ def held_list(authority, data, entries):
         return None, []
     parts = decode(SIGNED_STATUS, data)
     status = Status(authority, parts, Moment(parts["statement"]["signed"]["not_before"]))
-    return status, status.check_list(authority, entries)
+    return status, status.check_list(authority, [], entries)
 
 
 def check_status(authority, moment, data, entries, held_data=None, held_entries=()):
@@ -152,7 +163,7 @@ def check_status(authority, moment, data, entries, held_data=None, held_entries=
     if held:
         require(status.number >= held.number, "older")
         require(status.number > held.number or status.id == held.id, "conflict")
-    status.check_list(authority, [*held_entries, *entries], len(held_entries), held and held.number)
+    status.check_list(authority, held_entries, entries, held and held.number)
     return status
 
 
