@@ -1,6 +1,6 @@
 """What conversations are made of, above MLS: chapter 05, sections 2 to 5 and 7."""
 
-from encoding import (B16, B32, B64, TIME, U8, U16, U32, U64, Enum, List, Opaque, Reader, Struct, Text, Version, decode, require)
+from encoding import (B16, B32, B64, TIME, U16, U32, U64, Enum, List, Opaque, Struct, Text, Version, decode, require)
 from primitives import H
 from statements import SUITE, TIER
 from texts import DOMAIN, HANDLE
@@ -24,7 +24,7 @@ COMMIT_FACTS = Struct(version=Version(1), committed_at=TIME, status_number=U64, 
 
 # Section 7.
 
-CONTENT = Struct(version=U8, seed=B16, counter=U64, previous=B32, lasting=U64, sent_at=TIME, content_type=U16,
+CONTENT = Struct(version=Version(1), seed=B16, counter=U64, previous=B32, lasting=U64, sent_at=TIME, content_type=U16,
                  body=Opaque(131_072))
 FRAME = Struct(fixed=CONTENT, position=U64, running=B32)
 
@@ -94,7 +94,7 @@ def check_body(content_type, body):
 class WholeText:
     """UTF-8 without a length, to the end."""
 
-    def read(self, reader: Reader):
+    def read(self, reader):
         try:
             return reader.take(reader.left()).decode("utf-8")
         except UnicodeDecodeError:

@@ -1,5 +1,7 @@
 """Documents: payload, segments and manifest (chapter 06)."""
 
+import re
+
 from blake3 import blake3
 from encoding import B16, B32, U8, U64, List, Opaque, Reader, Struct, Text, Version, decode, require
 from primitives import H, Refused, chacha_open, hkdf
@@ -56,9 +58,15 @@ def open_payload(file_key, payload):
             return b"".join(chunks)
 
 
+def is_media_type(data):
+    """Two tokens with a slash between them."""
+    return re.fullmatch(rb"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", data) is not None
+
+
 def check_manifest(data):
     """Section 5 [DOC-05, DOC-13]; gives its fields."""
     manifest = decode(MANIFEST, data)
+    require(is_media_type(manifest["media_type"]), "invalid", "media type")
     require(manifest["size"] <= LARGEST, "too_long", "size")
     require(manifest["segments"] == segment_count(manifest["size"]), "invalid", "segments")
     return manifest
