@@ -7,10 +7,13 @@
 
 #![allow(clippy::indexing_slicing)] // of files that these very lines have made
 
+mod conversation;
+mod document;
 mod fields;
 mod forge;
 mod identity;
 mod judge;
+mod link;
 mod primitives;
 mod vector;
 mod wire;
@@ -20,12 +23,13 @@ pub use vector::{Vector, Verdict, check};
 use vector::Inputs;
 
 /// The folders of `protocol-spec/vectors/`.
-pub const FOLDERS: &[&str] = &["primitives", "wire", "identity"];
+pub const FOLDERS: &[&str] = &["primitives", "wire", "identity", "link", "conversation", "document"];
 
 /// Every vector, in the order of folders.
 #[must_use]
 pub fn all() -> Vec<Vector> {
-    let made = [primitives::make(), wire::make(), identity::make()];
+    let made =
+        [primitives::make(), wire::make(), identity::make(), link::make(), conversation::make(), document::make()];
     made.into_iter().flatten().map(Vector::completed).collect()
 }
 
@@ -39,6 +43,9 @@ pub fn judged(folder: &str, inputs: &Inputs) -> Verdict {
         "primitives" => primitives::judge(inputs),
         "wire" => wire::judge(inputs),
         "identity" => identity::judge(inputs),
+        "link" => link::judge(inputs),
+        "conversation" => conversation::judge(inputs),
+        "document" => document::judge(inputs),
         other => panic!("no folder {other}"),
     }
 }

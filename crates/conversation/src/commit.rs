@@ -80,7 +80,10 @@ impl CommitFacts {
     }
 
     /// Reads a commit's authenticated data. `[CONV-15]`
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError`], also where lists are not in order.
+    pub fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         let facts = Self::decode_checked(&mut Reader::new(bytes), bytes)?;
         let ascending = |list: &[DeviceId]| list.iter().zip(list.iter().skip(1)).all(|(a, b)| a < b);
         if !ascending(&facts.roster_add) || !ascending(&facts.roster_remove) {

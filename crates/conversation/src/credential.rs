@@ -84,13 +84,28 @@ impl LeafClaim {
     }
 
     fn read(credential: &Credential, key: &[u8]) -> Result<Self, LeafFault> {
-        let LeafIdentity { domain, handle, device, .. } = read_identity(credential)?;
+        if credential.credential_type() != CredentialType::Basic {
+            return Err(LeafFault::Credential);
+        }
+        Self::of_identity(credential.serialized_content(), key)
+    }
+
+    /// What the identity of a basic credential claims, for a leaf with this signature key.
+    ///
+    /// # Errors
+    /// [`LeafFault`].
+    pub fn of_identity(identity: &[u8], key: &[u8]) -> Result<Self, LeafFault> {
+        let LeafIdentity { domain, handle, device, .. } = read_identity(identity)?;
         let key = key.try_into().map_err(|_| LeafFault::OtherKey)?;
         Ok(Self { device, address: Address { handle, domain }, signing_key: VerifyingKey::from_bytes(key) })
     }
 
     /// Checks that the leaf is that device and may be in a conversation of that tier. `[CONV-04]` `[CONV-05]`
-    pub(crate) fn check(&self, device: &VerifiedDevice, tier: Option<Tier>) -> Result<(), LeafFault> {
+    /// Whether it is this device, cleared for the tier.
+    ///
+    /// # Errors
+    /// [`LeafFault`].
+    pub fn check(&self, device: &VerifiedDevice, tier: Option<Tier>) -> Result<(), LeafFault> {
         if self.device != device.id() {
             return Err(LeafFault::OtherDevice);
         }
@@ -114,14 +129,12 @@ impl LeafClaim {
 
 /// The device that a credential names.
 pub(crate) fn device_of(credential: &Credential) -> Option<DeviceId> {
-    read_identity(credential).ok().map(|identity| identity.device)
+    let identity = read_identity(credential.serialized_content()).ok()?;
+    (credential.credential_type() == CredentialType::Basic).then_some(identity.device)
 }
 
-fn read_identity(credential: &Credential) -> Result<LeafIdentity, LeafFault> {
-    if credential.credential_type() != CredentialType::Basic {
-        return Err(LeafFault::Credential);
-    }
-    let identity = LeafIdentity::from_bytes(credential.serialized_content()).map_err(|_| LeafFault::Credential)?;
+fn read_identity(bytes: &[u8]) -> Result<LeafIdentity, LeafFault> {
+    let identity = LeafIdentity::from_bytes(bytes).map_err(|_| LeafFault::Credential)?;
     if identity.version == VERSION { Ok(identity) } else { Err(LeafFault::Credential) }
 }
 

@@ -83,6 +83,12 @@ impl GroupFacts {
     }
 
     /// The GroupContext extensions of such a conversation; `roles` are those of a group.
+    /// Whether this program knows its version, policy and suite.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.version == VERSION && self.policy_version == POLICY_VERSION && self.suite == u16::from(SUITE)
+    }
+
     pub(crate) fn extensions(&self, roles: Option<&Roles>) -> Option<Extensions<GroupContext>> {
         profile::group_extensions(self.to_bytes(), roles.map(Roles::to_bytes))
     }
@@ -97,8 +103,7 @@ impl GroupFacts {
         if !fitting || facts.extensions(roles.as_ref()).as_ref() != Some(extensions) {
             return Err(FactsError::Extensions);
         }
-        let known = facts.version == VERSION && facts.policy_version == POLICY_VERSION;
-        if !known || facts.suite != u16::from(SUITE) || context.ciphersuite() != SUITE {
+        if !facts.is_known() || context.ciphersuite() != SUITE {
             return Err(FactsError::Newer);
         }
         if context.group_id().as_slice() != facts.conversation.as_bytes() {

@@ -23,11 +23,14 @@ use crate::{
 
 record!(
     /// Our KeyPackage extension.
-    pub(crate) struct Validity {
+    pub struct Validity {
         /// 1.
         version: u8,
+        /// Whose.
         device: DeviceId,
+        /// When, by its clock.
         made_at: Timestamp,
+        /// Not to be used later.
         not_after: Timestamp,
     }
 );
@@ -138,24 +141,34 @@ pub(crate) fn check_validity(package: &KeyPackage, device: DeviceId, at: Timesta
     if extensions.iter().count() != 1 + usize::from(last_resort) {
         return Err(KeyPackageError::Extensions);
     }
-    let Validity { version, device: named, made_at, not_after } = Validity::from_bytes(&ours.0)?;
-    if version != VERSION {
-        return Err(KeyPackageError::Validity(DecodeError::UnknownKind(version.into())));
+    Validity::from_bytes(&ours.0)?.check(device, last_resort, at)
+}
+
+impl Validity {
+    /// Whether a KeyPackage of `device` with this extension may be used at a time. `[CONV-20]`
+    ///
+    /// # Errors
+    /// [`KeyPackageError`].
+    pub fn check(&self, device: DeviceId, last_resort: bool, at: Timestamp) -> Result<(), KeyPackageError> {
+        let Self { version, device: named, made_at, not_after } = *self;
+        if version != VERSION {
+            return Err(KeyPackageError::Validity(DecodeError::UnknownKind(version.into())));
+        }
+        if named != device {
+            return Err(KeyPackageError::Leaf(LeafFault::OtherDevice));
+        }
+        let longest = if last_resort { LAST_RESORT_VALIDITY } else { KEY_PACKAGE_VALIDITY };
+        if not_after > made_at.after(longest) {
+            return Err(KeyPackageError::TooLong);
+        }
+        if made_at > at.after(Timestamp::CLOCK_TOLERANCE) {
+            return Err(KeyPackageError::NotYetValid { from: made_at });
+        }
+        if at > not_after {
+            return Err(KeyPackageError::Expired { since: not_after });
+        }
+        Ok(())
     }
-    if named != device {
-        return Err(KeyPackageError::Leaf(LeafFault::OtherDevice));
-    }
-    let longest = if last_resort { LAST_RESORT_VALIDITY } else { KEY_PACKAGE_VALIDITY };
-    if not_after > made_at.after(longest) {
-        return Err(KeyPackageError::TooLong);
-    }
-    if made_at > at.after(Timestamp::CLOCK_TOLERANCE) {
-        return Err(KeyPackageError::NotYetValid { from: made_at });
-    }
-    if at > not_after {
-        return Err(KeyPackageError::Expired { since: not_after });
-    }
-    Ok(())
 }
 
 /// Makes a device's KeyPackages. Their private halves go into the device's own [`Records`], to be made durable before

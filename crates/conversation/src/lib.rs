@@ -45,7 +45,8 @@ pub use group::{FactsError, GroupFacts, Kind, MembersError, NewConversation};
 pub use history::{Claim, LogTrack, MAX_POSITION, NotNext, Order, SenderTrack};
 pub use join::{JoinError, JoinStaged};
 pub use key_package::{
-    CheckedKeyPackage, KeyPackageError, KeyPackageMaker, check_key_package, count_key_packages, prune_key_packages,
+    CheckedKeyPackage, KeyPackageError, KeyPackageMaker, Validity, check_key_package, count_key_packages,
+    prune_key_packages,
 };
 pub use provider::SUITE_NAME;
 pub use receive::{Incoming, Merged, Message, Refusal, Refused};

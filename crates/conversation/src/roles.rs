@@ -91,7 +91,10 @@ impl Roles {
     }
 
     /// Reads the extension. `[CONV-46]`
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError`], also where lists are not in order.
+    pub fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         match bytes.first() {
             Some(&VERSION) => {}
             Some(&newer) => return Err(DecodeError::UnknownKind(newer.into())),
