@@ -12,7 +12,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import procedures_conversation
+import procedures_document
 import procedures_identity
+import procedures_link
 import procedures_primitives
 import procedures_wire
 import self_test
@@ -24,6 +27,9 @@ PROCEDURES = {
     "primitives": procedures_primitives.PROCEDURES,
     "identity": procedures_identity.PROCEDURES,
     "wire": procedures_wire.PROCEDURES,
+    "link": procedures_link.PROCEDURES,
+    "conversation": procedures_conversation.PROCEDURES,
+    "document": procedures_document.PROCEDURES,
 }
 
 

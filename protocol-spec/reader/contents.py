@@ -1,7 +1,7 @@
 """What conversations are made of, above MLS: chapter 05, sections 2 to 5 and 7."""
 
-from encoding import (B16, B32, B64, TIME, U16, U32, U64, Enum, List, Opaque, Struct, Text, Version, decode, require)
-from primitives import H
+from encoding import (B16, B32, B64, TIME, U16, U32, U64, Enum, List, Opaque, Refused, Struct, Text, Version, decode, require)
+from primitives import TOLERANCE, H, signature_verifies, time_add
 from statements import SUITE, TIER
 from texts import DOMAIN, HANDLE
 from wire import ADD_AGAIN, ROSTER, ADDS
@@ -10,34 +10,35 @@ from wire import ADD_AGAIN, ROSTER, ADDS
 
 LEAF_IDENTITY = Struct(version=Version(1), domain=DOMAIN, handle=HANDLE, device=B32)
 CONVERSATION_KIND = Enum(1, direct=1, group=2)
-GROUP_FACTS = Struct(version=Version(1), conversation=B16, kind=CONVERSATION_KIND, tier=TIER, policy_version=U32, relay=B32,
+GROUP_FACTS = Struct(version=Version(1, "newer"), conversation=B16, kind=CONVERSATION_KIND, tier=TIER, policy_version=U32, relay=B32,
                      suite=U16)
 ADDRESS = Struct(domain=DOMAIN, handle=HANDLE)
-ROLES = Struct(version=Version(1), founder=ADDRESS, moderators=List(ADDRESS, 64))
+ROLES = Struct(version=Version(1, "unknown_kind"), founder=ADDRESS, moderators=List(ADDRESS, 64))
 
 # Sections 4 and 5.
 
-VALIDITY = Struct(version=Version(1), device=B32, made_at=TIME, not_after=TIME)
+VALIDITY = Struct(version=Version(1, "unknown_kind"), device=B32, made_at=TIME, not_after=TIME)
 LEAVE_PROOF = Struct(device=B32, signature=B64)
-COMMIT_FACTS = Struct(version=Version(1), committed_at=TIME, status_number=U64, **ROSTER, leaves=List(LEAVE_PROOF, 64),
+COMMIT_FACTS = Struct(version=Version(1, "unknown_kind"), committed_at=TIME, status_number=U64, **ROSTER, leaves=List(LEAVE_PROOF, 64),
                       again=List(ADD_AGAIN, ADDS))
 
 # Section 7.
 
-CONTENT = Struct(version=Version(1), seed=B16, counter=U64, previous=B32, lasting=U64, sent_at=TIME, content_type=U16,
+CONTENT = Struct(version=Version(1, "newer"), seed=B16, counter=U64, previous=B32, lasting=U64, sent_at=TIME, content_type=U16,
                  body=Opaque(131_072))
 FRAME = Struct(fixed=CONTENT, position=U64, running=B32)
 
-DOCUMENT, EXPIRING = 2, 9
+RECEIPT, EXPIRING = 3, 9
+DAY = 86_400_000
 EXPIRABLE = (1, 2, 5, 10, 16)
 RECEIPT_LINES = Struct(lines=List(Struct(device=B32, delivered=U64, read=U64), 1024))
 BODIES = {
-    3: RECEIPT_LINES,
+    RECEIPT: RECEIPT_LINES,
     5: Struct(to=B16, text=Text(65_536)),
     6: Struct(to=B16, text=Text(32)),
     7: Struct(of=B16, text=Text(65_536)),
-    8: Struct(message=B16),
-    9: Struct(seconds=U32, content_type=U16, body=Opaque(131_072)),
+    8: Struct(of=B16),
+    EXPIRING: Struct(seconds=U32, content_type=U16, body=Opaque(131_072)),
     11: Struct(of=B16, version=B16),
     14: Struct(signature=B64),
 }
@@ -48,12 +49,40 @@ def ascending(keys):
     return all(before < after for before, after in zip(keys, keys[1:]))
 
 
-def check_facts(data, group_id):
+def check_leaf_identity(data, device, signature_key, tier):
+    """Section 2: whether a leaf is the verified device, cleared for the tier [CONV-04, CONV-05]; gives its fields."""
+    try:
+        identity = decode(LEAF_IDENTITY, data)
+    except Refused as refused:
+        raise Refused("credential", str(refused)) from None
+    require(identity["device"] == device.device, "other_device")
+    require(written(identity) == device.address, "other_address")
+    require(signature_key == device.keys["signing"], "other_key")
+    require(device.clearance >= tier, "clearance_too_low")
+    return identity
+
+
+def written(person):
+    """An address as text."""
+    return f"{person['handle']}@{person['domain']}"
+
+
+def check_facts(data):
     """Section 3 [CONV-10]."""
     facts = decode(GROUP_FACTS, data)
-    require(facts["policy_version"] == 0 and facts["suite"] == SUITE, "invalid", "policy or suite")
-    require(facts["conversation"] == group_id, "mismatch", "of another group")
+    require(facts["policy_version"] == 0 and facts["suite"] == SUITE, "newer", "policy or suite")
     return facts
+
+
+def check_validity(data, device, last_resort, at):
+    """Section 4: a KeyPackage's extension, at the time of its use [CONV-20, CONV-21]."""
+    validity = decode(VALIDITY, data)
+    require(validity["device"] == device, "other_device")
+    longest = (90 if last_resort else 30) * DAY
+    require(validity["not_after"] <= time_add(validity["made_at"], longest), "too_lasting")
+    require(validity["made_at"] <= time_add(at, TOLERANCE), "not_yet_valid")
+    require(at <= validity["not_after"], "expired")
+    return validity
 
 
 def check_roles(data):
@@ -82,13 +111,20 @@ def check_body(content_type, body):
     if content_type not in BODIES:
         return None
     fields = decode(BODIES[content_type], body)
-    if content_type == 3:
+    if content_type == RECEIPT:
         require(ascending([line["device"] for line in fields["lines"]]), "invalid", "order of a receipt's lines")
         require(all(line["read"] <= line["delivered"] for line in fields["lines"]), "invalid", "read and not delivered")
-    if content_type == EXPIRING:
-        require(fields["seconds"] >= 1 and fields["content_type"] in EXPIRABLE, "invalid", "what expires")
-        check_body(fields["content_type"], fields["body"])
     return fields
+
+
+def check_expiring(body):
+    """A content that goes so long after it was sent [CONV-60]; gives its fields and those of the body in it."""
+    try:
+        fields = decode(BODIES[EXPIRING], body)
+    except Refused as refused:
+        raise Refused("invalid", str(refused)) from None
+    require(fields["seconds"] >= 1 and fields["content_type"] in EXPIRABLE, "invalid", "what expires")
+    return fields, check_body(fields["content_type"], fields["body"])
 
 
 class WholeText:
@@ -110,3 +146,10 @@ def check_frame(data):
     fixed = frame["fixed"]
     require(fixed["counter"] >= 1 and fixed["lasting"] < fixed["counter"], "invalid", "counters")
     return frame, H("content frame", CONTENT.write(fixed))
+
+
+def check_leave(device_key, conversation, leaf, signature):
+    """Section 3 [CONV-48]: a member asks to be removed; gives the hash of its leaf."""
+    leaf_hash = H("leaf", leaf)
+    require(signature_verifies(device_key, "leave", conversation + leaf_hash, signature), "bad_signature")
+    return leaf_hash

@@ -59,9 +59,13 @@ class Uint:
 class Version(Uint):
     """A version field: this protocol version alone (chapter 00, section 5)."""
 
+    def __init__(self, width, word="invalid"):
+        super().__init__(width)
+        self.word = word
+
     def read(self, reader):
         value = reader.integer(self.width)
-        require(value == 1, "invalid", str(value))
+        require(value == 1, self.word, f"version {value}")
         return value
 
 

@@ -8,38 +8,25 @@ FIRST, SECOND = 96, 48
 SEALED_KEY = Struct(encapsulated=Fixed(1120), message=Fixed(112))
 
 
-def prologue(exporter):
+def prologue(version, exporter):
     """Section 3 [LINK-07]."""
-    return b"amanat/1 link" + U16.write(1) + exporter
+    return b"amanat/1 link" + U16.write(version) + exporter
 
 
-def framed(message):
-    return U16.write(len(message)) + message
+def read_message(handshake, message, size):
+    """A handshake message, of which the length is looked at first; its payload is empty [LINK-09]."""
+    require(len(message) == size, "length", f"a handshake message of {len(message)} bytes")
+    handshake.read(message)
 
 
-def unframed(data, size):
-    """A handshake message behind its length, which is looked at first [LINK-09]."""
-    require(int.from_bytes(data[:2], "big") == size, "invalid", "length of a handshake message")
-    require(len(data) >= size + 2, "cut_short")
-    require(len(data) == size + 2, "left_over")
-    return data[2:]
-
-
-def device_side(exporter, static, ephemeral, relay_public):
-    return Handshake("IK", True, prologue(exporter), s=static, e=ephemeral, rs=relay_public)
-
-
-def relay_side(exporter, static, ephemeral):
-    return Handshake("IK", False, prologue(exporter), s=static, e=ephemeral)
-
-
-def read_empty(handshake, message):
-    """Payloads of the handshake are empty."""
-    require(handshake.read(message) == b"", "invalid", "payload in the handshake")
+def open_all(cipher, sealed):
+    """What a channel's frames hold, from its first one on (section 4)."""
+    return [cipher.open(b"", frame) for frame in sealed]
 
 
 def open_sealed_key(data, context, noise_secret, sealing_seed, author_noise):
     """Section 8: the key of 16 bytes that the author has sealed to the reader [ID-55, ID-56]."""
+    require(len(data) == 1232, "does_not_open", "length of a sealed key")
     parts = decode(SEALED_KEY, data)
     psk = xwing_decapsulate(sealing_seed, parts["encapsulated"])
     handshake = Handshake("Xpsk1", False, b"amanat/1 sealed key" + context, s=noise_secret, psk=psk)
