@@ -8,6 +8,7 @@
 #![allow(clippy::indexing_slicing)] // of files that these very lines have made
 
 mod conversation;
+mod delivery;
 mod document;
 mod fields;
 mod forge;
@@ -23,13 +24,20 @@ pub use vector::{Vector, Verdict, check};
 use vector::Inputs;
 
 /// The folders of `protocol-spec/vectors/`.
-pub const FOLDERS: &[&str] = &["primitives", "wire", "identity", "link", "conversation", "document"];
+pub const FOLDERS: &[&str] = &["primitives", "wire", "identity", "link", "conversation", "document", "delivery"];
 
 /// Every vector, in the order of folders.
 #[must_use]
 pub fn all() -> Vec<Vector> {
-    let made =
-        [primitives::make(), wire::make(), identity::make(), link::make(), conversation::make(), document::make()];
+    let made = [
+        primitives::make(),
+        wire::make(),
+        identity::make(),
+        link::make(),
+        conversation::make(),
+        document::make(),
+        delivery::make(),
+    ];
     made.into_iter().flatten().map(Vector::completed).collect()
 }
 
@@ -46,6 +54,7 @@ pub fn judged(folder: &str, inputs: &Inputs) -> Verdict {
         "link" => link::judge(inputs),
         "conversation" => conversation::judge(inputs),
         "document" => document::judge(inputs),
+        "delivery" => delivery::judge(inputs),
         other => panic!("no folder {other}"),
     }
 }

@@ -1,7 +1,8 @@
 //! Tidiness (protocol-spec/00-overview): ties the chapters, the code and the tests together, so that neither can move
 //! without the others.
 //!
-//! Checked: a rule's id stands in its chapter, in code and in a test; each module opens with a paragraph whose first line
+//! Checked: a rule's id stands in its chapter, in code and in a test or vector; a vector names rules that there are, and
+//! its folder is read; each module opens with a paragraph whose first line
 //! names its chapter (in `crates/`); files are short and named for what they do; crates depend upward only, and the libraries that one crate walls off are named by that crate
 //! alone; no `mod.rs`; no `unsafe`; links between documents lead somewhere.
 
@@ -84,6 +85,40 @@ fn ids(text: &str) -> BTreeSet<String> {
     found
 }
 
+/// The rules that each vector says it shows, by its path.
+fn vector_rules() -> Vec<(String, Vec<String>)> {
+    let root = root().join("protocol-spec/vectors");
+    let mut vectors = Vec::new();
+    files(&root, ".txt", &mut vectors);
+    let rules = |path: &PathBuf| {
+        let text = fs::read_to_string(path).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("rule: ")).expect("a line with the rules");
+        line.split(' ').filter(|id| *id != "-").map(|id| id.to_owned()).collect()
+    };
+    vectors.iter().map(|path| (path.strip_prefix(&root).unwrap().display().to_string(), rules(path))).collect()
+}
+
+#[test]
+fn every_folder_of_vectors_is_read() {
+    let root = root().join("protocol-spec/vectors");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let mut wrong = Vec::new();
+    for entry in fs::read_dir(&root).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !entry.path().is_dir() {
+            continue;
+        }
+        if !amanat_tests::vectors::FOLDERS.contains(&name.as_str()) {
+            wrong.push(format!("{name}: no test reads it"));
+        }
+        if !readme.contains(&format!("\n## {name}\n")) {
+            wrong.push(format!("{name}: the vectors' README says nothing of it"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn every_rule_stands_in_chapter_code_and_test() {
     let (mut chapters, mut code, mut tests) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
@@ -110,6 +145,14 @@ fn every_rule_stands_in_chapter_code_and_test() {
         tests.extend(ids(test));
     }
     let mut wrong = Vec::new();
+    for (path, rules) in vector_rules() {
+        for id in rules {
+            if !chapters.contains_key(&id) {
+                wrong.push(format!("{id} stands in {path} and in no chapter"));
+            }
+            tests.insert(id);
+        }
+    }
     for id in chapters.keys() {
         if !code.contains(id) {
             wrong.push(format!("{id} stands in {:?} and at no line of code", chapters[id]));

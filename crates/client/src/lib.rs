@@ -13,6 +13,8 @@ mod fold;
 #[cfg(feature = "test-util")]
 pub mod forgery;
 mod history;
+#[cfg(feature = "test-util")]
+pub mod inspection;
 mod key_packages;
 pub mod process;
 pub mod profile;

@@ -100,7 +100,8 @@ fn manifest(inputs: &Inputs) -> Verdict {
     let bytes = inputs.bytes("manifest");
     let manifest = Manifest::from_bytes(&bytes).in_words()?;
     assert_eq!(manifest.to_bytes(), bytes, "one form");
-    let place = (ConversationId::from_bytes(inputs.array("conversation")), DeviceId::from_bytes(inputs.array("sender")));
+    let place =
+        (ConversationId::from_bytes(inputs.array("conversation")), DeviceId::from_bytes(inputs.array("sender")));
     if !manifest.is_of(place.0, place.1) {
         return Err("mismatch");
     }

@@ -2,6 +2,8 @@
 
 mod chains;
 mod files;
+mod further;
+mod standing;
 mod statements;
 mod status;
 

@@ -1,6 +1,7 @@
 //! Vectors of protocol-spec/02-wire: each message once as it is taken, and what decoders must refuse.
 
 mod cases;
+mod hashes;
 
 use amanat_primitives::{ConversationId, DeviceId, Digest, Label, Secret, kdf, sign::VerifyingKey};
 use amanat_wire::{
