@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import procedures_conversation
+import procedures_delivery
 import procedures_document
 import procedures_identity
 import procedures_link
@@ -30,6 +31,7 @@ PROCEDURES = {
     "link": procedures_link.PROCEDURES,
     "conversation": procedures_conversation.PROCEDURES,
     "document": procedures_document.PROCEDURES,
+    "delivery": procedures_delivery.PROCEDURES,
 }
 
 

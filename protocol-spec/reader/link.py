@@ -5,6 +5,7 @@ from noise import Handshake
 from primitives import xwing_decapsulate
 
 FIRST, SECOND = 96, 48
+SEALED_KEY_SIZE = 1120 + 112
 SEALED_KEY = Struct(encapsulated=Fixed(1120), message=Fixed(112))
 
 
@@ -26,7 +27,7 @@ def open_all(cipher, sealed):
 
 def open_sealed_key(data, context, noise_secret, sealing_seed, author_noise):
     """Section 8: the key of 16 bytes that the author has sealed to the reader [ID-55, ID-56]."""
-    require(len(data) == 1232, "does_not_open", "length of a sealed key")
+    require(len(data) == SEALED_KEY_SIZE, "does_not_open", "length of a sealed key")
     parts = decode(SEALED_KEY, data)
     psk = xwing_decapsulate(sealing_seed, parts["encapsulated"])
     handshake = Handshake("Xpsk1", False, b"amanat/1 sealed key" + context, s=noise_secret, psk=psk)

@@ -46,11 +46,13 @@ class Vector:
         return self.text(key) if any(name == key for name, _ in self.lines) else None
 
     def number(self, key):
-        return int(self.text(key))
+        value = self.text(key)
+        if not re.fullmatch("0|[1-9][0-9]*", value):
+            raise BadVector(f"not a number: {value[:40]}")
+        return int(value)
 
     def optional_number(self, key):
-        value = self.optional_text(key)
-        return None if value is None else int(value)
+        return self.number(key) if any(name == key for name, _ in self.lines) else None
 
     def bytes(self, key):
         return unhex(self.text(key))
