@@ -10,8 +10,8 @@ from wire import ADD_AGAIN, ROSTER, ADDS
 
 LEAF_IDENTITY = Struct(version=Version(1), domain=DOMAIN, handle=HANDLE, device=B32)
 CONVERSATION_KIND = Enum(1, direct=1, group=2)
-GROUP_FACTS = Struct(version=Version(1, "newer"), conversation=B16, kind=CONVERSATION_KIND, tier=TIER, policy_version=U32, relay=B32,
-                     suite=U16)
+GROUP_FACTS = Struct(version=Version(1, "newer"), conversation=B16, kind=CONVERSATION_KIND, tier=TIER, policy_version=U32,
+                     relay=B32, suite=U16)
 ADDRESS = Struct(domain=DOMAIN, handle=HANDLE)
 ROLES = Struct(version=Version(1, "unknown_kind"), founder=ADDRESS, moderators=List(ADDRESS, 64))
 
@@ -19,8 +19,8 @@ ROLES = Struct(version=Version(1, "unknown_kind"), founder=ADDRESS, moderators=L
 
 VALIDITY = Struct(version=Version(1, "unknown_kind"), device=B32, made_at=TIME, not_after=TIME)
 LEAVE_PROOF = Struct(device=B32, signature=B64)
-COMMIT_FACTS = Struct(version=Version(1, "unknown_kind"), committed_at=TIME, status_number=U64, **ROSTER, leaves=List(LEAVE_PROOF, 64),
-                      again=List(ADD_AGAIN, ADDS))
+COMMIT_FACTS = Struct(version=Version(1, "unknown_kind"), committed_at=TIME, status_number=U64, **ROSTER,
+                      leaves=List(LEAVE_PROOF, 64), again=List(ADD_AGAIN, ADDS))
 
 # Section 7.
 

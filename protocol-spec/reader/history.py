@@ -3,7 +3,8 @@
 from blake3 import blake3
 from chain import Moment, VerifiedDevice
 from documents import open_payload
-from encoding import B16, B32, B64, TIME, U8, U16, Enum, List, Opaque, Optional, Reader, Refused, Select, Struct, Text, decode, require
+from encoding import (B16, B32, B64, TIME, U8, U16, Enum, List, Opaque, Optional, Reader, Refused, Select, Struct, Text, decode,
+                      require)
 from link import SEALED_KEY_SIZE, open_sealed_key
 from primitives import H, open_box, signature_verifies
 from wire import BODY, CHAIN

@@ -6,7 +6,7 @@ import hmac
 
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from encoding import Refused, require
+from encoding import require
 from primitives import agree, chacha_open, noise_public
 
 

@@ -68,8 +68,8 @@ def field_lines(fields, body):
 
 
 def leave(vector):
-    leaf_hash = check_leave(vector.bytes("device_key"), vector.bytes("conversation"), vector.bytes("leaf"), vector.bytes("signature"))
-    return lines(leaf_hash=leaf_hash)
+    inputs = (vector.bytes(key) for key in ("device_key", "conversation", "leaf", "signature"))
+    return lines(leaf_hash=check_leave(*inputs))
 
 
 def sender_track(vector):

@@ -4,7 +4,8 @@ from chain import (Authority, Enrolled, Moment, VerifiedDevice, certified_relay,
 from encoding import decode
 from files import open_file, open_secret
 from primitives import TOLERANCE, H
-from revocation import (EMPTY_LIST, Status, check_enrolment_standing, check_entries, check_proposal, check_status, held_list, standing)
+from revocation import (EMPTY_LIST, Status, check_enrolment_standing, check_entries, check_proposal, check_status, held_list,
+                        standing)
 from statements import STATEMENT, key_id, statement_id
 from texts import check_text
 from vector import lines

@@ -40,7 +40,9 @@ def field_lines(kind, value):
             case, content = inner
             result.append((name, str(part.numbers[case])))
             chosen = part.cases[part.numbers[case]][1]
-            result += field_lines(*((chosen, content) if isinstance(chosen, Struct) else (Struct(**{case: chosen}), {case: content})))
+            if not isinstance(chosen, Struct):
+                chosen, content = Struct(**{case: chosen}), {case: content}
+            result += field_lines(chosen, content)
         else:
             result.append((line, item_text(part, inner)))
     return result
