@@ -130,7 +130,12 @@ impl SenderTrack {
         let missing = counter - self.next;
         let lasting = content.lasting.checked_sub(self.lasting).filter(|lasting| *lasting <= missing);
         let order = match lasting {
-            None => Order::Broken,
+            None if missing == 0 => Order::Broken,
+            // [CONV-80] Its count is a lie, and what it skips is missing all the same: no receipt passes that.
+            None => {
+                self.observe_gap(content, u64::MAX);
+                Order::Broken
+            }
             Some(_) if missing == 0 && previous != self.last => Order::Broken,
             Some(_) if missing == 0 => Order::InOrder,
             Some(lasting) => self.observe_gap(content, lasting),
@@ -385,6 +390,21 @@ mod tests {
         assert_eq!(wide.missing.len(), GAPS);
         assert_eq!(SenderTrack::from_bytes(&wide.to_bytes()), Ok(wide));
         assert_eq!(SenderTrack::from_bytes(&track.to_bytes()), Ok(track));
+    }
+
+    // [CONV-80]
+    #[test]
+    fn what_a_false_count_skips_stays_missing() {
+        let sent = chain(4);
+        let mut track = SenderTrack::from_start();
+        track.observe(&sent[0]);
+        for lasting in [0, 9] {
+            let mut track = track.clone();
+            assert_eq!(track.observe(&Content { lasting, ..sent[3].clone() }), Order::Broken);
+            assert_eq!(track.contiguous(), 1);
+            assert_eq!(track.observe(&sent[1]), Order::Late);
+            assert_eq!(track.contiguous(), 2);
+        }
     }
 
     // [CONV-80]

@@ -319,6 +319,7 @@ fn armoured() -> Vec<Vector> {
             &joined(&[&[first, &format!("QUJD{}", lines[1])], &lines[2..]].concat()),
         ),
         bad("not-base64", "damaged", "A character that is not of base64", &joined(&not_base64)),
+        bad("not-ascii", "damaged", "A letter that is not ASCII", &good.replacen(&lines[1][..2], "é", 1)),
         bad("behind", "damaged", "Something behind the last line", &format!("{good}hello\n")),
         bad(
             "space-at-line-end",

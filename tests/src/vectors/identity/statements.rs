@@ -43,6 +43,8 @@ fn texts() -> Vec<Vector> {
         good("relay-address-v6", "relay_address", "[fd00::1]:65535"),
         good("relay-address-digits", "relay_address", "256.1.1.1:7443"),
         good("address", "address", "ayesha@interior.gov.pk"),
+        good("relay-address-v4-mapped", "relay_address", "[::ffff:10.0.0.1]:7443"),
+        good("person-name-joiner-last", "person_name", "نام\u{200c}"),
         bad("handle-empty", "handle", "No character", ""),
         bad("handle-upper-case", "handle", "Upper case", "Ayesha"),
         bad("handle-begins-with-dot", "handle", "Begins with a dot", ".ayesha"),
@@ -71,6 +73,24 @@ fn texts() -> Vec<Vector> {
         bad("relay-address-upper-case", "relay_address", "Upper case", "Relay.gov.pk:7443"),
         bad("relay-address-v6-long", "relay_address", "An IPv6 address not in its shortest form", "[fd00:0::1]:7443"),
         bad("relay-address-v6-upper", "relay_address", "An IPv6 address in upper case", "[FD00::1]:7443"),
+        bad(
+            "relay-address-v4-mapped-hex",
+            "relay_address",
+            "An IPv4-mapped address in hexadecimal",
+            "[::ffff:a00:1]:7443",
+        ),
+        bad("relay-address-v6-zone", "relay_address", "An IPv6 address with a zone", "[fe80::1%eth0]:7443"),
+        bad(
+            "domain-254",
+            "domain",
+            "254 bytes",
+            &format!("{}.{}", ["a".repeat(63).as_str(); 3].join("."), "a".repeat(62)),
+        ),
+        bad("person-name-no-break-space-first", "person_name", "A no-break space at the beginning", "\u{a0}Ayesha"),
+        vector("text", "bad-text-not-utf8", "ID-02", "Bytes that are not UTF-8")
+            .text("type", "person_name")
+            .bytes("bytes", [0x41, 0xff])
+            .refused("invalid"),
         bad("relay-address-v6-bare", "relay_address", "An IPv6 address without brackets", "fd00::1:7443"),
     ]
 }

@@ -453,12 +453,46 @@ fn lists() -> Vec<Vector> {
             &[vec![officer_entry(0x51, T0, T0)], twenty_first(cosigned(good(), 0x51, Label::COSIGNATURE))].concat(),
         )
         .refused("alone"),
+        of("hour-over", "ID-44", "The 21st, an hour after the others by its number", T0, &hour(3_600_000)),
+        of("hour-not-over", "ID-44", "A millisecond before that", T0, &hour(3_599_999)).refused("alone"),
+        of(
+            "cosigner-without-revoke",
+            "ID-45",
+            "The other officer has no power to revoke: refused, though no other signature was needed",
+            T0,
+            &[with_cosigner(&|officer| officer.body.powers = Powers::from_bits(3))],
+        )
+        .refused("not_empowered"),
+        of(
+            "cosigner-ended",
+            "ID-45",
+            "The other officer's certificate ended before the entry's number",
+            T0,
+            &[with_cosigner(&|officer| (officer.from, officer.until) = (T0 - 9 * DAY, T0 - DAY))],
+        )
+        .refused("expired"),
         vector("empty_list", "list-empty", "ID-25", "L of the list without entries"),
     ]
 }
 
 pub(super) fn of_person(handle: &str) -> RevocationBody {
     of(Target::Person(handle.parse().unwrap()))
+}
+
+/// 20 entries so long before the 21st, by their numbers.
+fn hour(before: u64) -> Vec<RevocationEntry> {
+    let early = (0..20).map(|one| entry(lost(Digest::from_bytes([one; 32]).into()), T0 - before, T0));
+    early.chain([entry(lost(device_id(BILAL)), T0, T0)]).collect()
+}
+
+/// An entry with the cosignature of an officer whose certificate is another.
+fn with_cosigner(change: &dyn Fn(&mut Draft<OfficerBody>)) -> RevocationEntry {
+    let entry = cosigned(entry(lost(device_id(BILAL)), T0, T0), SECOND_OFFICER, Label::COSIGNATURE);
+    let mut certificate = officer(SECOND_OFFICER, "Security Officer");
+    change(&mut certificate);
+    let signature = entry.cosignatures[0].signature;
+    let cosignatures = vec![Cosignature { certificate: certificate.statement(), signature }];
+    entry.cosigned(List::new(cosignatures).unwrap())
 }
 
 fn of_officer(seed: u8) -> RevocationBody {
