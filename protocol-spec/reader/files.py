@@ -1,7 +1,6 @@
 """Files that go from hand to hand: chapter 03, sections 5 and 11 [ID-09, ID-27]."""
 
 import base64
-import binascii
 import re
 
 from encoding import Refused, decode, require
@@ -27,10 +26,7 @@ def armour(label, content):
 
 def open_file(label, data):
     """The content of a file of this label."""
-    try:
-        text = data.decode("ascii").replace("\r\n", "\n").strip(" \t\r\n")
-    except UnicodeDecodeError:
-        raise Refused("not_armour", "not ASCII") from None
+    text = data.decode("latin-1").replace("\r\n", "\n").strip(" \t\n\f\r")
     begin = re.match(r"-----BEGIN ([A-Z ]+)-----\n", text)
     require(begin is not None and begin[1] in LIMITS, "not_armour")
     require(begin[1] == label, "other_kind", begin[1])
@@ -41,7 +37,7 @@ def open_file(label, data):
     require(len(inner) // 4 * 3 <= LIMITS[label] + 2, "too_large")
     try:
         content = base64.b64decode(inner, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise Refused("damaged", "not base 64") from None
     require(len(content) <= LIMITS[label], "too_large")
     require(armour(label, content).strip() == text, "damaged", "not in its one form")

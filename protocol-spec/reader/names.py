@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from texts import DIRECTION, FILLERS, INVISIBLE, LINE_BREAKS, SHAPING, WHITE_SPACE
+from texts import DIRECTION, FILLERS, INVISIBLE, SHAPING, WHITE_SPACE
 
 FORBIDDEN = set('/\\:*?"<>|⁄∕∖⧵⧸⧹﹨／＼')
 DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"} | {
@@ -13,12 +13,10 @@ MOST_BYTES, MOST_ENDING = 200, 20
 def visible(character):
     """A character without what deceives: nothing, a space, or itself (steps 1 to 3)."""
     code = ord(character)
-    if code in LINE_BREAKS or code in FILLERS:
+    if code in WHITE_SPACE or code in FILLERS:
         return " "
     if unicodedata.category(character) == "Cc" or code in DIRECTION or code in INVISIBLE or code in SHAPING:
         return ""
-    if code in WHITE_SPACE:
-        return " "
     return "_" if character in FORBIDDEN else character
 
 
@@ -34,7 +32,7 @@ def shortened(name):
     dot = name.rfind(".")
     ending = name[dot:] if dot > 0 and len(name[dot:].encode()) <= MOST_ENDING else ""
     stem = cut(name[: len(name) - len(ending)], MOST_BYTES - len(ending.encode()))
-    return (stem.rstrip(". ") + ending).rstrip(". ")
+    return stem.rstrip(". ") + ending
 
 
 def safe_name(name):

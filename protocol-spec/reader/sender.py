@@ -49,15 +49,15 @@ class Sender:
         return "broken"
 
     def take_ahead(self, new):
-        """A higher counter: where it is broken the sender goes on from it all the same, and nothing is remembered as missing."""
+        """A higher counter: the sender goes on from it, and what it skips is missing, also where it is broken."""
         before, self.last = self.known[self.last], new.counter
         self.known[new.counter] = new
+        gap = before.counter + 1, new.counter - 1
+        if gap[0] <= gap[1]:
+            self.gaps.append(gap)
         if not follow(before, new):
             return "broken"
-        if new.counter == before.counter + 1:
-            return "in_order"
-        self.gaps.append((before.counter + 1, new.counter - 1))
-        return f"gap {before.counter + 1} {new.counter - 1}"
+        return f"gap {gap[0]} {gap[1]}" if gap in self.gaps else "in_order"
 
     def take_late(self, new, gap):
         """One that was missing, between its known neighbours."""
