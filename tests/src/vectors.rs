@@ -45,7 +45,6 @@ pub fn all() -> Vec<Vector> {
 ///
 /// # Panics
 /// Where the folder or the `what` is unknown, or an input is missing: nobody else writes these files.
-#[must_use]
 pub fn judged(folder: &str, inputs: &Inputs) -> Verdict {
     match folder {
         "primitives" => primitives::judge(inputs),

@@ -4,12 +4,12 @@
 mod cases;
 
 use amanat_conversation::{
-    Body, CommitFacts, Content, Frame, GroupFacts, KeyPackageError, LeafClaim, LeafFault, Order, Roles, SenderTrack,
-    Validity, content::FrameError,
+    Body, Claim, CommitFacts, Content, Frame, GroupFacts, KeyPackageError, LeafClaim, LeafFault, LogTrack, Order,
+    Roles, SenderTrack, Validity, content::FrameError,
 };
 use amanat_identity::{AuthorityCertificate, DeviceChain, Tier};
 use amanat_primitives::{
-    ConversationId, DeviceId, Label, Timestamp, hash,
+    ConversationId, DeviceId, Digest, Label, Timestamp, hash,
     sign::{Signature, VerifyingKey},
 };
 use amanat_wire::{Decode, Encode};
@@ -114,6 +114,19 @@ pub(super) fn judge(inputs: &Inputs) -> Verdict {
             });
             let verdicts = verdicts.collect::<Result<Vec<_>, &'static str>>()?;
             Outputs::default().all("verdict", verdicts).text("contiguous", track.contiguous()).done()
+        }
+        "log_track" => {
+            let mut track = LogTrack::from_start();
+            for (position, body) in (1..).zip(inputs.list("body")) {
+                track.advance(position, &body).unwrap();
+            }
+            let verdict = match track.check(inputs.number("position"), &Digest::from_bytes(inputs.array("running"))) {
+                Claim::Agree => "agree",
+                Claim::TooOld => "too_old",
+                Claim::Ahead => "ahead",
+                Claim::Fork => "fork",
+            };
+            Outputs::default().text("verdict", verdict).done()
         }
         other => panic!("no {other} in conversation"),
     }

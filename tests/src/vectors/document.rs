@@ -395,20 +395,22 @@ fn documents() -> Vec<Vector> {
             .bytes("segment", front)
     };
     vec![
-        of("good", "DOC-15", "A whole document in one segment", &good, &[segment.clone()]),
+        of("good", "DOC-15", "A whole document in one segment", &good, std::slice::from_ref(&segment)),
         of("empty", "DOC-03", "An empty document", &fields(b""), &[[&NONCE, sealed(b"").as_slice()].concat()]),
         of("altered", "DOC-01", "A bit of its chunk altered", &good, &altered(20)).refused("altered"),
         of("other-nonce", "DOC-08", "Another nonce than the manifest's at its beginning", &good, &altered(0))
             .refused("altered"),
         of("padding", "DOC-06", "A bit set in the padding", &good, &padded).refused("padding"),
-        of("shorter", "DOC-09", "The manifest says a byte less", &shorter, &[segment.clone()]).refused("padding"),
-        of("longer", "DOC-09", "The manifest says a byte more", &longer, &[segment.clone()]).refused("altered"),
+        of("shorter", "DOC-09", "The manifest says a byte less", &shorter, std::slice::from_ref(&segment))
+            .refused("padding"),
+        of("longer", "DOC-09", "The manifest says a byte more", &longer, std::slice::from_ref(&segment))
+            .refused("altered"),
         of(
             "other-digest",
             "DOC-15",
             "Another BLAKE3 than the manifest's",
             &Fields { digest: Digest::ZERO, ..good.clone() },
-            &[segment.clone()],
+            std::slice::from_ref(&segment),
         )
         .refused("digest"),
         of("no-segment", "DOC-15", "No segment", &good, &[]).refused("cut_short"),

@@ -9,8 +9,8 @@ mod status;
 
 use amanat_identity::{
     AuditorCard, AuditorKeys, Authority, AuthorityCertificate, AuthorityKeys, CertifiedRelay, DeviceChain, DeviceKeys,
-    Enrolment, Invitation, KeyId, OfficerCard, OfficerChain, OfficerKeys, Proposal, RelayCard, RelayKeys,
-    RevocationEntry, RevocationList, SafetyNumber, SignedStatus, Standing, Statement, StatusView,
+    Enrolment, Freshness, Invitation, KeyId, OfficerCard, OfficerChain, OfficerKeys, Proposal, RelayCard, RelayKeys,
+    RevocationEntry, RevocationList, SafetyNumber, SignedStatus, Standing, Statement, StatusView, Tier,
     armour::{self, FileKind},
     body::empty_revocation_list,
 };
@@ -76,6 +76,14 @@ pub(super) fn judge(inputs: &Inputs) -> Verdict {
         "invitation" => invitation(inputs),
         "status" => status_statement(inputs),
         "standing" => standing(inputs),
+        "freshness" => {
+            let authority = authority(inputs)?;
+            let status = SignedStatus::from_bytes(&inputs.bytes("status")).in_words()?;
+            let status = status.verify(&authority, now(inputs)).in_words()?;
+            let tier = Tier::from_bytes(&[u8::try_from(inputs.number("tier")).unwrap()]).in_words()?;
+            let fresh = status.freshness_at(tier, now(inputs)) == Freshness::Fresh;
+            Outputs::default().text("fresh", u8::from(fresh)).done()
+        }
         "proposal" => {
             let authority = authority(inputs)?;
             let proposal = Proposal::from_bytes(&inputs.bytes("proposal")).in_words()?;

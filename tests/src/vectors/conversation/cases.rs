@@ -3,7 +3,11 @@
 use amanat_conversation::{CommitFacts, Content, ContentType, Frame, GroupFacts, Kind, LeaveProof, Roles};
 use amanat_identity::{Address, SUITE_XWING, Tier};
 use amanat_primitives::{ConversationId, DeviceId, Digest, Label, MessageSeed, hash};
-use amanat_wire::{Bytes, Encode as _, List, client::AddAgain, log::ciphertext_hash};
+use amanat_wire::{
+    Bytes, Encode as _, List,
+    client::AddAgain,
+    log::{ciphertext_hash, running_hash},
+};
 
 use super::{
     super::forge::{
@@ -18,7 +22,8 @@ fn conversation() -> ConversationId {
 }
 
 pub(in super::super) fn make() -> Vec<Vector> {
-    [leaves(), facts(), roles(), validities(), commits(), contents(), bodies(), requests(), histories()].concat()
+    [leaves(), facts(), roles(), validities(), commits(), contents(), bodies(), requests(), histories(), logs()]
+        .concat()
 }
 
 /// With a byte put in the place of another.
@@ -472,5 +477,28 @@ fn histories() -> Vec<Vector> {
         of("lasting-more", "One behind a gap counts more than are missing", &[a, b, &counts_too_many]),
         of("late-other", "What comes late is not what its neighbour names", &[a, c, &other_second]),
         of("late-begins", "What comes late names nothing before it", &[a, c, &begins_later]),
+    ]
+}
+
+/// What another member's frame says of R, against a log of three entries.
+fn logs() -> Vec<Vector> {
+    let bodies: [&[u8]; 3] = [b"a commit", b"a message", b"another"];
+    let mut running = vec![Digest::ZERO];
+    for body in bodies {
+        running.push(running_hash(&running[running.len() - 1], &ciphertext_hash(body)));
+    }
+    let of = |name: &str, comment: &str, position: u64, running: Digest| {
+        vector("log_track", &format!("log-{name}"), "CONV-34", comment)
+            .list("body", bodies)
+            .text("position", position)
+            .bytes("running", running.as_bytes())
+    };
+    vec![
+        of("agrees", "The same R at the last position", 3, running[3]),
+        of("agrees-earlier", "The same R at an earlier position", 1, running[1]),
+        of("agrees-at-start", "The same R before the first entry", 0, running[0]),
+        of("fork", "Another R", 3, Digest::from_bytes([9; 32])),
+        of("fork-earlier", "R of another position", 2, running[3]),
+        of("ahead", "A position that this member has not reached", 4, running[3]),
     ]
 }

@@ -11,16 +11,16 @@ use amanat_wire::{Encode as _, List};
 
 use super::{
     super::forge::{
-        AYESHA, BILAL, DAY, Draft, OFFICER, OTHER_ROOT, ROOT, SECOND_OFFICER, T0, at, device_id, key_id, officer, plan,
-        signing,
+        AYESHA, BILAL, DAY, Draft, MINUTE, OFFICER, OTHER_ROOT, ROOT, SECOND_OFFICER, T0, at, device_id, key_id,
+        officer, plan, signing,
     },
     Vector,
     statements::judged,
-    status::{certificate, entry, lost, of, of_person, officer_entry},
+    status::{certificate, entry, lasting, lost, of, of_person, officer_entry},
 };
 
 pub(super) fn make() -> Vec<Vector> {
-    [standings(), proposals()].concat()
+    [standings(), proposals(), freshness()].concat()
 }
 
 fn standings() -> Vec<Vector> {
@@ -194,5 +194,22 @@ fn proposals() -> Vec<Vector> {
         of("without-revoke", "ID-45", "By an officer without the power to revoke", said(T0), vec![powerless])
             .refused("not_empowered"),
         of("other-authority", "ID-04", "Within another authority", other, vec![]).refused("other_authority"),
+    ]
+}
+
+fn freshness() -> Vec<Vector> {
+    let of = |name: &str, comment: &str, tier: u8, now: u64| {
+        judged("freshness", &format!("fresh-{name}"), "ID-22", comment, now)
+            .bytes("status", lasting(31 * DAY).to_bytes())
+            .text("tier", tier)
+    };
+    let tolerance = 10 * MINUTE;
+    vec![
+        of("official", "7 days and 10 minutes old, at official", 1, T0 + 7 * DAY + tolerance),
+        of("official-old", "A millisecond more", 1, T0 + 7 * DAY + tolerance + 1),
+        of("confidential", "48 hours and 10 minutes old, at confidential", 3, T0 + 2 * DAY + tolerance),
+        of("confidential-old", "A millisecond more", 3, T0 + 2 * DAY + tolerance + 1),
+        of("secret", "24 hours and 10 minutes old, at secret", 4, T0 + DAY + tolerance),
+        of("secret-old", "A millisecond more", 4, T0 + DAY + tolerance + 1),
     ]
 }

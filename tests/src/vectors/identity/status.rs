@@ -79,6 +79,13 @@ fn signed(draft: &Draft<StatusBody>) -> SignedStatus {
     SignedStatus { officer_certificate: certificate(seed), statement: draft.statement() }
 }
 
+/// One over the empty list that holds so long.
+pub(super) fn lasting(time: u64) -> SignedStatus {
+    let mut draft = status(&[], T0);
+    draft.until = T0 + time;
+    signed(&draft)
+}
+
 /// With a status statement of that number and its list as inputs.
 pub(super) fn listed(vector: Vector, key: &str, entry_key: &str, entries: &[RevocationEntry], number: u64) -> Vector {
     vector
@@ -208,7 +215,14 @@ fn held() -> Vec<Vector> {
     let plain = |entries: &[RevocationEntry], number| with(entries, number, &|_| {});
     vec![
         beside("same-again", "ID-23", "The one that is held, again", one, &plain(one, T0), &[]),
-        beside("goes-on", "ID-25", "A higher number and one more entry", one, &plain(&all, T0 + 5), &[second.clone()]),
+        beside(
+            "goes-on",
+            "ID-25",
+            "A higher number and one more entry",
+            one,
+            &plain(&all, T0 + 5),
+            std::slice::from_ref(&second),
+        ),
         beside("same-list", "ID-23", "A higher number over the same list", one, &plain(one, T0 + 5), &[]),
         beside("older", "ID-23", "A lower number", one, &plain(one, T0 - 1), &[]).refused("older"),
         beside(
@@ -256,7 +270,7 @@ fn held() -> Vec<Vector> {
             "A new entry whose number is above the statement's",
             one,
             &plain(&all, T0 + 4),
-            &[second.clone()],
+            std::slice::from_ref(&second),
         )
         .refused("order"),
         beside(
