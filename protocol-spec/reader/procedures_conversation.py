@@ -5,7 +5,7 @@ from contents import (CONTENT, EXPIRING, check_body, check_commit_facts, check_e
                       check_leaf_identity, check_leave, check_roles, check_validity, written)
 from encoding import decode
 from primitives import H
-from sender import Sender
+from sender import Sender, compare_log
 from statements import STATEMENT
 from vector import lines
 from wire import roster_change
@@ -78,6 +78,10 @@ def sender_track(vector):
     return lines(verdict=verdicts, contiguous=sender.contiguous())
 
 
+def log_track(vector):
+    return lines(verdict=compare_log(vector.bytes_list("body"), vector.number("position"), vector.bytes("running")))
+
+
 def without(fields, *names):
     return {name: value for name, value in fields.items() if name not in names}
 
@@ -90,4 +94,5 @@ def parts(item):
 PROCEDURES = {
     "leaf_identity": leaf_identity, "group_facts": group_facts, "roles": roles, "validity": validity,
     "commit_facts": commit_facts, "content": content, "leave": leave, "sender_track": sender_track,
+    "log_track": log_track,
 }

@@ -6,7 +6,7 @@ from files import open_file, open_secret
 from primitives import TOLERANCE, H
 from revocation import (EMPTY_LIST, Status, check_enrolment_standing, check_entries, check_proposal, check_status, held_list,
                         standing)
-from statements import STATEMENT, key_id, statement_id
+from statements import SIGNED_STATUS, STATEMENT, key_id, statement_id
 from texts import check_text
 from vector import lines
 
@@ -92,6 +92,12 @@ def status(vector):
                  list=accepted.body["revocation_list"])
 
 
+def freshness(vector):
+    moment = moment_of(vector)
+    accepted = Status(authority_of(vector, moment), decode(SIGNED_STATUS, vector.bytes("status")), moment)
+    return lines(fresh=accepted.is_fresh(vector.number("tier"), moment.now))
+
+
 def standing_of(vector):
     moment = moment_of(vector)
     pinned = authority_of(vector, moment)
@@ -140,7 +146,7 @@ def relay_tls_key(vector):
 
 PROCEDURES = {
     "text": text, "statement": statement, "authority": authority, "officer_chain": officer, "certified_relay": relay_file,
-    "chain": chain, "enrolment": enrolment, "card": card, "invitation": invitation, "status": status,
+    "chain": chain, "enrolment": enrolment, "card": card, "invitation": invitation, "status": status, "freshness": freshness,
     "standing": standing_of, "proposal": proposal, "safety_number": safety_number, "file": file, "secret": secret,
     "empty_list": empty_list, "relay_tls_key": relay_tls_key,
 }

@@ -3,7 +3,7 @@
 from encoding import List, Optional, Select, Struct, decode, require
 from vector import lines, written
 from wire import (ENTRY, FROM_RELAY, MESSAGE, TO_RELAY, check_add_again, check_commit_receipt, entry_seal, entry_seal_key,
-                  roster_change, running_hash)
+                  roster_change, running_hashes)
 
 
 # What a line is called where it is not the chapter's name: a list stands in the singular, `kind` is the message's own.
@@ -75,7 +75,7 @@ def add_again(vector):
 
 
 def running(vector):
-    return lines(running=running_hash(vector.bytes_list("body")))
+    return lines(running=running_hashes(vector.bytes_list("body"))[-1])
 
 
 def roster(vector):

@@ -9,6 +9,7 @@ from statements import (ATTEST, AUTHORITY, OFFICER, PROPOSAL, REVOCATION, REVOCA
 HOUR, DAY = 3_600_000, 86_400_000
 ALONE_IN_HOUR, ALONE_IN_DAY = 20, 60
 LONGEST_STATUS = 31 * DAY
+OLD_AFTER = {1: 7 * DAY, 2: 7 * DAY, 3: 2 * DAY, 4: DAY, 5: DAY}
 MOST_ENTRIES = 100_000
 EMPTY_LIST = H("revocation list")
 
@@ -119,6 +120,11 @@ class Status:
         require(self.number <= time_add(self.this_update, HOUR), "mismatch", "number too far ahead of its time")
         Moment(self.this_update).check_window(certificate["signed"])
         self.id, self.officer = statement_id(parts["statement"]), key_id(officer["signing"])
+
+    def is_fresh(self, tier, now):
+        """Until its next update, or until it is as old as the tier allows, whichever is earlier, with the tolerance [ID-22]."""
+        end = min(self.next_update, time_add(self.this_update, OLD_AFTER[tier]))
+        return now <= time_add(end, TOLERANCE)
 
     def check_list(self, authority, held, new, last_number=None):
         """The whole list that it names, held entries and new ones [ID-25, ID-31, ID-42, ID-47]; gives them verified.

@@ -1,7 +1,11 @@
-"""What a member makes of one sender's contents, in the order in which they come: chapter 05, section 8."""
+"""What a member makes of one sender's contents, in the order in which they come, and of another member's R: chapter 05,
+section 8."""
 
 from contents import CONTENT, RECEIPT
 from primitives import ZERO32, H
+from wire import running_hashes
+
+REMEMBERED = 2048
 
 
 class Known:
@@ -73,3 +77,12 @@ class Sender:
     def contiguous(self):
         """The last counter before the first that is missing."""
         return self.gaps[0][0] - 1 if self.gaps else self.last
+
+
+def compare_log(bodies, position, running):
+    """The verdict on position and R in another member's frame, by this member's own log [CONV-34]."""
+    if position > len(bodies):
+        return "ahead"
+    if position <= len(bodies) - REMEMBERED:
+        return "too_old"
+    return "agree" if running_hashes(bodies)[position] == running else "fork"

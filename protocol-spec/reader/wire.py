@@ -133,11 +133,11 @@ def check_add_again(device_key, data):
     return asked
 
 
-def running_hash(bodies):
-    """R of a log."""
-    running = ZERO32
+def running_hashes(bodies):
+    """R of a log at each position, from 0 on."""
+    running = [ZERO32]
     for body in bodies:
-        running = H("running hash", running, H("ciphertext", body))
+        running.append(H("running hash", running[-1], H("ciphertext", body)))
     return running
 
 
