@@ -164,8 +164,8 @@ class Enrolled:
         parts = decode(ENROLMENT, data)
         moment.check_window(authority.signed)
         officer, grant = check_grant(authority, parts, moment)
-        require(moment.now <= time_add(grant["redeem_by"], TOLERANCE), "grant_expired")
         device = check_device(authority, parts, grant, moment)
+        require(moment.now <= time_add(grant["redeem_by"], TOLERANCE), "grant_expired")
         self.grant, self.certificate = statement_id(parts["grant"]), statement_id(parts["device_certificate"])
         self.device, self.officer, self.handle = device_id(device), key_id(officer["signing"]), grant["handle"]
         self.address = f"{grant['handle']}@{authority.body['domain']}"

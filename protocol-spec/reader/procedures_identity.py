@@ -4,8 +4,8 @@ from chain import (Authority, Enrolled, Moment, VerifiedDevice, certified_relay,
 from encoding import decode
 from files import open_file, open_secret
 from primitives import TOLERANCE, H
-from revocation import (EMPTY_LIST, Status, check_enrolment_standing, check_entries, check_proposal, check_status, held_list,
-                        standing)
+from revocation import (EMPTY_LIST, Status, check_enrolment_standing, check_entries, check_invited, check_proposal, check_status,
+                        held_list, standing)
 from statements import SIGNED_STATUS, STATEMENT, key_id, statement_id
 from texts import check_text
 from vector import lines
@@ -74,11 +74,8 @@ def card(vector):
 
 
 def invitation(vector):
-    def check(pinned, parts, moment):
-        return Status(pinned, parts, moment)
-
     data, moment, code = vector.bytes("invitation"), moment_of(vector), vector.optional_text("code")
-    pinned, granted, grant = check_invitation(data, code, moment, check)
+    pinned, granted, grant = check_invitation(data, code, moment, check_invited)
     return lines(authority_id=pinned.id, address=f"{grant['handle']}@{pinned.body['domain']}", clearance=grant["clearance"],
                  redeem_by=grant["redeem_by"], grant=statement_id(granted))
 

@@ -1,7 +1,7 @@
 """Status statements, the list of revocations and what it makes of a device: chapter 03, section 8."""
 
 from chain import Moment, check_power, check_statement
-from encoding import decode, require
+from encoding import Refused, decode, require
 from primitives import TIME_MAX, TOLERANCE, H, signature_verifies, time_add
 from statements import (ATTEST, AUTHORITY, OFFICER, PROPOSAL, REVOCATION, REVOCATION_ENTRY, REVOKE, SAID, SIGNED_STATUS, STATUS,
                         key_id, statement_id)
@@ -151,6 +151,14 @@ class Status:
             entries.append(Entry(authority, data, entries, fits))
         require(not any(entry.revokes_officer(self.officer) for entry in entries), "officer_revoked")
         return entries
+
+
+def check_invited(authority, parts, moment):
+    """The status statement in an invitation, by itself: one of which anything has ended is ignored [ID-28]."""
+    try:
+        Status(authority, parts, moment)
+    except Refused as refused:
+        require(refused.word == "expired", refused.word, str(refused))
 
 
 def held_list(authority, data, entries):
