@@ -12,6 +12,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # the folder stays as it is
+
 import procedures_conversation
 import procedures_delivery
 import procedures_document
