@@ -1,6 +1,6 @@
 //! History files that no honest device makes (protocol-spec/07-delivery, section 12): for tests of what is believed of one.
 
-use amanat_identity::{Authority, DeviceChain, DeviceKeys, VerifiedDevice};
+use amanat_identity::{DeviceChain, DeviceKeys};
 use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp, passphrase::WorkPolicy};
 use amanat_wire::{Bytes, Encode as _, List, Text, TooLong, limits};
 use zeroize::Zeroizing;
@@ -88,13 +88,6 @@ fn seal(
     let passphrase = HistoryPassphrase(Zeroizing::new(passphrase.to_owned()));
     let pieces = Zeroizing::new(pieces.to_vec());
     history::seal(pieces, author, &Audience::Passphrase(&passphrase), work, now).ok()
-}
-
-/// Whether a file that this passphrase opens is believed: its author's chain, its seal and its signature.
-pub fn opens(bytes: &[u8], passphrase: &str, authority: &Authority, own: (&DeviceKeys, &VerifiedDevice)) -> bool {
-    let passphrase = HistoryPassphrase(Zeroizing::new(passphrase.to_owned()));
-    let sealed = history::Sealed::read(bytes, authority);
-    sealed.and_then(|file| file.open(own, Some(&passphrase), &WorkPolicy::FOR_TESTS)).is_ok()
 }
 
 /// Whether these are the pieces of a file, whoever signed them.

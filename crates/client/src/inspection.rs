@@ -27,11 +27,12 @@ pub fn history_file(
     authority: &Authority,
     own: (&DeviceKeys, &VerifiedDevice),
     passphrase: Option<&str>,
+    work: &WorkPolicy,
 ) -> Result<InspectedFile, &'static str> {
     let passphrase = passphrase.map(|text| HistoryPassphrase(Zeroizing::new(text.to_owned())));
     let sealed = Sealed::read(file, authority).map_err(word)?;
     let author = sealed.author().id();
-    let pieces = sealed.open(own, passphrase.as_ref(), &WorkPolicy::STANDARD).map_err(word)?;
+    let pieces = sealed.open(own, passphrase.as_ref(), work).map_err(word)?;
     let conversations = pieces
         .into_iter()
         .map(|(conversation, messages)| {

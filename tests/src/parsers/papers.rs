@@ -2,7 +2,7 @@
 
 use std::{io::Cursor, path::Path};
 
-use amanat_client::forgery;
+use amanat_client::{forgery, inspection};
 use amanat_document::{ClaimedName, Keys, Manifest, MediaType, safe_name, segment_buffer};
 use amanat_primitives::{
     Label,
@@ -172,7 +172,8 @@ pub(super) mod history_file {
     pub(in super::super) fn feed(bytes: &[u8]) -> bool {
         world::with(|world| {
             let reader = (&world.member.keys, &world.member.device);
-            forgery::opens(bytes, "for tests only", world.office.authority(), reader)
+            let (authority, work) = (world.office.authority(), WorkPolicy::FOR_TESTS);
+            inspection::history_file(bytes, authority, reader, Some("for tests only"), &work).is_ok()
         })
     }
 

@@ -32,7 +32,13 @@ pub(super) fn judge(inputs: &Inputs) -> Verdict {
             let device = chain.verify(&authority, now, Timestamp::CLOCK_TOLERANCE).in_words()?;
             let keys = DeviceKeys::from_secret_bytes(&inputs.bytes("reader_secret")).in_words()?;
             let passphrase = inputs.find("passphrase");
-            let file = inspection::history_file(&inputs.bytes("file"), &authority, (&keys, &device), passphrase)?;
+            let file = inspection::history_file(
+                &inputs.bytes("file"),
+                &authority,
+                (&keys, &device),
+                passphrase,
+                &WorkPolicy::STANDARD,
+            )?;
             let pieces = file.conversations.iter().flat_map(|(conversation, messages)| {
                 let messages = messages.iter().map(|bytes| format!("2 {}", hex(bytes)));
                 std::iter::once(format!("1 {}", hex(conversation))).chain(messages)
