@@ -7,7 +7,7 @@
 //! fail; but for the one of what a removed device reads, which rests on MLS alone: a commit's secrets go to whom it leaves.
 //!
 //! Three powers of a hostile relay break what the chapters promise. They are kept apart, each with the rule that would mend it:
-//! [`Power`].
+//! [`Power`]. `model/product.rs` shows that the product has them too.
 //!
 //! Left out: cryptography (a ciphertext is what it says), time (a receipt bears a commit out or not), chains and clearances,
 //! roles, adding and being added again (who falls out stays out), several devices of a person, joiners, receipts between
@@ -21,6 +21,8 @@
 mod honest;
 #[path = "model/invariants.rs"]
 mod invariants;
+#[path = "model/product.rs"]
+mod product;
 #[path = "model/relay.rs"]
 mod relay;
 #[path = "model/rules.rs"]
