@@ -13,10 +13,24 @@
     reason = "a test's own functions count as tests"
 )]
 
+#[path = "hostile_relay/documents.rs"]
+mod documents;
+#[path = "hostile_relay/floods.rs"]
+mod floods;
+#[path = "hostile_relay/forgery.rs"]
+mod forgery;
+#[path = "hostile_relay/forks.rs"]
+mod forks;
+#[path = "hostile_relay/honest.rs"]
+mod honest;
+#[path = "hostile_relay/link.rs"]
+mod link;
 #[path = "hostile_relay/logs.rs"]
 mod logs;
 #[path = "hostile_relay/loss.rs"]
 mod loss;
+#[path = "hostile_relay/newcomers.rs"]
+mod newcomers;
 #[path = "hostile_relay/order.rs"]
 mod order;
 #[path = "hostile_relay/relay.rs"]
@@ -39,29 +53,35 @@ use staff::Staff;
 
 /// What has come of an attack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Kinds of alarms; or `refused`, `nothing lost`, `delayed and healed`.
-    pub outcome: BTreeSet<String>,
+    pub(crate) outcome: BTreeSet<String>,
     /// By when, as the table says it.
-    pub by: &'static str,
+    pub(crate) by: &'static str,
     /// What became of the conversation.
-    pub then: &'static str,
+    pub(crate) then: &'static str,
 }
 
 impl Seen {
     /// It was shown so.
-    pub fn shown(kinds: BTreeSet<String>, by: &'static str, then: &'static str) -> Self {
+    pub(crate) fn shown(kinds: BTreeSet<String>, by: &'static str, then: &'static str) -> Self {
         Self { outcome: kinds, by, then }
     }
 
     /// One of the outcomes that are no alarm.
-    pub fn plain(outcome: &str, by: &'static str, then: &'static str) -> Self {
+    pub(crate) fn plain(outcome: &str, by: &'static str, then: &'static str) -> Self {
         Self { outcome: BTreeSet::from([outcome.to_owned()]), by, then }
     }
 }
 
-/// Seeds of an office, after which another one begins.
-const OFFICE: u64 = 50;
+/// Seeds of an office, after which another one begins. A client whose link ends again and again waits longer each time.
+fn seeds_of_an_office(class: &str) -> u64 {
+    match class {
+        "forged time" | "rolled-back state" | "rolled back and gone on with" => 3,
+        "flood small" | "flood huge" => 10,
+        _ => 50,
+    }
+}
 
 fn seeds() -> Range<u64> {
     if let Ok(seed) = std::env::var("AMANAT_SEED") {
@@ -98,7 +118,7 @@ fn run(class: &str, test: &str, attack: impl AsyncFn(&Staff, u64) -> Seen) {
         let mut staff = None;
         for seed in seeds {
             let _failing = Failing { test, seed };
-            if staff.is_none() || seed % OFFICE == 0 {
+            if staff.is_none() || seed.is_multiple_of(seeds_of_an_office(class)) {
                 staff = Some(Staff::gather().await);
             }
             let staff = staff.as_ref().unwrap();
@@ -137,8 +157,41 @@ macro_rules! classes {
 classes! {
     "drop one" => loss::drop_one,
     "drop a sender's" => loss::drop_a_senders,
+    "drop the tail" => loss::drop_the_tail,
+    "acknowledged but not stored" => loss::acknowledged_but_not_stored,
+    "withheld commit" => loss::withheld_commit,
+    "withheld removal" => loss::withheld_removal,
+    "withheld as expired" => forgery::withheld_as_expired,
     "replay" => order::replay,
     "duplicate" => order::duplicate,
+    "reorder within tolerance" => order::reorder_within,
+    "reorder beyond tolerance" => order::reorder_beyond,
+    "delay across epochs" => order::delay_across_epochs,
+    "redirect" => order::redirect,
+    "bit flip" => forgery::bit_flip,
+    "truncated tag" => forgery::truncated_tag,
+    "empty tag" => forgery::empty_tag,
+    "forged receipt" => forgery::forged_receipt,
+    "two receipts" => forgery::two_receipts,
+    "forged time" => forgery::forged_time,
+    "ghost device in the roster" => newcomers::ghost_device,
+    "ghost leaf in a commit" => newcomers::ghost_leaf,
+    "forged KeyPackage" => newcomers::forged_key_package,
+    "expired KeyPackage" => newcomers::expired_key_package,
+    "reused KeyPackage" => newcomers::reused_key_package,
+    "exhausted KeyPackages" => newcomers::exhausted_key_packages,
+    "another suite" => newcomers::another_suite,
+    "old Welcome" => newcomers::old_welcome,
+    "TLS downgrade" => link::tls_downgrade,
+    "Noise downgrade" => link::noise_downgrade,
+    "forked epochs" => forks::forked_epochs,
+    "rolled-back state" => forks::rolled_back,
+    "rolled back and gone on with" => forks::rolled_back_and_gone_on,
+    "segments swapped" => documents::swapped,
+    "segments cut" => documents::cut,
+    "segments repeated" => documents::repeated,
+    "flood small" => floods::small,
+    "flood huge" => floods::huge,
 }
 
 #[test]

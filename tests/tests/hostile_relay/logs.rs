@@ -5,40 +5,40 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp, UnitId};
 use amanat_wire::{
-    Bytes, Encode as _, List,
+    Bytes, Decode as _, Encode as _,
     log::{CommitReceipt, Entry, ReceiptBody, Unit, UnitKind, roster_change, running_hash},
     relay::{Answer, Appended, Direct, FromRelay, Push, Refusal, WelcomePart},
 };
 
 use super::{
     relay::{Delivery, State},
-    service::NO_SEAL,
+    service::SEAL,
 };
 
 /// A conversation.
 #[derive(Default, Clone)]
-pub struct Log {
+pub(crate) struct Log {
     /// What each device is shown.
-    pub views: BTreeMap<DeviceId, View>,
+    pub(crate) views: BTreeMap<DeviceId, View>,
     /// Who is served.
-    pub readers: BTreeSet<DeviceId>,
+    pub(crate) readers: BTreeSet<DeviceId>,
     /// What was answered to each unit.
-    pub answered: BTreeMap<UnitId, Appended>,
+    pub(crate) answered: BTreeMap<UnitId, Appended>,
     /// What each commit changes, by its unit.
-    pub changes: BTreeMap<UnitId, Digest>,
+    pub(crate) changes: BTreeMap<UnitId, Digest>,
     /// The last stamp.
-    pub stamp: Timestamp,
+    pub(crate) stamp: Timestamp,
 }
 
 /// A log as one device is shown it.
 #[derive(Clone)]
-pub struct View {
-    pub entries: Vec<Entry>,
+pub(crate) struct View {
+    pub(crate) entries: Vec<Entry>,
     /// R at each position, from 1.
-    pub running: Vec<Digest>,
-    pub cursor: u64,
+    pub(crate) running: Vec<Digest>,
+    pub(crate) cursor: u64,
     /// The id of the last commit's receipt.
-    pub receipt: Digest,
+    pub(crate) receipt: Digest,
 }
 
 impl Default for View {
@@ -48,11 +48,11 @@ impl Default for View {
 }
 
 impl View {
-    pub fn head(&self) -> u64 {
+    pub(crate) fn head(&self) -> u64 {
         self.entries.len() as u64
     }
 
-    pub fn running_at(&self, position: u64) -> Digest {
+    pub(crate) fn running_at(&self, position: u64) -> Digest {
         let index = (position as usize).checked_sub(1);
         index.and_then(|index| self.running.get(index)).copied().unwrap_or(Digest::ZERO)
     }
@@ -67,17 +67,28 @@ impl View {
         self.entries.iter().filter(is_later).count()
     }
 
+    /// Puts an entry at the end, as it is.
+    pub(crate) fn put(&mut self, entry: Entry) {
+        self.running.push(running_hash(&self.running_at(self.head()), &entry.ciphertext_hash()));
+        if let Ok(receipt) = CommitReceipt::from_bytes(&entry.receipt) {
+            self.receipt = receipt.id();
+        }
+        self.entries.push(entry);
+    }
+
     /// Forgets what stands behind a position.
-    pub fn cut_back(&mut self, to: u64) {
+    pub(crate) fn cut_back(&mut self, to: u64) {
         self.entries.truncate(to as usize);
         self.running.truncate(to as usize);
         self.cursor = self.cursor.min(to);
+        let receipts = self.entries.iter().rev().filter_map(|entry| CommitReceipt::from_bytes(&entry.receipt).ok());
+        self.receipt = receipts.map(|receipt| receipt.id()).next().unwrap_or(Digest::ZERO);
     }
 }
 
 impl State {
     /// Appends a unit, and shows it to everybody who may read.
-    pub fn append(&mut self, from: DeviceId, unit: Unit) -> Answer {
+    pub(crate) fn append(&mut self, from: DeviceId, unit: Unit) -> Answer {
         let id = unit.conversation;
         let create = unit.kind == UnitKind::Create;
         let log = self.logs.entry(id).or_default();
@@ -105,13 +116,14 @@ impl State {
     }
 
     /// Takes a unit in, whatever stands before it.
-    pub fn take(&mut self, from: DeviceId, unit: Unit) -> Answer {
+    pub(crate) fn take(&mut self, from: DeviceId, unit: Unit) -> Answer {
         let (id, now) = (unit.conversation, self.now());
         let Some(log) = self.logs.get_mut(&id) else { return Answer::Refused(Refusal::Unknown) };
         log.stamp = log.stamp.max(now);
         let template = template(&unit, from, log.stamp);
         if unit.kind != UnitKind::Message {
-            log.changes.insert(unit.id, roster_change(unit.roster_add.iter(), unit.roster_remove.iter()));
+            let added = unit.roster_add.iter().chain(&self.hooks.ghost);
+            log.changes.insert(unit.id, roster_change(added, unit.roster_remove.iter()));
         }
         let newcomers: Vec<DeviceId> =
             unit.roster_add.iter().filter(|device| !log.readers.contains(device)).copied().collect();
@@ -144,7 +156,7 @@ impl State {
             stamp: own.stamp,
             running: running.unwrap_or(Digest::ZERO),
             receipt: own.receipt,
-            seal: NO_SEAL,
+            seal: SEAL,
         };
         if let Some(log) = self.logs.get_mut(&id) {
             log.answered.insert(unit.id, answered.clone());
@@ -165,7 +177,7 @@ impl State {
 
     /// Puts an entry at the end of a device's log, with a receipt where it is a commit, and pushes it unless it is that
     /// device's own, whose answer says it.
-    pub fn show(&mut self, to: DeviceId, id: ConversationId, entry: Entry) -> Option<Entry> {
+    pub(crate) fn show(&mut self, to: DeviceId, id: ConversationId, entry: Entry) -> Option<Entry> {
         let status_number = self.status_number;
         let log = self.logs.get_mut(&id)?;
         let change = log.changes.get(&entry.unit).copied();
@@ -191,8 +203,7 @@ impl State {
         }
         let log = self.logs.get_mut(&id)?;
         let view = log.views.get_mut(&to)?;
-        let running = running_hash(&view.running_at(view.head()), &placed.ciphertext_hash());
-        view.running.push(running);
+        view.running.push(running_hash(&view.running_at(view.head()), &placed.ciphertext_hash()));
         view.entries.push(placed.clone());
         if placed.sender != to {
             self.say(to, FromRelay::Push(Push { conversation: id, entry: placed.clone() }));
@@ -201,7 +212,7 @@ impl State {
     }
 
     /// Tells a device that there is something to read.
-    pub fn hint(&self, to: DeviceId) {
+    pub(crate) fn hint(&self, to: DeviceId) {
         self.say(to, FromRelay::NewsHint(amanat_wire::client::Nothing {}));
     }
 
@@ -224,7 +235,7 @@ impl State {
 }
 
 /// A unit as an entry that has no place yet.
-pub fn template(unit: &Unit, sender: DeviceId, stamp: Timestamp) -> Entry {
+pub(crate) fn template(unit: &Unit, sender: DeviceId, stamp: Timestamp) -> Entry {
     Entry {
         position: 0,
         kind: unit.kind,
@@ -237,11 +248,6 @@ pub fn template(unit: &Unit, sender: DeviceId, stamp: Timestamp) -> Entry {
         gone: None,
         receipt: Bytes::default(),
         class: unit.class,
-        seal: NO_SEAL,
+        seal: SEAL,
     }
-}
-
-/// An empty list.
-pub fn none<T, const MAX: usize>() -> List<T, MAX> {
-    List::default()
 }

@@ -20,18 +20,21 @@ use amanat_wire::{
     log::Entry,
     relay::{Answer, Direct, DirectItem, Enrolled, FromRelay, NumberedAnswer, Ready},
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    task::JoinHandle,
+};
 
 use super::logs::Log;
 
 /// An entry on its way into a device's log.
-pub struct Delivery<'a> {
+pub(crate) struct Delivery<'a> {
     /// Whose log.
-    pub to: DeviceId,
+    pub(crate) to: DeviceId,
     /// Of which conversation.
-    pub conversation: ConversationId,
+    pub(crate) conversation: ConversationId,
     /// As its author sent it; its place is not given yet.
-    pub entry: &'a Entry,
+    pub(crate) entry: &'a Entry,
 }
 
 type OnEntry = Box<dyn FnMut(&Delivery<'_>) -> Vec<Entry> + Send>;
@@ -42,45 +45,47 @@ type OnPlaced = Box<dyn FnMut(DeviceId, ConversationId, &mut Entry) + Send>;
 
 /// What a class does to what passes. Nothing, unless it says so.
 #[derive(Default)]
-pub struct Hooks {
+pub(crate) struct Hooks {
     /// What goes into another device's log in place of an entry.
-    pub entry: Option<OnEntry>,
+    pub(crate) entry: Option<OnEntry>,
     /// Answers a request in place of the relay, which then does not see it.
-    pub request: Option<OnRequest>,
+    pub(crate) request: Option<OnRequest>,
     /// Changes an answer.
-    pub answer: Option<OnAnswer>,
+    pub(crate) answer: Option<OnAnswer>,
     /// What goes into a device's direct queue in place of an item.
-    pub direct: Option<OnDirect>,
+    pub(crate) direct: Option<OnDirect>,
     /// Changes an entry once it has its place.
-    pub placed: Option<OnPlaced>,
+    pub(crate) placed: Option<OnPlaced>,
+    /// A device that receipts name as added.
+    pub(crate) ghost: Option<DeviceId>,
     /// How far the relay's clock is ahead.
-    pub ahead: std::time::Duration,
+    pub(crate) ahead: std::time::Duration,
 }
 
 /// KeyPackages of a device.
 #[derive(Default)]
-pub struct Packages {
-    pub one_time: VecDeque<Bytes<{ limits::KEY_PACKAGE }>>,
-    pub last_resort: Option<Bytes<{ limits::KEY_PACKAGE }>>,
-    pub used: u32,
+pub(crate) struct Packages {
+    pub(crate) one_time: VecDeque<Bytes<{ limits::KEY_PACKAGE }>>,
+    pub(crate) last_resort: Option<Bytes<{ limits::KEY_PACKAGE }>>,
+    pub(crate) used: u32,
 }
 
 /// What waits for one device alone.
 #[derive(Default)]
-pub struct Queue {
-    pub last: u64,
-    pub items: VecDeque<DirectItem>,
+pub(crate) struct Queue {
+    pub(crate) last: u64,
+    pub(crate) items: VecDeque<DirectItem>,
 }
 
 /// A document as it was uploaded.
 #[derive(Default)]
-pub struct Document {
-    pub segments: BTreeMap<u64, Bytes<{ limits::BODY }>>,
-    pub sealed: bool,
+pub(crate) struct Document {
+    pub(crate) segments: BTreeMap<u64, Bytes<{ limits::BODY }>>,
+    pub(crate) sealed: bool,
 }
 
 /// What goes to a link.
-pub enum Out {
+pub(crate) enum Out {
     /// A message.
     Say(Box<FromRelay>),
     /// Bytes that need be no message.
@@ -90,36 +95,40 @@ pub enum Out {
 }
 
 /// Everything that the relay has.
-pub struct State {
-    pub keys: RelayKeys,
-    pub certificate: Statement,
-    pub authority: Authority,
-    pub clock: Shift,
-    pub incarnation: Incarnation,
-    pub status: Bytes<{ limits::CHAIN }>,
-    pub status_number: u64,
+pub(crate) struct State {
+    pub(crate) keys: RelayKeys,
+    pub(crate) certificate: Statement,
+    pub(crate) authority: Authority,
+    pub(crate) clock: Shift,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) status: Bytes<{ limits::CHAIN }>,
+    pub(crate) status_number: u64,
     /// Handle and chain of each device.
-    pub people: BTreeMap<DeviceId, (String, Bytes<{ limits::CHAIN }>)>,
-    pub packages: BTreeMap<DeviceId, Packages>,
-    pub links: BTreeMap<DeviceId, (u64, UnboundedSender<Out>)>,
-    pub direct: BTreeMap<DeviceId, Queue>,
-    pub logs: BTreeMap<ConversationId, Log>,
-    pub documents: BTreeMap<DocumentId, Document>,
-    pub hooks: Hooks,
-    pub linked: u64,
+    pub(crate) people: BTreeMap<DeviceId, (String, Bytes<{ limits::CHAIN }>)>,
+    pub(crate) packages: BTreeMap<DeviceId, Packages>,
+    pub(crate) links: BTreeMap<DeviceId, (u64, UnboundedSender<Out>)>,
+    pub(crate) direct: BTreeMap<DeviceId, Queue>,
+    pub(crate) logs: BTreeMap<ConversationId, Log>,
+    pub(crate) documents: BTreeMap<DocumentId, Document>,
+    pub(crate) hooks: Hooks,
+    pub(crate) linked: u64,
 }
 
 /// The relay; it runs until the test ends.
 #[derive(Clone)]
-pub struct Foe(Arc<Mutex<State>>);
+pub(crate) struct Foe(Arc<Mutex<State>>, Arc<Mutex<Option<JoinHandle<()>>>>);
 
 impl Foe {
     /// Takes the place of a rig's relay, which does not run.
-    pub fn in_place_of(rig: &Rig) -> Self {
+    pub(crate) fn in_place_of(rig: &Rig) -> Self {
+        let foe = Self::idle(rig);
+        foe.open(rig);
+        foe
+    }
+
+    /// The same, and nobody can link to it.
+    pub(crate) fn idle(rig: &Rig) -> Self {
         let keys = folder::load_keys(&rig.relay_dir()).unwrap();
-        let address: SocketAddr = Config::load(&rig.relay_dir()).unwrap().listen[0];
-        let noise = NoiseSecret::from_secret(keys.noise().secret().duplicate());
-        let server = Server::bind(address, &folder::tls_key(&keys).unwrap(), noise, false).unwrap();
         let state = State {
             keys,
             certificate: rig.office.relay_certificate.clone(),
@@ -137,9 +146,17 @@ impl Foe {
             hooks: Hooks::default(),
             linked: 0,
         };
-        let foe = Self(Arc::new(Mutex::new(state)));
-        let accepting = foe.clone();
-        tokio::spawn(async move {
+        Self(Arc::new(Mutex::new(state)), Arc::default())
+    }
+
+    /// Listens.
+    pub(crate) fn open(&self, rig: &Rig) {
+        let keys = folder::load_keys(&rig.relay_dir()).unwrap();
+        let address: SocketAddr = Config::load(&rig.relay_dir()).unwrap().listen[0];
+        let noise = NoiseSecret::from_secret(keys.noise().secret().duplicate());
+        let server = Server::bind(address, &folder::tls_key(&keys).unwrap(), noise, false).unwrap();
+        let accepting = self.clone();
+        let task = tokio::spawn(async move {
             loop {
                 let (incoming, foe) = (server.accept().await, accepting.clone());
                 tokio::spawn(async move {
@@ -149,16 +166,27 @@ impl Foe {
                 });
             }
         });
-        foe
+        *self.1.lock().unwrap() = Some(task);
+    }
+
+    /// Listens no more.
+    pub(crate) async fn close(&self) {
+        let task = self.1.lock().unwrap().take();
+        if let Some(task) = task {
+            task.abort();
+            let _ = task.await;
+        }
+        let links: Vec<DeviceId> = self.state().links.keys().copied().collect();
+        links.into_iter().for_each(|device| self.state().cut(device));
     }
 
     /// Looks into it, or changes what it does.
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
     /// From now on it is honest again.
-    pub fn be_honest(&self) {
+    pub(crate) fn be_honest(&self) {
         self.state().hooks = Hooks::default();
     }
 
@@ -167,8 +195,14 @@ impl Foe {
         let Ok(ToRelay::Hello(Hello { identity, .. })) = ToRelay::from_bytes(&hello) else { return };
         let (out, queued) = unbounded_channel();
         let Some((device, number)) = self.state().greet(identity, &out) else { return };
-        let writing = tokio::spawn(write(link.sender, queued));
-        while let Ok(Some(bytes)) = link.receiver.recv().await {
+        let mut writing = std::pin::pin!(write(link.sender, queued));
+        loop {
+            let bytes = tokio::select! {
+                // The link is cut.
+                () = &mut writing => break,
+                received = link.receiver.recv() => received,
+            };
+            let Ok(Some(bytes)) = bytes else { break };
             let Ok(ToRelay::Request(NumberedRequest { number, request })) = ToRelay::from_bytes(&bytes) else { break };
             let mut state = self.state();
             let answer = state.hooked(device, request);
@@ -180,7 +214,6 @@ impl Foe {
                 state.links.remove(&device);
             }
         }
-        writing.abort();
     }
 }
 
@@ -202,7 +235,7 @@ async fn write(mut sender: amanat_net::LinkSender, mut queued: UnboundedReceiver
 
 impl State {
     /// The relay's clock.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now().after(self.hooks.ahead)
     }
 
@@ -250,21 +283,21 @@ impl State {
     }
 
     /// Says something to a device that is linked.
-    pub fn say(&self, to: DeviceId, message: FromRelay) {
+    pub(crate) fn say(&self, to: DeviceId, message: FromRelay) {
         if let Some((_, link)) = self.links.get(&to) {
             let _ = link.send(Out::Say(Box::new(message)));
         }
     }
 
     /// Cuts a device's link.
-    pub fn cut(&self, device: DeviceId) {
+    pub(crate) fn cut(&self, device: DeviceId) {
         if let Some((_, link)) = self.links.get(&device) {
             let _ = link.send(Out::Cut);
         }
     }
 
     /// Puts something into a device's direct queue.
-    pub fn hand(&mut self, to: DeviceId, body: Direct) {
+    pub(crate) fn hand(&mut self, to: DeviceId, body: Direct) {
         let bodies = match self.hooks.direct.take() {
             Some(mut hook) => {
                 let bodies = hook(to, body);
@@ -277,7 +310,7 @@ impl State {
     }
 
     /// The same, whatever the class does.
-    pub fn hand_as_it_is(&mut self, to: DeviceId, body: Direct) {
+    pub(crate) fn hand_as_it_is(&mut self, to: DeviceId, body: Direct) {
         let queue = self.direct.entry(to).or_default();
         queue.last += 1;
         let item = DirectItem { number: queue.last, body };
@@ -286,7 +319,7 @@ impl State {
     }
 
     /// A status statement that somebody has brought.
-    pub fn take_status(&mut self, bytes: Bytes<{ limits::CHAIN }>) {
+    pub(crate) fn take_status(&mut self, bytes: Bytes<{ limits::CHAIN }>) {
         let verified = SignedStatus::from_bytes(&bytes).ok();
         let verified = verified.and_then(|signed| signed.verify(&self.authority, self.clock.now()).ok());
         let Some(number) = verified.map(|status| status.number()).filter(|number| *number > self.status_number) else {

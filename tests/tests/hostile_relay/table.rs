@@ -4,17 +4,17 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 /// What the chapter says of a class.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// What may be seen: `refused`, `nothing lost`, `delayed and healed`, or kinds of alarms.
-    pub outcomes: Vec<String>,
+    pub(crate) outcomes: Vec<String>,
     /// By when.
-    pub deadline: String,
+    pub(crate) deadline: String,
     /// What becomes of the conversation.
-    pub then: String,
+    pub(crate) then: String,
 }
 
 /// The classes of the chapter.
-pub fn classes() -> BTreeMap<String, Row> {
+pub(crate) fn classes() -> BTreeMap<String, Row> {
     let chapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol-spec/10-threat-model.md");
     let text = fs::read_to_string(chapter).unwrap();
     let (_, section) = text.split_once("\n## 3. What a hostile relay does, and what comes of it\n").expect("section 3");
