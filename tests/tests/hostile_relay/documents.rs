@@ -5,12 +5,7 @@ use std::collections::BTreeMap;
 use amanat_client::{Command, Reply, api::SendOptions};
 use amanat_wire::{Bytes, client::Request, limits, relay::Answer};
 
-use super::{
-    Seen,
-    loss::GOES_ON,
-    seed::Seed,
-    staff::Staff,
-};
+use super::{Seen, loss::GOES_ON, seed::Seed, staff::Staff};
 
 type Segments = BTreeMap<u64, Bytes<{ limits::BODY }>>;
 

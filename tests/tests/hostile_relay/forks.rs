@@ -71,15 +71,11 @@ fn put_back(run: &Run<'_>, by: u64) -> u64 {
 /// Everybody links anew, as to a relay that was started again.
 async fn started_again(run: &Run<'_>) {
     for index in run.members.clone() {
-        let device = run.device(index);
-        run.foe().state().cut(device);
-    }
-    for index in run.members.clone() {
-        run.person(index).sync_when_linked().await;
+        run.links_again(index).await;
     }
 }
 
-/// The relay's folder is an older copy of it; its incarnation is the same.
+/// The relay's folder is an older copy of it; its incarnation is the same. [DELIV-251]
 pub(crate) async fn rolled_back(staff: &Staff, seed: u64) -> Seen {
     let mut run = staff.run(seed).await;
     let by = 1 + run.seed.below(6);

@@ -59,12 +59,9 @@ impl Line {
     async fn goes_on(self, mut secretary: Person) -> Seen {
         self.foe.open(&self.rig);
         let mut director = self.rig.start("director").await;
-        let (_, message) = loop {
-            let to = self.rig.to("director", Tier::Official);
-            secretary.sync_when_linked().await;
-            director.sync_when_linked().await;
-            break secretary.say(&to, "through").await;
-        };
+        secretary.sync_when_linked().await;
+        director.sync_when_linked().await;
+        let (_, message) = secretary.say(&self.rig.to("director", Tier::Official), "through").await;
         director.next_message().await;
         secretary.until_state(message, MessageState::Delivered).await;
         Seen::plain("refused", "at once", GOES_ON)

@@ -190,6 +190,7 @@ impl Foe {
         self.state().hooks = Hooks::default();
     }
 
+    #[allow(clippy::disallowed_methods, reason = "whoever floods does not wait")]
     async fn serve(&self, mut link: Link) {
         let Ok(Some(hello)) = link.receiver.recv().await else { return };
         let Ok(ToRelay::Hello(Hello { identity, .. })) = ToRelay::from_bytes(&hello) else { return };
