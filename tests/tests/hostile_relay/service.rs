@@ -3,11 +3,11 @@
 
 use amanat_primitives::{DeviceId, Digest};
 use amanat_wire::{
-    Bytes, List,
+    Bytes, Encode as _, List,
     client::{Advance, Nothing, Request},
     relay::{
-        Answer, Chains, ClaimedKeyPackage, Cursors, DeviceState, Direct, DocumentState, Entries, FromRelay, LogState,
-        News, Refusal, RevocationPage,
+        Answer, Chains, ClaimedKeyPackage, Cursors, DeviceState, Direct, DirectItem, DocumentState, Entries, FromRelay,
+        LogState, News, Refusal, RevocationPage,
     },
 };
 
@@ -140,7 +140,17 @@ impl State {
 
     fn news(&self, device: DeviceId) -> News {
         let packages = self.packages.get(&device);
-        let direct = self.direct.get(&device).map(|queue| queue.items.iter().take(64).cloned().collect::<Vec<_>>());
+        // As many as fit into a message.
+        let mut room = 512 * 1024;
+        let fits = |item: &&DirectItem| {
+            let first = room == 512 * 1024;
+            room -= item.to_bytes().len().min(room);
+            first || room > 0
+        };
+        let direct = self.direct.get(&device).map(|queue| {
+            let items: Vec<DirectItem> = queue.items.iter().take_while(fits).take(64).cloned().collect();
+            items
+        });
         let direct = direct.unwrap_or_default();
         let waiting = self.direct.get(&device).map_or(0, |queue| queue.items.len());
         News {
