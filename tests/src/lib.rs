@@ -100,12 +100,23 @@ impl Rig {
     }
 
     async fn dialled_at(listen: SocketAddr, dialled: SocketAddr) -> Self {
+        let mut rig = Self::at(listen, dialled);
+        rig.start_relay().await;
+        rig
+    }
+
+    /// An office whose relay has keys and an address, and does not run: a test takes its place.
+    #[must_use]
+    pub fn without_relay() -> Self {
+        let address = programs::free_address();
+        Self::at(address, address)
+    }
+
+    fn at(listen: SocketAddr, dialled: SocketAddr) -> Self {
         let dir = TempDir::new().unwrap();
         let clock = Shift(Arc::new(AtomicU64::new(0)));
         let office = make_office(dir.path(), clock.now(), listen, dialled);
-        let mut rig = Self { dir, office, clock, relay: None, incarnation: Incarnation::from_bytes([0; 16]) };
-        rig.start_relay().await;
-        rig
+        Self { dir, office, clock, relay: None, incarnation: Incarnation::from_bytes([0; 16]) }
     }
 
     /// The relay's folder.

@@ -71,6 +71,8 @@ pub(crate) struct Open {
     pub(crate) ahead: Ahead,
     /// A read of the log is open.
     pub(crate) reading: bool,
+    /// The direct item for whose sake that read was begun; 0 for none.
+    pub(crate) read_for: u64,
     /// Where this vault was in the log when it last asked what is new.
     pub(crate) asked_from: u64,
     /// Chains of members' devices, or a status statement, are being fetched, before the log can go on.
@@ -117,6 +119,7 @@ impl Open {
             held: Default::default(),
             ahead: Default::default(),
             reading: false,
+            read_for: 0,
             asked_from: 0,
             waiting: false,
             stuck: false,

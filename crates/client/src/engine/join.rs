@@ -4,7 +4,7 @@
 //! certified key of someone cleared for the tier becomes a conversation; anything else is refused and shown. The item,
 //! the KeyPackage that it used up and the new group are one batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use amanat_conversation::{Content, Conversation, JoinError, Kind, LeafClaim, NewConversation, Records};
 use amanat_identity::VerifiedDevice;
@@ -71,7 +71,7 @@ impl Core {
                 Direct::Welcome(part) => match self.welcome(number, &part)? {
                     Outcome::Fetching => return Ok(()),
                     Outcome::Later => {
-                        self.read_log(part.conversation);
+                        self.read_for_welcome(part.conversation, number);
                         return Ok(());
                     }
                     Outcome::Known => {}
@@ -102,6 +102,36 @@ impl Core {
             }
         }
         Ok(())
+    }
+
+    /// Reads a log for the sake of a Welcome that stands further on in it.
+    fn read_for_welcome(&mut self, id: ConversationId, number: u64) {
+        let reads = |core: &Self| core.conversations.get(&id).is_some_and(|open| open.reading);
+        let before = reads(self);
+        self.read_log(id);
+        if !before
+            && reads(self)
+            && let Some(open) = self.conversations.get_mut(&id)
+        {
+            open.read_for = number;
+        }
+    }
+
+    /// A Welcome that stands behind the end of a log, as that was read for its sake, is none, and holds up no other.
+    /// [DELIV-219]
+    pub(crate) fn refuse_beyond(&mut self, id: ConversationId, number: u64, head: u64) -> Result<(), Failure> {
+        if number == 0 {
+            return Ok(());
+        }
+        let beyond = |part: &WelcomePart| part.conversation == id && part.position > head;
+        match self.direct.next() {
+            Some((first, item)) if first == number && matches!(&item.body, Direct::Welcome(part) if beyond(part)) => {
+                let failed = "a Welcome names a place in the log which the relay says that it does not have";
+                let failure = Failure::new(FailureCode::Refused, failed, "tell the security officer");
+                self.pass_direct_with(number, Notice::JoinRefused { conversation: id, failure })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes that the item is done, together with what it changed.
@@ -482,13 +512,18 @@ impl Core {
 
 /// A conversation's row, in which the membership that ends with a Welcome is put by. [DELIV-216]
 pub(crate) fn ended(open: &Open) -> ConversationRow {
-    let (has, has_read) = told_by_all(open);
     let mut row = open.row.clone();
+    put_by(&mut row, &open.tracks);
+    row
+}
+
+/// Puts by how far the others have told until now.
+pub(crate) fn put_by(row: &mut ConversationRow, tracks: &HashMap<DeviceId, TrackRow>) {
+    let (has, has_read) = told_by_all(tracks);
     let mut ended = std::mem::take(&mut row.ended).into_vec();
     ended.push(EndedRow { joined: row.joined, has, has_read });
     let first = ended.len().saturating_sub(MEMBERSHIPS);
     row.ended = List::new(ended.split_off(first)).unwrap_or_default();
-    row
 }
 
 /// A conversation's row, in which a membership begins with the commit of a receipt.

@@ -150,7 +150,7 @@ impl Core {
         self.packages.link_lost();
         self.direct.link_lost();
         for open in self.conversations.values_mut() {
-            open.reading = false;
+            (open.reading, open.read_for) = (false, 0);
             open.waiting = false;
             (open.stuck, open.refreshed) = (false, 0);
             open.needs_commit = 0;
@@ -374,7 +374,8 @@ impl Core {
     fn entries(&mut self, id: ConversationId, entries: Entries) -> Result<(), Failure> {
         let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
         open.reading = false;
-        let before = open.row.position;
+        let (before, read_for) = (open.row.position, std::mem::take(&mut open.read_for));
+        self.refuse_beyond(id, read_for, entries.head)?;
         if !self.settle_log(id, &entries)? {
             return Ok(());
         }
@@ -401,6 +402,8 @@ impl Core {
             open.ahead.retain(|entry| entry.sender == own);
         }
         self.news_later();
+        // A Welcome may wait for what this read was not begun for.
+        self.process_direct()?;
         self.pump(id)
     }
 

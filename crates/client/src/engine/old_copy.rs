@@ -41,6 +41,8 @@ pub(crate) struct RolledBack {
     packages: bool,
     /// Found over this link, and not noted yet.
     found: Vec<Cursor>,
+    /// Logs that end before this vault, found so far.
+    behind: Vec<ConversationId>,
     /// Behind which conversation the page is that was asked for last.
     asked: Option<ConversationId>,
     /// Logs that the relay has told of over this link.
@@ -218,6 +220,8 @@ impl Core {
             if open.row.stage.follows_log() && log.cursor > open.row.position {
                 let position = open.row.position;
                 self.rolled_back.found.push(Cursor { conversation: log.conversation, position });
+            } else if open.row.stage.follows_log() && log.head < open.row.position {
+                self.rolled_back.behind.push(log.conversation);
             }
         }
         match page.more {
@@ -246,6 +250,11 @@ impl Core {
             up.compared = true;
         }
         self.rolled_back.stalled.clear();
+        // Nothing is sent in these before the relay has the log's end again, whatever its incarnation. [DELIV-251]
+        for id in std::mem::take(&mut self.rolled_back.behind) {
+            self.note_unsettled(id)?;
+            self.read_log(id);
+        }
         self.read_logs_for_own()?;
         self.pump_unsettled()?;
         self.ask_again_everywhere();

@@ -6,8 +6,9 @@ use amanat_conversation::{
     content::{ContentType, Reply as ReplyBody},
 };
 use amanat_identity::{Address, Freshness};
-use amanat_primitives::{ConversationId, DocumentId, MessageId};
+use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId};
 use amanat_wire::Decode as _;
+use std::collections::HashMap;
 
 use super::{
     core::{Core, Open, tier_of},
@@ -357,9 +358,10 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
     if row.counter == 0 || row.counter > open.row.accepted && queued() {
         return MessageState::Queued;
     }
-    // What was sent before this device was last added has another count, of which nobody tells any more. [DELIV-216]
+    // What was sent before this device was last added has another count, of which nobody tells any more [DELIV-216]; of what
+    // was sent before another one was added again, that one tells as of what it has. [DELIV-250]
     let (has, has_read) = match row.joined == open.row.joined {
-        true => told_by_all(open),
+        true => told_by_all(&open.tracks),
         false => {
             let ended = open.row.ended.iter().find(|ended| ended.joined == row.joined);
             ended.map_or((0, 0), |ended| (ended.has, ended.has_read))
@@ -375,8 +377,8 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
 }
 
 /// Up to which counter all the others have told that one's own frames are delivered, and read.
-pub(crate) fn told_by_all(open: &Open) -> (u64, u64) {
-    let least = |told: fn(&TrackRow) -> u64| open.tracks.values().map(told).min().unwrap_or_default();
+pub(crate) fn told_by_all(tracks: &HashMap<DeviceId, TrackRow>) -> (u64, u64) {
+    let least = |told: fn(&TrackRow) -> u64| tracks.values().map(told).min().unwrap_or_default();
     (least(|track| track.has), least(|track| track.has_read))
 }
 

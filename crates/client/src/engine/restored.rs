@@ -317,7 +317,7 @@ impl Core {
         self.vault.commit(batch)
     }
 
-    fn note_unsettled(&mut self, id: ConversationId) -> Result<(), Failure> {
+    pub(crate) fn note_unsettled(&mut self, id: ConversationId) -> Result<(), Failure> {
         self.unsettled.asked.insert(id);
         if self.unsettled.ids.insert(id) {
             self.commit_unsettled()?;

@@ -1,7 +1,7 @@
 //! Taking commits in (protocol-spec/05-conversation, section 5): each is judged by chains, by the relay's receipt and by the
 //! list of revocations; what is missing of these is fetched first.
 
-use amanat_conversation::{ApproveError, Conversation, Evidence, ReceivedCommit};
+use amanat_conversation::{ApproveError, Conversation, Evidence, LeafClaim, ReceivedCommit};
 use amanat_primitives::{ConversationId, DeviceId};
 use amanat_wire::{
     Decode as _,
@@ -16,13 +16,14 @@ use crate::{
         Input,
         changes::keep_notice,
         core::Core,
-        join::Fetched,
+        join::{Fetched, put_by},
         membership::{RENEW_AGAIN, RENEW_EVERY},
+        outgoing::put_message,
         people::fetch_chains,
         roles::{Before, holds_another_person, may_change},
     },
     failure,
-    rows::{Stage, TrackRow},
+    rows::{MessageRow, Stage, TrackRow},
     vault::Scope,
 };
 
@@ -109,6 +110,11 @@ impl Core {
                 let counts = before.address(&merged.by).is_some_and(|by| may_change(group, by));
                 draft.lacks_title |= !counts && merged.added.iter().any(|claim| merged.removed.contains(&claim.device));
                 self.newcomers_added(draft, &merged)?;
+                let own = self.own.id();
+                let back = |claim: &LeafClaim| claim.device != own && merged.removed.contains(&claim.device);
+                if merged.added.iter().any(back) {
+                    self.somebody_is_back(draft, entry.position)?;
+                }
                 for device in merged.removed {
                     draft.tracks.remove(&device);
                     draft.batch.delete(Scope::Tracks(draft.id), device.as_bytes());
@@ -138,6 +144,22 @@ impl Core {
                 Ok(Step::Applied)
             }
         }
+    }
+
+    /// A device was added again: what it tells from now on says nothing of what was sent while it was out, though its count
+    /// runs on. Only what is not encrypted yet goes to it. [DELIV-250]
+    fn somebody_is_back(&self, draft: &mut Draft, position: u64) -> Result<(), Failure> {
+        put_by(&mut draft.row, &draft.tracks);
+        draft.row.joined = position;
+        let queue = self.conversation(draft.id)?.queue.values();
+        for message in queue.filter(|queued| queued.request.is_empty()).filter_map(|queued| queued.message) {
+            if let Some(sequence) = self.sequence_of(draft.id, message)?
+                && let Some(row) = self.message_row(draft.id, sequence)?
+            {
+                put_message(&mut draft.batch, draft.id, &MessageRow { joined: position, ..row });
+            }
+        }
+        Ok(())
     }
 
     /// The relay's receipt for a commit, if it is right and follows the last one. [DELIV-87]
