@@ -3,7 +3,7 @@
 //! [`Rig`] starts a real relay on loopback and enrols people through the real join; their engines are real too. Only the
 //! passphrase's cost and the clock are the tests' own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's scaffolding: what fails, fails the test
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test's scaffolding: what fails, fails the test
 
 pub mod parsers;
 pub mod programs;
