@@ -73,7 +73,8 @@ async fn pages_that_go_in_a_circle_are_not_asked_for_and_not_believed() {
     let mut scripted = script.greeted().await;
     let (number, after) = cursors(&mut scripted).await;
     assert_eq!(after, None);
-    scripted.answer(number, page(vec![log(id, 2)], Some(id))).await;
+    let whole = LogState { head: 1_000, ..log(id, 2) };
+    scripted.answer(number, page(vec![whole], Some(id))).await;
     let (number, _) = cursors(&mut scripted).await;
     scripted.answer(number, page(Vec::new(), None)).await;
     let (_, unit) = scripted.append().await;

@@ -183,6 +183,7 @@ impl Core {
     pub(crate) fn ask_cursors(&mut self, after: Option<ConversationId>) {
         if after.is_none() {
             self.rolled_back.found.clear();
+            self.rolled_back.behind.clear();
             self.rolled_back.told = 0;
         }
         self.rolled_back.asked = after;
