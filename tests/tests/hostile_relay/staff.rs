@@ -23,6 +23,8 @@ use super::{relay::Foe, seed::Seed};
 pub(crate) const HANDLES: [&str; 3] = ["secretary", "director", "clerk"];
 /// How long anything may take before the run has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Looks at what must come in the end, each after everybody has read what there is.
+const PATIENT_ROUNDS: u32 = 60;
 
 /// People whose relay is hostile.
 pub(crate) struct Staff {
@@ -421,6 +423,13 @@ impl Run<'_> {
             let message = self.says_and_sends(by).await;
             self.settle().await;
             for index in self.members.clone() {
+                for _ in 0..PATIENT_ROUNDS {
+                    if self.has(index, message).await {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    self.settle_somehow().await;
+                }
                 assert!(self.has(index, message).await, "{} does not get what {} says", HANDLES[index], HANDLES[by]);
             }
         }
@@ -446,7 +455,7 @@ impl Run<'_> {
 
     /// Waits until a member who has fallen out is there again.
     pub(crate) async fn added_again(&mut self, victim: usize) {
-        for round in 0..20 {
+        for round in 0..PATIENT_ROUNDS {
             if self.stage(victim).await == ConversationState::Active {
                 return;
             }

@@ -402,8 +402,11 @@ impl Core {
             open.ahead.retain(|entry| entry.sender == own);
         }
         self.news_later();
-        // A Welcome may wait for what this read was not begun for.
-        self.process_direct()?;
+        // A Welcome may wait for a read that was not begun for it. One for which this was begun waits for news: a relay
+        // that brings nothing is not asked in a circle. [DELIV-219]
+        if read_for == 0 {
+            self.process_direct()?;
+        }
         self.pump(id)
     }
 

@@ -42,7 +42,7 @@ pub(crate) struct RolledBack {
     /// Found over this link, and not noted yet.
     found: Vec<Cursor>,
     /// Logs that end before this vault, found so far.
-    behind: Vec<ConversationId>,
+    behind: Vec<(ConversationId, u64)>,
     /// Behind which conversation the page is that was asked for last.
     asked: Option<ConversationId>,
     /// Logs that the relay has told of over this link.
@@ -222,7 +222,7 @@ impl Core {
                 let position = open.row.position;
                 self.rolled_back.found.push(Cursor { conversation: log.conversation, position });
             } else if open.row.stage.follows_log() && log.head < open.row.position {
-                self.rolled_back.behind.push(log.conversation);
+                self.rolled_back.behind.push((log.conversation, open.row.position - log.head));
             }
         }
         match page.more {
@@ -252,10 +252,8 @@ impl Core {
         }
         self.rolled_back.stalled.clear();
         // Nothing is sent in these before the relay has the log's end again, whatever its incarnation. [DELIV-251]
-        for id in std::mem::take(&mut self.rolled_back.behind) {
-            self.note_unsettled(id)?;
-            self.read_log(id);
-        }
+        let behind = std::mem::take(&mut self.rolled_back.behind);
+        self.note_behind(behind)?;
         self.read_logs_for_own()?;
         self.pump_unsettled()?;
         self.ask_again_everywhere();

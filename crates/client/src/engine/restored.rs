@@ -325,13 +325,31 @@ impl Core {
         Ok(())
     }
 
-    /// The relay's log ends before this vault's, which cannot give it back: durable, and said once over each link.
-    pub(crate) fn relay_behind(&mut self, id: ConversationId, missing: u64) -> Result<(), Failure> {
-        self.note_unsettled(id)?;
+    /// These logs end so many entries before the vault: said once over each link, and each is asked for as soon as a
+    /// request is free.
+    pub(crate) fn note_behind(&mut self, behind: Vec<(ConversationId, u64)>) -> Result<(), Failure> {
+        let held = self.unsettled.ids.len();
+        self.unsettled.ids.extend(behind.iter().map(|(id, _)| *id));
+        if self.unsettled.ids.len() > held {
+            self.commit_unsettled()?;
+        }
+        for (id, missing) in behind {
+            self.say_behind(id, missing);
+        }
+        Ok(())
+    }
+
+    fn say_behind(&mut self, id: ConversationId, missing: u64) {
         if self.unsettled.told.insert(id) {
             tracing::warn!(missing, "the relay has lost the end of a log");
             self.notice(Notice::RelayBehind { conversation: id, missing });
         }
+    }
+
+    /// The relay's log ends before this vault's, which cannot give it back: durable, and said once over each link.
+    pub(crate) fn relay_behind(&mut self, id: ConversationId, missing: u64) -> Result<(), Failure> {
+        self.note_unsettled(id)?;
+        self.say_behind(id, missing);
         Ok(())
     }
 
