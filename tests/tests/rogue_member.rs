@@ -10,28 +10,28 @@ use amanat_client::{
     api::{Alarm, ConversationState, MessageBody, MessageState, Notice, Target},
 };
 use amanat_conversation::{
-    CheckedKeyPackage, Conversation, Created, Evidence, Incoming, KeyPackageMaker, Kind, NewConversation,
-    OutgoingCommit, Records, check_key_package,
+    CheckedKeyPackage, Conversation, Created, Evidence, Incoming, KeyPackageMaker, Kind, NewConversation, Records,
+    check_key_package,
     content::{Body, Edit},
 };
 use amanat_identity::{DeviceChain, DeviceKeys, RevocationList, Tier, VerifiedDevice};
-use amanat_net::{Link, RelayTarget};
 use amanat_primitives::{ConversationId, DeviceId, MessageId, MessageSeed, Timestamp, UnitId};
-use amanat_tests::{Person, Rig};
+use amanat_tests::{
+    Person, Rig,
+    by_hand::{Line, unit},
+};
 use amanat_wire::{
-    Bytes, Decode as _, Encode as _, List, Text,
-    client::{Hello, Identity, NumberedRequest, Request, ToRelay},
-    limits,
+    Bytes, Decode as _, List, Text,
+    client::Request,
     log::{Entry, RetentionClass, Unit, UnitKind},
-    relay::{Answer, FromRelay},
+    relay::Answer,
 };
 use rand_core::OsRng;
 
 struct Rogue {
     keys: DeviceKeys,
     own: VerifiedDevice,
-    link: Link,
-    number: u32,
+    line: Line,
     /// Whom it has looked up.
     known: BTreeMap<DeviceId, VerifiedDevice>,
 }
@@ -44,34 +44,12 @@ impl Rogue {
     async fn connect_as(rig: &Rig, handle: &str) -> Self {
         let now = rig.clock.now();
         let (keys, chain, own) = rig.office.enrol(&mut OsRng, handle, Tier::Secret, now);
-        let relay = rig.office.relay(now);
-        let target = RelayTarget {
-            addresses: relay.addresses().iter().map(ToString::to_string).collect(),
-            tls_key: relay.tls_key(),
-            noise_key: *relay.noise_key(),
-            allow_public: false,
-        };
-        let mut link = amanat_net::dial(&target, keys.noise()).await.unwrap();
-        let identity = Identity::Device(Bytes::new(chain.to_bytes()).unwrap());
-        let hello = ToRelay::Hello(Hello { version: limits::PROTOCOL_VERSION, identity });
-        link.sender.send(&hello.to_bytes()).await.unwrap();
-        link.sender.flush().await.unwrap();
-        let ready = link.receiver.recv().await.unwrap().unwrap();
-        assert!(matches!(FromRelay::from_bytes(&ready), Ok(FromRelay::Ready(_))));
-        Self { keys, own, link, number: 0, known: BTreeMap::new() }
+        let line = Line::connect(rig, &keys, &chain).await;
+        Self { keys, own, line, known: BTreeMap::new() }
     }
 
     async fn ask(&mut self, request: Request) -> Answer {
-        self.number += 1;
-        let message = ToRelay::Request(NumberedRequest { number: self.number, request });
-        self.link.sender.send(&message.to_bytes()).await.unwrap();
-        self.link.sender.flush().await.unwrap();
-        loop {
-            let message = self.link.receiver.recv().await.unwrap().unwrap();
-            if let FromRelay::Answer(answered) = FromRelay::from_bytes(&message).unwrap() {
-                return answered.answer;
-            }
-        }
+        self.line.ask(request).await
     }
 
     /// Appends, and takes the entry in as its own.
@@ -84,23 +62,6 @@ impl Rogue {
             let approved = commit.approve(group, &evidence).unwrap();
             group.merge(approved).unwrap();
         }
-    }
-}
-
-fn unit(group: &Conversation, kind: UnitKind, commit: OutgoingCommit) -> Unit {
-    let create = kind == UnitKind::Create;
-    Unit {
-        id: UnitId::random(&mut OsRng),
-        conversation: group.id(),
-        kind,
-        class: RetentionClass::Month,
-        seen_commit: if create { 0 } else { group.seen_commit() },
-        accepted_commit: if create { 0 } else { group.accepted_commit() },
-        body: commit.body,
-        roster_add: commit.roster_add,
-        roster_remove: commit.roster_remove,
-        group_info: commit.group_info,
-        joiners: commit.joiners,
     }
 }
 

@@ -13,10 +13,12 @@ use amanat_identity::{
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageSeed, Timestamp, UnitId};
 use amanat_wire::{
     Bytes, Encode as _,
-    log::{Entry, ReceiptBody, RetentionClass, UnitKind, ciphertext_hash, running_hash},
+    log::{Entry, ReceiptBody, UnitKind, ciphertext_hash, running_hash},
     relay::WelcomePart,
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
+
+use crate::by_hand;
 
 /// When everything happens.
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -166,20 +168,8 @@ fn stored(changes: Changes) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 fn entry(position: u64, kind: UnitKind, sender: DeviceId, body: &[u8]) -> Entry {
-    Entry {
-        position,
-        kind,
-        stamp: NOW,
-        sender,
-        unit: UnitId::from_bytes([position as u8; 16]),
-        seen_commit: 0,
-        accepted_commit: 0,
-        body: Bytes::new(body).unwrap(),
-        gone: None,
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
-    }
+    // Not at random: the same every time.
+    Entry { unit: UnitId::from_bytes([position as u8; 16]), ..by_hand::entry(position, kind, sender, body, NOW) }
 }
 
 fn welcome(conversation: ConversationId, sender: DeviceId, commit: &mut OutgoingCommit) -> WelcomePart {

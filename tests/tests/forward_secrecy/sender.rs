@@ -9,15 +9,13 @@ use amanat_conversation::{
 use amanat_identity::{
     Authority, DeviceChain, DeviceKeys, RevocationList, SignedStatus, StatusView, Tier, VerifiedDevice,
 };
-use amanat_net::{Link, RelayTarget};
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageSeed, Timestamp, UnitId};
-use amanat_tests::{Rig, Shift};
+use amanat_tests::{Rig, Shift, by_hand::Line};
 use amanat_wire::{
-    Bytes, Decode as _, Encode as _, List,
-    client::{Hello, Identity, Nothing, NumberedRequest, Read, Request, ToRelay},
-    limits,
+    Bytes, Decode as _, List,
+    client::{Nothing, Read, Request},
     log::{Entry, RetentionClass, Unit, UnitKind, ciphertext_hash, running_hash},
-    relay::{Answer, FromRelay, WelcomePart},
+    relay::{Answer, WelcomePart},
 };
 use rand_core::OsRng;
 
@@ -30,8 +28,7 @@ pub(crate) struct Recorded {
 
 pub(crate) struct Sender {
     keys: DeviceKeys,
-    link: Link,
-    number: u32,
+    line: Line,
     group: Conversation,
     /// The group's records, as a vault would hold them.
     disk: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -54,13 +51,12 @@ impl Sender {
         let now = rig.clock.now();
         let (keys, chain, own) = rig.office.enrol(&mut OsRng, "sender", Tier::Secret, now);
         let relay = rig.office.relay(now);
-        let mut link = connect(rig, &keys, &chain).await;
-        let mut number = 0;
-        let chains = ask(&mut link, &mut number, Request::Chains(List::new(vec![other]).unwrap())).await;
+        let mut line = Line::connect(rig, &keys, &chain).await;
+        let chains = line.ask(Request::Chains(List::new(vec![other]).unwrap())).await;
         let Answer::Chains(chains) = chains else { panic!() };
         let chain = DeviceChain::from_bytes(&chains.chains[0]).unwrap();
         let device = chain.verify(rig.office.authority(), now, Timestamp::CLOCK_TOLERANCE).unwrap();
-        let claimed = ask(&mut link, &mut number, Request::ClaimKeyPackages(List::new(vec![other]).unwrap())).await;
+        let claimed = line.ask(Request::ClaimKeyPackages(List::new(vec![other]).unwrap())).await;
         let Answer::KeyPackages(claimed) = claimed else { panic!() };
         let package = check_key_package(&claimed[0].key_package, &device, now).unwrap();
         let conversation = ConversationId::random(&mut OsRng);
@@ -79,8 +75,7 @@ impl Sender {
         };
         let mut sender = Self {
             keys,
-            link,
-            number,
+            line,
             group,
             disk,
             known,
@@ -152,7 +147,7 @@ impl Sender {
             unit.joiners = commit.joiners;
         }
         self.keep();
-        let answer = ask(&mut self.link, &mut self.number, Request::Append(unit)).await;
+        let answer = self.line.ask(Request::Append(unit)).await;
         assert!(matches!(answer, Answer::Appended(_)), "the relay does not take it");
         self.sync().await;
     }
@@ -162,9 +157,7 @@ impl Sender {
         loop {
             let after = self.group.log().position();
             let read = Read { conversation: self.group.id(), after, max_entries: 64 };
-            let Answer::Entries(entries) = ask(&mut self.link, &mut self.number, Request::Read(read)).await else {
-                panic!()
-            };
+            let Answer::Entries(entries) = self.line.ask(Request::Read(read)).await else { panic!() };
             if entries.entries.is_empty() {
                 return;
             }
@@ -186,7 +179,7 @@ impl Sender {
 
     /// The list that the relay's status statement names: nobody is revoked here.
     async fn status(&mut self) -> RevocationList {
-        let answer = ask(&mut self.link, &mut self.number, Request::Status(Nothing {})).await;
+        let answer = self.line.ask(Request::Status(Nothing {})).await;
         let Answer::Status(signed) = answer else { panic!() };
         let signed = SignedStatus::from_bytes(&signed).unwrap();
         let mut view = StatusView::new();
@@ -206,35 +199,4 @@ impl Sender {
 fn encrypt(group: &mut Conversation, keys: &DeviceKeys, text: &str, now: Timestamp) -> Vec<u8> {
     let content = group.queue(MessageSeed::random(&mut OsRng), now, &Body::text(text).unwrap()).unwrap();
     group.encrypt(&content, keys.signing(), &mut OsRng).unwrap().body.to_vec()
-}
-
-async fn connect(rig: &Rig, keys: &DeviceKeys, chain: &DeviceChain) -> Link {
-    let relay = rig.office.relay(rig.clock.now());
-    let target = RelayTarget {
-        addresses: relay.addresses().iter().map(ToString::to_string).collect(),
-        tls_key: relay.tls_key(),
-        noise_key: *relay.noise_key(),
-        allow_public: false,
-    };
-    let mut link = amanat_net::dial(&target, keys.noise()).await.unwrap();
-    let identity = Identity::Device(Bytes::new(chain.to_bytes()).unwrap());
-    let hello = ToRelay::Hello(Hello { version: limits::PROTOCOL_VERSION, identity });
-    link.sender.send(&hello.to_bytes()).await.unwrap();
-    link.sender.flush().await.unwrap();
-    let ready = link.receiver.recv().await.unwrap().unwrap();
-    assert!(matches!(FromRelay::from_bytes(&ready), Ok(FromRelay::Ready(_))));
-    link
-}
-
-async fn ask(link: &mut Link, number: &mut u32, request: Request) -> Answer {
-    *number += 1;
-    let message = ToRelay::Request(NumberedRequest { number: *number, request });
-    link.sender.send(&message.to_bytes()).await.unwrap();
-    link.sender.flush().await.unwrap();
-    loop {
-        let message = link.receiver.recv().await.unwrap().unwrap();
-        if let FromRelay::Answer(answered) = FromRelay::from_bytes(&message).unwrap() {
-            return answered.answer;
-        }
-    }
 }

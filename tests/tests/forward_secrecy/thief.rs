@@ -12,14 +12,9 @@ use amanat_client::{
 };
 use amanat_conversation::{Body, Conversation, Evidence, Incoming, Records};
 use amanat_identity::VerifiedDevice;
-use amanat_primitives::{ConversationId, DeviceId, Digest, UnitId};
-use amanat_tests::{Rig, copy_folder};
-use amanat_wire::{
-    Bytes,
-    log::{Entry, RetentionClass, UnitKind},
-    relay::WelcomePart,
-};
-use rand_core::OsRng;
+use amanat_primitives::{ConversationId, DeviceId, Timestamp};
+use amanat_tests::{Rig, by_hand, copy_folder};
+use amanat_wire::{log::UnitKind, relay::WelcomePart};
 
 use crate::sender::Sender;
 
@@ -136,20 +131,8 @@ fn text(body: &Body) -> Option<String> {
 
 /// A body, put before a conversation as if it came next. Only its log shows that it does not.
 fn try_to_read(state: &mut Conversation, body: &[u8]) -> Option<String> {
-    let entry = Entry {
-        position: state.log().position() + 1,
-        kind: UnitKind::Message,
-        stamp: amanat_primitives::Timestamp::default(),
-        sender: DeviceId::from_bytes([0; 32]),
-        unit: UnitId::random(&mut OsRng),
-        seen_commit: 0,
-        accepted_commit: 0,
-        body: Bytes::new(body).unwrap(),
-        gone: None,
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
-    };
+    let (next, nobody) = (state.log().position() + 1, DeviceId::from_bytes([0; 32]));
+    let entry = by_hand::entry(next, UnitKind::Message, nobody, body, Timestamp::default());
     match state.receive(&entry).unwrap() {
         Incoming::Message(message) => text(&message.frame.fixed.body().unwrap()),
         _ => None,

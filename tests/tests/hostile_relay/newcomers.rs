@@ -11,10 +11,11 @@ use amanat_conversation::{
     CheckedKeyPackage, Conversation, KeyPackageMaker, Kind, NewConversation, OutgoingCommit, Records, check_key_package,
 };
 use amanat_identity::{DeviceChain, DeviceKeys, Tier, VerifiedDevice, testing::Office};
-use amanat_primitives::{ConversationId, DeviceId, Timestamp, UnitId};
+use amanat_primitives::{ConversationId, DeviceId, Timestamp};
+use amanat_tests::by_hand::unit;
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, limits,
-    log::{RetentionClass, Unit, UnitKind},
+    log::UnitKind,
     relay::{Answer, ClaimedKeyPackage, Direct},
 };
 use rand_core::OsRng;
@@ -165,23 +166,6 @@ pub(crate) async fn ghost_device(staff: &Staff, seed: u64) -> Seen {
 struct Rogue {
     puppet: Puppet,
     group: Conversation,
-}
-
-fn unit(group: &Conversation, kind: UnitKind, commit: OutgoingCommit) -> Unit {
-    let create = kind == UnitKind::Create;
-    Unit {
-        id: UnitId::random(&mut OsRng),
-        conversation: group.id(),
-        kind,
-        class: RetentionClass::Month,
-        seen_commit: if create { 0 } else { group.seen_commit() },
-        accepted_commit: if create { 0 } else { group.accepted_commit() },
-        body: commit.body,
-        roster_add: commit.roster_add,
-        roster_remove: commit.roster_remove,
-        group_info: commit.group_info,
-        joiners: commit.joiners,
-    }
 }
 
 impl Rogue {

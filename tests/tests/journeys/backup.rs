@@ -146,6 +146,11 @@ fn a_relay_that_has_lost_the_end_of_a_log_is_noticed() {
         if !announced {
             // A plain copy takes back what its members hold, at once. [DELIV-251]
             assert_eq!(office.say("secretary", &["read", &conversation, "--peek"])[2]["state"], "accepted", "{sent}");
+            // What the relay has at the place of the director's lost receipt is another entry: said with the next message.
+            office.say("secretary", &["send", &conversation, "four"]);
+            let told = office.by("director", &["sync"]).run();
+            assert!(told.err.contains("\"fork\"") && told.err.contains("\"gap\""), "{told}");
+            assert_eq!(office.texts("director", &conversation), ["one", "two", "four"]);
             continue;
         }
         let lines = office.say("secretary", &["read", &conversation, "--peek"]);

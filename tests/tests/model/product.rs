@@ -8,10 +8,11 @@ use amanat_conversation::{
     OutgoingCommit, Records, Refusal, check_key_package,
 };
 use amanat_identity::{DeviceKeys, RevocationList, Tier, VerifiedDevice, testing::Office};
-use amanat_primitives::{ConversationId, DeviceId, Digest, MessageSeed, Timestamp, UnitId};
+use amanat_primitives::{ConversationId, DeviceId, Digest, MessageSeed, Timestamp};
+use amanat_tests::by_hand::entry;
 use amanat_wire::{
     Bytes,
-    log::{Entry, ReceiptBody, RetentionClass, UnitKind},
+    log::{ReceiptBody, UnitKind},
     relay::WelcomePart,
 };
 use rand_core::OsRng;
@@ -82,7 +83,7 @@ impl Member {
         stamp: Timestamp,
     ) -> Took {
         let position = self.group.log().position() + 1;
-        let entry = entry(position, self.id(), kind, body, stamp);
+        let entry = entry(position, kind, self.id(), body, stamp);
         let revocations = RevocationList::default();
         match self.group.receive(&entry).unwrap() {
             Incoming::Own(_) => Took::Own,
@@ -103,23 +104,6 @@ impl Member {
                 }
             }
         }
-    }
-}
-
-fn entry(position: u64, sender: DeviceId, kind: UnitKind, body: &[u8], stamp: Timestamp) -> Entry {
-    Entry {
-        position,
-        kind,
-        stamp,
-        sender,
-        unit: UnitId::random(&mut OsRng),
-        seen_commit: 0,
-        accepted_commit: 0,
-        body: Bytes::new(body).unwrap(),
-        gone: None,
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
     }
 }
 

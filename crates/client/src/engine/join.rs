@@ -71,7 +71,7 @@ impl Core {
                 Direct::Welcome(part) => match self.welcome(number, &part)? {
                     Outcome::Fetching => return Ok(()),
                     Outcome::Later => {
-                        self.read_for_welcome(part.conversation, number);
+                        self.read_log_for(part.conversation, number);
                         return Ok(());
                     }
                     Outcome::Known => {}
@@ -102,19 +102,6 @@ impl Core {
             }
         }
         Ok(())
-    }
-
-    /// Reads a log for the sake of a Welcome that stands further on in it.
-    fn read_for_welcome(&mut self, id: ConversationId, number: u64) {
-        let reads = |core: &Self| core.conversations.get(&id).is_some_and(|open| open.reading);
-        let before = reads(self);
-        self.read_log(id);
-        if !before
-            && reads(self)
-            && let Some(open) = self.conversations.get_mut(&id)
-        {
-            open.read_for = number;
-        }
     }
 
     /// A Welcome that stands behind the end of a log, as that was read for its sake, is none, and holds up no other.

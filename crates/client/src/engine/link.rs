@@ -359,6 +359,11 @@ impl Core {
 
     /// Reads a log from this vault's position on, unless that is under way.
     pub(crate) fn read_log(&mut self, id: ConversationId) {
+        self.read_log_for(id, 0);
+    }
+
+    /// The same for the sake of a direct item; 0 for none. A read that is open already goes on for what it was begun.
+    pub(crate) fn read_log_for(&mut self, id: ConversationId, item: u64) {
         let Some(open) = self.conversations.get(&id) else { return };
         if open.reading || open.waiting || open.stuck || !open.row.stage.follows_log() || !self.compared() {
             return;
@@ -367,7 +372,7 @@ impl Core {
         if self.ask_relay(Question::Read(id), Request::Read(read))
             && let Some(open) = self.conversations.get_mut(&id)
         {
-            open.reading = true;
+            (open.reading, open.read_for) = (true, item);
         }
     }
 

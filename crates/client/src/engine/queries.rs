@@ -1,6 +1,8 @@
 //! Answers from the vault (protocol-spec/07-delivery, section 12): what faces show, made of rows. All of it works
 //! offline.
 
+use std::collections::HashMap;
+
 use amanat_conversation::{
     Conversation, Records, SUITE_NAME,
     content::{ContentType, Reply as ReplyBody},
@@ -8,7 +10,6 @@ use amanat_conversation::{
 use amanat_identity::{Address, Freshness};
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId};
 use amanat_wire::Decode as _;
-use std::collections::HashMap;
 
 use super::{
     core::{Core, Open, tier_of},

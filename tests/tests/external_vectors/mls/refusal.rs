@@ -7,11 +7,9 @@ use amanat_conversation::{
     Conversation, Evidence, Incoming, KeyPackageMaker, Kind, NewConversation, Records, Refusal, check_key_package,
 };
 use amanat_identity::{RevocationList, Tier, testing::Office};
-use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp, UnitId};
-use amanat_wire::{
-    Bytes,
-    log::{Entry, RetentionClass, UnitKind},
-};
+use amanat_primitives::{ConversationId, Timestamp};
+use amanat_tests::by_hand::entry;
+use amanat_wire::log::UnitKind;
 use rand_core::OsRng;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -34,7 +32,7 @@ fn founded() -> Conversation {
     let new = NewConversation { conversation, kind: Kind::Direct, tier: Tier::Official, relay };
     let made = Conversation::create(&new, &founder, keys.signing(), vec![package], 0, NOW, &mut OsRng).unwrap();
     let mut ours = made.conversation;
-    let first = entry(1, UnitKind::Create, founder.id(), &made.commit.body);
+    let first = entry(1, UnitKind::Create, founder.id(), &made.commit.body, NOW);
     let Incoming::Commit(commit) = ours.receive(&first).unwrap() else { panic!("the first commit is none") };
     let devices = BTreeMap::from([(founder.id(), founder), (other.id(), other)]);
     let revocations = RevocationList::default();
@@ -42,23 +40,6 @@ fn founded() -> Conversation {
     let approved = commit.approve(&ours, &evidence).unwrap();
     ours.merge(approved).unwrap();
     ours
-}
-
-fn entry(position: u64, kind: UnitKind, sender: DeviceId, body: &[u8]) -> Entry {
-    Entry {
-        position,
-        kind,
-        stamp: NOW,
-        sender,
-        unit: UnitId::random(&mut OsRng),
-        seen_commit: 0,
-        accepted_commit: 0,
-        body: Bytes::new(body).unwrap(),
-        gone: None,
-        receipt: Bytes::default(),
-        class: RetentionClass::Month,
-        seal: Digest::ZERO,
-    }
 }
 
 /// Gives an MLS message to our conversation, as a message and as a commit. [CONV-13] [CONV-14]
@@ -84,7 +65,7 @@ pub(crate) fn refused(message: &[u8]) -> Result<(), String> {
 
 fn expect(ours: &mut Conversation, kind: UnitKind, message: &[u8], expected: Refusal) -> Result<(), String> {
     let (position, epoch, members) = (ours.log().position() + 1, ours.epoch(), ours.members());
-    let incoming = ours.receive(&entry(position, kind, members[0].device, message));
+    let incoming = ours.receive(&entry(position, kind, members[0].device, message, NOW));
     let refusal = match incoming.map_err(|error| format!("our conversation fails: {error}"))? {
         Incoming::Refused(refused) => refused.reason,
         _ => return Err("our conversation takes it".to_owned()),
