@@ -3,11 +3,11 @@
 
 use amanat_primitives::{DeviceId, Digest};
 use amanat_wire::{
-    Bytes, Encode as _, List,
+    Bytes, Encode, List,
     client::{Advance, Nothing, Request},
     relay::{
-        Answer, Chains, ClaimedKeyPackage, Cursors, DeviceState, Direct, DirectItem, DocumentState, Entries, FromRelay,
-        LogState, News, Refusal, RevocationPage,
+        Answer, Chains, ClaimedKeyPackage, Cursors, DeviceState, Direct, DocumentState, Entries, FromRelay, LogState,
+        News, Refusal, RevocationPage,
     },
 };
 
@@ -19,6 +19,18 @@ fn done() -> Answer {
 
 fn list<T, const MAX: usize>(items: Vec<T>) -> List<T, MAX> {
     List::new(items).unwrap()
+}
+
+/// As many as fit into a message; the others come with the next answer. [WIRE-08]
+fn fitting<'a, T: Encode + Clone + 'a>(items: impl Iterator<Item = &'a T>) -> Vec<T> {
+    const ROOM: usize = 512 * 1024;
+    let mut room = ROOM;
+    let fits = |item: &&T| {
+        let first = room == ROOM;
+        room -= item.to_bytes().len().min(room);
+        first || room > 0
+    };
+    items.take_while(fits).cloned().collect()
 }
 
 impl State {
@@ -140,17 +152,7 @@ impl State {
 
     fn news(&self, device: DeviceId) -> News {
         let packages = self.packages.get(&device);
-        // As many as fit into a message.
-        let mut room = 512 * 1024;
-        let fits = |item: &&DirectItem| {
-            let first = room == 512 * 1024;
-            room -= item.to_bytes().len().min(room);
-            first || room > 0
-        };
-        let direct = self.direct.get(&device).map(|queue| {
-            let items: Vec<DirectItem> = queue.items.iter().take_while(fits).take(64).cloned().collect();
-            items
-        });
+        let direct = self.direct.get(&device).map(|queue| fitting(queue.items.iter().take(64)));
         let direct = direct.unwrap_or_default();
         let waiting = self.direct.get(&device).map_or(0, |queue| queue.items.len());
         News {
@@ -167,8 +169,8 @@ impl State {
         let Some(view) = self.logs.get(&read.conversation).and_then(|log| log.views.get(&device)) else {
             return Answer::Refused(Refusal::Unknown);
         };
-        let entries: Vec<_> =
-            view.entries.iter().skip(read.after as usize).take(read.max_entries.into()).cloned().collect();
+        let asked = view.entries.iter().skip(read.after as usize).take(read.max_entries.into());
+        let entries = fitting(asked);
         Answer::Entries(Entries {
             entries: list(entries),
             running_before: view.running_at(read.after.min(view.head())),
