@@ -79,7 +79,7 @@ def sender_track(vector):
 
 
 def log_track(vector):
-    return lines(verdict=compare_log(vector.bytes_list("body"), vector.number("position"), vector.bytes("running")))
+    return lines(verdict=compare_log(vector.bytes_list("entry"), vector.number("position"), vector.bytes("running")))
 
 
 def without(fields, *names):

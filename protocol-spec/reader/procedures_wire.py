@@ -75,7 +75,7 @@ def add_again(vector):
 
 
 def running(vector):
-    return lines(running=running_hashes(vector.bytes_list("body"))[-1])
+    return lines(running=running_hashes(vector.bytes_list("entry"))[-1])
 
 
 def roster(vector):

@@ -79,10 +79,10 @@ class Sender:
         return self.gaps[0][0] - 1 if self.gaps else self.last
 
 
-def compare_log(bodies, position, running):
+def compare_log(entries, position, running):
     """The verdict on position and R in another member's frame, by this member's own log [CONV-34]."""
-    if position > len(bodies):
+    if position > len(entries):
         return "ahead"
-    if position <= len(bodies) - REMEMBERED:
+    if position <= len(entries) - REMEMBERED:
         return "too_old"
-    return "agree" if running_hashes(bodies)[position] == running else "fork"
+    return "agree" if running_hashes(entries)[position] == running else "fork"

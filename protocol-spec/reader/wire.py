@@ -133,11 +133,12 @@ def check_add_again(device_key, data):
     return asked
 
 
-def running_hashes(bodies):
+def running_hashes(entries):
     """R of a log at each position, from 0 on."""
     running = [ZERO32]
-    for body in bodies:
-        running.append(H("running hash", running[-1], H("ciphertext", body)))
+    for entry in (decode(ENTRY, data) for data in entries):
+        ciphertext = entry["gone"] or H("ciphertext", entry["body"])
+        running.append(H("running hash", running[-1], bytes([entry["kind"]]), ciphertext, entry["receipt"]))
     return running
 
 

@@ -77,7 +77,7 @@ impl Seen {
 /// Seeds of an office, after which another one begins. A client whose link ends again and again waits longer each time.
 fn seeds_of_an_office(class: &str) -> u64 {
     match class {
-        "forged time" | "rolled-back state" | "rolled back and gone on with" => 3,
+        "forged receipt" | "forged time" | "rolled-back state" | "rolled back and gone on with" => 3,
         "flood small" | "flood huge" => 10,
         _ => 50,
     }
@@ -172,6 +172,7 @@ classes! {
     "truncated tag" => forgery::truncated_tag,
     "empty tag" => forgery::empty_tag,
     "forged receipt" => forgery::forged_receipt,
+    "receipt out of its chain" => forgery::receipt_out_of_its_chain,
     "two receipts" => forgery::two_receipts,
     "forged time" => forgery::forged_time,
     "ghost device in the roster" => newcomers::ghost_device,

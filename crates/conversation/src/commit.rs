@@ -228,6 +228,8 @@ pub struct ReceivedCommit {
     pub(crate) position: u64,
     pub(crate) stamp: Timestamp,
     pub(crate) hash: Digest,
+    /// R at its position.
+    pub(crate) running: Digest,
     pub(crate) sender: DeviceId,
     pub(crate) facts: CommitFacts,
     pub(crate) added: Vec<LeafClaim>,

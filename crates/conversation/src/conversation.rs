@@ -5,7 +5,10 @@
 
 use amanat_identity::Tier;
 use amanat_primitives::{ConversationId, CryptoRngCore, DeviceId, Digest, MessageSeed, Timestamp, sign::SigningKey};
-use amanat_wire::{Bytes, Encode as _, limits, log::ciphertext_hash};
+use amanat_wire::{
+    Bytes, Encode as _, limits,
+    log::{Entry, ciphertext_hash},
+};
 use openmls::prelude::{
     GroupId, LeafNode, MlsGroup, OpenMlsProvider as _, PastEpochDeletion, tls_codec::Serialize as _,
 };
@@ -201,8 +204,13 @@ impl Conversation {
     }
 
     /// Passes over the next log entry, whatever it was.
-    pub(crate) fn pass(&mut self, position: u64, body_hash: &Digest) -> Result<(), ConversationError> {
-        self.log.advance_by(position, body_hash)?;
+    pub(crate) fn pass(&mut self, entry: &Entry) -> Result<(), ConversationError> {
+        self.pass_to(entry.position, entry.running(&self.log.running()))
+    }
+
+    /// The same, where R at the next position is known.
+    pub(crate) fn pass_to(&mut self, position: u64, running: Digest) -> Result<(), ConversationError> {
+        self.log.advance_to(position, running)?;
         state::store_log(&mut self.records, &self.log);
         self.store_head();
         Ok(())
@@ -303,7 +311,7 @@ impl Conversation {
 
     /// Whether an entry is this device's own: a frame, or the commit that is on its way.
     #[must_use]
-    pub fn is_own(&self, entry: &amanat_wire::log::Entry) -> bool {
+    pub fn is_own(&self, entry: &Entry) -> bool {
         let hash = entry.ciphertext_hash();
         let pending = || state::pending(&self.records).ok().flatten().is_some_and(|pending| pending.hash == hash);
         state::is_own(&self.records, &hash) || pending()

@@ -191,17 +191,17 @@ impl Conversation {
             Ok(incoming) => Ok(incoming),
             Err(Stop::Ours(error)) => Err(error),
             Err(Stop::Refused(refused)) => {
-                self.pass_over(entry, &hash)?;
+                self.pass_over(entry)?;
                 Ok(Incoming::Refused(refused))
             }
         }
     }
 
-    fn pass_over(&mut self, entry: &Entry, hash: &Digest) -> Result<(), ConversationError> {
+    fn pass_over(&mut self, entry: &Entry) -> Result<(), ConversationError> {
         if entry.kind != UnitKind::Message {
             self.head.seen_commit = entry.position;
         }
-        self.pass(entry.position, hash)
+        self.pass(entry)
     }
 
     fn take_in(&mut self, entry: &Entry, hash: Digest) -> Result<Incoming, Stop> {
@@ -211,7 +211,7 @@ impl Conversation {
                 return Err(by(self.head.own, Refusal::OtherKind));
             }
             self.records.delete(&state::sent_key(&hash));
-            self.pass(entry.position, &hash)?;
+            self.pass(entry)?;
             return Ok(Incoming::Own(hash));
         }
         if let Some(pending) = state::pending(&self.records)?.filter(|pending| pending.hash == hash) {
@@ -227,7 +227,7 @@ impl Conversation {
                 track.gone(!short);
                 state::put_sender(&mut self.records, &entry.sender, &track);
             }
-            self.pass_over(entry, &hash)?;
+            self.pass_over(entry)?;
             return Ok(Incoming::Gone { short });
         }
         let header = framing::header(&entry.body).map_err(|error| match error {
@@ -237,7 +237,7 @@ impl Conversation {
         self.check_header(&header, entry.kind)?;
         match header.kind {
             ContentKind::Proposal => Err(Refusal::StandaloneProposal.into()),
-            ContentKind::Application => self.take_message(entry, &hash, header.epoch),
+            ContentKind::Application => self.take_message(entry, header.epoch),
             ContentKind::Commit => self.take_commit(entry, hash, &header),
         }
     }
@@ -269,7 +269,7 @@ impl Conversation {
         if header.epoch.saturating_add(kept) < epoch { Err(Refusal::TooOld) } else { Ok(()) }
     }
 
-    fn take_message(&mut self, entry: &Entry, hash: &Digest, epoch: u64) -> Result<Incoming, Stop> {
+    fn take_message(&mut self, entry: &Entry, epoch: u64) -> Result<Incoming, Stop> {
         let (sender, plaintext, mut track) = self.transact(None, |group, provider| {
             let processed = process(group, provider, &entry.body)?;
             let sender = sender_of(&processed)?;
@@ -293,7 +293,7 @@ impl Conversation {
         let order = track.observe(&frame.fixed);
         state::put_sender(&mut self.records, &sender, &track);
         let claim = self.log.check(frame.position, &frame.running);
-        self.pass(entry.position, hash)?;
+        self.pass(entry)?;
         let id = frame.fixed.id(self.id(), sender);
         Ok(Incoming::Message(Box::new(Message { id, sender, frame, order, claim })))
     }
@@ -312,6 +312,7 @@ impl Conversation {
             position: entry.position,
             stamp: entry.stamp,
             hash,
+            running: entry.running(&self.log.running()),
             sender,
             facts,
             added,
@@ -342,6 +343,7 @@ impl Conversation {
             position: entry.position,
             stamp: entry.stamp,
             hash,
+            running: entry.running(&self.log.running()),
             sender: self.head.own,
             facts,
             added,
@@ -413,7 +415,7 @@ impl Conversation {
         self.head.committed_at = commit.facts.committed_at;
         self.head.status_number = commit.facts.status_number;
         self.head.note_end(commit.stamp);
-        self.pass(commit.position, &commit.hash)?;
+        self.pass_to(commit.position, commit.running)?;
         let self_removed = !self.is_active();
         let before = self.roles.clone();
         if commit.appoints.is_some() {
@@ -433,7 +435,7 @@ impl Conversation {
         if self.pending_commit()?.is_some_and(|pending| pending == hash) {
             self.drop_pending_commit()?;
         }
-        self.pass_over(entry, &hash)
+        self.pass_over(entry)
     }
 }
 

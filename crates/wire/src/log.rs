@@ -145,6 +145,12 @@ impl Entry {
     pub fn ciphertext_hash(&self) -> Digest {
         self.gone.unwrap_or_else(|| ciphertext_hash(&self.body))
     }
+
+    /// R at this entry, behind one where it was `previous`: [`running_hash`].
+    #[must_use]
+    pub fn running(&self, previous: &Digest) -> Digest {
+        running_hash(previous, self.kind, &self.ciphertext_hash(), &self.receipt)
+    }
 }
 
 record!(
@@ -225,8 +231,9 @@ pub fn roster_change<'a>(
     hash::digest(Label::ROSTER_CHANGE, &[&w.into_bytes()])
 }
 
-/// `R_p = H(label, R_{p-1}, H(ciphertext_p))`; `R_0` is zero.
+/// `R_p = H(label, R_{p-1}, kind_p, H(ciphertext_p), receipt_p)`; `R_0` is zero. Kind and receipt are what members judge an
+/// entry by beside its ciphertext: whoever has the same R has come to the same verdicts. `[CONV-33]`
 #[must_use]
-pub fn running_hash(previous: &Digest, ciphertext: &Digest) -> Digest {
-    hash::digest(Label::RUNNING_HASH, &[previous.as_bytes(), ciphertext.as_bytes()])
+pub fn running_hash(previous: &Digest, kind: UnitKind, ciphertext: &Digest, receipt: &[u8]) -> Digest {
+    hash::digest(Label::RUNNING_HASH, &[previous.as_bytes(), &kind.to_bytes(), ciphertext.as_bytes(), receipt])
 }

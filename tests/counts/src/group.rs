@@ -9,7 +9,7 @@ use amanat_identity::{DeviceKeys, RevocationList, Tier, testing::Office};
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageSeed, UnitId};
 use amanat_wire::{
     Bytes,
-    log::{Entry, ReceiptBody, RetentionClass, UnitKind, ciphertext_hash, running_hash},
+    log::{Entry, ReceiptBody, RetentionClass, UnitKind},
     relay::WelcomePart,
 };
 use rand_chacha::ChaCha20Rng;
@@ -58,7 +58,7 @@ impl Group {
         let part = WelcomePart {
             conversation: ID,
             position: 1,
-            running: running_hash(&Digest::ZERO, &ciphertext_hash(&entry.body)),
+            running: entry.running(&Digest::ZERO),
             sender: author.id(),
             receipt: Bytes::default(),
             group_info: commit.group_info.clone(),

@@ -176,7 +176,7 @@ fn welcome(conversation: ConversationId, sender: DeviceId, commit: &mut Outgoing
     WelcomePart {
         conversation,
         position: 1,
-        running: running_hash(&Digest::ZERO, &ciphertext_hash(&commit.body)),
+        running: running_hash(&Digest::ZERO, UnitKind::Create, &ciphertext_hash(&commit.body), &[]),
         sender,
         receipt: Bytes::default(),
         group_info: commit.group_info.clone(),

@@ -12,7 +12,7 @@ use amanat_primitives::{
     ConversationId, DeviceId, Digest, Label, Timestamp, hash,
     sign::{Signature, VerifyingKey},
 };
-use amanat_wire::{Decode, Encode};
+use amanat_wire::{Decode, Encode, log::Entry};
 
 use super::{
     forge::at,
@@ -117,8 +117,8 @@ pub(super) fn judge(inputs: &Inputs) -> Verdict {
         }
         "log_track" => {
             let mut track = LogTrack::from_start();
-            for (position, body) in (1..).zip(inputs.list("body")) {
-                track.advance(position, &body).unwrap();
+            for entry in inputs.list("entry") {
+                track.advance(&one_form::<Entry>(&entry)?).unwrap();
             }
             let verdict = match track.check(inputs.number("position"), &Digest::from_bytes(inputs.array("running"))) {
                 Claim::Agree => "agree",

@@ -7,7 +7,7 @@ use amanat_primitives::{ConversationId, DeviceId, Digest, Label, Secret, kdf, si
 use amanat_wire::{
     Decode as _, Encode as _,
     client::{AddAgain, ToRelay},
-    log::{CommitReceipt, Entry, ciphertext_hash, roster_change, running_hash},
+    log::{CommitReceipt, Entry, roster_change},
     relay::FromRelay,
     resupply,
 };
@@ -18,7 +18,7 @@ use super::{
     vector::{Inputs, Outputs, Vector, Verdict},
 };
 
-pub(super) use cases::make;
+pub(super) use cases::{make, short_log};
 
 fn vector(what: &str, name: &str, rules: &str, comment: &str) -> Vector {
     Vector::new("wire", what, name, rules, comment)
@@ -64,9 +64,11 @@ pub(super) fn judge(inputs: &Inputs) -> Verdict {
                 .done()
         }
         "running_hash" => {
-            let bodies = inputs.list("body");
-            let hashes = bodies.iter().map(|body| ciphertext_hash(body));
-            outputs.text("running", hashes.fold(Digest::ZERO, |running, hash| running_hash(&running, &hash))).done()
+            let mut running = Digest::ZERO;
+            for bytes in inputs.list("entry") {
+                running = Entry::from_bytes(&bytes).in_words()?.running(&running);
+            }
+            outputs.text("running", running).done()
         }
         "roster_change" => {
             let ids = |key| inputs.list(key).into_iter().map(|id| DeviceId::from_bytes(id.try_into().unwrap()));

@@ -14,7 +14,7 @@ use amanat_tests::{Rig, Shift, by_hand::Line};
 use amanat_wire::{
     Bytes, Decode as _, List,
     client::{Nothing, Read, Request},
-    log::{Entry, RetentionClass, Unit, UnitKind, ciphertext_hash, running_hash},
+    log::{Entry, RetentionClass, Unit, UnitKind},
     relay::{Answer, WelcomePart},
 };
 use rand_core::OsRng;
@@ -67,7 +67,7 @@ impl Sender {
         let welcome = WelcomePart {
             conversation,
             position: 1,
-            running: running_hash(&Digest::ZERO, &ciphertext_hash(&made.commit.body)),
+            running: Digest::ZERO,
             sender: own.id(),
             receipt: Bytes::default(),
             group_info: made.commit.group_info.clone(),
@@ -87,6 +87,8 @@ impl Sender {
             welcome,
         };
         sender.append(UnitKind::Create, made.commit.body.to_vec(), Some(made.commit)).await;
+        // Which the relay's receipt enters.
+        sender.welcome.running = sender.group.log().running();
         sender
     }
 

@@ -73,10 +73,14 @@ pub(crate) async fn bit_flip(staff: &Staff, seed: u64) -> Seen {
     let kinds = run.kinds_of(victim).await;
     run.check().await;
     staff.foe.be_honest();
-    if field == 0 {
+    if field < 2 {
         // It waits for what should stand there.
         assert!(!run.has(victim, message).await);
-        right_places(&run, victim);
+    }
+    match field {
+        0 => right_places(&run, victim),
+        1 => run.is_shown_the_same(victim, sender).await,
+        _ => {}
     }
     run.settle().await;
     let there = run.has(victim, message).await;
@@ -168,7 +172,7 @@ pub(crate) async fn withheld_as_expired(staff: &Staff, seed: u64) -> Seen {
     Seen::plain("frozen", "at once", "frozen")
 }
 
-/// The relay's receipt for a commit is no receipt, or another one's, or does not follow the last one.
+/// What the relay gives for a commit's receipt is none, or not its own for this commit.
 pub(crate) async fn forged_receipt(staff: &Staff, seed: u64) -> Seen {
     let mut run = staff.run(seed).await;
     let victim = run.somebody_but(&[0]);
@@ -177,26 +181,48 @@ pub(crate) async fn forged_receipt(staff: &Staff, seed: u64) -> Seen {
     let genuine = std::sync::Arc::clone(&staff.keys);
     alter(&run, victim, move |entry| {
         if entry.kind == UnitKind::Commit {
-            let receipt = CommitReceipt::from_bytes(&entry.receipt).unwrap();
-            let body = receipt.body.clone();
+            let body = CommitReceipt::from_bytes(&entry.receipt).unwrap().body;
             entry.receipt = match seed % 4 {
                 0 => Bytes::default(),
                 1 => Bytes::new(flipped(&entry.receipt, &mut bits)).unwrap(),
                 2 => Bytes::new(CommitReceipt::sign(body, &key).to_bytes()).unwrap(),
                 _ => {
-                    let body = ReceiptBody { previous: Digest::from_bytes([3; 32]), ..body };
+                    let body = ReceiptBody { commit: Digest::from_bytes([3; 32]), ..body };
                     Bytes::new(CommitReceipt::sign(body, genuine.signing()).to_bytes()).unwrap()
                 }
             };
         }
     });
     run.commits().await;
-    run.settle().await;
+    run.settle_somehow().await;
     let kinds = run.kinds_of(victim).await;
-    staff.foe.be_honest();
+    run.check().await;
+    assert_eq!(run.stage(victim).await, ConversationState::Waiting);
+    run.is_shown_the_same(victim, 0).await;
     run.goes_on().await;
     run.check_complete().await;
-    Seen::shown(kinds, "at once", GOES_ON)
+    Seen::shown(kinds, "at once", "waits for the right one, then goes on")
+}
+
+/// The relay's receipt for a commit is its own and names another one before it than there was.
+pub(crate) async fn receipt_out_of_its_chain(staff: &Staff, seed: u64) -> Seen {
+    let mut run = staff.run(seed).await;
+    let victim = run.somebody_but(&[0]);
+    let genuine = std::sync::Arc::clone(&staff.keys);
+    let mut done = false;
+    alter(&run, victim, move |entry| {
+        if entry.kind == UnitKind::Commit && !std::mem::replace(&mut done, true) {
+            let body = CommitReceipt::from_bytes(&entry.receipt).unwrap().body;
+            let body = ReceiptBody { previous: Digest::from_bytes([3; 32]), ..body };
+            entry.receipt = Bytes::new(CommitReceipt::sign(body, genuine.signing()).to_bytes()).unwrap();
+        }
+    });
+    run.commits().await;
+    run.settle().await;
+    assert!(run.kinds_of(victim).await.contains("receipt"));
+    run.goes_on().await;
+    run.check_complete().await;
+    Seen::shown(run.kinds_of(victim).await, "at once", GOES_ON)
 }
 
 /// The relay signs another receipt for a commit to one member than to the others.
@@ -230,8 +256,8 @@ pub(crate) async fn two_receipts(staff: &Staff, seed: u64) -> Seen {
     if seed.is_multiple_of(5) {
         run.heals(victim, 0).await;
     }
-    // Whether a message of the others is met before the return is a matter of who reads first.
-    let kinds = kinds.into_iter().filter(|kind| kind != "undecryptable").collect();
+    // Whether a message or a commit of the others is met before the return is a matter of who reads first.
+    let kinds = kinds.into_iter().filter(|kind| kind != "undecryptable" && kind != "receipt").collect();
     Seen::shown(kinds, "at once", ADDED_AGAIN)
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp, UnitId};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _,
-    log::{CommitReceipt, Entry, ReceiptBody, Unit, UnitKind, roster_change, running_hash},
+    log::{CommitReceipt, Entry, ReceiptBody, Unit, UnitKind, roster_change},
     relay::{Answer, Appended, Direct, FromRelay, Push, Refusal, WelcomePart},
 };
 
@@ -69,7 +69,7 @@ impl View {
 
     /// Puts an entry at the end, as it is.
     pub(crate) fn put(&mut self, entry: Entry) {
-        self.running.push(running_hash(&self.running_at(self.head()), &entry.ciphertext_hash()));
+        self.running.push(entry.running(&self.running_at(self.head())));
         if let Ok(receipt) = CommitReceipt::from_bytes(&entry.receipt) {
             self.receipt = receipt.id();
         }
@@ -203,7 +203,7 @@ impl State {
         }
         let log = self.logs.get_mut(&id)?;
         let view = log.views.get_mut(&to)?;
-        view.running.push(running_hash(&view.running_at(view.head()), &placed.ciphertext_hash()));
+        view.running.push(placed.running(&view.running_at(view.head())));
         view.entries.push(placed.clone());
         if placed.sender != to {
             self.say(to, FromRelay::Push(Push { conversation: id, entry: placed.clone() }));

@@ -117,7 +117,7 @@ pub(crate) async fn acknowledged_but_not_stored(staff: &Staff, seed: u64) -> See
     staff.foe.state().hooks.request = Some(Box::new(move |device, request| match request {
         Request::Append(unit) if device == by && unit.conversation == conversation => {
             let hash = amanat_wire::log::ciphertext_hash(&unit.body);
-            let running = running_hash(&view.running_at(view.head()), &hash);
+            let running = running_hash(&view.running_at(view.head()), unit.kind, &hash, &[]);
             let position = view.head() + 1;
             Some(Answer::Appended(Appended { position, stamp, running, receipt: Bytes::default(), seal: SEAL }))
         }

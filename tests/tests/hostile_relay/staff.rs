@@ -440,6 +440,13 @@ impl Run<'_> {
 impl Run<'_> {
     /// The relay is honest again and shows a member the log as another one has it; whoever has fallen out is added again.
     pub(crate) async fn heals(&mut self, victim: usize, like: usize) {
+        self.is_shown_the_same(victim, like).await;
+        self.added_again(victim).await;
+        self.goes_on().await;
+    }
+
+    /// The relay is honest from now on, and shows a member the log of another over a new link.
+    pub(crate) async fn is_shown_the_same(&self, victim: usize, like: usize) {
         self.foe().be_honest();
         let (to, from) = (self.device(victim), self.device(like));
         {
@@ -449,8 +456,6 @@ impl Run<'_> {
             log.views.insert(to, super::logs::View { cursor: cursor.min(view.head()), ..view });
         }
         self.links_again(victim).await;
-        self.added_again(victim).await;
-        self.goes_on().await;
     }
 
     /// Waits until a member who has fallen out is there again.

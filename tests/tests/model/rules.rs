@@ -23,6 +23,8 @@ pub(crate) enum Rule {
     Counters,
     /// [CONV-33] Every entry enters R, also one that is passed over.
     RefusedEntersR,
+    /// [CONV-33] The relay's receipt enters R.
+    ReceiptEntersR,
     /// [CONV-34] A frame's R is compared.
     RunningCompared,
     /// [DELIV-11] The next commit names the last one that was processed or refused, not the last one accepted.
@@ -44,7 +46,7 @@ impl Client {
     pub(crate) fn running(&self, setting: &Setting, position: u8) -> u64 {
         let rows = self.log.iter().take(position.into()).filter(|row| self.enters(setting, row));
         rows.fold(0, |running, row| {
-            let receipt = row.receipt && setting.receipts_enter_running;
+            let receipt = row.receipt && setting.off != Some(Rule::ReceiptEntersR);
             digest(&(running, row.what, receipt))
         })
     }

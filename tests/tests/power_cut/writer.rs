@@ -428,7 +428,8 @@ fn log(store: &Store, conversation: ConversationId) -> Result<(u64, BTreeMap<u64
         for entry in page.entries {
             let Body::Kept(bytes) = &entry.body else { panic!("nothing expires here") };
             assert!(*bytes == body(&entry.unit), "wrong bytes at {}", entry.position);
-            previous = running_hash(&previous, &ciphertext_hash(bytes));
+            let receipt = entry.receipt.as_deref().unwrap_or_default();
+            previous = running_hash(&previous, entry.kind, &ciphertext_hash(bytes), receipt);
             assert_eq!(entry.running, previous);
             after = entry.position;
             entries.insert(entry.position, entry);

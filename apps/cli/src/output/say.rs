@@ -90,7 +90,7 @@ fn state_words(state: ConversationState) -> (&'static str, Style) {
         ConversationState::Over => ("nobody else is left", table::QUIET),
         ConversationState::Archived => ("archived", table::QUIET),
         ConversationState::FellOut => ("being added again", table::CAUTION),
-        ConversationState::Waiting => ("waiting for a certificate", table::CAUTION),
+        ConversationState::Waiting => ("waiting for the relay", table::CAUTION),
     }
 }
 
@@ -159,8 +159,8 @@ pub(crate) fn alarm(alarm: &Alarm) -> String {
             format!("The change of members at position {position}, from device {sender}, breaks the rules: skipped.")
         }
         Alarm::Receipt { position } => format!(
-            "The relay's receipt at position {position} is missing, wrong, or contradicts an earlier one. Tell your \
-             security officer."
+            "The relay's receipt for the change of members at position {position} is missing, wrong, or contradicts an \
+             earlier one. What comes after may wait until it gives the right one. Tell your security officer."
         ),
         Alarm::Waiting { device } => format!(
             "A member was added whose certificate cannot be had or is refused (device {device}). What comes after waits. \

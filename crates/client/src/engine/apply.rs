@@ -2,7 +2,8 @@
 //! with the MLS state, the messages and the cursor; only then are they shown, receipts owed, and the relay told.
 //!
 //! An entry that does not decrypt, a void commit, a gap or a fork never stops the log: it is passed over and shown as an
-//! [`Alarm`]. Only chains that are missing, or a status statement, make a conversation wait, until they are fetched.
+//! [`Alarm`]. Only chains that are missing, or a status statement, make a conversation wait, until they are fetched; and a commit
+//! for which the relay's receipt is not right, until it gives the right one.
 
 mod commits;
 mod gone;
@@ -18,7 +19,7 @@ use amanat_primitives::{ConversationId, DeviceId, DocumentId, Timestamp};
 use amanat_wire::{
     Decode as _, Text,
     client::Nothing,
-    log::{Entry, UnitKind},
+    log::{Entry, ReceiptBody, UnitKind},
 };
 
 use super::{
@@ -109,12 +110,14 @@ pub(crate) struct Draft {
     notices: Vec<Notice>,
     /// The status statement without which the next commit cannot be judged; 0 for none.
     needs_status: u64,
+    /// The relay's receipt for the next entry is not right.
+    unvouched: bool,
 }
 
 /// What happened with one entry.
 enum Step {
     Applied,
-    /// Chains are missing; nothing has changed.
+    /// What it is judged by is missing; nothing has changed.
     Wait,
 }
 
@@ -213,10 +216,36 @@ impl Core {
         Ok(done)
     }
 
+    /// The receipts of a log are followed whatever becomes of its entries. [DELIV-87]
     fn apply_entry(&mut self, group: &mut Conversation, draft: &mut Draft, entry: &Entry) -> Result<Step, Failure> {
         if let Some(judged) = self.judge_gone(group, draft, entry) {
             return judged;
         }
+        if entry.kind == UnitKind::Message {
+            return self.take_entry(group, draft, entry, None);
+        }
+        let Some(receipt) = self.receipt_of(draft.id, entry) else {
+            draft.alarms.push(Alarm::Receipt { position: entry.position });
+            draft.unvouched = true;
+            return Ok(Step::Wait);
+        };
+        let step = self.take_entry(group, draft, entry, Some(&receipt.body))?;
+        if matches!(step, Step::Applied) {
+            if receipt.body.previous != draft.row.receipt {
+                draft.alarms.push(Alarm::Receipt { position: entry.position });
+            }
+            draft.row.receipt = receipt.id();
+        }
+        Ok(step)
+    }
+
+    fn take_entry(
+        &mut self,
+        group: &mut Conversation,
+        draft: &mut Draft,
+        entry: &Entry,
+        receipt: Option<&ReceiptBody>,
+    ) -> Result<Step, Failure> {
         match group.receive(entry).map_err(failure::from_conversation)? {
             Incoming::Own(_) => {
                 let queued = self.queued(draft.id, entry);
@@ -226,7 +255,10 @@ impl Core {
                 }
             }
             Incoming::Message(message) => self.apply_message(group, draft, entry, *message)?,
-            Incoming::Commit(commit) => return self.apply_commit(group, draft, entry, *commit),
+            Incoming::Commit(commit) => {
+                let receipt = receipt.ok_or_else(|| failure::internal("a commit without a receipt"))?;
+                return self.apply_commit(group, draft, entry, *commit, receipt);
+            }
             Incoming::Gone { short: true } => {}
             Incoming::Gone { short: false } => {
                 let (from, to) = (entry.position, entry.position);
@@ -348,7 +380,7 @@ impl Core {
         let look = draft.leaver || open.heal;
         open.waiting = !draft.missing.is_empty() || draft.needs_status > 0;
         open.needs_status = draft.needs_status;
-        open.stuck |= draft.lacks.is_some();
+        open.stuck |= draft.lacks.is_some() || draft.unvouched;
         for device in &draft.added {
             // [CONV-54] Another member has seen to it.
             open.again.remove(device);
@@ -401,6 +433,8 @@ impl Core {
         }
         if let Some(device) = draft.lacks {
             self.emit(Event::Alarm { conversation: id, alarm: Alarm::Waiting { device } });
+        }
+        if draft.lacks.is_some() || draft.unvouched {
             let view = self.conversation_view(id)?;
             self.emit(Event::Conversation(view));
         }
@@ -485,6 +519,7 @@ impl Draft {
             newcomers: None,
             notices: Vec::new(),
             needs_status: 0,
+            unvouched: false,
         }
     }
 

@@ -13,7 +13,6 @@ use amanat_primitives::{ConversationId, DeviceId, Digest};
 use amanat_wire::{
     List,
     client::{Cursor, Read, Request, WhatIsNew},
-    log::running_hash,
     relay::{Answer, Cursors, Entries, Refusal, WelcomePart},
 };
 
@@ -152,7 +151,7 @@ fn look_through(
         }
         let hash = entry.ciphertext_hash();
         sift.position = entry.position;
-        sift.running = sift.running.map(|running| running_hash(&running, &hash));
+        sift.running = sift.running.map(|running| entry.running(&running));
         // By its ciphertext, which R vouches for. By its unit id, which is the relay's word, only where no ciphertext of it
         // was ever made here: then the relay has that id from a later run of this device. [DELIV-215]
         let stands = |row: &&OutboxRow| match row.ciphertext == Digest::ZERO {

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use amanat_primitives::Digest;
-use amanat_wire::log::{ciphertext_hash, running_hash};
+use amanat_wire::log::Entry;
 
 /// Positions whose running hash is remembered.
 pub const RING: usize = 2048;
@@ -93,17 +93,17 @@ impl LogTrack {
         if position == expected { Ok(()) } else { Err(NotNext { expected, given: position }) }
     }
 
-    /// Takes in the next entry's body, whatever it is. `[CONV-33]`
+    /// Takes in the next entry, whatever it is. `[CONV-33]`
     ///
     /// # Errors
     /// [`NotNext`]; nothing has changed then.
-    pub fn advance(&mut self, position: u64, body: &[u8]) -> Result<(), NotNext> {
-        self.advance_by(position, &ciphertext_hash(body))
+    pub fn advance(&mut self, entry: &Entry) -> Result<(), NotNext> {
+        self.advance_to(entry.position, entry.running(&self.running()))
     }
 
-    pub(crate) fn advance_by(&mut self, position: u64, body_hash: &Digest) -> Result<(), NotNext> {
+    /// The same, where R at the next position is known.
+    pub(crate) fn advance_to(&mut self, position: u64, running: Digest) -> Result<(), NotNext> {
         self.expect(position)?;
-        let running = running_hash(&self.running(), body_hash);
         if self.ring.len() >= RING {
             self.ring.pop_front();
         }
@@ -136,7 +136,34 @@ impl LogTrack {
 
 #[cfg(test)]
 mod tests {
+    use amanat_primitives::{DeviceId, Timestamp, UnitId};
+    use amanat_wire::{
+        Bytes,
+        log::{RetentionClass, UnitKind},
+    };
+
     use super::*;
+
+    fn entry(position: u64, kind: UnitKind, body: &[u8], receipt: &[u8]) -> Entry {
+        Entry {
+            position,
+            kind,
+            stamp: Timestamp::default(),
+            sender: DeviceId::from_bytes([1; 32]),
+            unit: UnitId::from_bytes([2; 16]),
+            seen_commit: 0,
+            accepted_commit: 0,
+            body: Bytes::new(body).unwrap(),
+            gone: None,
+            receipt: Bytes::new(receipt).unwrap(),
+            class: RetentionClass::Day,
+            seal: Digest::ZERO,
+        }
+    }
+
+    fn message(position: u64, body: &[u8]) -> Entry {
+        entry(position, UnitKind::Message, body, b"")
+    }
 
     // [CONV-33] [CONV-34]
     #[test]
@@ -144,33 +171,58 @@ mod tests {
         let bodies: Vec<Vec<u8>> = (0..9u8).map(|n| vec![n; 3]).collect();
         let (mut a, mut b) = (LogTrack::from_start(), LogTrack::from_start());
         for (i, body) in bodies.iter().enumerate() {
-            a.advance(i as u64 + 1, body).unwrap();
+            a.advance(&message(i as u64 + 1, body)).unwrap();
             let shown = if i == 5 { &bodies[0] } else { body };
-            b.advance(i as u64 + 1, shown).unwrap();
+            b.advance(&message(i as u64 + 1, shown)).unwrap();
         }
         let mut at_three = LogTrack::from_start();
         for (i, body) in bodies.iter().take(3).enumerate() {
-            at_three.advance(i as u64 + 1, body).unwrap();
+            at_three.advance(&message(i as u64 + 1, body)).unwrap();
         }
         assert_eq!(a.check(3, &at_three.running()), Claim::Agree);
         assert_eq!(a.check(0, &Digest::ZERO), Claim::Agree);
         assert_eq!(a.check(9, &b.running()), Claim::Fork);
         assert_eq!(a.check(10, &b.running()), Claim::Ahead);
-        assert_eq!(a.advance(9, b""), Err(NotNext { expected: 10, given: 9 }));
-        assert_eq!(a.advance(11, b""), Err(NotNext { expected: 10, given: 11 }));
+        assert_eq!(a.advance(&message(9, b"")), Err(NotNext { expected: 10, given: 9 }));
+        assert_eq!(a.advance(&message(11, b"")), Err(NotNext { expected: 10, given: 11 }));
+    }
+
+    // [CONV-33] All that an entry is judged by enters R, and what is the relay's word alone does not.
+    #[test]
+    fn kind_ciphertext_and_receipt_enter_the_running_hash() {
+        let commit = entry(1, UnitKind::Commit, b"commit", b"receipt");
+        let after = |entry: &Entry| {
+            let mut track = LogTrack::from_start();
+            track.advance(entry).unwrap();
+            track.running()
+        };
+        let others = [
+            entry(1, UnitKind::Create, b"commit", b"receipt"),
+            entry(1, UnitKind::Message, b"commit", b"receipt"),
+            entry(1, UnitKind::Commit, b"another", b"receipt"),
+            entry(1, UnitKind::Commit, b"commit", b"another"),
+            entry(1, UnitKind::Commit, b"commit", b""),
+            entry(1, UnitKind::Commit, b"commitreceipt", b""),
+        ];
+        for other in others {
+            assert_ne!(after(&commit), after(&other), "{other:?}");
+        }
+        let gone = Entry { body: Bytes::default(), gone: Some(commit.ciphertext_hash()), ..commit.clone() };
+        let stamped = Entry { stamp: Timestamp::from_secs(5), class: RetentionClass::Year, ..commit.clone() };
+        assert_eq!([after(&commit); 2], [after(&gone), after(&stamped)]);
     }
 
     // [CONV-34]
     #[test]
     fn a_joiner_is_confirmed_by_the_first_member_that_agrees() {
         let mut member = LogTrack::from_start();
-        member.advance(1, b"create").unwrap();
+        member.advance(&message(1, b"create")).unwrap();
         let mut joiner = LogTrack::joined(1, member.running());
         let mut fooled = LogTrack::joined(1, Digest::from_bytes([7; 32]));
         assert_eq!(joiner.check(0, &Digest::ZERO), Claim::TooOld);
         assert!(!joiner.confirmed());
         for track in [&mut member, &mut joiner, &mut fooled] {
-            track.advance(2, b"message").unwrap();
+            track.advance(&message(2, b"message")).unwrap();
         }
         assert_eq!(joiner.check(2, &member.running()), Claim::Agree);
         assert!(joiner.confirmed());
@@ -183,7 +235,7 @@ mod tests {
         let mut track = LogTrack::from_start();
         let first = track.running();
         for position in 1..=RING as u64 {
-            track.advance(position, b"x").unwrap();
+            track.advance(&message(position, b"x")).unwrap();
         }
         assert_eq!(track.ring.len(), RING);
         assert_eq!(track.check(0, &first), Claim::TooOld);

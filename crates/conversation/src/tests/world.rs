@@ -8,7 +8,7 @@ use amanat_identity::{
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageSeed, Timestamp, UnitId};
 use amanat_wire::{
     Bytes, Encode as _,
-    log::{Entry, ReceiptBody, RetentionClass, UnitKind, ciphertext_hash, running_hash},
+    log::{Entry, ReceiptBody, RetentionClass, UnitKind},
     relay::WelcomePart,
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
@@ -172,7 +172,7 @@ impl World {
 
     pub(super) fn running(&self, position: u64) -> Digest {
         let entries = self.log.iter().take(position as usize);
-        entries.fold(Digest::ZERO, |running, entry| running_hash(&running, &ciphertext_hash(&entry.body)))
+        entries.fold(Digest::ZERO, |running, entry| entry.running(&running))
     }
 
     /// What the relay gives a joiner, where its commit is the last entry.

@@ -10,7 +10,7 @@ use amanat_store::relay::{Held, HeldReceipt, LostWelcomes, StoreError, Supply};
 use amanat_wire::{
     Decode as _,
     client::Nothing,
-    log::{CommitReceipt, UnitKind, roster_change, running_hash},
+    log::{CommitReceipt, UnitKind, roster_change},
     relay::{Answer, Refusal},
     resupply::{HeldEntry, Resupply, Welcomes, is_sealed},
 };
@@ -69,7 +69,7 @@ fn check(
 ) -> Result<((u64, Digest), Held), NotDone> {
     let HeldEntry { entry, roster_add, roster_remove } = held;
     let hash = entry.ciphertext_hash();
-    let next = (position.saturating_add(1), running_hash(&running, &hash));
+    let next = (position.saturating_add(1), entry.running(&running));
     // One whose body has gone is no entry to give back: others may have it whole.
     let fits = entry.position == next.0 && entry.gone.is_none() && !entry.body.is_empty();
     if !fits || !is_sealed(&shared.seal_key, conversation, &entry, next.1) {

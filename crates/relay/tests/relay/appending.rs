@@ -4,7 +4,7 @@ use amanat_primitives::Digest;
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
     client::Request,
-    log::{CommitReceipt, ciphertext_hash, running_hash},
+    log::{CommitReceipt, UnitKind, ciphertext_hash, running_hash},
     relay::{Answer, Direct, FromRelay, Refusal},
 };
 
@@ -20,7 +20,10 @@ async fn a_founder_a_joiner_and_a_message() {
     let create = commit(conversation, 0, &[b.id()], &[]);
     let created = ayesha.append(create.clone()).await;
     assert_eq!(created.position, 1);
-    assert_eq!(created.running, running_hash(&Digest::ZERO, &ciphertext_hash(&create.body)));
+    assert_eq!(
+        created.running,
+        running_hash(&Digest::ZERO, UnitKind::Create, &ciphertext_hash(&create.body), &created.receipt)
+    );
     let receipt = CommitReceipt::from_bytes(&created.receipt).unwrap();
     receipt.verify(site.office.relay(now()).signing_key()).unwrap();
     assert_eq!((receipt.body.commit, receipt.body.previous), (ciphertext_hash(&create.body), Digest::ZERO));
@@ -115,7 +118,7 @@ async fn order_holds_under_many_senders() {
         for entry in founder.read(conversation, after).await.entries {
             assert_eq!(entry.position, after + 1);
             after = entry.position;
-            running = running_hash(&running, &entry.ciphertext_hash());
+            running = entry.running(&running);
             if let Some(unit) = at.get(&entry.position) {
                 assert_eq!((entry.unit, &entry.body), (unit.id, &unit.body));
             }

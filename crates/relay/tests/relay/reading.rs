@@ -6,7 +6,7 @@ use amanat_wire::{
     Bytes, List, Text,
     client::{Advance, Cursor, Nothing, People, PutKeyPackages, Read, Request, WhatIsNew},
     limits,
-    log::{RetentionClass, UnitKind, ciphertext_hash, running_hash},
+    log::{RetentionClass, UnitKind, ciphertext_hash},
     relay::{Answer, Direct, FromRelay, Refusal},
 };
 
@@ -39,16 +39,13 @@ async fn whoever_was_away_reads_the_log() {
         assert_eq!((&entry.body, entry.unit, entry.gone), (&unit.body, unit.id, None));
     }
     for entry in read.entries.iter() {
-        running = running_hash(&running, &ciphertext_hash(&entry.body));
+        running = entry.running(&running);
     }
     let cursors = List::new(vec![Cursor { conversation, position: 21 }]).unwrap();
     assert_eq!(bilal.ask(Request::Advance(Advance { cursors, direct: 1 })).await, Answer::Done(Nothing {}));
     // Written within 200 ms, or with the next batch: which this is.
     let last = bilal.append(message(conversation, 1)).await;
-    assert_eq!(
-        last.running,
-        running_hash(&running, &ciphertext_hash(&bilal.read(conversation, 21).await.entries[0].body))
-    );
+    assert_eq!(last.running, bilal.read(conversation, 21).await.entries[0].running(&running));
     let news = bilal.news().await;
     assert_eq!((news.logs.len(), news.logs[0].cursor, news.direct.len()), (1, 21, 0));
 }

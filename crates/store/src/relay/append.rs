@@ -166,7 +166,6 @@ impl Writer {
         let is_commit = unit.kind != UnitKind::Message;
         let position = earlier.position + 1;
         let stamp = unit.now.max(earlier.stamp);
-        let running = running_hash(&earlier.running, &hash); // [DELIV-14]
         let recipients = if is_commit { log.readers.clone() } else { log.members.clone() };
         if earlier.kept_bytes + unit.body.len() as u64 + ENTRY_BYTES > self.limits.conversation_bytes {
             return Err(StoreError::Full(Quota::ConversationBytes));
@@ -190,6 +189,8 @@ impl Writer {
             })
         });
         let (receipt, receipt_hash) = receipt.map(|receipt| (receipt.bytes, receipt.hash)).unzip();
+        // [DELIV-14]
+        let running = running_hash(&earlier.running, unit.kind, &hash, receipt.as_deref().unwrap_or_default());
         let mut body = unit.body;
         let place = if body.len() <= INLINE {
             Place::Inline(std::mem::take(&mut body))

@@ -176,7 +176,8 @@ impl Bench {
                 Body::Kept(body) => ciphertext_hash(body),
                 Body::Expired(hash) => *hash,
             };
-            running = running_hash(&running, &hash);
+            let receipt = entry.receipt.as_deref().unwrap_or_default();
+            running = running_hash(&running, entry.kind, &hash, receipt);
             assert_eq!(entry.running, running);
         }
         assert_eq!(read.first_kept + read.entries.len() as u64, read.head + 1);

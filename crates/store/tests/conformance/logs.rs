@@ -16,10 +16,13 @@ pub(crate) async fn positions_and_running_hash(open: Open) {
     let mut bench = Bench::new(open);
     let first = bench.create(1, &[1, 2]).await;
     assert_eq!(first.position, 1);
-    assert_eq!(first.running, running_hash(&Digest::ZERO, &ciphertext_hash(b"create")));
+    assert_eq!(
+        first.running,
+        running_hash(&Digest::ZERO, UnitKind::Create, &ciphertext_hash(b"create"), first.receipt.as_deref().unwrap())
+    );
     let second = bench.say(1, 2, 1, b"salaam").await.unwrap();
     assert_eq!(second.position, 2);
-    assert_eq!(second.running, running_hash(&first.running, &ciphertext_hash(b"salaam")));
+    assert_eq!(second.running, running_hash(&first.running, UnitKind::Message, &ciphertext_hash(b"salaam"), &[]));
     // A clock that goes back does not take the log's stamps with it.
     bench.now = Timestamp::from_millis(5);
     let third = bench.say(1, 1, 1, b"").await.unwrap();

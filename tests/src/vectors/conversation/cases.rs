@@ -3,17 +3,14 @@
 use amanat_conversation::{CommitFacts, Content, ContentType, Frame, GroupFacts, Kind, LeaveProof, Roles};
 use amanat_identity::{Address, SUITE_XWING, Tier};
 use amanat_primitives::{ConversationId, DeviceId, Digest, Label, MessageSeed, hash};
-use amanat_wire::{
-    Bytes, Encode as _, List,
-    client::AddAgain,
-    log::{ciphertext_hash, running_hash},
-};
+use amanat_wire::{Bytes, Encode as _, List, client::AddAgain, log::ciphertext_hash};
 
 use super::{
     super::forge::{
         AYESHA, BILAL, DAY, MINUTE, NOBODY, RELAY, ROOT, SECOND_DEVICE, T0, at, authority, device_id, key_id, plan,
         public, signing,
     },
+    super::wire::short_log,
     Vector, vector,
 };
 
@@ -482,14 +479,14 @@ fn histories() -> Vec<Vector> {
 
 /// What another member's frame says of R, against a log of three entries.
 fn logs() -> Vec<Vector> {
-    let bodies: [&[u8]; 3] = [b"a commit", b"a message", b"another"];
+    let entries = short_log();
     let mut running = vec![Digest::ZERO];
-    for body in bodies {
-        running.push(running_hash(&running[running.len() - 1], &ciphertext_hash(body)));
+    for entry in &entries {
+        running.push(entry.running(&running[running.len() - 1]));
     }
     let of = |name: &str, comment: &str, position: u64, running: Digest| {
         vector("log_track", &format!("log-{name}"), "CONV-34", comment)
-            .list("body", bodies)
+            .list("entry", entries.iter().map(|entry| entry.to_bytes()))
             .text("position", position)
             .bytes("running", running.as_bytes())
     };

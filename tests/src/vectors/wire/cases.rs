@@ -7,10 +7,7 @@ use amanat_wire::{
         AddAgain, Advance, Cursor, GetSegment, Hello, Identity, Nothing, NumberedRequest, OpenDocument, People,
         PutKeyPackages, PutSegment, Read, Request, StatusUpdate, ToRelay, WhatIsNew,
     },
-    log::{
-        CommitReceipt, Entry, Joiner, ReceiptBody, RetentionClass, Unit, UnitKind, ciphertext_hash, roster_change,
-        running_hash,
-    },
+    log::{CommitReceipt, Entry, Joiner, ReceiptBody, RetentionClass, Unit, UnitKind, ciphertext_hash, roster_change},
     relay::{
         Answer, Appended, Chains, ClaimedKeyPackage, Cursors, DeviceState, Direct, DirectItem, DocumentState, Enrolled,
         Entries, FromRelay, FurtherDevice, GrantReused, LapsedPage, LogState, News, NumberedAnswer, Push, Ready,
@@ -74,8 +71,27 @@ fn entry(gone: bool) -> Entry {
     }
 }
 
+/// A log: the founding commit with its receipt, a message, a message whose body has gone.
+pub(in super::super) fn short_log() -> [Entry; 3] {
+    let receipt = CommitReceipt::sign(ReceiptBody { position: 1, ..receipt_body() }, &signing(RELAY)).to_bytes();
+    let founding = Entry {
+        position: 1,
+        kind: UnitKind::Create,
+        body: bytes(b"a commit"),
+        receipt: bytes(&receipt),
+        ..entry(false)
+    };
+    let gone = Entry { position: 3, gone: Some(ciphertext_hash(b"another")), ..entry(true) };
+    [founding, entry(false), gone]
+}
+
+/// R at the first two entries of that log.
+pub(super) fn running_at(position: usize) -> Digest {
+    short_log().iter().take(position).fold(Digest::ZERO, |running, entry| entry.running(&running))
+}
+
 pub(super) fn running() -> Digest {
-    running_hash(&running_hash(&Digest::ZERO, &ciphertext_hash(b"a commit")), &ciphertext_hash(b"a message"))
+    running_at(2)
 }
 
 pub(super) fn sealed(gone: bool) -> Entry {
@@ -195,7 +211,7 @@ fn every_request() -> Vec<(&'static str, Request)> {
             Request::Resupply(Resupply {
                 conversation: conversation(),
                 after: 1,
-                running: running_hash(&Digest::ZERO, &ciphertext_hash(b"a commit")),
+                running: running_at(1),
                 entries: List::new(vec![held(false)]).unwrap(),
             }),
         ),

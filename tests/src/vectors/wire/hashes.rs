@@ -2,14 +2,14 @@
 
 use amanat_primitives::{DeviceId, Digest, Label, kdf};
 use amanat_wire::{
-    Encode as _,
-    log::{CommitReceipt, Entry, RetentionClass},
+    Bytes, Encode as _,
+    log::{CommitReceipt, Entry, RetentionClass, UnitKind},
 };
 
 use super::{
     super::forge::{AYESHA, BILAL, NOBODY, RELAY, T0, at, device_id, public, secret, signing},
     Vector,
-    cases::{altered, ask, receipt_body, running, sealed},
+    cases::{altered, ask, receipt_body, running, sealed, short_log},
     vector,
 };
 
@@ -38,7 +38,15 @@ pub(super) fn make() -> Vec<Vector> {
             .list("removed", removed.iter().map(DeviceId::as_bytes))
     };
     let (a, b) = (device_id(AYESHA), device_id(BILAL));
-    let run = |name, comment, bodies: &[&[u8]]| vector("running_hash", name, "CONV-33", comment).list("body", bodies);
+    let [founding, message, gone] = short_log();
+    let run = |name, comment, entries: &[&Entry]| {
+        vector("running_hash", name, "CONV-33", comment).list("entry", entries.iter().map(|entry| entry.to_bytes()))
+    };
+    let (mut other_receipt, mut no_receipt, mut other_kind) = (founding.clone(), founding.clone(), founding.clone());
+    other_receipt.receipt = Bytes::new(good.as_slice()).unwrap();
+    no_receipt.receipt = Bytes::default();
+    other_kind.kind = UnitKind::Message;
+    let stamped = Entry { stamp: at(T0), seal: Digest::from_bytes([7; 32]), ..message.clone() };
     let key = kdf::derive(&[RELAY; 32], &[], Label::ENTRY_SEAL);
     let seal = |name, comment, entry: &Entry, key: &[u8; 32], conversation: [u8; 16], running: Digest| {
         vector("entry_seal", name, "DELIV-114", comment)
@@ -89,9 +97,13 @@ pub(super) fn make() -> Vec<Vector> {
         .refused(bad),
         asks("add-again-cut", "Cut short", AYESHA, &ask[..119]).refused("cut_short"),
         run("running-hash-empty", "R of a log without entries is zero", &[]),
-        run("running-hash-one", "R behind one entry", &[b"a commit"]),
-        run("running-hash-three", "R behind three entries", &[b"a commit", b"a message", b""]),
-        run("running-hash-other-order", "The same entries in another order", &[b"a message", b"a commit", b""]),
+        run("running-hash-one", "R behind one entry", &[&founding]),
+        run("running-hash-three", "R behind three entries, one of which has gone", &[&founding, &message, &gone]),
+        run("running-hash-other-order", "The same entries in another order", &[&message, &founding, &gone]),
+        run("running-hash-other-receipt", "The same commit with another receipt: another R", &[&other_receipt]),
+        run("running-hash-no-receipt", "The same commit without a receipt: another R", &[&no_receipt]),
+        run("running-hash-other-kind", "The same bytes, called a message: another R", &[&other_kind]),
+        run("running-hash-other-stamp", "Stamp and seal of a message do not enter R", &[&founding, &stamped, &gone]),
         roster("roster-change", "One added, one removed", &[a], &[b]),
         roster("roster-change-order", "Both lists are hashed in ascending order", &[b, a], &[]),
         roster("roster-change-order-kept", "The same devices, given the other way round", &[a, b], &[]),

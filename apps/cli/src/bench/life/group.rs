@@ -14,7 +14,7 @@ use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp, UnitId, pas
 use amanat_relay_core::folder;
 use amanat_wire::{
     Bytes,
-    log::{Entry, ReceiptBody, RetentionClass, UnitKind, ciphertext_hash, running_hash},
+    log::{Entry, ReceiptBody, RetentionClass, UnitKind},
     relay::WelcomePart,
 };
 use rand_core::OsRng;
@@ -97,8 +97,7 @@ pub(super) fn measure(office: &Office, desk: &Desk, relay: &VerifiedRelay, size:
 impl Hall {
     fn append(&mut self, author: &Device, kind: UnitKind, commit: &OutgoingCommit) -> Outcome<Entry> {
         self.position += 1;
-        self.running = running_hash(&self.running, &ciphertext_hash(&commit.body));
-        Ok(Entry {
+        let entry = Entry {
             position: self.position,
             kind,
             stamp: self.now,
@@ -111,7 +110,9 @@ impl Hall {
             receipt: Bytes::default(),
             class: RetentionClass::Month,
             seal: Digest::ZERO,
-        })
+        };
+        self.running = entry.running(&self.running);
+        Ok(entry)
     }
 
     fn evidence<'a>(&'a self, revocations: &'a RevocationList) -> Evidence<'a> {

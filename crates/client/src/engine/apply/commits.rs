@@ -5,7 +5,7 @@ use amanat_conversation::{ApproveError, Conversation, Evidence, LeafClaim, Recei
 use amanat_primitives::{ConversationId, DeviceId};
 use amanat_wire::{
     Decode as _,
-    log::{CommitReceipt, Entry},
+    log::{CommitReceipt, Entry, ReceiptBody},
 };
 
 use super::{Draft, Step};
@@ -34,20 +34,16 @@ impl Core {
         draft: &mut Draft,
         entry: &Entry,
         commit: ReceivedCommit,
+        receipt: &ReceiptBody,
     ) -> Result<Step, Failure> {
         let concerned = commit.concerns();
         let (known, _) = self.known_devices(concerned.iter().copied())?;
         let own = commit.is_own();
         let refreshed = self.conversation(draft.id)?.refreshed == entry.position;
-        let receipt = self.receipt_of(draft, entry);
         draft.lists = Some((commit.facts().roster_add.clone(), commit.facts().roster_remove.clone()));
         let before = Before::of(group, commit.facts());
         let committed_at = commit.facts().committed_at;
-        let evidence = Evidence {
-            devices: &known,
-            receipt: receipt.as_ref().map(|receipt| &receipt.body),
-            revocations: self.revocations(),
-        };
+        let evidence = Evidence { devices: &known, receipt: Some(receipt), revocations: self.revocations() };
         // Whatever needs no chain is judged first: nobody can make the log wait with a commit that is void anyway.
         let verdict = commit.approve(group, &evidence);
         match verdict {
@@ -70,10 +66,6 @@ impl Core {
                 return Ok(Step::Wait);
             }
             _ => {}
-        }
-        match receipt {
-            Some(receipt) => draft.row.receipt = receipt.id(),
-            None => draft.alarms.push(Alarm::Receipt { position: entry.position }),
         }
         match verdict {
             Ok(approved) => {
@@ -162,15 +154,14 @@ impl Core {
         Ok(())
     }
 
-    /// The relay's receipt for a commit, if it is right and follows the last one. [DELIV-87]
-    fn receipt_of(&self, draft: &Draft, entry: &Entry) -> Option<CommitReceipt> {
+    /// The relay's receipt for an entry that is no message, if it is one for this very entry. [DELIV-87]
+    pub(super) fn receipt_of(&self, id: ConversationId, entry: &Entry) -> Option<CommitReceipt> {
         CommitReceipt::from_bytes(&entry.receipt).ok().filter(|receipt| {
             let body = &receipt.body;
-            body.conversation == draft.id
+            body.conversation == id
                 && body.position == entry.position
                 && body.stamp == entry.stamp
                 && body.commit == entry.ciphertext_hash()
-                && body.previous == draft.row.receipt
                 && self.relays.iter().any(|relay| receipt.verify(relay.signing_key()).is_ok())
         })
     }

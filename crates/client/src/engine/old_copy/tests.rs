@@ -60,7 +60,7 @@ fn the_relays_word_for_a_unit_counts_only_where_the_vault_never_gave_it_away() {
     let log = vec![known, entry(5, OWN, 1), entry(6, OWN, 2)];
     let (sift, gone) = look_through(SiftRow::new(ID, 3, Some(START)), &page(log.clone(), 6, 1), OWN, &queue).unwrap();
     assert_eq!((sift.found.to_vec(), sift.position, sift.done, gone), (vec![3, 2], 6, true, None));
-    let running = log.iter().fold(START, |running, entry| running_hash(&running, &entry.ciphertext_hash()));
+    let running = log.iter().fold(START, |running, entry| entry.running(&running));
     assert_eq!(sift.running, Some(running));
     // Another's entry has nobody's unit.
     let (sift, _) =
@@ -82,7 +82,7 @@ fn what_has_gone_is_hashed_on_and_what_is_not_kept_is_said() {
     let behind = page(vec![entry(8, OWN, 2)], 8, 8);
     let (sift, said) = look_through(begun.clone(), &behind, OWN, &queue).unwrap();
     assert_eq!(said, Some(Alarm::ExpiredEntries { from: 4, to: 7 }));
-    let running = running_hash(&behind.running_before, &behind.entries[0].ciphertext_hash());
+    let running = behind.entries[0].running(&behind.running_before);
     assert_eq!((sift.found.to_vec(), sift.position, sift.running), (vec![2], 8, Some(running)));
     // Where that is beyond what is asked about, nothing is known of it.
     let (sift, said) = look_through(SiftRow { until: 5, ..begun }, &behind, OWN, &queue).unwrap();
