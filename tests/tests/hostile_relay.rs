@@ -35,6 +35,8 @@ mod newcomers;
 mod order;
 #[path = "hostile_relay/relay.rs"]
 mod relay;
+#[path = "hostile_relay/repeats.rs"]
+mod repeats;
 #[path = "hostile_relay/seed.rs"]
 mod seed;
 #[path = "hostile_relay/service.rs"]
@@ -162,6 +164,8 @@ classes! {
     "withheld commit" => loss::withheld_commit,
     "withheld removal" => loss::withheld_removal,
     "withheld as expired" => forgery::withheld_as_expired,
+    "refused but stored" => repeats::refused_and_stored,
+    "void and repeated" => repeats::void_and_repeated,
     "replay" => order::replay,
     "duplicate" => order::duplicate,
     "reorder within tolerance" => order::reorder_within,

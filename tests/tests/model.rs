@@ -6,8 +6,8 @@
 //! larger ones. Each rule that can be taken away is: the search must then find a way to break an invariant, so that these can
 //! fail; but for the one of what a removed device reads, which rests on MLS alone: a commit's secrets go to whom it leaves.
 //!
-//! Some powers of a hostile relay are searched apart, each with the rule that mends it or would: [`Power`]. `model/product.rs`
-//! shows the product's own conversations under them.
+//! Some powers of a hostile relay are searched apart: [`Power`]. `model/product.rs` shows what comes of each at the product's own
+//! conversations.
 //!
 //! Left out: cryptography (a ciphertext is what it says), time (a receipt bears a commit out or not), chains and clearances,
 //! roles, adding and being added again (who falls out stays out), several devices of a person, joiners, receipts between
@@ -33,22 +33,23 @@ mod world;
 use std::time::Instant;
 
 use invariants::{
-    AGREE, DROPPED, EVIDENCE, FELL_OUT, FORK, FORK_NOTICED, FORKED, GAP_NOTICED, GARBAGE, GETS_ON, ORDER, OWN,
-    OWN_VOID, RACE, READ_BEHIND, REFUSED, REMOVAL, REVOKED, SILENCED, STANDING, STORIES_NOTICED, TAKEN_ONCE,
+    AGREE, COPY, DROPPED, EVIDENCE, FELL_OUT, FORK, FORK_NOTICED, FORKED, GAP_NOTICED, GARBAGE, GETS_ON, ORDER, OWN,
+    OWN_AGAIN, OWN_VOID, RACE, READ_BEHIND, REFUSED, REFUSED_KEPT, REMOVAL, REVOKED, SILENCED, STANDING,
+    STORIES_NOTICED, TAKEN_ONCE, VOID_AGAIN,
 };
 use rules::Rule;
 use stateright::{Checker as _, Expectation, Model as _};
 
-/// What a hostile relay can do beyond its bounds: searched apart, because it makes searches larger.
+/// What a hostile relay can do beside what it does in each search.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Power {
     /// It signs two receipts for one commit at one place: one bears it out, the other does not, so that only one member has
     /// merged the commit. R, which covers receipts, tells them apart.
     TwoReceipts,
     /// It puts a commit that was void, and that its author has given up, into the log once more, with a receipt that bears it
-    /// out. All but its author merge it.
+    /// out. [CONV-89]
     RepeatVoid,
-    /// It answers Refused to a commit, which its author then gives up, and puts it into the log. All but its author merge it.
+    /// It answers Refused to a commit, which its author then gives up, and puts it into the log. [CONV-90]
     RefuseAndStore,
 }
 
@@ -82,10 +83,6 @@ pub(crate) struct Setting {
     /// A rule that members do not keep.
     off: Option<Rule>,
     power: Option<Power>,
-    /// The rules that would mend [`Power`], in its order: a commit that stood in the log before is void; an answer of the relay
-    /// ends no commit.
-    repeated_is_void: bool,
-    refusal_ends_nothing: bool,
     /// What has to happen somewhere.
     happens: &'static [&'static str],
     /// This invariant alone.
@@ -132,7 +129,7 @@ fn contents() -> Setting {
         repeats: true,
         ..Bounds::default()
     };
-    Setting { bounds, happens: &[GAP_NOTICED, TAKEN_ONCE], ..Setting::default() }
+    Setting { bounds, happens: &[GAP_NOTICED, TAKEN_ONCE, OWN_AGAIN], ..Setting::default() }
 }
 
 /// A third device that tells two stories.
@@ -246,6 +243,7 @@ fn each_rule_is_needed() {
         (Rule::ReceiptEntersR, two_receipts(forks()), FORK),
         (Rule::ReceiptEntersR, two_receipts(small_races()), AGREE),
         (Rule::ReceiptEntersR, two_receipts(small_races()), GETS_ON),
+        (Rule::OwnIsKnown, contents(), COPY),
     ] {
         breaks(&format!("without {rule:?}"), Setting { off: Some(rule), ..setting }, invariant);
     }
@@ -262,22 +260,24 @@ fn two_receipts_for_one_commit_are_two_logs() {
     holds("two receipts, races", two_receipts(small_races()));
 }
 
-/// Not mended: a commit that was void and is repeated is merged by all but its author.
+/// [CONV-89]
 #[test]
-fn a_void_commit_that_is_repeated_parts_its_author_from_the_others() {
-    let of = |setting| Setting { power: Some(Power::RepeatVoid), ..setting };
-    breaks("void and repeated", of(small_races()), EVIDENCE);
-    breaks("void and repeated", of(small_races()), OWN);
-    let mended = Setting { repeated_is_void: true, ..of(small_races()) };
-    holds("void and repeated, and void again", mended);
+fn a_void_commit_that_is_repeated_is_void_for_all() {
+    let repeats = Setting { power: Some(Power::RepeatVoid), happens: &[VOID_AGAIN], ..small_races() };
+    holds("void and repeated", repeats);
+    for invariant in [EVIDENCE, OWN, COPY] {
+        breaks("void and repeated", Setting { off: Some(Rule::VoidForGood), ..repeats }, invariant);
+    }
 }
 
-/// Not mended: the relay's word ends a commit that the others find in the log.
+/// [CONV-90]
 #[test]
-fn a_commit_that_is_refused_and_stored_parts_its_author_from_the_others() {
-    let of = |setting| Setting { power: Some(Power::RefuseAndStore), ..setting };
-    breaks("refused and stored", of(small_races()), EVIDENCE);
-    breaks("refused and stored", of(small_races()), OWN);
-    let mended = Setting { refusal_ends_nothing: true, ..of(small_races()) };
-    holds("refused and stored, and still awaited", mended);
+fn a_commit_that_is_refused_and_stored_is_merged_by_all() {
+    let refuses = Setting { power: Some(Power::RefuseAndStore), happens: &[REFUSED_KEPT], ..small_races() };
+    let bounds = Bounds { log: 3, commits: [2, 1], ..refuses.bounds };
+    let refuses = Setting { bounds, ..refuses };
+    holds("refused and stored", refuses);
+    for invariant in [EVIDENCE, OWN, COPY] {
+        breaks("refused and stored", Setting { off: Some(Rule::RefusedIsKnown), ..refuses }, invariant);
+    }
 }

@@ -5,6 +5,8 @@
 
 #[path = "scripted_relay/crossing.rs"]
 mod crossing;
+#[path = "scripted_relay/given_again.rs"]
+mod given_again;
 #[path = "scripted_relay/old_copy.rs"]
 mod old_copy;
 #[path = "scripted_relay/own_devices.rs"]

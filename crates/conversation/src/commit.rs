@@ -172,6 +172,9 @@ pub enum VoidReason {
     /// Its committer is revoked.
     #[error("the committer is revoked")]
     Revoked,
+    /// It stood in the log before and was void there. `[CONV-89]`
+    #[error("the commit was void before")]
+    Repeated,
     /// A device that it adds is revoked, or no longer cleared for the tier.
     #[error("the added device {0} is revoked, or not cleared for the conversation's tier")]
     AddedUnfit(DeviceId),
@@ -236,6 +239,8 @@ pub struct ReceivedCommit {
     pub(crate) removed: Vec<DeviceId>,
     /// The roles after it, where it names any.
     pub(crate) appoints: Option<Roles>,
+    /// Of this device's making, which judged it when it made it.
+    pub(crate) own: bool,
     /// `None` for this device's own pending commit.
     pub(crate) staged: Option<Box<StagedCommit>>,
 }
@@ -263,7 +268,12 @@ impl ReceivedCommit {
     /// Whether it is this device's own.
     #[must_use]
     pub fn is_own(&self) -> bool {
-        self.staged.is_none()
+        self.own
+    }
+
+    /// What is still to be judged of what it makes of the group.
+    fn unjudged(&self) -> Option<&StagedCommit> {
+        self.staged.as_deref().filter(|_| !self.own)
     }
 
     /// Who committed.
@@ -321,11 +331,11 @@ impl ReceivedCommit {
         let members = conversation.members();
         let staying = members.iter().filter(|member| !self.removed.contains(&member.device));
         check_members(conversation.kind(), staying.chain(&self.added).map(claimed)).map_err(VoidReason::Members)?;
-        if let Some(staged) = &self.staged {
+        if let Some(staged) = self.unjudged() {
             self.check_staged(staged, conversation)?;
         }
         self.check_act(conversation, &members, evidence)?;
-        if let Some(staged) = &self.staged {
+        if let Some(staged) = self.unjudged() {
             for queued in staged.add_proposals() {
                 self.check_add(queued.add_proposal().key_package(), conversation.tier(), evidence.devices)?;
             }

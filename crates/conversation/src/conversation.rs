@@ -21,8 +21,9 @@ use crate::{
     history::LogTrack,
     provider::{LeafSigner, Provider},
     records::{Changes, Records},
+    remembered::{self, FRAMES, Sent},
     roles::Roles,
-    state::{self, Head, UNSEEN},
+    state::{self, Head},
 };
 
 /// One conversation, as this device sees it.
@@ -276,7 +277,7 @@ impl Conversation {
         rng: &mut dyn CryptoRngCore,
     ) -> Result<Encrypted, ConversationError> {
         self.check_can_act(signing)?;
-        if state::unseen(&self.records) >= UNSEEN {
+        if remembered::unseen(&self.records) >= FRAMES {
             return Err(ConversationError::TooManyUnseen);
         }
         let frame = Frame { fixed: content.clone(), position: self.log.position(), running: self.log.running() };
@@ -286,7 +287,8 @@ impl Conversation {
             let message = group.create_message(provider, &LeafSigner(signing), &plaintext).map_err(failed)?;
             let body = message.tls_serialize_detached().map_err(|_| ConversationError::Library)?;
             let hash = ciphertext_hash(&body);
-            provider.storage().put(state::sent_key(&hash), group.epoch().as_u64().to_bytes())?;
+            let sent = Sent { epoch: group.epoch().as_u64(), counter: content.counter };
+            provider.storage().put(remembered::sent_key(&hash), sent.to_bytes())?;
             // OpenMLS folds a failed write into its own errors here; none may be missed.
             provider.storage().fault().map_or(Ok(()), |fault| Err(ConversationError::Storage(fault)))?;
             Ok(Encrypted { body: Bytes::new(body)?, hash })
@@ -309,17 +311,20 @@ impl Conversation {
         Ok(())
     }
 
-    /// Whether an entry is this device's own: a frame, or the commit that is on its way.
+    /// Whether an entry is this device's own: a frame, the commit that is on its way, or one that was given up.
     #[must_use]
     pub fn is_own(&self, entry: &Entry) -> bool {
         let hash = entry.ciphertext_hash();
+        let frame = matches!(remembered::sent(&self.records, &hash), Ok(Some(_)));
         let pending = || state::pending(&self.records).ok().flatten().is_some_and(|pending| pending.hash == hash);
-        state::is_own(&self.records, &hash) || pending()
+        let given_up = || remembered::is_given_up(&self.records, &hash).unwrap_or_default();
+        frame || remembered::has_come(&self.records, &hash) || pending() || given_up()
     }
 
-    /// Forgets an own frame that will never appear in the log.
-    pub fn forget_own(&mut self, hash: &Digest) {
-        self.records.delete(&state::sent_key(hash));
+    /// The content of an own frame is encrypted anew, because the relay says that it did not take this one. It is known all
+    /// the same if it comes. `[CONV-91]`
+    pub fn set_aside(&mut self, hash: &Digest) {
+        remembered::set_aside(&mut self.records, hash);
     }
 
     /// When the earliest epoch ended whose message keys are still here, by the relay's stamps.

@@ -25,6 +25,7 @@ use crate::{
     profile::{self, COMMIT_EXTENSION},
     provider::{LeafSigner, Provider, SUITE},
     records::Records,
+    remembered,
     roles::{Act, LeaveProof, Roles},
     state::{self, Head, Pending},
 };
@@ -289,13 +290,17 @@ impl Conversation {
         Ok(state::pending(&self.records)?.map(|pending| pending.hash))
     }
 
-    /// Gives up this device's commit that is on its way: only where it is certain that it is not in the log.
+    /// Gives up this device's commit that is on its way. It is still known, and can still be merged, where it is found in the
+    /// log before another one is: nobody can be certain of what a relay has stored. `[CONV-90]`
     ///
     /// # Errors
     /// [`ConversationError::NoCommitPending`], and faults of our own.
     pub fn drop_pending_commit(&mut self) -> Result<(), ConversationError> {
-        self.pending_commit()?.ok_or(ConversationError::NoCommitPending)?;
+        let pending = state::pending(&self.records)?.ok_or(ConversationError::NoCommitPending)?;
         self.transact(None, |group, provider| {
+            if let Some(staged) = group.pending_commit() {
+                remembered::give_up(provider.storage(), pending.hash, &pending.facts, staged)?;
+            }
             group.clear_pending_commit(provider.storage())?;
             Ok(state::delete_pending(provider.storage())?)
         })

@@ -30,6 +30,7 @@ pub mod profile;
 mod provider;
 pub mod receive;
 mod records;
+mod remembered;
 pub mod roles;
 mod state;
 mod storage;
@@ -51,7 +52,7 @@ pub use key_package::{
     prune_key_packages,
 };
 pub use provider::SUITE_NAME;
-pub use receive::{Incoming, Merged, Message, Refusal, Refused};
+pub use receive::{Incoming, Merged, Message, OwnFrame, Refusal, Refused};
 pub use records::{Changes, Records};
 pub use roles::{LeaveProof, NotAllowed, Role, Roles};
 pub use storage::StorageError;

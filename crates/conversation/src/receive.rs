@@ -1,6 +1,8 @@
 //! Receiving (protocol-spec/05-conversation, sections 5 and 7): each entry of the log, in order, becomes exactly one
 //! [`Incoming`].
 
+mod known;
+
 use amanat_primitives::{DeviceId, Digest, MessageId};
 use amanat_wire::log::{Entry, RetentionClass, UnitKind};
 use openmls::{
@@ -22,6 +24,7 @@ use crate::{
     history::{Claim, Order, SenderTrack},
     profile::PAST_EPOCHS,
     provider::Provider,
+    remembered,
     roles::Roles,
     state,
     storage::StorageError,
@@ -29,8 +32,8 @@ use crate::{
 
 /// What a log entry turned out to be.
 pub enum Incoming {
-    /// A message of this device came back: it stands in the log. Its hash.
-    Own(Digest),
+    /// A message of this device came back: it stands in the log.
+    Own(OwnFrame),
     /// A message of another device.
     Message(Box<Message>),
     /// A commit, staged: approve and merge it, or pass over it with [`Conversation::void`]. Nothing has changed yet.
@@ -44,6 +47,16 @@ pub enum Incoming {
     },
     /// It breaks a rule and has been passed over; the log goes on behind it.
     Refused(Refused),
+}
+
+/// A message of this device, known by its hash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OwnFrame {
+    /// Of its ciphertext.
+    pub hash: Digest,
+    /// Of its content, which a relay may have twice: as it was encrypted first, and as it was when the relay said that it
+    /// had not taken that.
+    pub counter: u64,
 }
 
 /// A message, decrypted and authenticated.
@@ -121,6 +134,9 @@ pub enum Refusal {
     /// restored from a copy. An alarm.
     #[error("a message in this device's name that this device has not sent")]
     NotOurs,
+    /// A commit of this device that it has given up, and of which it keeps no more than the hash: it must be added again.
+    #[error("a commit of this device that it has given up and cannot follow any more")]
+    GivenUp,
     /// A commit that names proposals instead of containing them.
     #[error("a commit that refers to proposals instead of containing them")]
     ByReference,
@@ -205,20 +221,8 @@ impl Conversation {
     }
 
     fn take_in(&mut self, entry: &Entry, hash: Digest) -> Result<Incoming, Stop> {
-        // [CONV-19] Own frames are known by their hash; OpenMLS could not read them.
-        if state::is_own(&self.records, &hash) {
-            if entry.kind != UnitKind::Message {
-                return Err(by(self.head.own, Refusal::OtherKind));
-            }
-            self.records.delete(&state::sent_key(&hash));
-            self.pass(entry)?;
-            return Ok(Incoming::Own(hash));
-        }
-        if let Some(pending) = state::pending(&self.records)?.filter(|pending| pending.hash == hash) {
-            if entry.kind == UnitKind::Message {
-                return Err(by(self.head.own, Refusal::OtherKind));
-            }
-            return Ok(Incoming::Commit(Box::new(self.own_commit(entry, hash, pending.facts)?)));
+        if let Some(known) = self.take_known(entry, hash)? {
+            return Ok(known);
         }
         if entry.gone.is_some() {
             let short = entry.kind == UnitKind::Message && entry.class == RetentionClass::Day;
@@ -318,6 +322,7 @@ impl Conversation {
             added,
             removed,
             appoints,
+            own: false,
             staged: Some(staged),
         })))
     }
@@ -332,25 +337,6 @@ impl Conversation {
             ProcessedMessageContent::StagedCommitMessage(staged) => Ok((sender, staged)),
             other => Err(not_a_message(sender, &other)),
         }
-    }
-
-    fn own_commit(&self, entry: &Entry, hash: Digest, facts: CommitFacts) -> Result<ReceivedCommit, Stop> {
-        let staged = self.group.pending_commit().ok_or(ConversationError::NoCommitPending)?;
-        let Changed { added, removed, appoints } = self.changes_of(staged).map_err(|_| ConversationError::Library)?;
-        Ok(ReceivedCommit {
-            conversation: self.id(),
-            epoch: self.epoch(),
-            position: entry.position,
-            stamp: entry.stamp,
-            hash,
-            running: entry.running(&self.log.running()),
-            sender: self.head.own,
-            facts,
-            added,
-            removed,
-            appoints,
-            staged: None,
-        })
     }
 
     fn changes_of(&self, staged: &StagedCommit) -> Result<Changed, VoidReason> {
@@ -386,8 +372,8 @@ impl Conversation {
         }
         self.log.expect(commit.position)?;
         let own = commit.is_own();
-        let is_pending = state::pending(&self.records)?.is_some_and(|pending| pending.hash == commit.hash);
-        if own != is_pending {
+        let awaited = state::pending(&self.records)?.is_some_and(|pending| pending.hash == commit.hash);
+        if commit.staged.is_none() != awaited {
             return Err(ConversationError::Elsewhere);
         }
         let staged = commit.staged;
@@ -401,7 +387,8 @@ impl Conversation {
                 }
             }
             // Whichever was merged: a pending one is merged or lost now. [CONV-41]
-            Ok::<_, ConversationError>(state::delete_pending(provider.storage())?)
+            state::delete_pending(provider.storage())?;
+            remembered::forget_commits(provider.storage())
         })?;
         let epoch = self.epoch();
         for claim in &commit.added {
@@ -409,7 +396,7 @@ impl Conversation {
             state::put_sender(&mut self.records, &claim.device, &SenderTrack::from_epoch(epoch));
         }
         let oldest = self.epoch().saturating_sub(PAST_EPOCHS);
-        state::forget_sent_before(&mut self.records, oldest);
+        remembered::forget_frames_before(&mut self.records, oldest);
         self.head.seen_commit = commit.position;
         self.head.accepted_commit = commit.position;
         self.head.committed_at = commit.facts.committed_at;
@@ -422,16 +409,19 @@ impl Conversation {
             self.roles = commit.appoints;
         }
         let roles = before.filter(|before| self.roles.as_ref() != Some(before));
-        Ok(Merged { own, by: commit.sender, added: commit.added, removed: commit.removed, roles, self_removed })
+        let ReceivedCommit { sender, added, removed, .. } = commit;
+        Ok(Merged { own, awaited, by: sender, added, removed, roles, self_removed })
     }
 
-    /// Passes over the next entry without applying it: an invalid commit. If it is this device's own, it is given up.
+    /// Passes over the next entry without applying it: an invalid commit. It is void for good; if it is this device's own,
+    /// it is given up. `[CONV-89]`
     ///
     /// # Errors
     /// [`ConversationError::OutOfOrder`] where it is not the next one, and faults of our own.
     pub fn void(&mut self, entry: &Entry) -> Result<(), ConversationError> {
         self.log.expect(entry.position)?;
         let hash = entry.ciphertext_hash();
+        remembered::note_void(&mut self.records, hash)?;
         if self.pending_commit()?.is_some_and(|pending| pending == hash) {
             self.drop_pending_commit()?;
         }
@@ -444,6 +434,8 @@ impl Conversation {
 pub struct Merged {
     /// It was this device's own.
     pub own: bool,
+    /// It was the one that was on its way, and not one that this device had given up before.
+    pub awaited: bool,
     /// Whose it was.
     pub by: DeviceId,
     /// Who was added.

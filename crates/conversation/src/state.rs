@@ -17,11 +17,8 @@ const HEAD: &[u8] = b"our-head";
 const PENDING: &[u8] = b"our-pending";
 const RING_PREFIX: &[u8] = b"our-ring/";
 const SENDER_PREFIX: &[u8] = b"our-sender/";
-const SENT_PREFIX: &[u8] = b"our-sent/";
 /// Running hashes in one record.
 const CHUNK: u64 = 64;
-/// Own frames that have not come back from the log.
-pub(crate) const UNSEEN: usize = 4096;
 
 record!(
     /// Where this member stands.
@@ -113,11 +110,11 @@ impl Head {
 
 const DAMAGED: ConversationError = ConversationError::Storage(StorageError::Record);
 
-fn read<T: amanat_wire::Decode>(records: &Records, key: &[u8]) -> Result<Option<T>, ConversationError> {
+pub(crate) fn read<T: amanat_wire::Decode>(records: &Records, key: &[u8]) -> Result<Option<T>, ConversationError> {
     records.get(key).map(T::from_bytes).transpose().map_err(|_| DAMAGED)
 }
 
-fn key(prefix: &[u8], name: &[u8]) -> Vec<u8> {
+pub(crate) fn key(prefix: &[u8], name: &[u8]) -> Vec<u8> {
     [prefix, name].concat()
 }
 
@@ -195,24 +192,6 @@ pub(crate) fn all_gone(records: &mut Records, told: bool) -> Result<(), Conversa
         records.put(key, track.to_bytes());
     }
     Ok(())
-}
-
-pub(crate) fn sent_key(hash: &Digest) -> Vec<u8> {
-    key(SENT_PREFIX, hash.as_bytes())
-}
-pub(crate) fn is_own(records: &Records, hash: &Digest) -> bool {
-    records.get(&sent_key(hash)).is_some()
-}
-pub(crate) fn unseen(records: &Records) -> usize {
-    records.keys(SENT_PREFIX).count()
-}
-/// Forgets own frames of epochs before `epoch`: the relay takes them no more.
-pub(crate) fn forget_sent_before(records: &mut Records, epoch: u64) {
-    let old = |key: &[u8]| records.get(key).and_then(|value| u64::from_bytes(value).ok()).is_none_or(|at| at < epoch);
-    let keys: Vec<_> = records.keys(SENT_PREFIX).filter(|key| old(key)).map(<[u8]>::to_vec).collect();
-    for key in keys {
-        records.delete(&key);
-    }
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl<'a> Storage<'a> {
     }
 
     /// Writes one of OpenMLS's records of the conversation, in parts, of which only those that changed are written.
-    fn put_parts(&self, key: &[u8], value: &[u8]) -> Done<()> {
+    pub(crate) fn put_parts(&self, key: &[u8], value: &[u8]) -> Done<()> {
         self.with(Scope::Group, |records| {
             #[cfg(test)]
             fail_if_injected()?;
@@ -121,14 +121,14 @@ impl<'a> Storage<'a> {
             delete_parts(records, key, count)
         })
     }
-    fn delete_parts(&self, key: &[u8]) -> Done<()> {
+    pub(crate) fn delete_parts(&self, key: &[u8]) -> Done<()> {
         self.with(Scope::Group, |records| {
             #[cfg(test)]
             fail_if_injected()?;
             delete_parts(records, key, 0)
         })
     }
-    fn get_parts(&self, key: &[u8]) -> Done<Option<Zeroizing<Vec<u8>>>> {
+    pub(crate) fn get_parts(&self, key: &[u8]) -> Done<Option<Zeroizing<Vec<u8>>>> {
         self.with(Scope::Group, |records| {
             let mut value: Option<Zeroizing<Vec<u8>>> = None;
             for index in 0.. {

@@ -6,6 +6,7 @@ mod damage;
 mod further;
 mod joining;
 mod messages;
+mod repeated;
 mod rogue;
 mod roles;
 mod stolen;

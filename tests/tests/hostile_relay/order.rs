@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use amanat_client::api::ConversationState;
 use amanat_wire::log::Entry;
 
 use super::{
@@ -15,20 +16,22 @@ fn again(run: &Run<'_>, victim: usize, entry: Entry) {
     run.foe().state().show(to, conversation, entry).unwrap();
 }
 
-/// An earlier message comes again, at the end.
+/// An earlier message comes again, at the end: to another member, or to its author. [CONV-91]
 pub(crate) async fn replay(staff: &Staff, seed: u64) -> Seen {
     let mut run = staff.run(seed).await;
     let sender = run.somebody();
-    let victim = run.somebody_but(&[sender]);
+    let victim = if seed % 4 == 3 { sender } else { run.somebody_but(&[sender]) };
     run.says_and_sends(sender).await;
     let (to, by) = (run.device(victim), run.device(sender));
     let old = last(&run, to, |entry| entry.sender == by);
     let steps = 1 + run.seed.below(4) as usize;
     run.traffic(steps).await;
     again(&run, victim, old);
+    run.foe().state().hint(to);
     run.settle().await;
     let kinds = run.kinds_of(victim).await;
     assert!(kinds.contains("undecryptable"), "{kinds:?}");
+    assert_eq!(run.stage(victim).await, ConversationState::Active);
     run.check().await;
     run.goes_on().await;
     Seen::shown(kinds, "at once", GOES_ON)

@@ -13,6 +13,8 @@ pub(crate) const AGREE: &str =
     "[CONV-33] [CONV-16] members at one position with one running hash have one epoch and one roster";
 pub(crate) const EVIDENCE: &str = "[CONV-16] who have the same entries and receipts find the same commits valid";
 pub(crate) const OWN: &str = "[CONV-19] [CONV-41] an own commit that others merged is merged by its author, once";
+pub(crate) const COPY: &str =
+    "[CONV-19] [CONV-90] [CONV-91] what a device has made is its own once, and never taken for a copy's";
 pub(crate) const REVOKED: &str = "[CONV-45] nothing is encrypted to a device that is known to be revoked";
 pub(crate) const REMOVED: &str = "[CONV-41] a removed device has no key of what is encrypted after its removal";
 pub(crate) const SILENCED: &str = "[CONV-81] nothing is taken from a device behind its removal";
@@ -39,6 +41,7 @@ pub(crate) fn all() -> Vec<Property<Setting>> {
             agree(world, &evidence)
         }),
         Property::always(OWN, own_commits_are_merged_once),
+        Property::always(COPY, |_, world| each(world, own_is_known_once)),
         Property::always(REVOKED, |_, world| {
             honest_messages(world).all(|ghost| !(ghost.knew && ghost.readers & (1 << THIRD) != 0))
         }),
@@ -74,6 +77,9 @@ pub(crate) const REMOVAL: &str = "[CONV-45] a removal is complete at both";
 pub(crate) const READ_BEHIND: &str = "[CONV-45] a message is read behind a removal";
 pub(crate) const REFUSED: &str = "[CONV-81] a device that was removed is refused";
 pub(crate) const FELL_OUT: &str = "[CONV-57] a device falls out";
+pub(crate) const VOID_AGAIN: &str = "[CONV-89] a void commit comes again with a good receipt and is void at both";
+pub(crate) const REFUSED_KEPT: &str = "[CONV-90] a commit that was refused is merged by both";
+pub(crate) const OWN_AGAIN: &str = "[CONV-91] an own message comes again and is refused";
 
 /// What has to happen somewhere.
 pub(crate) const HAPPENS: &[Happening] = &[
@@ -117,6 +123,27 @@ pub(crate) const HAPPENS: &[Happening] = &[
         any(world, |_, client| behind_removal(client).any(refused))
     }),
     (FELL_OUT, |_, world| any(world, |_, client| client.fell_out)),
+    (VOID_AGAIN, |_, world| {
+        let [a, b] = &world.clients;
+        let void = |row: &Row| row.verdict == Verdict::Void && row.what.by != THIRD;
+        let again =
+            |row: &Row| row.receipt && void(row) && a.log.iter().any(|other| !other.receipt && other.what == row.what);
+        a.log == b.log && a.log.iter().any(again)
+    }),
+    (REFUSED_KEPT, |_, world| {
+        let [a, b] = &world.clients;
+        // Nothing but a refusal lets a member write while a commit of its own is on its way.
+        let wrote_before = |me: u8, place: usize| {
+            let behind = a.log.iter().skip(place + 1);
+            let epoch = a.log.get(place).map(|row| row.what.epoch);
+            behind
+                .into_iter()
+                .any(|row| row.what.by == me && row.verdict == Verdict::Late && Some(row.what.epoch) == epoch)
+        };
+        a.log == b.log
+            && a.log.iter().enumerate().any(|(place, row)| is_merged(row) && wrote_before(row.what.by, place))
+    }),
+    (OWN_AGAIN, |_, world| any(world, |me, client| own(me, client, Verdict::Refused))),
 ];
 
 fn own(me: u8, client: &Client, verdict: Verdict) -> bool {
@@ -179,6 +206,13 @@ fn own_commits_are_merged_once(setting: &Setting, world: &World) -> bool {
         epochs.windows(2).all(|two| two[0] != two[1])
     };
     kept(0, a, b) && kept(1, b, a) && once(a) && once(b)
+}
+
+/// [CONV-19] [CONV-91]
+fn own_is_known_once(client: &Client) -> bool {
+    let own = |row: &&Row| row.verdict == Verdict::Own;
+    let once = |row: &Row| client.log.iter().filter(own).filter(|other| other.what == row.what).count() == 1;
+    client.log.iter().all(|row| row.verdict != Verdict::NotOurs) && client.log.iter().filter(own).all(once)
 }
 
 fn merges_nothing_of_the_revoked(client: &Client) -> bool {

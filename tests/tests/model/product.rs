@@ -1,11 +1,10 @@
-//! What the model finds with a relay's powers, shown at the product's own conversations (protocol-spec/05-conversation, sections
-//! 5 and 8). The last two are not mended: a rule that mends one of them makes its test fail here, and that is then its end.
+//! What a relay's powers come to at the product's own conversations (protocol-spec/05-conversation, sections 5 and 8).
 
 use std::{collections::BTreeMap, time::Duration};
 
 use amanat_conversation::{
     Body, CheckedKeyPackage, Claim, Conversation, Evidence, Incoming, KeyPackageMaker, Kind, NewConversation,
-    OutgoingCommit, Records, Refusal, check_key_package,
+    OutgoingCommit, Records, Refusal, VoidReason, check_key_package,
 };
 use amanat_identity::{DeviceKeys, RevocationList, Tier, VerifiedDevice, testing::Office};
 use amanat_primitives::{ConversationId, DeviceId, Digest, MessageSeed, Timestamp};
@@ -156,11 +155,26 @@ fn join(
 }
 
 impl Room {
-    /// The same log, hashed alike, and other keys.
-    fn is_parted(&self) -> bool {
+    fn has_one_log(&self) -> bool {
         let (a, b) = (&self.a.group, &self.b.group);
         (a.log().position(), a.log().running()) == (b.log().position(), b.log().running())
-            && a.epoch_authenticator() != b.epoch_authenticator()
+    }
+
+    fn has_one_key(&self) -> bool {
+        self.a.group.epoch_authenticator() == self.b.group.epoch_authenticator()
+    }
+
+    /// Both take a commit of one and read the other.
+    fn goes_on(&mut self) {
+        assert!(self.has_one_log() && self.has_one_key());
+        let commit = self.a.renew();
+        for member in [&mut self.a, &mut self.b] {
+            assert_eq!(member.take(&self.chains, UnitKind::Commit, &commit.body, NOW), Took::Merged);
+        }
+        let said = self.b.say();
+        assert_eq!(self.a.take(&self.chains, UnitKind::Message, &said, NOW), Took::Message(Claim::Agree));
+        assert_eq!(self.b.take(&self.chains, UnitKind::Message, &said, NOW), Took::Own);
+        assert!(self.has_one_log() && self.has_one_key());
     }
 }
 
@@ -184,27 +198,44 @@ fn two_receipts_for_one_commit_are_two_logs() {
     assert_eq!(room.a.take(&room.chains, UnitKind::Commit, &commit.body, NOW), Took::Refused(Refusal::LateCommit));
 }
 
-// The model's `RepeatVoid`: against [CONV-16], [CONV-19] and [CONV-41].
+// The model's `RepeatVoid`. [CONV-89]
 #[test]
-fn a_commit_that_was_void_is_merged_by_all_but_its_author_when_it_is_repeated() {
+fn a_commit_that_was_void_is_void_for_all_when_it_is_repeated() {
     let mut room = room();
     let commit = room.a.renew();
     for member in [&mut room.a, &mut room.b] {
         assert_eq!(member.take(&room.chains, UnitKind::Commit, &commit.body, NOW.after(OFF)), Took::Void);
     }
-    assert_eq!(room.b.take(&room.chains, UnitKind::Commit, &commit.body, NOW), Took::Merged);
-    assert_eq!(room.a.take(&room.chains, UnitKind::Commit, &commit.body, NOW), Took::Refused(Refusal::NotOurs));
-    assert!(room.is_parted());
+    let again = Took::Refused(Refusal::Void(VoidReason::Repeated));
+    for member in [&mut room.b, &mut room.a] {
+        assert_eq!(member.take(&room.chains, UnitKind::Commit, &commit.body, NOW), again);
+    }
+    room.goes_on();
 }
 
-// The model's `RefuseAndStore`: against [CONV-19] and [CONV-41].
+// The model's `RefuseAndStore`. [CONV-90]
 #[test]
-fn a_commit_that_was_given_up_when_it_was_refused_is_merged_by_all_but_its_author() {
+fn a_commit_that_was_given_up_when_it_was_refused_is_merged_by_all() {
     let mut room = room();
     let commit = room.a.renew();
     // What the engine does when the relay answers Refused(NotAllowed).
     room.a.group.drop_pending_commit().unwrap();
-    assert_eq!(room.b.take(&room.chains, UnitKind::Commit, &commit.body, NOW), Took::Merged);
-    assert_eq!(room.a.take(&room.chains, UnitKind::Commit, &commit.body, NOW), Took::Refused(Refusal::NotOurs));
-    assert!(room.is_parted());
+    for member in [&mut room.b, &mut room.a] {
+        assert_eq!(member.take(&room.chains, UnitKind::Commit, &commit.body, NOW), Took::Merged);
+    }
+    room.goes_on();
+}
+
+// A relay repeats in each search of the model's `contents`. [CONV-91]
+#[test]
+fn an_own_message_that_is_repeated_is_a_replay_for_its_author_too() {
+    let mut room = room();
+    let said = room.a.say();
+    assert_eq!(room.a.take(&room.chains, UnitKind::Message, &said, NOW), Took::Own);
+    assert_eq!(room.b.take(&room.chains, UnitKind::Message, &said, NOW), Took::Message(Claim::Agree));
+    for member in [&mut room.b, &mut room.a] {
+        let again = member.take(&room.chains, UnitKind::Message, &said, NOW);
+        assert_eq!(again, Took::Refused(Refusal::Replayed));
+    }
+    room.goes_on();
 }

@@ -39,6 +39,7 @@ impl Setting {
             accepted_status: 0,
             knows: 0,
             pending: None,
+            given_up: Vec::new(),
             said: None,
             tracks: [Track::default(); 3],
             beyond: 0,
@@ -179,8 +180,8 @@ impl Model for Setting {
                 client.pending.take()?;
                 None
             }
-            Action::Refuse(_) if !self.refusal_ends_nothing => {
-                client.pending.take()?;
+            Action::Refuse(_) => {
+                client.refused(self)?;
                 None
             }
             Action::Deliver(_, what, receipt) => {

@@ -33,6 +33,12 @@ pub(crate) enum Rule {
     RemovedIsRefused,
     /// [CONV-41] A commit that was lost to another is given up.
     LoserGivesUp,
+    /// [CONV-89] A commit that was void is void whenever it comes again.
+    VoidForGood,
+    /// [CONV-90] A commit that the relay says it refuses is known, and merged where it is found.
+    RefusedIsKnown,
+    /// [CONV-91] An own message that comes again is known as such.
+    OwnIsKnown,
 }
 
 impl Client {
@@ -126,6 +132,15 @@ impl Client {
         Some(commit)
     }
 
+    /// The relay says that it does not take the commit on its way: something else may be sent. [CONV-90]
+    pub(crate) fn refused(&mut self, setting: &Setting) -> Option<()> {
+        let commit = self.pending.take()?;
+        if setting.off != Some(Rule::RefusedIsKnown) {
+            self.given_up.push(commit);
+        }
+        Some(())
+    }
+
     /// Takes in the next entry; `None` where the log waits for a statement.
     pub(crate) fn receive(&mut self, setting: &Setting, me: u8, what: Ciphertext, receipt: bool) -> Option<Verdict> {
         let verdict = match what.body {
@@ -158,9 +173,9 @@ impl Client {
         (position, running): (u8, u64),
     ) -> Verdict {
         if what.by == me {
-            // [CONV-19] Known by its hash, once.
+            // [CONV-19] [CONV-91] Known by its hash, and the second time as a replay.
             if self.had(what) {
-                return Verdict::NotOurs;
+                return if setting.off == Some(Rule::OwnIsKnown) { Verdict::NotOurs } else { Verdict::Refused };
             }
             if let Some((last, stands)) = &mut self.said {
                 *stands |= *last == content;
@@ -215,18 +230,20 @@ impl Client {
     }
 
     fn take_commit(&mut self, setting: &Setting, me: u8, what: &Ciphertext, receipt: bool) -> Option<Verdict> {
-        let own = self.pending.as_ref() == Some(what);
+        let own = self.pending.as_ref() == Some(what) || self.given_up.contains(what);
         if !own && what.epoch != self.epoch() {
             return Some(if self.epochs.contains(&what.epoch) { Verdict::Late } else { Verdict::Future });
+        }
+        // [CONV-89] Its epoch has not ended, so it was void.
+        if self.had(what) && setting.off != Some(Rule::VoidForGood) {
+            return Some(Verdict::Void);
         }
         if what.by == me && !own {
             return Some(Verdict::NotOurs);
         }
-        let stood = self.had(what) && setting.repeated_is_void;
-        if stood || !self.is_valid(setting, what, receipt)? {
-            if own {
-                self.pending = None;
-            }
+        if !self.is_valid(setting, what, receipt)? {
+            self.pending = self.pending.filter(|pending| pending != what);
+            self.given_up.retain(|given_up| given_up != what);
             return Some(Verdict::Void);
         }
         self.merge(setting, what);
@@ -257,6 +274,7 @@ impl Client {
         }
         self.epochs.push(digest(what));
         self.beyond = 0;
+        self.given_up.clear();
         // Whichever was merged: a pending one is merged or lost now. [CONV-41]
         if self.pending.as_ref() == Some(what) || setting.off != Some(Rule::LoserGivesUp) {
             self.pending = None;

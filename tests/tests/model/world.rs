@@ -142,6 +142,8 @@ pub(crate) struct Client {
     /// The latest statement that it has.
     pub(crate) knows: u8,
     pub(crate) pending: Option<Ciphertext>,
+    /// Own commits of this epoch that the relay said it refused.
+    pub(crate) given_up: Vec<Ciphertext>,
     /// Its last content, and whether it stands in the log.
     pub(crate) said: Option<(Content, bool)>,
     pub(crate) tracks: [Track; 3],

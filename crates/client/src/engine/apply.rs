@@ -8,9 +8,10 @@
 mod commits;
 mod gone;
 mod messages;
+mod refused;
 
 use amanat_conversation::{
-    Content, Conversation, Incoming, LeaveProof, Refusal,
+    Content, Conversation, Incoming, LeaveProof,
     content::{Body, ContentType},
     profile::MAX_EPOCH_AGE,
 };
@@ -98,6 +99,8 @@ pub(crate) struct Draft {
     own_title: Option<bool>,
     /// A device was added again by somebody whose title does not count.
     lacks_title: bool,
+    /// Whom one's own commits have let in.
+    let_in: Vec<DeviceId>,
     /// What the commit just applied changed, as its author said it to the relay.
     lists: Option<RosterLists>,
     /// What is kept of the log.
@@ -184,8 +187,7 @@ impl Core {
                 }
             }
         }
-        let owes =
-            draft.committed && self.owes_title(id, &group) || draft.lacks_title && self.set_title(&draft, &group)?;
+        let owes = self.owes_title(&draft.let_in, &group) || draft.lacks_title && self.set_title(&draft, &group)?;
         if owes && !draft.row.title.is_empty() {
             // In the batch that lets them in, so that they get it whatever happens then. [DELIV-181]
             draft.title = Some(self.draft_title(&mut group, &draft.row.title)?);
@@ -247,11 +249,13 @@ impl Core {
         receipt: Option<&ReceiptBody>,
     ) -> Result<Step, Failure> {
         match group.receive(entry).map_err(failure::from_conversation)? {
-            Incoming::Own(_) => {
-                let queued = self.queued(draft.id, entry);
+            Incoming::Own(frame) => {
+                let queued = self.queued(draft, frame.counter);
                 self.own_change(draft.id, &mut draft.lives, queued.as_ref())?;
-                if let Some(queued) = queued {
-                    draft.own(group, (self.own.id(), self.own_who()), queued)?;
+                match queued {
+                    Some(queued) => draft.own(group, (self.own.id(), self.own_who()), queued)?,
+                    // Its content has come before, as it was encrypted another time. [CONV-91]
+                    None => draft.alarms.push(Alarm::Replay { sender: self.own.address().clone() }),
                 }
             }
             Incoming::Message(message) => self.apply_message(group, draft, entry, *message)?,
@@ -267,39 +271,18 @@ impl Core {
                     draft.row.stage = Stage::FellOut;
                 }
             }
-            Incoming::Refused(refused) => {
-                tracing::warn!(reason = ?refused.reason, "an entry of the log was refused");
-                draft.alarms.push(Alarm::Undecryptable { position: entry.position, sender: entry.sender });
-                draft.wrong_roster |= entry.kind != UnitKind::Message;
-                // Its author is a member, so it may be good for the others; this device can follow no longer. [CONV-43]
-                if refused.reason == Refusal::PathUndecryptable {
-                    draft.row.stage = Stage::FellOut;
-                }
-                if refused.reason == Refusal::FutureEpoch {
-                    if draft.tracks.contains_key(&entry.sender) {
-                        draft.track(entry.sender).beyond = true;
-                    }
-                    if self.is_parted(group, &draft.tracks) {
-                        draft.row.stage = Stage::FellOut;
-                    }
-                }
-                // The relay took it from this device: so this vault is not the one that sent it. A member who only claims
-                // to be this device's leaf does not get that far. [DELIV-178]
-                if refused.reason == Refusal::NotOurs && entry.sender == self.own.id() {
-                    draft.row.stage = Stage::FellOut;
-                    draft.rolled_back = true;
-                }
-            }
+            Incoming::Refused(refused) => self.apply_refused(group, draft, entry, refused.reason),
         }
         Ok(Step::Applied)
     }
 
-    /// The outbox row that an entry of one's own belongs to.
-    fn queued(&self, id: ConversationId, entry: &Entry) -> Option<OutboxRow> {
-        let open = self.conversation(id).ok()?;
-        // By its ciphertext: the unit id in an entry is the relay's word. [CONV-19]
-        let hash = entry.ciphertext_hash();
-        open.queue.values().find(|queued| !queued.request.is_empty() && queued.ciphertext == hash).cloned()
+    /// The outbox row of an own content: by its counter, for the relay may have it as it was encrypted before, too. The unit
+    /// id in an entry is the relay's word. [CONV-19] [CONV-91]
+    fn queued(&self, draft: &Draft, counter: u64) -> Option<OutboxRow> {
+        let open = self.conversation(draft.id).ok()?;
+        let found = open.queue.values().find(|queued| queued.counter == counter)?;
+        let sent = draft.sent.iter().any(|sent| sent.number == found.number);
+        (!sent).then(|| found.clone())
     }
 
     /// Whether the title that counts was set by this device, whose person may still change the conversation. [CONV-86]
@@ -513,6 +496,7 @@ impl Draft {
             title: None,
             own_title: None,
             lacks_title: false,
+            let_in: Vec::new(),
             lists: None,
             kept: KeptChange::default(),
             added: Vec::new(),

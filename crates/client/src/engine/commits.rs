@@ -1,11 +1,11 @@
 //! Commits of this device on their way (protocol-spec/05-conversation, section 5): one in a conversation at a time,
 //! durable with MLS's pending state before it is sent, sent again as it is until the relay answers, and ended by being
-//! found in the log, by another one that came first, or by a refusal. [CONV-41]
+//! found in the log, by another one that came first, or by a refusal, after which it is still known. [CONV-41] [CONV-90]
 
 use amanat_conversation::{
     CheckedKeyPackage, Conversation, LeafClaim, MAX_POSITION, OutgoingCommit, Removal, may_stand_beside,
 };
-use amanat_primitives::{ConversationId, UnitId};
+use amanat_primitives::{ConversationId, DeviceId, UnitId};
 use amanat_wire::{
     Decode as _, Encode as _, List,
     client::{Nothing, Request},
@@ -278,7 +278,8 @@ impl Core {
         self.pump(id)
     }
 
-    /// The relay will not have it: it is certainly not in the log.
+    /// The relay will not have it, as it says. It stays known, and is merged where it is found in the log all the same, before
+    /// another one is. [CONV-90]
     fn give_up(&mut self, id: ConversationId, failure: &Failure) -> Result<(), Failure> {
         let group = self.group(id)?;
         if group.pending_commit().map_err(failure::from_conversation)?.is_some() {
@@ -308,14 +309,12 @@ impl Core {
         Ok(draft.lost.then(|| row.change.clone()))
     }
 
-    /// Whether the commit on its way, merged by now, adds members who get the title from this device: it counts where
-    /// this person may change the conversation, and for a new device of this person's. [CONV-49]
-    pub(crate) fn owes_title(&self, id: ConversationId, group: &Conversation) -> bool {
-        let commit = self.conversation(id).ok().and_then(|open| open.commit.as_ref());
-        let Some(CommitRow { change: Change::Add(added), .. }) = commit else { return false };
+    /// Whether those whom an own commit has let in get the title from this device: it counts where this person may change the
+    /// conversation, and for a new device of this person's. [CONV-49]
+    pub(crate) fn owes_title(&self, let_in: &[DeviceId], group: &Conversation) -> bool {
         let own = self.own.address();
-        let is_own = |member: &LeafClaim| member.address == *own && added.contains(&member.device);
-        may_change(group, own) || group.members().iter().any(is_own)
+        let is_own = |member: &LeafClaim| member.address == *own && let_in.contains(&member.device);
+        !let_in.is_empty() && (may_change(group, own) || group.members().iter().any(is_own))
     }
 
     /// Whether a commit is on its way or will be in a moment, as far as it can go now.
@@ -357,8 +356,6 @@ pub(crate) fn end(want: Want, outcome: Result<Reply, Failure>) -> Result<(), Fai
     want.reply.map_or(Ok(()), |reply| respond(reply, outcome))
 }
 
-fn list<const MAX: usize>(
-    devices: Vec<amanat_primitives::DeviceId>,
-) -> Result<List<amanat_primitives::DeviceId, MAX>, Failure> {
+fn list<const MAX: usize>(devices: Vec<DeviceId>) -> Result<List<DeviceId, MAX>, Failure> {
     List::new(devices).map_err(|_| failure::internal("too many devices in one commit"))
 }

@@ -412,7 +412,8 @@ impl Core {
             open.needs_commit = open.needs_commit.max(position);
         }
         let group = self.group(id)?;
-        group.forget_own(&queued.ciphertext);
+        // The relay may have it all the same. [CONV-91]
+        group.set_aside(&queued.ciphertext);
         batch.records(Scope::GroupRecords(id), group.take_changes());
         // That it was encrypted, and may have left, stays on record: the relay knows its unit id. [DELIV-215]
         let again = OutboxRow { request: Bytes::default(), ..queued };

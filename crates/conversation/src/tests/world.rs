@@ -224,7 +224,7 @@ impl World {
         let next = member.conv().log().position() as usize;
         let entry = self.log[next].clone();
         let seen = match member.conv().receive(&entry).unwrap() {
-            Incoming::Own(hash) => Seen::Own(hash),
+            Incoming::Own(frame) => Seen::Own(frame.hash),
             Incoming::Gone { .. } => Seen::Gone,
             Incoming::Message(message) => Seen::Message(*message),
             Incoming::Refused(refused) => Seen::Refused(refused),

@@ -72,7 +72,11 @@ impl Core {
                 let merged = group.merge(approved).map_err(failure::from_conversation)?;
                 if merged.own {
                     draft.created |= draft.row.stage == Stage::Creating;
-                    draft.committed = true;
+                    // One that was given up ends no other. [CONV-90]
+                    draft.committed |= merged.awaited;
+                    if draft.row.stage != Stage::Creating {
+                        draft.let_in.extend(merged.added.iter().map(|member| member.device));
+                    }
                     draft.row.renew_at = self.now().after(RENEW_EVERY);
                     (draft.row.sent, draft.row.used) = (0, false);
                 }
