@@ -206,7 +206,8 @@ impl Rig {
     pub async fn start_with(&self, handle: &str, connect: bool) -> Person {
         let profile = self.profile(handle).await;
         let clock = self.clock.clone();
-        let (engine, events) = Engine::start(profile, Options { connect, clock: Arc::new(move || clock.now()) });
+        let (engine, events) =
+            Engine::start(profile, Options { connect, clock: Arc::new(move || clock.now()), ..Options::default() });
         Person { handle: handle.to_owned(), engine, events }
     }
 

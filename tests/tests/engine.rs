@@ -190,7 +190,8 @@ async fn a_wrong_clock_opens_nothing_says_so_and_blocks_nothing() {
         let profile = profile::open(&rig.dir.path().join("secretary"), PASSPHRASE, &WorkPolicy::FOR_TESTS).unwrap();
         let (clock, off) = (rig.clock.clone(), Arc::clone(&off));
         let now = move || clock.now().after(Duration::from_secs(off.load(Ordering::Relaxed)));
-        let (engine, events) = Engine::start(profile, Options { connect: true, clock: Arc::new(now) });
+        let (engine, events) =
+            Engine::start(profile, Options { connect: true, clock: Arc::new(now), ..Options::default() });
         Person { handle: "secretary".into(), engine, events }
     };
     let mut secretary = start();

@@ -56,7 +56,7 @@ pub(crate) use self::core::{Open, bounded, put_conversation, target_of};
 pub(crate) use self::newcomers::OnRecord;
 pub(crate) use self::outgoing::put_message;
 use crate::{
-    Command, Event, Failure, Reply, failure,
+    Command, Event, Failure, Random, Reply, failure,
     profile::Profile,
     session::{self, SessionEvent},
 };
@@ -79,11 +79,14 @@ pub struct Options {
     pub connect: bool,
     /// Tells the time.
     pub clock: Clock,
+    /// Where random numbers come from.
+    pub random: Random,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connect: true, clock: Arc::new(|| Timestamp::from(std::time::SystemTime::now())) }
+        let clock = Arc::new(|| Timestamp::from(std::time::SystemTime::now()));
+        Self { connect: true, clock, random: Random::default() }
     }
 }
 

@@ -87,7 +87,7 @@ fn seal(
 ) -> Option<Vec<u8>> {
     let passphrase = HistoryPassphrase(Zeroizing::new(passphrase.to_owned()));
     let pieces = Zeroizing::new(pieces.to_vec());
-    history::seal(pieces, author, &Audience::Passphrase(&passphrase), work, now).ok()
+    history::seal(pieces, author, &Audience::Passphrase(&passphrase), (work, now), &mut rand_core::OsRng).ok()
 }
 
 /// Whether these are the pieces of a file, whoever signed them.

@@ -26,7 +26,7 @@ use amanat_primitives::{
     sign::Signature,
 };
 use amanat_wire::{Bytes, Decode as _, Encode as _, List, Reader, Text, choice, limits, record};
-use rand_core::OsRng;
+use rand_core::CryptoRngCore;
 use zeroize::Zeroizing;
 
 use crate::rows::{PEOPLE, Presence, ReactionRow};
@@ -214,33 +214,33 @@ pub(crate) fn seal(
     pieces: Zeroizing<Vec<u8>>,
     (keys, chain): (&DeviceKeys, &Bytes<{ limits::CHAIN }>),
     audience: &Audience<'_>,
-    work: &WorkPolicy,
-    now: Timestamp,
+    (work, now): (&WorkPolicy, Timestamp),
+    random: &mut dyn CryptoRngCore,
 ) -> Result<Vec<u8>, HistoryError> {
     let reader = match audience {
         Audience::Device(device) => Some(device.id()),
         Audience::Passphrase(_) => None,
     };
-    let file_key = FileKey::random(&mut OsRng);
+    let file_key = FileKey::random(random);
     let mut header = Header { made_at: now, author: chain.clone(), reader, key: Bytes::default() };
     // [ID-57] The key is bound to everything else that the header says.
     let key = match audience {
         Audience::Device(device) => {
             let to = (device.noise_key(), device.sealing_key());
-            let sealed = SealedKey::seal(file_key.secret(), keys.noise(), to, &context(&header), &mut OsRng);
+            let sealed = SealedKey::seal(file_key.secret(), keys.noise(), to, &context(&header), random);
             sealed.map_err(|_| HistoryError::NotForThis)?.as_bytes().to_vec()
         }
         Audience::Passphrase(passphrase) => {
             let plain = [file_key.secret().expose_secret().as_slice(), context(&header).as_bytes()].concat();
             let plain = Zeroizing::new(plain);
-            passphrase::lock(Label::HISTORY_KEY, passphrase.0.as_bytes(), work, &plain, &mut OsRng)?
+            passphrase::lock(Label::HISTORY_KEY, passphrase.0.as_bytes(), work, &plain, random)?
         }
     };
     header.key = Bytes::new(key).map_err(|_| HistoryError::TooLarge)?;
     let mut plain = pieces;
     let signature = keys.signing().sign(Label::HISTORY_FILE, &to_be_signed(&header, &plain));
     plain.extend_from_slice(&Piece::End(signature).to_bytes());
-    let nonce = PayloadNonce::random(&mut OsRng);
+    let nonce = PayloadNonce::random(random);
     let mut out = [MAGIC.as_slice(), &header.to_bytes(), nonce.as_bytes()].concat();
     PayloadEncryptor::new(&file_key, &nonce).seal_all(&plain, &mut out);
     if out.len() > FILE { Err(HistoryError::TooLarge) } else { Ok(out) }

@@ -5,7 +5,7 @@ use amanat_conversation::{KeyPackageMaker, Records, count_key_packages, prune_ke
 use amanat_identity::{DeviceKeys, VerifiedDevice};
 use amanat_primitives::Timestamp;
 use amanat_wire::{List, client::PutKeyPackages};
-use rand_core::OsRng;
+use rand_core::CryptoRngCore;
 
 use crate::{
     Failure, failure,
@@ -27,6 +27,7 @@ pub(crate) fn make(
     own: &VerifiedDevice,
     last_resort: bool,
     now: Timestamp,
+    random: &mut dyn CryptoRngCore,
 ) -> Result<Option<PutKeyPackages>, Failure> {
     let mut records = Records::load(vault.scan_bytes(Scope::DeviceRecords)?);
     prune_key_packages(&mut records, now);
@@ -34,9 +35,9 @@ pub(crate) fn make(
     let (kept, kept_last_resort) = count_key_packages(&records, now);
     let count = COUNT.min(KEPT.saturating_sub(kept));
     let last_resort = (last_resort || count == 0) && kept_last_resort < KEPT_LAST_RESORT;
-    let one_time = maker.one_time(count, &mut records, now, &mut OsRng).map_err(failure::from_conversation)?;
+    let one_time = maker.one_time(count, &mut records, now, random).map_err(failure::from_conversation)?;
     let last_resort = last_resort
-        .then(|| maker.last_resort(&mut records, now, &mut OsRng))
+        .then(|| maker.last_resort(&mut records, now, random))
         .transpose()
         .map_err(failure::from_conversation)?;
     let mut batch = Batch::default();
@@ -51,6 +52,8 @@ pub(crate) fn make(
 mod tests {
     use amanat_identity::{Tier, testing::Office};
 
+    use rand_core::OsRng;
+
     use super::*;
 
     // [DELIV-131]
@@ -61,12 +64,12 @@ mod tests {
         let (keys, _, own) = office.enrol(&mut OsRng, "secretary", Tier::Secret, now);
         let dir = tempfile::tempdir().unwrap();
         let vault = Vault::open(&dir.path().join("vault"), &amanat_primitives::Secret::random(&mut OsRng)).unwrap();
-        let made: Vec<_> = (0..40).map_while(|_| make(&vault, &keys, &own, true, now).unwrap()).collect();
+        let made: Vec<_> = (0..40).map_while(|_| make(&vault, &keys, &own, true, now, &mut OsRng).unwrap()).collect();
         assert_eq!(made.iter().map(|put| put.one_time.len()).sum::<usize>(), KEPT);
         assert_eq!(made.iter().filter(|put| put.last_resort.is_some()).count(), KEPT_LAST_RESORT);
         // When they have ended, there is room again.
         let later = now.after(std::time::Duration::from_secs(31 * 24 * 3600));
-        let put = make(&vault, &keys, &own, false, later).unwrap().unwrap();
+        let put = make(&vault, &keys, &own, false, later, &mut OsRng).unwrap().unwrap();
         assert_eq!((put.one_time.len(), put.last_resort.is_some()), (COUNT, false));
     }
 }

@@ -15,6 +15,7 @@ use std::{
     fs,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use amanat_identity::{
@@ -30,12 +31,11 @@ use amanat_wire::{
     limits,
     relay::Answer,
 };
-use rand_core::OsRng;
 use zeroize::Zeroizing;
 
 pub(crate) use self::key::KeyFile;
 use crate::{
-    Failure, FailureCode,
+    Failure, FailureCode, Options, Random,
     engine::{OnRecord, Open, target_of},
     failure,
     rows::{CommitRow, ConversationRow, ImportedRow, NewcomersRow, OutboxRow, ProfileRow, RelayRow, TrackRow, meta},
@@ -137,26 +137,37 @@ pub fn exists(dir: &Path) -> bool {
 /// # Errors
 /// Everything that can be wrong with an invitation, a folder or a link, each its own [`Failure`].
 pub async fn join(request: JoinRequest, on_stage: impl FnMut(JoinStage)) -> Result<Joined, Failure> {
-    join_at(request, Timestamp::from(std::time::SystemTime::now()), on_stage).await
+    join_with(request, &Options::default(), on_stage).await
 }
 
 /// As [`join`], at another time: for tests of what takes days.
 ///
 /// # Errors
 /// As [`join`].
-pub async fn join_at(
+pub async fn join_at(request: JoinRequest, now: Timestamp, on_stage: impl FnMut(JoinStage)) -> Result<Joined, Failure> {
+    let options = Options { clock: Arc::new(move || now), ..Options::default() };
+    join_with(request, &options, on_stage).await
+}
+
+/// As [`join`], with another clock or other random numbers.
+///
+/// # Errors
+/// As [`join`].
+pub async fn join_with(
     request: JoinRequest,
-    now: Timestamp,
+    options: &Options,
     mut on_stage: impl FnMut(JoinStage),
 ) -> Result<Joined, Failure> {
+    let now = (options.clock)();
+    let mut random = options.random.clone();
     on_stage(JoinStage::CheckingInvitation);
     let invitation = invitation_of(&request.invitation)?;
     let opened = invitation.open(request.code.as_deref(), &request.work, now).map_err(from_invitation)?;
     on_stage(JoinStage::MakingKeys);
-    let begun = tokio::task::spawn_blocking(move || begin(&request, opened, now))
+    let begun = tokio::task::spawn_blocking(move || begin(&request, opened, now, &mut random))
         .await
         .map_err(|_| failure::internal("making the profile was interrupted"))??;
-    enrol(begun, now, on_stage).await
+    enrol(begun, now, options, on_stage).await
 }
 
 /// What an invitation file says, every signature and window in it checked: to be shown before anybody joins with it.
@@ -184,7 +195,12 @@ struct Begun {
     row: ProfileRow,
 }
 
-fn begin(request: &JoinRequest, opened: OpenedInvitation, now: Timestamp) -> Result<Begun, Failure> {
+fn begin(
+    request: &JoinRequest,
+    opened: OpenedInvitation,
+    now: Timestamp,
+    random: &mut Random,
+) -> Result<Begun, Failure> {
     let dir = &request.dir;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| failure::file("make", dir, &e))?;
     let vault_key = if exists(dir) {
@@ -192,14 +208,14 @@ fn begin(request: &JoinRequest, opened: OpenedInvitation, now: Timestamp) -> Res
         key::settle(dir)?;
         key
     } else {
-        key::make(dir, &request.passphrase, &request.work)?
+        key::make(dir, &request.passphrase, &request.work, random)?
     };
-    let vault = Vault::open(&dir.join("vault"), &vault_key)?;
+    let vault = Vault::open(&dir.join("vault"), &vault_key)?.drawing_from(random.clone());
     KeyFile::new(dir, &request.work).clean();
     if let Some(row) = vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)? {
         return resume(vault, row, opened);
     }
-    let keys = DeviceKeys::create(&mut OsRng);
+    let keys = DeviceKeys::create(random);
     let enrolment = opened.redeem(&keys, now).map_err(|error| {
         Failure::new(FailureCode::Invitation, error.to_string(), "ask the officer for a new invitation")
     })?;
@@ -239,7 +255,12 @@ fn resume(vault: Vault, row: ProfileRow, opened: OpenedInvitation) -> Result<Beg
     Ok(Begun { vault, keys, enrolment, opened, row })
 }
 
-async fn enrol(begun: Begun, now: Timestamp, mut on_stage: impl FnMut(JoinStage)) -> Result<Joined, Failure> {
+async fn enrol(
+    begun: Begun,
+    now: Timestamp,
+    options: &Options,
+    mut on_stage: impl FnMut(JoinStage),
+) -> Result<Joined, Failure> {
     let Begun { vault, keys, enrolment, opened, row } = begun;
     on_stage(JoinStage::Connecting);
     let identity = Identity::Enrolling(Bytes::new(enrolment.to_bytes()).map_err(|_| too_long())?);
@@ -269,7 +290,7 @@ async fn enrol(begun: Begun, now: Timestamp, mut on_stage: impl FnMut(JoinStage)
         batch.put(Scope::Meta, meta::PROFILE, &row);
         vault.commit(batch)?;
         on_stage(JoinStage::PublishingKeyPackages);
-        let packages = crate::key_packages::make(&vault, &keys, &own, true, now)?;
+        let packages = crate::key_packages::make(&vault, &keys, &own, true, now, &mut options.random.clone())?;
         let packages = packages.ok_or_else(|| failure::internal("a new vault is full of KeyPackages"))?;
         match connected.ask(Request::PutKeyPackages(packages)).await? {
             Answer::Done(_) => {
@@ -532,14 +553,14 @@ mod tests {
         let profile = tempfile::tempdir().unwrap();
         let dir = profile.path();
         let work = WorkPolicy::FOR_TESTS;
-        key::make(dir, "four words", &work).unwrap();
+        key::make(dir, "four words", &work, &mut Random::default()).unwrap();
         // Twice: before there is a vault, and when there is one.
         for _ in 0..2 {
             fs::hard_link(key::path(dir), dir.join("key.part")).unwrap();
             let opened = Invitation::from_secret_bytes(&invitation).unwrap().open(None, &work, NOW).unwrap();
             let passphrase = Zeroizing::new("four words".to_owned());
             let request = JoinRequest { dir: dir.to_owned(), invitation: Vec::new(), code: None, passphrase, work };
-            let begun = begin(&request, opened, NOW).unwrap();
+            let begun = begin(&request, opened, NOW, &mut Random::default()).unwrap();
             assert!(!dir.join("key.part").exists());
             begun.vault.close();
         }

@@ -23,13 +23,12 @@ use amanat_wire::{
     limits,
     relay::{Answer, DirectItem, FromRelay, Push, Ready},
 };
-use rand_core::OsRng;
 use tokio::{
     sync::{Notify, Semaphore, mpsc, oneshot, watch},
     time::{Instant, timeout_at},
 };
 
-use crate::{Failure, FailureCode, failure};
+use crate::{Failure, FailureCode, Random, failure};
 
 /// A link that has been silent this long is asked whether it is still there.
 const PING_AFTER: Duration = Duration::from_secs(30);
@@ -179,6 +178,8 @@ pub(crate) struct SessionPlan {
     pub(crate) key: Arc<NoiseSecret>,
     /// The hello's identity.
     pub(crate) chain: Bytes<{ limits::CHAIN }>,
+    /// Of the waits between two tries.
+    pub(crate) random: Random,
 }
 
 /// Keeps a session until `stop` says so or the engine is gone.
@@ -204,7 +205,7 @@ pub(crate) async fn run(plan: SessionPlan, events: mpsc::Sender<SessionEvent>, m
             let _ = events.send(SessionEvent::Down { failure, retry_in: Duration::MAX }).await;
             return;
         }
-        let retry_in = backoff.next_wait(&mut OsRng);
+        let retry_in = backoff.next_wait(&mut plan.random.clone());
         if events.send(SessionEvent::Down { failure, retry_in }).await.is_err() {
             return;
         }

@@ -115,7 +115,7 @@ impl World {
         });
         let (profile, census) = opened.await.unwrap().unwrap_or_else(|error| panic!("{handle}: {error:?}"));
         let clock = self.rig.clock.clone();
-        let options = Options { connect: true, clock: Arc::new(move || clock.now()) };
+        let options = Options { connect: true, clock: Arc::new(move || clock.now()), ..Options::default() };
         let (engine, events) = Engine::start(profile, options);
         self.people.insert(handle, Person { handle: handle.to_owned(), engine, events });
         census

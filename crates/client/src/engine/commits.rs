@@ -12,7 +12,7 @@ use amanat_wire::{
     log::{Entry, RetentionClass, Unit, UnitKind},
     relay::{Answer, Appended, Refusal},
 };
-use rand_core::OsRng;
+use rand_core::CryptoRngCore;
 
 use super::{
     apply::{Draft, is_leave},
@@ -34,12 +34,13 @@ pub(crate) fn commit_row(
     kind: UnitKind,
     change: Change,
     commit: OutgoingCommit,
+    random: &mut dyn CryptoRngCore,
 ) -> Result<CommitRow, Failure> {
     let ciphertext = commit.hash;
     let (seen_commit, accepted_commit) =
         if kind == UnitKind::Create { (0, 0) } else { (group.seen_commit(), group.accepted_commit()) };
     let unit = Unit {
-        id: UnitId::random(&mut OsRng),
+        id: UnitId::random(random),
         conversation: group.id(),
         kind,
         class: RetentionClass::Month,
@@ -78,8 +79,8 @@ impl Core {
         let group = self.group(id)?;
         if !creating && unit.seen_commit != group.seen_commit() {
             // What came first was void, so this one is still good, behind it.
-            unit.id = UnitId::random(&mut OsRng);
             unit.seen_commit = group.seen_commit();
+            unit.id = UnitId::random(&mut self.random());
             let row = CommitRow { request: bounded(unit.to_bytes())?, ..row };
             let mut batch = Batch::default();
             batch.put(Scope::Commits, id.as_bytes(), &row);
@@ -142,9 +143,10 @@ impl Core {
             Plan::Again(package) => self.conversation(id)?.again.get(&package.device().id()).cloned(),
             _ => None,
         };
+        let mut random = self.random();
         let group = self.group(id)?;
         let members: Vec<_> = group.members().iter().map(|member| member.device).collect();
-        let (signing, rng) = (keys.signing(), &mut OsRng);
+        let (signing, rng) = (keys.signing(), &mut random);
         let (change, commit) = match plan {
             Plan::Add(packages) => {
                 let claims = group.members();
@@ -186,7 +188,7 @@ impl Core {
             Plan::Renew => (Change::Renew(Nothing {}), group.self_update(signing, status, now, rng)),
         };
         let commit = commit.map_err(failure::from_conversation)?;
-        let row = commit_row(group, UnitKind::Commit, change, commit)?;
+        let row = commit_row(group, UnitKind::Commit, change, commit, &mut random)?;
         let mut batch = Batch::default();
         batch.records(Scope::GroupRecords(id), group.take_changes());
         batch.put(Scope::Commits, id.as_bytes(), &row);

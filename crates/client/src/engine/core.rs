@@ -25,7 +25,7 @@ use super::{
     Clock, Input, Options, apply::is_leave, documents::Transfers, membership::Want, newcomers::OnRecord, people::People,
 };
 use crate::{
-    Command, Event, Failure, FailureCode, Reply,
+    Command, Event, Failure, FailureCode, Random, Reply,
     api::{ConversationState, LinkView},
     profile::Profile,
     rows::{CommitRow, ConversationRow, ImportedRow, OutboxRow, RelayRow, Stage, TrackRow},
@@ -256,6 +256,7 @@ pub(crate) struct Core {
     pub(crate) inputs: mpsc::WeakSender<Input>,
     pub(crate) runtime: Handle,
     clock: Clock,
+    random: Random,
     events: broadcast::Sender<Event>,
 }
 
@@ -273,7 +274,7 @@ impl Core {
             people: People::default(),
             devices: super::devices::Devices::default(),
             transfers: Transfers::default(),
-            vault: profile.vault,
+            vault: profile.vault.drawing_from(options.random.clone()),
             file: profile.file,
             authority: profile.authority,
             relays: profile.relays,
@@ -313,6 +314,7 @@ impl Core {
             inputs,
             runtime,
             clock: Arc::clone(&options.clock),
+            random: options.random.clone(),
             events,
         }
     }
@@ -324,6 +326,7 @@ impl Core {
             target: target_of(relay),
             key: Arc::new(NoiseSecret::from_secret(self.keys.noise().secret().duplicate())),
             chain: self.chain.clone(),
+            random: self.random(),
         })
     }
 
@@ -337,6 +340,11 @@ impl Core {
     /// The time.
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// Where random numbers come from.
+    pub(crate) fn random(&self) -> Random {
+        self.random.clone()
     }
 
     /// Tells all faces.

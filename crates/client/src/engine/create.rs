@@ -16,7 +16,6 @@ use amanat_wire::{
     log::UnitKind,
     relay::Answer,
 };
-use rand_core::OsRng;
 use std::{collections::HashSet, path::PathBuf};
 
 use super::{
@@ -29,7 +28,7 @@ use super::{
     people::{VerifiedChain, look_up},
 };
 use crate::{
-    Command, Event, Failure, FailureCode, Reply,
+    Command, Event, Failure, FailureCode, Random, Reply,
     api::{SendOptions, Target},
     failure,
     rows::{Change, CommitRow, ConversationRow, Stage, TrackRow},
@@ -203,23 +202,24 @@ impl Core {
             return Err(failure::internal("no relay is known"));
         };
         let now = self.now();
+        let mut random = self.random();
         let new = NewConversation {
-            conversation: ConversationId::random(&mut OsRng),
+            conversation: ConversationId::random(&mut random),
             kind: opening.kind,
             tier: opening.tier,
             relay,
         };
         let status = self.revocations().number();
         let devices: Vec<_> = packages.iter().map(|package| package.device().id()).collect();
-        let created = Conversation::create(&new, &self.own, self.keys.signing(), packages, status, now, &mut OsRng)
+        let created = Conversation::create(&new, &self.own, self.keys.signing(), packages, status, now, &mut random)
             .map_err(failure::from_conversation)?;
         let peer = match opening.kind {
             Kind::Direct => opening.members.first().map(ToString::to_string).unwrap_or_default(),
             Kind::Group => String::new(),
         };
-        let row = new_row(&new, peer, opening.title.clone().unwrap_or_default(), now)?;
+        let row = new_row(&new, peer, opening.title.clone().unwrap_or_default(), now, &mut random)?;
         let change = Change::Create(Nothing {});
-        let commit = commit_row(&created.conversation, UnitKind::Create, change, created.commit)?;
+        let commit = commit_row(&created.conversation, UnitKind::Create, change, created.commit, &mut random)?;
         let added: Vec<Address> = created.conversation.members().into_iter().map(|member| member.address).collect();
         let mut rest: Vec<Address> = Vec::new();
         for person in later.iter().map(|package| package.device().address()) {
@@ -308,6 +308,7 @@ pub(crate) fn new_row(
     peer: String,
     title: String,
     now: Timestamp,
+    random: &mut Random,
 ) -> Result<ConversationRow, Failure> {
     Ok(ConversationRow {
         id: new.conversation,
@@ -325,7 +326,7 @@ pub(crate) fn new_row(
         joined: 0,
         stamp: now,
         receipt: Digest::ZERO,
-        renew_at: first_renewal(now),
+        renew_at: first_renewal(now, random),
         sent: 0,
         used: false,
         ended: Default::default(),

@@ -48,7 +48,8 @@ impl Core {
 
     fn pack(&self, pieces: Zeroizing<Vec<u8>>, packed: HistoryFile, audience: &Audience<'_>) -> Result<Reply, Failure> {
         let author = (&*self.keys, &self.chain);
-        let bytes = history::seal(pieces, author, audience, &WorkPolicy::STANDARD, self.now()).map_err(not_taken)?;
+        let bytes = history::seal(pieces, author, audience, (&WorkPolicy::STANDARD, self.now()), &mut self.random())
+            .map_err(not_taken)?;
         Ok(Reply::HistoryPacked(HistoryFile { bytes, ..packed }))
     }
 

@@ -14,7 +14,6 @@ use amanat_wire::{
     log::CommitReceipt,
     relay::{Direct, WelcomePart},
 };
-use rand_core::OsRng;
 
 use super::{
     Input,
@@ -298,7 +297,7 @@ impl Core {
         };
         let peer = peer.map(ToString::to_string).unwrap_or_default();
         let id = facts.conversation;
-        let fresh = new_row(&new, peer, String::new(), self.now())?;
+        let fresh = new_row(&new, peer, String::new(), self.now(), &mut self.random())?;
         let imported = self.conversations.get(&id).map(|open| open.imported.clone()).unwrap_or_default();
         let before = self.conversations.get(&id).map(|open| (ended(open), open.queue.clone()));
         let archived = before.as_ref().is_some_and(|(row, _)| row.stage == Stage::Archived);
@@ -366,7 +365,7 @@ impl Core {
             return Ok(row);
         }
         let said = MessageRow {
-            id: MessageId::of(row.id, self.own.id(), MessageSeed::random(&mut OsRng)),
+            id: MessageId::of(row.id, self.own.id(), MessageSeed::random(&mut self.random())),
             sequence: row.sequence + 1,
             device: self.own.id(),
             from: text(own.to_string())?,
@@ -414,7 +413,7 @@ impl Core {
         let (request, ciphertext) = (Bytes::default(), Digest::ZERO);
         // Under a new unit id: what an earlier membership may have put into the log is refused there by everybody. [CONV-81]
         let again = OutboxRow {
-            unit: UnitId::random(&mut OsRng),
+            unit: UnitId::random(&mut self.random()),
             counter: content.counter,
             content: bounded(content.to_bytes())?,
             request,

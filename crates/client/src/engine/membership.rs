@@ -12,7 +12,7 @@ use amanat_conversation::{CheckedKeyPackage, Kind, LeaveProof, content::Body};
 use amanat_identity::{Address, VerifiedDevice};
 use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::{limits, log::RetentionClass};
-use rand_core::{OsRng, RngCore as _};
+use rand_core::RngCore;
 use std::time::Duration;
 
 use super::{
@@ -81,13 +81,13 @@ pub(crate) struct Newcomers {
 }
 
 /// When the keys of a group that this device has just come into are renewed: not by all who came together at once.
-pub(crate) fn first_renewal(now: Timestamp) -> Timestamp {
-    now.after(random_below(RENEW_EVERY))
+pub(crate) fn first_renewal(now: Timestamp, random: &mut impl RngCore) -> Timestamp {
+    now.after(random_below(RENEW_EVERY, random))
 }
 
-fn random_below(most: Duration) -> Duration {
+fn random_below(most: Duration, random: &mut impl RngCore) -> Duration {
     let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX).max(1);
-    Duration::from_millis(OsRng.next_u64() % most)
+    Duration::from_millis(random.next_u64() % most)
 }
 
 impl Core {
@@ -306,7 +306,7 @@ impl Core {
 
     /// Another member's commit came first: the change is tried again after a short wait, if it is still wanted then.
     pub(crate) fn change_lost(&mut self, id: ConversationId, change: Change) {
-        let now = self.now();
+        let (now, mut random) = (self.now(), self.random());
         let Some(open) = self.conversations.get_mut(&id) else { return };
         let want = open.doing.take().or_else(|| match change {
             Change::Remove(devices) => Some(Want::unasked(Plan::Remove(devices.into_vec()))),
@@ -325,7 +325,7 @@ impl Core {
             }
             return;
         }
-        open.rest = Some(now.after(random_below(AGAIN * want.losses.min(10))));
+        open.rest = Some(now.after(random_below(AGAIN * want.losses.min(10), &mut random)));
         open.wants.push_front(want);
     }
 
@@ -377,7 +377,7 @@ impl Core {
 
     /// Something may have to be committed that every member may see to.
     pub(crate) fn look_soon(&mut self, id: ConversationId) {
-        let due = self.now().after(random_below(JITTER));
+        let due = self.now().after(random_below(JITTER, &mut self.random()));
         self.look_by(id, due);
     }
 
@@ -389,7 +389,7 @@ impl Core {
         if row.stage == Stage::Active && row.sent >= RENEW_AFTER {
             self.look_by(id, now);
         } else if row.stage == Stage::Active && row.used && open.look_at.is_none() {
-            let due = row.renew_at.max(now.after(random_below(JITTER)));
+            let due = row.renew_at.max(now.after(random_below(JITTER, &mut self.random())));
             self.look_by(id, due);
         }
     }

@@ -18,7 +18,6 @@ use amanat_wire::{
     log::{Entry, RetentionClass, Unit, UnitKind},
     relay::{Answer, Appended, Refusal},
 };
-use rand_core::OsRng;
 
 use super::{
     core::{Core, Open, ReplyTo, answer_with, bounded, put_conversation, respond, tier_of},
@@ -126,7 +125,7 @@ impl Core {
         self.check_can_post(id)?;
         let open = self.conversation(id)?;
         let mut row = open.row.clone();
-        let seed = MessageSeed::random(&mut OsRng);
+        let seed = MessageSeed::random(&mut self.random());
         let message = MessageId::of(id, self.own.id(), seed);
         let (message_row, batch) = self.own_body(&mut row, message, &body)?;
         let sequence = message_row.sequence;
@@ -222,8 +221,9 @@ impl Core {
         // Only what could be sent at once: frames that are encrypted and unseen are bounded in number.
         let queue = &self.conversation(id)?.queue;
         let first = queue.len() < IN_FLIGHT && queue.values().all(|row| !row.request.is_empty());
+        let mut random = self.random();
         let group = self.group(id)?;
-        let seed = seed.unwrap_or_else(|| MessageSeed::random(&mut OsRng));
+        let seed = seed.unwrap_or_else(|| MessageSeed::random(&mut random));
         let content = group.queue(seed, at, &outgoing.body).map_err(failure::from_conversation)?;
         batch.records(Scope::GroupRecords(id), group.take_changes());
         let joined = self.conversation(id)?.row.joined;
@@ -231,7 +231,7 @@ impl Core {
             (message.counter, message.joined) = (content.counter, joined);
             put_message(batch, id, message);
         }
-        let mut queued = outbox_row(number, id, message, outgoing.class, &content)?;
+        let mut queued = outbox_row((number, UnitId::random(&mut random)), id, message, outgoing.class, &content)?;
         if first && self.can_encrypt(id) {
             self.encrypt(&mut queued, batch)?;
         }
@@ -242,9 +242,9 @@ impl Core {
     /// changes are the caller's to write.
     pub(crate) fn draft_title(&self, group: &mut Conversation, title: &str) -> Result<OutboxRow, Failure> {
         let title = Body::title(title).map_err(|_| failure::internal("a title is longer than its field"))?;
-        let content =
-            group.queue(MessageSeed::random(&mut OsRng), self.now(), &title).map_err(failure::from_conversation)?;
-        outbox_row(self.next_outbox, group.id(), None, RetentionClass::Month, &content)
+        let (mut random, now) = (self.random(), self.now());
+        let content = group.queue(MessageSeed::random(&mut random), now, &title).map_err(failure::from_conversation)?;
+        outbox_row((self.next_outbox, UnitId::random(&mut random)), group.id(), None, RetentionClass::Month, &content)
     }
 
     fn can_encrypt(&self, id: ConversationId) -> bool {
@@ -258,9 +258,9 @@ impl Core {
     /// Encrypts a queued frame under the current epoch; the MLS changes join `batch`.
     fn encrypt(&mut self, queued: &mut OutboxRow, batch: &mut Batch) -> Result<(), Failure> {
         let content = Content::from_bytes(&queued.content).map_err(|_| failure::damaged())?;
-        let keys = std::sync::Arc::clone(&self.keys);
+        let (keys, mut random) = (std::sync::Arc::clone(&self.keys), self.random());
         let group = self.group(queued.conversation)?;
-        let encrypted = group.encrypt(&content, keys.signing(), &mut OsRng).map_err(failure::from_conversation)?;
+        let encrypted = group.encrypt(&content, keys.signing(), &mut random).map_err(failure::from_conversation)?;
         batch.records(Scope::GroupRecords(queued.conversation), group.take_changes());
         let unit = Unit {
             id: queued.unit,
@@ -466,7 +466,7 @@ pub(crate) fn check_text(text: &str) -> Result<(), Failure> {
 
 /// A frame that is queued and not encrypted yet.
 fn outbox_row(
-    number: u64,
+    (number, unit): (u64, UnitId),
     conversation: ConversationId,
     message: Option<MessageId>,
     class: RetentionClass,
@@ -475,7 +475,7 @@ fn outbox_row(
     Ok(OutboxRow {
         number,
         conversation,
-        unit: UnitId::random(&mut OsRng),
+        unit,
         message,
         counter: content.counter,
         class,

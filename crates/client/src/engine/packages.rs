@@ -67,7 +67,14 @@ impl Core {
             return Ok(());
         }
         self.packages.published_at = Some(now);
-        let made = crate::key_packages::make(&self.vault, &self.keys, &self.own, replace_last_resort, now)?;
+        let made = crate::key_packages::make(
+            &self.vault,
+            &self.keys,
+            &self.own,
+            replace_last_resort,
+            now,
+            &mut self.random(),
+        )?;
         let Some(request) = made else { return Ok(()) };
         self.packages.open = self.ask_relay(Question::KeyPackages, Request::PutKeyPackages(request));
         Ok(())
@@ -89,7 +96,7 @@ impl Core {
         }
         self.packages.not_before = now.after(PUBLISH_EVERY);
         if !self.rolled_back.wants_packages() {
-            let made = crate::key_packages::make(&self.vault, &self.keys, &self.own, true, now)?;
+            let made = crate::key_packages::make(&self.vault, &self.keys, &self.own, true, now, &mut self.random())?;
             // Nothing is dropped in whose place there is nothing: somebody claims them as fast as they are made.
             let Some(made) = made.filter(|made| made.last_resort.is_some() && !made.one_time.is_empty()) else {
                 tracing::warn!("KeyPackages are used up too fast to be replaced");

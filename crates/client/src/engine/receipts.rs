@@ -9,7 +9,7 @@ use std::time::Duration;
 use amanat_conversation::content::{Body, Receipt, ReceiptLine};
 use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::log::RetentionClass;
-use rand_core::{OsRng, RngCore as _};
+use rand_core::RngCore as _;
 
 use super::{
     core::{Core, Open, put_conversation},
@@ -69,9 +69,9 @@ impl Core {
 
     /// Something came that its sender should be told of.
     pub(crate) fn receipt_later(&mut self, id: ConversationId) {
-        let now = self.now();
+        let (now, mut random) = (self.now(), self.random());
         if let Some(open) = self.conversations.get_mut(&id) {
-            let due = due(now, open.receipt_sent, devices(open), OsRng.next_u32());
+            let due = due(now, open.receipt_sent, devices(open), random.next_u32());
             open.receipt_due = open.receipt_due.or(Some(due));
         }
     }

@@ -13,7 +13,7 @@ use amanat_primitives::{
     Label, Secret,
     passphrase::{self, WorkPolicy},
 };
-use rand_core::{OsRng, RngCore as _};
+use rand_core::{CryptoRngCore, OsRng, RngCore as _};
 
 use crate::{Failure, FailureCode, failure};
 
@@ -94,7 +94,7 @@ impl KeyFile {
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let key = read(&self.dir, old, &self.work)?;
-        let boxed = seal(&key, new, &self.work)?;
+        let boxed = seal(&key, new, &self.work, &mut OsRng)?;
         let (path, part) = (path(&self.dir), self.part());
         let put = || -> io::Result<fs::File> {
             // Opened while it has its name: that is taken away from it.
@@ -139,9 +139,14 @@ pub(super) fn settle(dir: &Path) -> Result<(), Failure> {
 }
 
 /// Makes the vault's key. The file appears whole or not at all, and is never written over.
-pub(super) fn make(dir: &Path, passphrase: &str, work: &WorkPolicy) -> Result<Secret<32>, Failure> {
-    let key = Secret::<32>::random(&mut OsRng);
-    let boxed = seal(&key, passphrase, work)?;
+pub(super) fn make(
+    dir: &Path,
+    passphrase: &str,
+    work: &WorkPolicy,
+    random: &mut dyn CryptoRngCore,
+) -> Result<Secret<32>, Failure> {
+    let key = Secret::<32>::random(random);
+    let boxed = seal(&key, passphrase, work, random)?;
     let (path, part) = (path(dir), dir.join(PART));
     let put = || -> io::Result<()> {
         // What an interrupted run left; and `create_new` follows no link that somebody put there.
@@ -166,9 +171,14 @@ fn unsettled(path: &Path, error: &io::Error) -> Failure {
     )
 }
 
-fn seal(key: &Secret<32>, passphrase: &str, work: &WorkPolicy) -> Result<Vec<u8>, Failure> {
+fn seal(
+    key: &Secret<32>,
+    passphrase: &str,
+    work: &WorkPolicy,
+    random: &mut dyn CryptoRngCore,
+) -> Result<Vec<u8>, Failure> {
     let (passphrase, key) = (passphrase.as_bytes(), key.expose_secret());
-    passphrase::lock(Label::VAULT_HEADER, passphrase, work, key, &mut OsRng).map_err(failure::from_unlock)
+    passphrase::lock(Label::VAULT_HEADER, passphrase, work, key, random).map_err(failure::from_unlock)
 }
 
 /// Writes a file that was not there, durably.

@@ -12,7 +12,6 @@ use amanat_document::{
 };
 use amanat_primitives::{ConversationId, Digest, DocumentId, MessageId, MessageSeed, Secret, Timestamp};
 use amanat_wire::{Bytes, Decode as _, Encode as _, List, Text};
-use rand_core::OsRng;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{ATTEMPTS, EVENTS, RUNNING, Running};
@@ -83,8 +82,8 @@ impl Core {
         let path = std::path::absolute(path).map_err(|error| failure::file("find", path, &error))?;
         let stamp = transfer::stamp_of(&path)?;
         Layout::new(stamp.size).map_err(|_| failure::too_large("document", "1 TiB", "send it in parts"))?;
-        let keys = Keys::random(id, self.own.id(), &mut OsRng);
-        let seed = MessageSeed::random(&mut OsRng);
+        let keys = Keys::random(id, self.own.id(), &mut self.random());
+        let seed = MessageSeed::random(&mut self.random());
         let mut row = self.conversation(id)?.row.clone();
         let message = MessageId::of(id, self.own.id(), seed);
         let body = keys.document.as_bytes().to_vec();
@@ -366,7 +365,7 @@ impl Core {
             Ok(stamp) => stamp,
             Err(failure) => return self.upload_failed(document, failure, Retry::Never),
         };
-        let keys = Keys::random(row.conversation, self.own.id(), &mut OsRng);
+        let keys = Keys::random(row.conversation, self.own.id(), &mut self.random());
         let mut batch = Batch::default();
         self.delete_segments(document, &mut batch)?;
         batch.delete(Scope::Documents, document.as_bytes());

@@ -8,7 +8,7 @@ const WORK: WorkPolicy = WorkPolicy::FOR_TESTS;
 
 fn fixture() -> (tempfile::TempDir, KeyFile, Secret<32>) {
     let dir = tempfile::tempdir().unwrap();
-    let key = make(dir.path(), "old", &WORK).unwrap();
+    let key = make(dir.path(), "old", &WORK, &mut OsRng).unwrap();
     let file = KeyFile::new(dir.path(), &WORK);
     (dir, file, key)
 }
