@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use amanat_client::{Command, Reply, api::Role};
 use amanat_wire::{
     client::Request,
     log::{Unit, UnitKind},
@@ -15,17 +16,18 @@ use super::{
     Seen,
     logs::template,
     loss::GOES_ON,
-    staff::{Run, Staff},
+    staff::{HANDLES, Run, Staff},
 };
 
-/// The relay keeps the next commit of the founder, and answers so to all of them.
-fn kept(run: &Run<'_>, answer: fn(&Unit) -> Answer) -> Arc<Mutex<Option<Unit>>> {
-    let kept = Arc::new(Mutex::new(None));
+/// The relay keeps the founder's commits; it answers the first one so, and that others come before the later ones.
+fn kept(run: &Run<'_>, first: fn(&Unit) -> Answer) -> Arc<Mutex<Vec<Unit>>> {
+    let kept = Arc::new(Mutex::new(Vec::new()));
     let (by, conversation, has) = (run.device(0), run.conversation, Arc::clone(&kept));
     run.foe().state().hooks.request = Some(Box::new(move |device, request| match request {
         Request::Append(unit) if device == by && unit.conversation == conversation && unit.kind == UnitKind::Commit => {
-            has.lock().unwrap().get_or_insert_with(|| unit.clone());
-            Some(answer(unit))
+            let mut has = has.lock().unwrap();
+            has.push(unit.clone());
+            Some(if has.len() == 1 { first(unit) } else { conflict(unit) })
         }
         _ => None,
     }));
@@ -41,25 +43,57 @@ fn conflict(unit: &Unit) -> Answer {
     Answer::Conflict(unit.seen_commit + 1)
 }
 
+/// Waits until it has so many.
+async fn until_kept(kept: &Mutex<Vec<Unit>>, count: usize) -> Unit {
+    while kept.lock().unwrap().len() < count {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    kept.lock().unwrap()[0].clone()
+}
+
+/// The founder makes a member a moderator. Whatever is answered, the conversation says what has come of it.
+async fn appoints(run: &Run<'_>, index: usize) {
+    let (conversation, person) = (run.conversation, run.staff.rig.address(HANDLES[index]));
+    let _ = run.person(0).engine.ask(Command::SetRole { conversation, person, moderator: true }).await;
+}
+
+/// Whether all members know of so many moderators.
+async fn all_know(run: &Run<'_>, moderators: usize) -> bool {
+    for index in &run.members {
+        let asked = Command::Members { conversation: run.conversation };
+        let Reply::Members(members) = run.person(*index).ask(asked).await else { panic!() };
+        if members.iter().filter(|member| member.role == Some(Role::Moderator)).count() != moderators {
+            return false;
+        }
+    }
+    true
+}
+
 /// A commit is answered with "refused", and stored. [CONV-90]
 pub(crate) async fn refused_and_stored(staff: &Staff, seed: u64) -> Seen {
     let mut run = staff.run(seed).await;
     let kept = kept(&run, refused);
-    run.commits_over_a_line().await;
-    let unit = kept.lock().unwrap().take().unwrap();
-    // Whoever was refused goes on, and may make another one, which is refused as well.
+    appoints(&run, 1).await;
+    // Whoever was refused goes on, and may have another one on its way, which is lost to this one and made again.
     if seed.is_multiple_of(2) {
         run.says_and_sends(0).await;
     }
-    if seed.is_multiple_of(3) {
-        run.commits_over_a_line().await;
-    }
-    staff.foe.be_honest();
-    let by = run.device(0);
-    assert!(matches!(staff.foe.state().take(by, unit), Answer::Appended(_)));
-    staff.foe.state().hint(by);
+    let (by, another) = (run.device(0), seed.is_multiple_of(3));
+    let stored = async {
+        let unit = until_kept(&kept, if another { 2 } else { 1 }).await;
+        staff.foe.be_honest();
+        assert!(matches!(staff.foe.state().take(by, unit), Answer::Appended(_)));
+        staff.foe.state().hint(by);
+    };
+    let appointed = async {
+        if another {
+            appoints(&run, 2).await;
+        }
+    };
+    tokio::join!(appointed, stored);
     run.settle().await;
-    // The next commit's receipt follows this one's.
+    assert!(all_know(&run, if another { 2 } else { 1 }).await);
+    // The next commit's receipt follows.
     run.commits().await;
     run.settle().await;
     let kinds = run.kinds().await;
@@ -78,12 +112,7 @@ pub(crate) async fn void_and_repeated(staff: &Staff, seed: u64) -> Seen {
     let readers: Vec<_> = run.members.iter().map(|index| run.device(*index)).collect();
     let now = staff.rig.clock.now();
     let stored = async {
-        let unit = loop {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            if let Some(unit) = kept.lock().unwrap().take() {
-                break unit;
-            }
-        };
+        let unit = until_kept(&kept, 1).await;
         foe.be_honest();
         for stamp in [now.after(Duration::from_secs(11 * 60)), now] {
             for to in &readers {
@@ -92,8 +121,9 @@ pub(crate) async fn void_and_repeated(staff: &Staff, seed: u64) -> Seen {
         }
         foe.state().hint(by);
     };
-    tokio::join!(run.commits_over_a_line(), stored);
+    tokio::join!(appoints(&run, 1), stored);
     run.settle().await;
+    assert!(all_know(&run, 0).await);
     let kinds = run.kinds().await;
     run.commits().await;
     run.settle().await;
