@@ -24,7 +24,7 @@ use amanat_client::{
     Command, Event, FailureCode,
     api::{Alarm, ConversationState, LinkState, MessageState, Target},
 };
-use amanat_identity::Tier;
+use amanat_identity::{RelayKeys, Tier};
 use amanat_net::{Link, Server};
 use amanat_primitives::{ConversationId, Digest, Incarnation, Timestamp, agree::NoiseSecret};
 use amanat_relay_core::{Config, folder};
@@ -33,7 +33,7 @@ use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
     client::{Hello, Identity, NumberedRequest, Request, ToRelay},
     limits,
-    log::{Entry, RetentionClass, Unit, UnitKind},
+    log::{CommitReceipt, Entry, ReceiptBody, RetentionClass, Unit, UnitKind, roster_change},
     relay::{
         Answer, Appended, Chains, ClaimedKeyPackage, Cursors, Entries, FromRelay, LogState, News, NumberedAnswer, Push,
         Ready,
@@ -44,6 +44,7 @@ use amanat_wire::{
 struct Script {
     server: Server,
     incarnation: Incarnation,
+    keys: RelayKeys,
 }
 
 /// One link, past its hello.
@@ -60,7 +61,27 @@ impl Script {
         let address: SocketAddr = Config::load(&rig.relay_dir()).unwrap().listen[0];
         let noise = NoiseSecret::from_secret(keys.noise().secret().duplicate());
         let server = Server::bind(address, &folder::tls_key(&keys).unwrap(), noise, false).unwrap();
-        Self { server, incarnation: rig.incarnation() }
+        Self { server, incarnation: rig.incarnation(), keys }
+    }
+
+    /// An entry that is no message, with the relay's receipt for it.
+    fn vouched(&self, conversation: ConversationId, entry: Entry) -> Entry {
+        let body = ReceiptBody {
+            conversation,
+            position: entry.position,
+            commit: entry.ciphertext_hash(),
+            stamp: entry.stamp,
+            roster: roster_change([], []),
+            status_number: 0,
+            previous: Digest::ZERO,
+        };
+        let receipt = CommitReceipt::sign(body, self.keys.signing());
+        Entry { receipt: Bytes::new(receipt.to_bytes()).unwrap(), ..entry }
+    }
+
+    /// A commit that nobody can read, with the relay's receipt for it.
+    fn garbage(&self, conversation: ConversationId, position: u64) -> Entry {
+        self.vouched(conversation, of_another(position, UnitKind::Commit))
     }
 
     async fn accept(&self) -> Link {
@@ -269,7 +290,7 @@ async fn a_relay_that_only_says_stale_gets_nothing_encrypted() {
     })
     .await;
     let position = read.after + 1;
-    let garbage = of_another(position, UnitKind::Commit);
+    let garbage = script.garbage(read.conversation, position);
     let entries = List::new(vec![garbage]).unwrap();
     let answer = Entries { entries, running_before: Digest::ZERO, head: position, first_kept: 1 };
     scripted.answer(number, Answer::Entries(answer)).await;
@@ -293,7 +314,7 @@ async fn a_frame_that_is_stale_is_encrypted_again_when_its_commit_is_here() {
         other => Err(other),
     })
     .await;
-    let commit = |position: u64| of_another(position, UnitKind::Commit);
+    let commit = |position: u64| script.garbage(read.conversation, position);
     let (first_new, last) = (read.after + 1, at.max(read.after + 1));
     let entries = List::new((first_new..=last).map(commit).collect::<Vec<_>>()).unwrap();
     let answer = Entries { entries, running_before: Digest::ZERO, head: last, first_kept: 1 };
@@ -324,24 +345,22 @@ async fn a_push_that_skips_an_entry_leads_to_reading_the_log() {
     drop(secretary);
 }
 
-// [DELIV-87] [DELIV-88]: a commit without the relay's receipt is shown, and garbage never stops the log.
+// [DELIV-88]: garbage never stops the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_in_the_log_is_passed_over_and_shown() {
     let (_rig, mut secretary, target, script) = after_one_message().await;
     let Target::Conversation(conversation) = target else { panic!() };
     let mut scripted = script.session().await;
     // What the vault has: the next position follows from the first read that a skipping push provokes.
-    let base = of_another(1_000, UnitKind::Commit);
-    scripted.say(&FromRelay::Push(Push { conversation, entry: base.clone() })).await;
+    scripted.say(&FromRelay::Push(Push { conversation, entry: of_another(1_000, UnitKind::Commit) })).await;
     let (number, read) = loop {
         match scripted.request().await {
             (number, Request::Read(read)) => break (number, read),
             (number, request) => scripted.pass(number, request).await,
         }
     };
-    let next = Entry { position: read.after + 1, ..base };
     let entries = Entries {
-        entries: List::new(vec![next]).unwrap(),
+        entries: List::new(vec![script.garbage(conversation, read.after + 1)]).unwrap(),
         running_before: Digest::ZERO,
         head: read.after + 1,
         first_kept: 1,
@@ -362,6 +381,37 @@ async fn garbage_in_the_log_is_passed_over_and_shown() {
     let texts = secretary.texts(conversation).await;
     assert_eq!(texts, ["one", "two"]);
     secretary.ask(Command::Status).await;
+}
+
+// [DELIV-87]: a commit without the relay's receipt makes the log wait, which the next link can set right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_without_its_receipt_is_waited_for_and_shown() {
+    let (_rig, mut secretary, target, script) = after_one_message().await;
+    let Target::Conversation(conversation) = target else { panic!() };
+    let mut scripted = script.session().await;
+    // The log has the creation, the first message and a receipt; this is the fourth entry.
+    let without = of_another(4, UnitKind::Commit);
+    scripted.say(&FromRelay::Push(Push { conversation, entry: without })).await;
+    let waits = |event: &Event| match event {
+        Event::Alarm { alarm: Alarm::Undecryptable { .. }, .. } => panic!("it was applied"),
+        Event::Conversation(view) => (view.state == ConversationState::Waiting).then_some(()),
+        _ => None,
+    };
+    secretary.until("waiting", waits).await;
+    // Nor does what comes behind it over this link.
+    scripted.say(&FromRelay::Push(Push { conversation, entry: of_another(5, UnitKind::Message) })).await;
+    drop(scripted);
+    let mut scripted = script.session().await;
+    scripted.say(&FromRelay::Push(Push { conversation, entry: script.garbage(conversation, 4) })).await;
+    let alarm = |event: &Event| match event {
+        Event::Alarm { alarm: Alarm::Undecryptable { position, .. }, .. } => Some(*position),
+        _ => None,
+    };
+    assert_eq!(secretary.until("alarm", alarm).await, 4);
+    let (_, message) = secretary.say(&target, "two").await;
+    let (number, _) = scripted.append().await;
+    scripted.answer(number, appended(5, Digest::ZERO)).await;
+    secretary.until_state(message, MessageState::Accepted).await;
 }
 
 /// Answers everything on the way until a request that `wanted` recognises.
@@ -493,10 +543,9 @@ async fn gone(
     script: &Script,
     (kind, days): (UnitKind, u64),
 ) -> ConversationState {
-    let gone = |position| Entry {
-        body: Bytes::default(),
-        gone: Some(Digest::from_bytes([9; 32])),
-        ..of_another(position, kind)
+    let gone = |position| {
+        let gone = Some(Digest::from_bytes([9; 32]));
+        script.vouched(conversation, Entry { body: Bytes::default(), gone, ..of_another(position, kind) })
     };
     let mut scripted = script.session().await;
     rig.clock.forward(Duration::from_secs(days * 24 * 3600));

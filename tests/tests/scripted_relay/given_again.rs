@@ -75,7 +75,7 @@ async fn a_message_that_is_called_stale_and_stored_is_known() {
     });
     let (number, read) = read.await;
     assert_eq!(read.after, 3);
-    let entries = List::new(vec![of_another(4, UnitKind::Commit)]).unwrap();
+    let entries = List::new(vec![script.garbage(conversation, 4)]).unwrap();
     let answer = Entries { entries, running_before: Digest::ZERO, head: 4, first_kept: 1 };
     scripted.answer(number, Answer::Entries(answer)).await;
     let (_, second) = scripted.append().await;
