@@ -6,6 +6,7 @@
  *   SHADOW/files/N    contents of file number N as of its last fsync or fdatasync
  *   SHADOW/names/P    names in folder P (its path below the root, '/' written as '%'), as of its last fsync:
  *                     lines "f N name" and "d name"
+ *   SHADOW/inodes     a line "N inode" for each file, the latest last: which number a file of the live folder has
  *
  * Rules: written bytes are durable after fsync or fdatasync of their file, and after nothing else: sync_file_range
  * counts for nothing. A name that is made, changed or removed is durable after fsync of its folder, and not by fsync
@@ -15,12 +16,14 @@
  * still has the live folder.
  *
  * Environment: CUT_ROOT the folder, CUT_SHADOW the shadow; and for faults
- *   CUT_IGNORE_FILE NAME     syncs of files with this name do nothing
+ *   CUT_IGNORE_FILE PATTERN  syncs of files and folders with such a name (a shell's pattern) do nothing
  *   CUT_IGNORE_THREAD NAME   syncs by threads with this name do nothing
  *   CUT_FULL_AFTER BYTES     after so many bytes written below the root, writes fail with ENOSPC
- *   CUT_SYNC_FAILS N         the Nth sync of a file named "db" by a thread named CUT_SYNC_THREAD fails with EIO, as
- *                            the kernel reports it: once. Should that thread sync the same descriptor again,
- *                            SHADOW/synced-again appears.
+ *   CUT_SYNC_FAILS N         the Nth sync of what is named as CUT_SYNC_FILE says (a shell's pattern, of folders alone where
+ *                            it ends in "/"; "db" unless set), by a thread named CUT_SYNC_THREAD (any unless set), fails
+ *                            with EIO, as the kernel reports it: once, and what was to be synced is thrown away.
+ *                            SHADOW/sync-failed then holds its path. Should such a thread sync the same file again (of
+ *                            the database: the same descriptor), SHADOW/synced-again appears.
  *   CUT_READ_ONLY 1          nothing below the root can be made or opened for writing (EROFS)
  */
 #define _GNU_SOURCE
@@ -28,6 +31,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -56,7 +60,8 @@ static size_t file_count, file_room;
 static char root[PATH_MAX], shadow[PATH_MAX];
 static long long full_after = -1, written;
 static long sync_fails = 0, syncs;
-static int read_only, sync_failed, failed_fd = -1, active;
+static int read_only, sync_failed, failed_file, failed_fd = -1, active, inodes = -1;
+static size_t failed_number;
 
 /* --- the system underneath: raw calls, which nothing interposes ------------------------------------------------ */
 
@@ -94,6 +99,9 @@ static size_t enlist(const struct stat *st) {
         if (!files) die("memory");
     }
     files[file_count] = (struct file){ .dev = st->st_dev, .ino = st->st_ino, .cut = -1 };
+    char line[64];
+    int n = snprintf(line, sizeof line, "%zu %llu\n", file_count, (unsigned long long)st->st_ino);
+    if (syscall(SYS_write, inodes, line, (size_t)n) != n) die("inodes");
     return file_count++;
 }
 
@@ -227,6 +235,9 @@ __attribute__((constructor)) static void begin(void) {
     syscall(SYS_mkdirat, AT_FDCWD, path, 0700);
     snprintf(path, sizeof path, "%s/names", shadow);
     syscall(SYS_mkdirat, AT_FDCWD, path, 0700);
+    snprintf(path, sizeof path, "%s/inodes", shadow);
+    inodes = raw_open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (inodes < 0) die(path);
     pthread_mutex_lock(&lock);
     enlist_all(root);
     active = 1;
@@ -241,9 +252,45 @@ static int in_thread(const char *variable) {
     return name && !prctl(PR_GET_NAME, own) && !strncmp(own, name, 15);
 }
 
-static int is_named(const char *path, const char *name) {
+static int is_named(const char *path, const char *pattern) {
     const char *last = strrchr(path, '/');
-    return name && last && !strcmp(last + 1, name);
+    return pattern && last && !fnmatch(pattern, last + 1, 0);
+}
+
+/* Leaves a file in the shadow for whoever looks at what has happened. */
+static void mark(const char *name, const char *text) {
+    char path[PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/%s", shadow, name);
+    int fd = raw_open(path, O_WRONLY | O_CREAT, 0600);
+    if (fd < 0 || syscall(SYS_write, fd, text, strlen(text)) < 0) die(path);
+    raw_close(fd);
+}
+
+/* Whether this sync fails: one does, and takes with it what it was to make durable. */
+static int fails(int fd, const char *path, struct file *file, size_t number) {
+    const char *named = getenv("CUT_SYNC_FILE");
+    char pattern[128];
+    size_t n = (size_t)snprintf(pattern, sizeof pattern, "%s", named ? named : "db");
+    if (n && n < sizeof pattern && pattern[n - 1] == '/') {
+        pattern[n - 1] = 0;
+        if (file) return 0;
+    }
+    if (!sync_fails || !is_named(path, pattern)) return 0;
+    if (getenv("CUT_SYNC_THREAD") && !in_thread("CUT_SYNC_THREAD")) return 0;
+    if (sync_failed) {
+        /* sled has descriptors of its own to the database, and syncs one as it is closed. */
+        int same = is_named(path, "db") ? fd == failed_fd : number == failed_number;
+        if (file && failed_file && same) mark("synced-again", path);
+        return 0;
+    }
+    if (++syncs < sync_fails) return 0;
+    sync_failed = 1;
+    failed_file = file != NULL;
+    failed_number = number;
+    failed_fd = fd;
+    if (file) file->dirties = 0;
+    mark("sync-failed", path);
+    return 1;
 }
 
 static int do_sync(int fd) {
@@ -252,24 +299,15 @@ static int do_sync(int fd) {
     if (!active || fstat(fd, &st) || !path_of(fd, path) || !below(path, NULL)) return (int)syscall(SYS_fsync, fd);
     int result = 0;
     pthread_mutex_lock(&lock);
-    if (sync_fails && is_named(path, "db") && in_thread("CUT_SYNC_THREAD")) {
-        if (sync_failed && fd == failed_fd) {
-            char mark[PATH_MAX + 16];
-            snprintf(mark, sizeof mark, "%s/synced-again", shadow);
-            raw_close(raw_open(mark, O_WRONLY | O_CREAT, 0600));
-        } else if (!sync_failed && ++syncs >= sync_fails) {
-            sync_failed = 1;
-            failed_fd = fd;
-            errno = EIO;
-            result = -1;
-        }
-    }
-    size_t number;
-    struct file *file;
-    if (result || is_named(path, getenv("CUT_IGNORE_FILE")) || in_thread("CUT_IGNORE_THREAD")) {
+    size_t number = 0;
+    struct file *file = S_ISREG(st.st_mode) ? find(&st, &number) : NULL;
+    if (fails(fd, path, file, number)) {
+        errno = EIO;
+        result = -1;
+    } else if (is_named(path, getenv("CUT_IGNORE_FILE")) || in_thread("CUT_IGNORE_THREAD")) {
         /* as if it had not been called */
     } else if (S_ISDIR(st.st_mode)) sync_folder(path);
-    else if ((file = find(&st, &number))) {
+    else if (file) {
         char live[64];
         snprintf(live, sizeof live, "/proc/self/fd/%d", fd);
         sync_file(live, file, number);

@@ -386,6 +386,12 @@ impl RelayProcess {
         self.child.wait().unwrap();
     }
 
+    /// Waits until it has ended by itself; gives the exit status.
+    pub fn end(mut self) -> Option<i32> {
+        let status = wait(&mut self.child, Instant::now() + PATIENCE);
+        status.unwrap_or_else(|| panic!("the relay has not ended\n{}", self.log())).code()
+    }
+
     /// SIGTERM; gives the exit status.
     pub fn terminate(mut self) -> Option<i32> {
         assert!(self.child.try_wait().unwrap().is_none(), "the relay ended by itself\n{}", self.log());

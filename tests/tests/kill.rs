@@ -16,6 +16,8 @@
 mod client;
 #[path = "kill/command.rs"]
 mod command;
+#[path = "kill/documents.rs"]
+mod documents;
 #[path = "kill/relay.rs"]
 mod relay;
 #[path = "kill/talker.rs"]

@@ -9,7 +9,8 @@
 //! Every second cut is *torn*: of what was written and not synced, a random half of the 512-byte sectors survives, and
 //! of the names made or removed and not synced, a random half. Ten cuts by default, a hundred with `AMANAT_LONG=1`.
 //!
-//! That the test can see a missing sync is shown by the last tests: the same writer, whose syncs are ignored.
+//! Cut in the same way: documents at the relay, and a client with its vault, its transfers and its part files, whose relay
+//! keeps its power. That the tests can see a missing sync is shown by the same writers, whose syncs are ignored.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,8 +21,14 @@
     reason = "a test's own functions count as tests"
 )]
 
+#[path = "power_cut/client.rs"]
+mod client;
 #[path = "power_cut/disk.rs"]
 mod disk;
+#[path = "power_cut/documents.rs"]
+mod documents;
+#[path = "power_cut/programs.rs"]
+mod programs;
 #[path = "power_cut/turner.rs"]
 mod turner;
 #[path = "power_cut/writer.rs"]
@@ -32,7 +39,9 @@ use std::time::Duration;
 use amanat_store::Health;
 
 use self::{
+    client::{Office, Told},
     disk::{Bench, Cut, Random},
+    documents::Documents,
     writer::{Job, Truth},
 };
 
@@ -44,10 +53,20 @@ fn the_writer() {
     }
 }
 
+/// How many cuts.
+fn cuts() -> u32 {
+    if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") { 100 } else { 10 }
+}
+
+/// Every second one is torn.
+fn kind(number: u32) -> Cut {
+    if number.is_multiple_of(2) { Cut::Clean } else { Cut::Torn }
+}
+
 // [DELIV-01]
 #[test]
 fn nothing_acknowledged_is_lost_in_a_power_cut() {
-    let cuts = if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") { 100 } else { 10 };
+    let cuts = cuts();
     let mut random = Random::new();
     let mut bench = Bench::new();
     let mut truth = Truth::default();
@@ -58,7 +77,7 @@ fn nothing_acknowledged_is_lost_in_a_power_cut() {
             acknowledged += truth.len();
             (bench, truth) = (Bench::new(), Truth::default());
         }
-        let cut = if number % 2 == 0 { Cut::Clean } else { Cut::Torn };
+        let cut = kind(number);
         let lines = bench.write(Job::Write(number), &[], Some(Duration::from_millis(50 + random.below(500))));
         truth.add(&lines);
         bench.lose_power(cut, &mut random);
@@ -73,19 +92,163 @@ fn nothing_acknowledged_is_lost_in_a_power_cut() {
 // [DELIV-170]
 #[test]
 fn keys_turn_through_power_cuts() {
-    let cuts = if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") { 100 } else { 10 };
+    let cuts = cuts();
     let mut random = Random::new();
     let mut bench = Bench::new();
     let mut turns = 0;
     for number in 0..cuts {
-        let cut = if number % 2 == 0 { Cut::Clean } else { Cut::Torn };
+        let cut = kind(number);
         let lines = bench.write(Job::Turn, &[], Some(Duration::from_millis(20 + random.below(200))));
         let last = lines.last().and_then(|line| line.strip_prefix("turned ")).map_or(0, |turn| turn.parse().unwrap());
         bench.lose_power(cut, &mut random);
         println!("cut {number} ({cut:?}, seed {}) after turn {last}", random.seed);
         turns = turner::check(&bench.live().join("store"), last);
     }
-    assert!(turns > 2 * cuts, "the writers got something done: {turns}");
+    assert!(turns > 2 * u64::from(cuts), "the writers got something done: {turns}");
+}
+
+// [DELIV-20]
+#[test]
+fn documents_at_the_relay_survive_power_cuts() {
+    let mut random = Random::new();
+    let mut bench = Bench::new();
+    let mut told = Documents::default();
+    let mut acknowledged = 0;
+    for number in 0..cuts() {
+        if number % 10 == 0 {
+            acknowledged += told.count;
+            (bench, told) = (Bench::new(), Documents::default());
+        }
+        let cut = kind(number);
+        let life = Duration::from_millis(50 + random.below(400));
+        told.add(&bench.write(Job::Documents(number), &[], Some(life)));
+        bench.lose_power(cut, &mut random);
+        let wrong = told.check(&bench.live().join("store"));
+        assert!(wrong.is_empty(), "cut {number} ({cut:?}, seed {}): {wrong:#?}", random.seed);
+    }
+    acknowledged += told.count;
+    assert!(acknowledged > 5 * cuts() as usize, "the writers got something done: {acknowledged}");
+    println!("{} cuts, {acknowledged} acknowledgements, none lost", cuts());
+}
+
+/// Without the syncs of segments, of indexes, or of the folders, what was said of documents is not true.
+#[test]
+fn without_our_syncs_documents_are_lost() {
+    let mut random = Random::new();
+    for ignored in ["*.part", "*.index", "[0-9a-f][0-9a-f]"] {
+        let mut bench = Bench::new();
+        let mut told = Documents::default();
+        let life = Duration::from_millis(300 + random.below(200));
+        told.add(&bench.write(Job::Documents(0), &[("CUT_IGNORE_FILE", ignored)], Some(life)));
+        bench.lose_power(Cut::Clean, &mut random);
+        assert!(!told.check(&bench.live().join("store")).is_empty(), "nobody sees that {ignored} is not synced");
+    }
+}
+
+/// [DELIV-03] [DELIV-20] A sync of a document that fails shuts the store of documents. It is not tried again, at the end
+/// neither, and nothing counts that it was to make durable.
+#[test]
+fn a_failed_sync_of_a_document_is_not_tried_again() {
+    let mut random = Random::new();
+    for (file, nth) in [("*.part", 2), ("*.index", 3), ("*.new", 2), ("[0-9a-f][0-9a-f]/", 4)] {
+        let mut bench = Bench::new();
+        let mut told = Documents::default();
+        let nth = (nth + random.below(8)).to_string();
+        let lines = bench.write(Job::Documents(0), &[("CUT_SYNC_FAILS", &nth), ("CUT_SYNC_FILE", file)], None);
+        assert!(lines.iter().any(|line| line == "stopped Fatal"), "{file}: {lines:?}");
+        assert!(lines.iter().any(|line| line == "flushed Err(Fatal)"), "{file}: {lines:?}");
+        assert!(!bench.shadow().join("synced-again").exists(), "{file} was synced again after a failed sync");
+        told.add(&lines);
+        bench.lose_power(Cut::Clean, &mut random);
+        let wrong = told.check(&bench.live().join("store"));
+        assert!(wrong.is_empty(), "{file} (the {nth}th, seed {}): {wrong:#?}", random.seed);
+    }
+}
+
+// [DELIV-01] [DELIV-88] [DELIV-228] [DELIV-231]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_keeps_what_it_was_told_through_power_cuts() {
+    let lost = client_cuts(cuts(), None, &[]).await;
+    assert_eq!(lost, [""; 0]);
+}
+
+// [DOC-10] [DOC-16] [DOC-17]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clients_documents_survive_power_cuts() {
+    let lost = client_cuts(cuts(), Some(20 << 20), &[]).await;
+    assert_eq!(lost, [""; 0]);
+}
+
+/// The same clients, of whose syncs those of the vault, or of part files, do nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_our_syncs_a_client_loses_it() {
+    let lost = client_cuts(1, None, &[("CUT_IGNORE_FILE", "*")]).await;
+    assert!(!lost.is_empty(), "nobody sees that the vault is not synced");
+    let lost = client_cuts(1, Some(2 << 20), &[("CUT_IGNORE_FILE", "*.part")]).await;
+    assert!(lost.iter().any(|line| line.contains("not what was sent")), "part files are not synced: {lost:?}");
+}
+
+/// [DELIV-03] [DELIV-182] A client of whose vault a sync fails, of the database or of the keys that are shredded, ends; it
+/// syncs nothing again, and what it was told is true when the disk is sound again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_vault_fails_ends() {
+    let mut random = Random::new();
+    let mut bench = Bench::new();
+    let office = Office::new(&bench.live()).await;
+    let mut told = Told::default();
+    office.secretary_syncs(&bench.live(), &mut told).await;
+    for (number, (file, thread)) in (0..).zip([("db", "table writer"), ("slots", "engine"), ("slots", "engine")]) {
+        let nth = (1 + random.below(12)).to_string();
+        let words = told.next(&office, None);
+        let faults = [("CUT_SYNC_FILE", file), ("CUT_SYNC_THREAD", thread), ("CUT_SYNC_FAILS", &nth)];
+        let words: Vec<_> = words.iter().map(|(name, value)| (*name, value.as_str())).chain(faults).collect();
+        let lines = tokio::task::block_in_place(|| bench.write(Job::Client(number), &words, None));
+        let (ends, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.starts_with("stopped"));
+        let what = format!("the {nth}th sync of {file}, seed {}", random.seed);
+        assert_eq!(ends.len(), 1, "{what}: {ends:?} {lines:?}");
+        assert!(!bench.shadow().join("synced-again").exists(), "{what}: synced again after a failed sync");
+        told.add(&lines);
+        bench.lose_power(Cut::Clean, &mut random);
+        let wrong = told.check(&bench.live(), &office, None).await;
+        assert_eq!(wrong, [""; 0], "{what}");
+    }
+    office.agree(&bench.live(), &mut told, None).await;
+}
+
+/// Lives of a client, each ended by a cut. Gives what was lost, of the first cut that lost something.
+async fn client_cuts(cuts: u32, size: Option<usize>, faults: &[(&str, &str)]) -> Vec<String> {
+    let mut random = Random::new();
+    let mut bench = Bench::new();
+    let mut office = Office::new(&bench.live()).await;
+    let mut told = Told::default();
+    let load = match size {
+        Some(size) => Some(office.load(size).await),
+        None => None,
+    };
+    office.secretary_syncs(&bench.live(), &mut told).await;
+    for number in 0..cuts {
+        let cut = if cuts == 1 { Cut::Clean } else { kind(number) };
+        if load.is_none() {
+            office.director_writes(5).await;
+        }
+        let words = told.next(&office, load.as_ref());
+        let words = words.iter().map(|(name, value)| (*name, value.as_str()));
+        let words: Vec<_> = words.chain(faults.iter().copied()).collect();
+        let (shortest, longest) = if load.is_some() { (200, 1_800) } else { (50, 450) };
+        let life = Duration::from_millis(shortest + random.below(longest - shortest));
+        let life = if cuts == 1 { Duration::from_secs(2) } else { life };
+        let lines = tokio::task::block_in_place(|| bench.write(Job::Client(number), &words, Some(life)));
+        told.add(&lines);
+        bench.lose_power(cut, &mut random);
+        let wrong = told.check(&bench.live(), &office, load.as_ref()).await;
+        if !wrong.is_empty() {
+            return [vec![format!("cut {number} ({cut:?}, seed {})", random.seed)], wrong].concat();
+        }
+    }
+    println!("{cuts} cuts, {} acknowledgements, none lost", told.count);
+    assert!(told.count > cuts as usize, "the client got something done: {}", told.count);
+    office.agree(&bench.live(), &mut told, load.as_ref()).await;
+    Vec::new()
 }
 
 /// Without our syncs of the database, with sled's own left: what was acknowledged since sled's last one is lost.

@@ -172,6 +172,8 @@ pub(crate) enum TransferEvent {
         document: DocumentId,
         /// How far.
         extent: Extent,
+        /// Of all of a document: to be used when this is durable; it gets its name then. Dropped, it ends the download.
+        durable: Option<oneshot::Sender<()>>,
     },
     /// It was told to stop, and has.
     Stopped {

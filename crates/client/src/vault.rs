@@ -313,13 +313,14 @@ impl Vault {
         self.keys().due(now)
     }
 
-    /// Whether it still works: after a failed sync it does nothing more until it is opened again. [DELIV-182]
+    /// Whether it still works: after a failed sync, of the table or of the slots, it does nothing more until it is opened
+    /// again. [DELIV-182]
     ///
     /// # Errors
     /// What commits and reads fail with from then on.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         match self.table.health() {
-            Health::Working => Ok(()),
+            Health::Working => self.keys().check().map_err(failure::from_table),
             Health::Full => Err(failure::from_table(TableError::Full)),
             Health::Failed => Err(failure::from_table(TableError::Fatal)),
             Health::Closed => Err(failure::from_table(TableError::Closed)),

@@ -11,7 +11,7 @@
 mod files;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{self, File},
     io,
     os::unix::fs::FileExt as _,
@@ -131,7 +131,7 @@ pub enum BlobError {
     #[error("no room for the document")]
     Full,
     /// Us: a segment does not match its checksum, or its file is missing.
-    #[error("a stored segment is damaged")]
+    #[error("a stored document is damaged")]
     Damaged,
     /// Us: a sync or the file system failed. Stop the process; what was not acknowledged may or may not be there.
     #[error("the document store has failed")]
@@ -143,6 +143,8 @@ pub struct Blobs {
     documents: PathBuf,
     limits: BlobLimits,
     known: Mutex<HashMap<DocumentId, Arc<Document>>>,
+    /// Sealed documents whose index was damaged when the store was opened.
+    damaged: Mutex<HashSet<DocumentId>>,
     failed: AtomicBool,
     _lock: Lock,
 }
@@ -186,8 +188,9 @@ impl Blobs {
             folder::create_dir(&documents)?;
         }
         let lock = Lock::take(&documents.join("lock"))?;
-        let known = Mutex::new(find(&documents)?);
-        Ok(Self { documents, limits, known, failed: AtomicBool::new(false), _lock: lock })
+        let (known, damaged) = find(&documents)?;
+        let (known, damaged) = (Mutex::new(known), Mutex::new(damaged));
+        Ok(Self { documents, limits, known, damaged, failed: AtomicBool::new(false), _lock: lock })
     }
 
     /// Announces a document, durably; or finds it, when it was announced before with the same author, conversation
@@ -211,13 +214,14 @@ impl Blobs {
             }
             // All that has come counts then, and need not be sent again.
             if let State::Uploading(upload) = &mut *document.state() {
-                upload.sync().map_err(|error| self.failure(&error, true))?;
+                self.sync(upload)?;
             }
             return self.held_of(&document);
         }
         self.check_quotas(&known, opening)?;
         let paths = Paths::new(&self.documents, &opening.document);
         files::create(&self.documents, &paths, opening).map_err(|error| self.failure(&error, true))?;
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).remove(&opening.document);
         let state = Mutex::new(State::Unread);
         known.insert(opening.document, Arc::new(Document { opening: opening.clone(), paths, state }));
         Ok(Held { prefix: 0, count: 0, sealed: false })
@@ -244,7 +248,7 @@ impl Blobs {
         upload.note(index);
         upload.pending.push((index, files::checksum(segment)));
         if upload.pending.len() as u64 * u64::from(opening.segment_len) >= SYNC_EVERY {
-            upload.sync().map_err(|error| self.failure(&error, true))?;
+            self.sync(upload)?;
         }
         Ok(())
     }
@@ -283,9 +287,8 @@ impl Blobs {
             return Err(BlobError::Incomplete { first_missing: missing.next().unwrap_or(0) });
         }
         let paths = &document.paths;
-        upload
-            .sync()
-            .and_then(|()| fs::rename(paths.part(), paths.sealed()))
+        self.sync(upload)?;
+        fs::rename(paths.part(), paths.sealed())
             .and_then(|()| folder::sync_dir(&paths.dir))
             .map_err(|error| self.failure(&error, true))?;
         *state = State::Sealed;
@@ -339,6 +342,13 @@ impl Blobs {
         sealed.map(|document| document.opening.clone()).collect()
     }
 
+    /// Sealed documents that cannot be read because their index was damaged when the store was opened, and that nobody has
+    /// announced again since. [DELIV-04]
+    #[must_use]
+    pub fn damaged(&self) -> usize {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Removes a document, sealed or not.
     ///
     /// # Errors
@@ -388,15 +398,22 @@ impl Blobs {
     /// Syncs what uploads have pending. Call it at the end; the lock is released when the store is dropped.
     ///
     /// # Errors
-    /// Our own faults.
+    /// Our own faults; [`BlobError::Fatal`] where the store had failed before, and nothing is synced.
     pub fn flush(&self) -> Result<(), BlobError> {
         let documents: Vec<Arc<Document>> = self.known().values().cloned().collect();
         for document in documents {
             if let State::Uploading(upload) = &mut *document.state() {
-                upload.sync().map_err(|error| self.failure(&error, true))?;
+                self.sync(upload)?;
             }
         }
         Ok(())
+    }
+
+    /// Syncs an upload whose state the caller holds; never after a sync that failed, be it in this moment on another
+    /// thread. [DELIV-03]
+    fn sync(&self, upload: &mut Upload) -> Result<(), BlobError> {
+        self.check()?;
+        upload.sync().map_err(|error| self.failure(&error, true))
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<DocumentId, Arc<Document>>> {
@@ -476,9 +493,20 @@ impl Document {
 }
 
 impl Upload {
+    /// The index counts what lies in the part file: so that one is durable by its name before anything is counted, and
+    /// where it is not there, nothing is held. [DELIV-20]
     fn open(document: &Document) -> io::Result<Self> {
-        let index = folder::open_rw(&document.paths.index())?;
-        let data = folder::open_rw(&document.paths.part())?;
+        let paths = &document.paths;
+        let index = folder::open_rw(&paths.index())?;
+        let new = !paths.part().exists();
+        if new {
+            // Whatever the index counts has gone with its file.
+            files::clear_checksums(&index, document.opening.segments)?;
+        }
+        let data = folder::open_rw(&paths.part())?;
+        if new {
+            folder::sync_dir(&paths.dir)?;
+        }
         let words = usize::try_from(document.opening.segments.div_ceil(64)).unwrap_or(0);
         let index_again = index.try_clone()?;
         let mut upload = Self { present: vec![0; words], count: 0, prefix: 0, pending: Vec::new(), data, index };
@@ -523,9 +551,9 @@ impl Upload {
     }
 }
 
-/// The documents on disk. What has no index, or was never finished being announced, is removed.
-fn find(documents: &Path) -> Result<HashMap<DocumentId, Arc<Document>>, OpenError> {
-    let mut known = HashMap::new();
+/// The documents on disk, and which sealed ones have a damaged index. What has no index, or was never finished being announced, is removed.
+fn find(documents: &Path) -> Result<(HashMap<DocumentId, Arc<Document>>, HashSet<DocumentId>), OpenError> {
+    let (mut known, mut damaged) = (HashMap::new(), HashSet::new());
     for dir in fs::read_dir(documents)? {
         let dir = dir?;
         if !dir.file_type()?.is_dir() {
@@ -548,9 +576,14 @@ fn find(documents: &Path) -> Result<HashMap<DocumentId, Arc<Document>>, OpenErro
                     let state = if paths.sealed().exists() { State::Sealed } else { State::Unread };
                     known.insert(document, Arc::new(Document { opening, paths, state: Mutex::new(state) }));
                 }
-                _ => tracing::error!(%document, "the index of a document is damaged; it is left out"),
+                _ => {
+                    tracing::error!(index = %path.display(), "the index of a document is damaged; it is left out");
+                    if paths.sealed().exists() {
+                        damaged.insert(document);
+                    }
+                }
             }
         }
     }
-    Ok(known)
+    Ok((known, damaged))
 }

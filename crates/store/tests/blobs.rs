@@ -210,12 +210,61 @@ fn damage_and_left_overs() {
     fs::write(path(9, ".part"), b"of a document that was never announced").unwrap();
     fs::write(path(9, ".new"), b"half announced").unwrap();
     let blobs = open(dir.path());
+    assert_eq!(blobs.damaged(), 1);
     assert_eq!(blobs.get(document(1), 0).unwrap(), segment(0));
     assert_eq!(blobs.get(document(1), 1), Err(BlobError::Damaged));
     assert_eq!(blobs.get(document(2), 0), Err(BlobError::Unknown));
     assert_eq!(blobs.get(document(3), 1), Err(BlobError::Damaged));
     assert!(!path(9, ".part").exists() && !path(9, ".new").exists());
     assert!(path(2, "").exists(), "a damaged document is left to be looked at");
+}
+
+/// [DELIV-20] What a power cut takes of a part file's name, or somebody by hand, is not counted as held.
+#[test]
+fn without_its_part_file_nothing_of_an_upload_is_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    blobs.begin(&opening(1, 4)).unwrap();
+    for index in 0..3 {
+        blobs.put(document(1), index, &segment(index)).unwrap();
+    }
+    assert_eq!(blobs.begin(&opening(1, 4)).unwrap().prefix, 3);
+    drop(blobs);
+    let part = dir.path().join(format!("documents/01/{}.part", document(1)));
+    fs::remove_file(&part).unwrap();
+    // Twice: the first look must not make it seem to be there.
+    for _ in 0..2 {
+        let blobs = open(dir.path());
+        assert_eq!(blobs.begin(&opening(1, 4)).unwrap(), Held { prefix: 0, count: 0, sealed: false });
+    }
+    let blobs = open(dir.path());
+    for index in 0..4 {
+        blobs.put(document(1), index, &segment(index)).unwrap();
+    }
+    blobs.seal(document(1)).unwrap();
+    assert!((0..4).all(|index| blobs.get(document(1), index).unwrap() == segment(index)));
+}
+
+/// [DELIV-20] A document whose index was damaged is announced again: what is left of it is not the new one's.
+#[test]
+fn a_document_that_is_announced_again_begins_with_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    blobs.begin(&opening(1, 2)).unwrap();
+    for index in 0..2 {
+        blobs.put(document(1), index, &segment(index)).unwrap();
+    }
+    blobs.seal(document(1)).unwrap();
+    drop(blobs);
+    let path = dir.path().join(format!("documents/01/{}.index", document(1)));
+    let mut index = fs::read(&path).unwrap();
+    index[50] ^= 1;
+    fs::write(&path, index).unwrap();
+    for _ in 0..2 {
+        let blobs = open(dir.path());
+        assert_eq!(blobs.begin(&opening(1, 2)).unwrap(), Held { prefix: 0, count: 0, sealed: false });
+        assert_eq!(blobs.damaged(), 0);
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The disk that loses power: builds the shim, runs a writer on it, and lays out what is left.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ffi::OsString,
     fs,
     hash::{BuildHasher as _, RandomState},
     io::{BufRead as _, BufReader},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{OnceLock, mpsc},
@@ -53,19 +55,25 @@ impl Random {
 /// A folder to write in, and its shadow.
 pub(crate) struct Bench {
     dir: tempfile::TempDir,
-    round: u32,
+    live: PathBuf,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let bench = Self { dir: tempfile::tempdir().unwrap(), round: 0 };
-        fs::create_dir(bench.live()).unwrap();
-        bench
+        let dir = tempfile::tempdir().unwrap();
+        let live = dir.path().join("live");
+        fs::create_dir(&live).unwrap();
+        Self { dir, live }
     }
 
-    /// The folder that writers write in; the store is in `store` below it.
+    /// Around a folder that is there already, with what is in it.
+    pub(crate) fn around(live: PathBuf) -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), live }
+    }
+
+    /// The folder that writers write in, and in which what a cut leaves behind is laid out.
     pub(crate) fn live(&self) -> PathBuf {
-        self.dir.path().join(format!("live-{}", self.round))
+        self.live.clone()
     }
 
     /// What was synced of it.
@@ -76,15 +84,11 @@ impl Bench {
     /// Runs a writer on the folder, with faults, until it ends or, some time after its first line, is killed. Gives
     /// the lines that it printed.
     pub(crate) fn write(&mut self, job: Job, faults: &[(&str, &str)], kill_after: Option<Duration>) -> Vec<String> {
-        drop(fs::remove_dir_all(self.shadow()));
-        fs::create_dir(self.shadow()).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["the_writer", "--exact", "--nocapture", "--test-threads=1"])
             .env("CUT_JOB", job.to_string())
-            .env("CUT_ROOT", self.live())
-            .env("CUT_SHADOW", self.shadow())
+            .envs(self.preload())
             .envs(faults.iter().copied())
-            .env("LD_PRELOAD", shim())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -113,12 +117,28 @@ impl Bench {
         lines
     }
 
-    /// Lays out what the cut leaves behind, and makes it the folder for what comes next.
+    /// An empty shadow, and the variables with which a program keeps it.
+    pub(crate) fn preload(&self) -> Vec<(&'static str, OsString)> {
+        drop(fs::remove_dir_all(self.shadow()));
+        fs::create_dir(self.shadow()).unwrap();
+        vec![
+            ("CUT_ROOT", self.live().into()),
+            ("CUT_SHADOW", self.shadow().into()),
+            ("LD_PRELOAD", shim().as_os_str().to_owned()),
+        ]
+    }
+
+    /// Lays out what the cut leaves behind, in place of what was there.
     pub(crate) fn lose_power(&mut self, cut: Cut, random: &mut Random) {
-        let (live, shadow) = (self.live(), self.shadow());
-        self.round += 1;
-        lay_out(&live, &shadow, "", &self.live(), cut, random);
-        fs::remove_dir_all(live).unwrap();
+        let (live, shadow, next) = (self.live(), self.shadow(), self.dir.path().join("next"));
+        let mut numbers = HashMap::new();
+        for line in fs::read_to_string(shadow.join("inodes")).unwrap().lines() {
+            let (number, inode) = line.split_once(' ').unwrap();
+            numbers.insert(inode.parse().unwrap(), number.parse().unwrap());
+        }
+        Layout { shadow, numbers, laid: HashMap::new(), cut, random }.folder(&live, "", &next);
+        fs::remove_dir_all(&live).unwrap();
+        fs::rename(next, live).unwrap();
     }
 }
 
@@ -142,47 +162,110 @@ fn shim() -> &'static Path {
     })
 }
 
-/// One folder, `path` below the root ("" for the root itself).
-fn lay_out(live: &Path, shadow: &Path, path: &str, target: &Path, cut: Cut, random: &mut Random) {
-    fs::create_dir(target).unwrap();
-    let list = shadow.join("names").join(if path.is_empty() { "%".to_owned() } else { path.replace('/', "%") });
-    // A folder that was never synced has no names that are safe.
-    let list = fs::read_to_string(list).unwrap_or_default();
-    let mut synced: BTreeMap<String, Option<u64>> = BTreeMap::new();
-    for line in list.lines() {
-        let mut words = line.splitn(2, ' ');
-        match (words.next(), words.next().unwrap()) {
-            (Some("d"), name) => drop(synced.insert(name.to_owned(), None)),
-            (_, rest) => {
-                let (number, name) = rest.split_once(' ').unwrap();
-                synced.insert(name.to_owned(), Some(number.parse().unwrap()));
+/// Lays out what is left of a disk.
+struct Layout<'a> {
+    shadow: PathBuf,
+    /// The number of a live file, by its inode.
+    numbers: HashMap<u64, u64>,
+    /// Where a file lies already: it may have two names.
+    laid: HashMap<u64, PathBuf>,
+    cut: Cut,
+    random: &'a mut Random,
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Folder,
+    /// A file's number.
+    File(u64),
+}
+
+impl Layout<'_> {
+    /// One folder, `path` below the root ("" for the root itself).
+    fn folder(&mut self, live: &Path, path: &str, target: &Path) {
+        fs::create_dir(target).unwrap();
+        let (synced, now) = (self.synced(path), self.now(live));
+        for (name, stands_for) in self.left(synced, &now) {
+            let below = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+            let (target, is_live) = (target.join(&name), now.get(&name) == Some(&stands_for));
+            let live = live.join(&name);
+            match stands_for {
+                Named::Folder => self.folder(&live, &below, &target),
+                Named::File(number) if self.laid.contains_key(&number) => {
+                    fs::hard_link(&self.laid[&number], &target).unwrap();
+                }
+                Named::File(number) => {
+                    let safe = fs::read(self.shadow.join(format!("files/{number}"))).unwrap_or_default();
+                    let left = match self.cut {
+                        Cut::Torn if is_live => tear(safe, fs::read(&live).ok(), self.random),
+                        Cut::Clean | Cut::Torn => safe,
+                    };
+                    fs::write(&target, left).unwrap();
+                    // As a disk keeps it: programs refuse keys that others may read.
+                    fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+                    self.laid.insert(number, target);
+                }
             }
         }
     }
-    let now: BTreeSet<String> = match fs::read_dir(live) {
-        Ok(entries) => entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect(),
-        Err(_) => BTreeSet::new(),
-    };
-    let names: BTreeSet<String> = synced.keys().cloned().chain(now.iter().cloned()).collect();
-    for name in names {
-        let (was_synced, is_there) = (synced.contains_key(&name), now.contains(&name));
-        let left = if was_synced == is_there { true } else { was_synced != (cut == Cut::Torn && random.coin()) };
-        if !left {
-            continue;
+
+    /// The names that are left in a folder. A file that was renamed has one of its two names.
+    fn left(&mut self, synced: BTreeMap<String, Named>, now: &BTreeMap<String, Named>) -> BTreeMap<String, Named> {
+        if self.cut == Cut::Clean {
+            return synced;
         }
-        let below = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
-        let (live, target) = (live.join(&name), target.join(&name));
-        if synced.get(&name) == Some(&None) || live.is_dir() {
-            lay_out(&live, shadow, &below, &target, cut, random);
-            continue;
+        let mut left = BTreeMap::new();
+        let names: BTreeSet<&String> = synced.keys().chain(now.keys()).collect();
+        let gone_to = |was: &Named| now.iter().find(|(name, is)| was == *is && synced.get(*name) != Some(is));
+        let came_from = |is: &Named| synced.iter().find(|(name, was)| is == *was && now.get(*name) != Some(was));
+        for name in names {
+            match (synced.get(name), now.get(name)) {
+                (Some(was), Some(is)) if was == is => drop(left.insert(name.clone(), *is)),
+                // Renamed, to this name or from it: as a whole or not at all, which is settled at the new name.
+                (Some(was), None) if gone_to(was).is_some() => {}
+                (was, Some(is)) if came_from(is).is_some() => {
+                    let (old, _) = came_from(is).unwrap();
+                    if self.random.coin() {
+                        left.insert(name.clone(), *is);
+                    } else {
+                        left.insert(old.clone(), *is);
+                        left.extend(was.map(|was| (name.clone(), *was)));
+                    }
+                }
+                (was, is) => {
+                    let kept = if self.random.coin() { is } else { was };
+                    left.extend(kept.map(|kept| (name.clone(), *kept)));
+                }
+            }
         }
-        let number = synced.get(&name).copied().flatten();
-        let safe = number.and_then(|number| fs::read(shadow.join(format!("files/{number}"))).ok()).unwrap_or_default();
-        let left = match cut {
-            Cut::Clean => safe,
-            Cut::Torn => tear(safe, fs::read(live).ok(), random),
+        left
+    }
+
+    /// A folder's names as of its last sync; one that was never synced has none that are safe.
+    fn synced(&self, path: &str) -> BTreeMap<String, Named> {
+        let list = if path.is_empty() { "%".to_owned() } else { path.replace('/', "%") };
+        let list = fs::read_to_string(self.shadow.join("names").join(list)).unwrap_or_default();
+        let read = |line: &str| match line.split_once(' ').unwrap() {
+            ("d", name) => (name.to_owned(), Named::Folder),
+            (_, rest) => {
+                let (number, name) = rest.split_once(' ').unwrap();
+                (name.to_owned(), Named::File(number.parse().unwrap()))
+            }
         };
-        fs::write(target, left).unwrap();
+        list.lines().map(read).collect()
+    }
+
+    /// A folder's names as they were when power went.
+    fn now(&self, live: &Path) -> BTreeMap<String, Named> {
+        let mut now = BTreeMap::new();
+        for entry in fs::read_dir(live).into_iter().flatten().flatten() {
+            let (name, found) = (entry.file_name().into_string().unwrap(), fs::symlink_metadata(entry.path()).unwrap());
+            let number = self.numbers.get(&found.ino()).filter(|_| found.is_file()).copied();
+            let stands_for = if found.is_dir() { Some(Named::Folder) } else { number.map(Named::File) };
+            now.extend(stands_for.map(|stands_for| (name, stands_for)));
+        }
+        now
     }
 }
 

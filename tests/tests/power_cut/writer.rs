@@ -37,6 +37,10 @@ pub(crate) enum Job {
     Turn,
     /// Writes until it is stopped. The number sets its units apart from other writers'.
     Write(u32),
+    /// Uploads documents until it is stopped.
+    Documents(u32),
+    /// Lives as a client until it is stopped.
+    Client(u32),
 }
 
 impl fmt::Display for Job {
@@ -45,13 +49,16 @@ impl fmt::Display for Job {
             Self::Open => f.write_str("open"),
             Self::Turn => f.write_str("turn"),
             Self::Write(number) => write!(f, "{number}"),
+            Self::Documents(number) => write!(f, "documents {number}"),
+            Self::Client(number) => write!(f, "client {number}"),
         }
     }
 }
 
 /// Runs in the writer's process.
 pub(crate) fn run(job: &str) {
-    let dir = PathBuf::from(std::env::var("CUT_ROOT").unwrap()).join("store");
+    let root = PathBuf::from(std::env::var("CUT_ROOT").unwrap());
+    let dir = root.join("store");
     // The test harness has begun a line of its own.
     std::io::stdout().lock().write_all(b"\n").unwrap();
     if job == "turn" {
@@ -66,6 +73,12 @@ pub(crate) fn run(job: &str) {
             Err(error) => say(&format!("open {error:?}")),
         }
         return;
+    }
+    if let Some(number) = job.strip_prefix("documents ") {
+        return crate::documents::run(&dir, number.parse().unwrap(), say);
+    }
+    if let Some(number) = job.strip_prefix("client ") {
+        return crate::client::run(&root, number.parse().unwrap(), say);
     }
     let number = job.parse().unwrap();
     tokio::runtime::Runtime::new().unwrap().block_on(write(&dir, number));

@@ -170,7 +170,7 @@ impl Core {
     /// Ends all transfers; how far the part files are becomes durable.
     pub(crate) async fn stop_transfers(&mut self) {
         for (document, extent) in std::mem::take(&mut self.transfers).stop().await {
-            if let Err(failure) = self.keep_extent(document, extent) {
+            if let Err(failure) = self.keep_extent(document, extent, None) {
                 tracing::warn!(code = failure.code.name(), "how far a fetch came could not be noted");
             }
         }
@@ -193,7 +193,7 @@ impl Core {
             TransferEvent::Hashes { document, first, hashes, durable } => {
                 self.keep_hashes(document, first, &hashes, durable)
             }
-            TransferEvent::Kept { document, extent } => self.keep_extent(document, extent),
+            TransferEvent::Kept { document, extent, durable } => self.keep_extent(document, extent, durable),
             TransferEvent::Progress { document, direction, done, total } => {
                 let list = self.transfers.in_direction(direction);
                 if let Some(running) = list.iter_mut().find(|running| running.document == document) {

@@ -17,7 +17,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use amanat_document::{Verified, Verifier};
+use amanat_document::{Manifest, Verified, Verifier};
 use amanat_primitives::DocumentId;
 
 use super::Extent;
@@ -153,10 +153,8 @@ impl Part {
         self.remove();
     }
 
-    /// Makes the content durable, gives it its final name, and makes that durable. Overwrites nothing.
-    pub(super) fn place(mut self, verified: &Verified) -> Result<Saved, Failure> {
-        let early = self.early.take().map_or(Ok(()), EarlySync::finish);
-        early.and_then(|()| self.file.sync_all()).map_err(|error| self.write_failure(&error))?;
+    /// Gives what [`keep`](Self::keep) has made durable its final name, and makes that durable. Overwrites nothing.
+    pub(super) fn place(self, verified: &Verified) -> Result<Saved, Failure> {
         let path = self.give_name(verified)?;
         self.remove();
         sync_folder(&self.folder).map_err(|error| failure::file("sync", &self.folder, &error))?;
@@ -284,6 +282,45 @@ fn destination(out: &Path) -> Result<(PathBuf, Name), Failure> {
         _ => Path::new("."),
     };
     if folder.is_dir() { Ok((folder.to_owned(), Name::Exactly(out.to_owned()))) } else { Err(no_folder(folder)) }
+}
+
+/// The document under the name that an earlier download gave it, where that one was stopped before this was on record. Only
+/// what is on record as whole can have one; a part file that has no other name is still to get it. [DOC-21]
+pub(super) fn already_placed(out: &Path, manifest: &Manifest, kept: Option<&Extent>) -> Option<Saved> {
+    kept.filter(|kept| kept.segments == manifest.layout.segments())?;
+    let name = manifest.name.safe();
+    let (folder, names): (&Path, Box<dyn Iterator<Item = PathBuf>>) = if out.is_dir() {
+        let numbered = (2..=NUMBERED).map(|n| out.join(name.numbered(n)));
+        (out, Box::new(std::iter::once(out.join(&name)).chain(numbered)))
+    } else {
+        (out.parent()?, Box::new(std::iter::once(out.to_owned())))
+    };
+    let part = folder.join(part_name(manifest.document));
+    if fs::symlink_metadata(&part).is_ok_and(|found| is_ours_alone(&found)) {
+        return None;
+    }
+    let path = names.take_while(|path| path.exists()).find(|path| holds(path, manifest).unwrap_or(false))?;
+    // Its other name, if it was stopped before that was taken away.
+    let _ = remove_part(&part);
+    sync_folder(folder).ok()?;
+    Some(Saved { path, size: manifest.layout.size() })
+}
+
+/// Whether a file is a document.
+fn holds(path: &Path, manifest: &Manifest) -> io::Result<bool> {
+    let found = fs::symlink_metadata(path)?;
+    if !found.is_file() || found.len() != manifest.layout.size() {
+        return Ok(false);
+    }
+    let (mut file, mut verifier) = (File::open(path)?, manifest.verifier());
+    let mut buffer = vec![0; REREAD];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(verifier.finish().is_ok());
+        }
+        verifier.update(buffer.get(..read).unwrap_or_default());
+    }
 }
 
 /// The part file's name.

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, ops::Range, path::Path, sync::Arc};
 
-use amanat_document::{Manifest, ReadError, Segment, SegmentReader, Verifier};
+use amanat_document::{Manifest, ReadError, Segment, SegmentReader, Verified, Verifier};
 use amanat_primitives::DocumentId;
 use amanat_wire::{
     client::{GetSegment, Request},
@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     DownloadPlan, Extent, Fault, ProgressTeller, Retry, TransferEvent, WINDOW, Window, cancelled,
-    destination::{OnSynced, Part, Saved},
+    destination::{OnSynced, Part, Saved, already_placed},
 };
 use crate::{Failure, FailureCode, api::Direction, session::Calls};
 
@@ -36,7 +36,7 @@ pub(crate) async fn download(
     let kept = ended.kept.clone();
     if let Some(extent) = ended.kept {
         // Without an engine there is nobody to tell, here and below.
-        let _ = events.send(TransferEvent::Kept { document, extent }).await;
+        let _ = events.send(TransferEvent::Kept { document, extent, durable: None }).await;
     }
     let last = match ended.outcome {
         Ok(Some(Saved { path, size })) => TransferEvent::Fetched { document, path, size },
@@ -62,7 +62,10 @@ struct Ended {
 
 /// What the writing thread came to.
 enum Written {
+    /// An earlier download had given it its name.
     Placed(Saved),
+    /// All of it is verified and synced.
+    Whole(Box<Whole>, Extent),
     /// The segments ended before the document did.
     Partly(Box<Writing>, Extent),
 }
@@ -82,12 +85,15 @@ async fn run(
     let saving = spawn_blocking(move || {
         let on_synced = move |extent| {
             // Dropped where the engine's queue is full: a later one says more.
-            let _ = told.try_send(TransferEvent::Kept { document, extent });
+            let _ = told.try_send(TransferEvent::Kept { document, extent, durable: None });
         };
         let on_synced: Arc<OnSynced> = Arc::new(Box::new(on_synced));
         let writing = match writing.and_then(|writing| writing.go_on(&on_synced)) {
             Some(writing) => writing,
-            None => Writing::begin(&out, &manifest, kept.as_ref(), &on_synced)?,
+            None => match already_placed(&out, &manifest, kept.as_ref()) {
+                Some(saved) => return Ok(Written::Placed(saved)),
+                None => Writing::begin(&out, &manifest, kept.as_ref(), &on_synced)?,
+            },
         };
         // Where nobody waits any more, the channel below is closed too.
         let _ = ready.send(writing.reader.next_index());
@@ -112,6 +118,7 @@ async fn run(
     let outcome = match (fetching, saving.await) {
         (_, Err(_)) => Err(Fault::thread()),
         (_, Ok(Ok(Written::Placed(saved)))) => Ok(Some(saved)),
+        (_, Ok(Ok(Written::Whole(whole, extent)))) => return finish(*whole, extent, document, events, cancel).await,
         (_, Ok(Err(failure))) => Err(Fault::final_one(failure)),
         (None, Ok(Ok(Written::Partly(_, extent)))) => {
             return Ended { outcome: Ok(None), kept: Some(extent), writing: None };
@@ -127,6 +134,33 @@ async fn run(
         }
     };
     Ended { outcome, kept: None, writing: None }
+}
+
+/// Has it noted that all of it is there, and gives it its name: in this order, so that a download which is stopped in
+/// between is known to be over. [DOC-21]
+async fn finish(
+    whole: Whole,
+    extent: Extent,
+    document: DocumentId,
+    events: &mpsc::Sender<TransferEvent>,
+    cancel: &mut watch::Receiver<bool>,
+) -> Ended {
+    let (done, durable) = oneshot::channel();
+    let noting = async {
+        let event = TransferEvent::Kept { document, extent: extent.clone(), durable: Some(done) };
+        events.send(event).await.is_ok() && durable.await.is_ok()
+    };
+    let noted = tokio::select! {
+        biased;
+        () = cancelled(cancel) => false,
+        noted = noting => noted,
+    };
+    if !noted {
+        return Ended { outcome: Ok(None), kept: Some(extent), writing: None };
+    }
+    let placed = spawn_blocking(move || whole.part.place(&whole.verified)).await;
+    let outcome = placed.map_err(|_| Fault::thread()).and_then(|placed| placed.map_err(Fault::final_one));
+    Ended { outcome: outcome.map(Some), kept: None, writing: None }
 }
 
 /// Asks for segments and hands them on in order; returns early where nobody takes them any more.
@@ -166,6 +200,12 @@ pub(crate) struct Writing {
     part: Part,
     reader: SegmentReader,
     verifier: Verifier,
+}
+
+/// A part file that only lacks its name.
+struct Whole {
+    part: Part,
+    verified: Verified,
 }
 
 impl Writing {
@@ -214,10 +254,14 @@ impl Writing {
             let Self { part, reader, verifier } = &mut self;
             part.sync_early(|| extent(reader, verifier));
         }
-        let Self { part, verifier, .. } = self;
+        let extent = self.extent();
+        let Self { mut part, verifier, .. } = self;
         // [DOC-15]
         match verifier.finish() {
-            Ok(verified) => part.place(&verified).map(Written::Placed),
+            Ok(verified) => {
+                part.keep()?;
+                Ok(Written::Whole(Box::new(Whole { part, verified }), extent))
+            }
             Err(_) => {
                 part.discard();
                 Err(damaged())

@@ -169,7 +169,12 @@ async fn download_over(relay: &FakeRelay, plan: DownloadPlan) -> (TransferEvent,
         assert!(last.is_none(), "something follows the last event");
         match event {
             TransferEvent::Progress { done, direction: Direction::Fetching, .. } => progress.push(done),
-            TransferEvent::Kept { extent: kept, .. } => extent = Some(kept),
+            TransferEvent::Kept { extent: kept, durable, .. } => {
+                extent = Some(kept);
+                if let Some(durable) = durable {
+                    durable.send(()).unwrap();
+                }
+            }
             event => last = Some(event),
         }
     }

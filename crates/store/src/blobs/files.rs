@@ -101,6 +101,13 @@ pub(crate) fn create(documents: &Path, paths: &Paths, opening: &Opening) -> io::
         folder::create_dir(&paths.dir)?;
         folder::sync_dir(documents)?;
     }
+    // What is left of one whose index was damaged is not counted in this one's.
+    for left in [paths.part(), paths.sealed()] {
+        if left.exists() {
+            fs::remove_file(left)?;
+            folder::sync_dir(&paths.dir)?;
+        }
+    }
     let new = paths.dir.join(format!("{}.new", paths.name));
     let mut file = folder::open_rw(&new)?;
     file.set_len(0)?;
@@ -142,6 +149,19 @@ pub(crate) fn read_checksums(index: &File, segments: u64, mut each: impl FnMut(u
         from += count;
     }
     Ok(())
+}
+
+/// Makes an index count no segment, durably.
+pub(crate) fn clear_checksums(index: &File, segments: u64) -> io::Result<()> {
+    let mut counted = Vec::new();
+    read_checksums(index, segments, |number| counted.push(number))?;
+    if counted.is_empty() {
+        return Ok(());
+    }
+    for number in counted {
+        write_checksum(index, number, 0)?;
+    }
+    index.sync_all()
 }
 
 pub(crate) fn read_checksum(index: &File, number: u64) -> io::Result<u32> {

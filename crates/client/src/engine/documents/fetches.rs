@@ -10,7 +10,7 @@ use std::{
 use amanat_document::Manifest;
 use amanat_primitives::{Digest, DocumentId, Timestamp};
 use amanat_wire::{Bytes, Decode as _};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{ATTEMPTS, EVENTS, RUNNING, Running};
 use crate::{
@@ -91,10 +91,14 @@ impl Core {
     }
 
     fn note_fetch(&mut self, document: DocumentId, out: &Path) -> Result<FetchRow, Failure> {
-        let part = transfer::part_of(out, document)?;
+        let known = self.fetch_row(document)?;
+        let part = match (transfer::part_of(out, document), &known) {
+            // The name is taken, it may be by this very document. [DOC-21]
+            (Err(_), Some(row)) if row.segments > 0 && path_of(&row.out) == out => path_of(&row.part),
+            (part, _) => part?,
+        };
         let part_bytes = bounded(part.as_os_str().as_bytes().to_vec())?;
         let out = bounded(out.as_os_str().as_bytes().to_vec())?;
-        let known = self.fetch_row(document)?;
         let row = match known {
             Some(row) if row.part == part_bytes => FetchRow { out, paused: false, ..row },
             other => {
@@ -154,12 +158,22 @@ impl Core {
         Ok(())
     }
 
-    /// Notes how far a part file is. [DOC-16]
-    pub(super) fn keep_extent(&mut self, document: DocumentId, extent: Extent) -> Result<(), Failure> {
+    /// Notes how far a part file is, and says so to whoever waits for that. [DOC-16] [DOC-21]
+    pub(super) fn keep_extent(
+        &mut self,
+        document: DocumentId,
+        extent: Extent,
+        durable: Option<oneshot::Sender<()>>,
+    ) -> Result<(), Failure> {
         let Some(row) = self.fetch_row(document)? else { return Ok(()) };
         let carry = bounded(extent.carry)?;
         let row = FetchRow { segments: extent.segments, plain: extent.plain, digest: extent.digest, carry, ..row };
-        self.put_fetch(&row)
+        self.put_fetch(&row)?;
+        if let Some(durable) = durable {
+            // A download that was stopped meanwhile is gone on with later.
+            let _ = durable.send(());
+        }
+        Ok(())
     }
 
     pub(super) fn fetched(&mut self, document: DocumentId, path: PathBuf, size: u64) -> Result<(), Failure> {

@@ -417,3 +417,42 @@ async fn a_part_file_that_was_replaced_gets_no_name() {
     assert_eq!(failed(Some(last)).1, Retry::Never);
     assert_eq!(names(out.path()), [part_name(&desk)], "and what is not ours is not removed");
 }
+
+// [DOC-21]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_was_stopped_behind_the_final_name_is_over() {
+    let desk = Desk::with(2 * MIB);
+    let relay = desk.sent().await;
+    let out = tempfile::tempdir().unwrap();
+    let (named, part) = (out.path().join("a"), out.path().join(part_name(&desk)));
+    let manifest = desk.manifest("a");
+    let (segments, plain, digest) = (manifest.layout.segments(), manifest.layout.size(), manifest.digest);
+    let whole = || Some(Extent { segments, plain, digest, carry: Vec::new() });
+    let saved = |last: TransferEvent| match last {
+        TransferEvent::Fetched { path, .. } => path,
+        other => panic!("{}", told(Some(other))),
+    };
+
+    // Before the name was given: it is given, and nothing is fetched again.
+    fs::copy(desk.path(), &part).unwrap();
+    fs::set_permissions(&part, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let (last, _, _) = go_on_downloading(desk.manifest("a"), out.path(), &relay, whole()).await;
+    assert_eq!(saved(last), named);
+    // Behind it, with the part file's name still there, and without; into a folder, and under a name of one's own.
+    for (two_names, to) in [(true, out.path()), (false, out.path()), (true, &named), (false, &named)] {
+        if two_names {
+            fs::hard_link(&named, &part).unwrap();
+        }
+        let (last, _, _) = go_on_downloading(desk.manifest("a"), to, &relay, whole()).await;
+        assert_eq!(saved(last), named);
+        assert_eq!(names(out.path()), ["a"]);
+    }
+    assert!(!relay.kept().asked.contains(&Ask::Get(0)), "something was fetched again");
+
+    // What stands there is something else, or it is not on record that all of it was there: another file, as ever.
+    fs::write(&named, vec![1; 2 * MIB]).unwrap();
+    let (last, _, _) = go_on_downloading(desk.manifest("a"), out.path(), &relay, whole()).await;
+    assert_eq!(saved(last), out.path().join("a (2)"));
+    let (last, _) = run_download(desk.manifest("a"), out.path(), &relay).await;
+    assert_eq!(saved(last), out.path().join("a (3)"));
+}
