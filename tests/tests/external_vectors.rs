@@ -132,13 +132,13 @@ fn what_is_missing_empty_unknown_or_wrong_fails() {
     assert!(!problems(&root.path().join("absent")).is_empty());
     assert_eq!(
         problems(root.path()).len(),
-        FOLDERS.len() + 1,
-        "an empty folder, and all of those required are missing"
+        FOLDERS.len() + 2,
+        "an empty folder, all of those required are missing, and nothing is run"
     );
     for folder in FOLDERS {
         fs::create_dir_all(root.path().join(folder)).unwrap();
     }
-    assert_eq!(problems(root.path()).len(), FOLDERS.len(), "all are empty");
+    assert_eq!(problems(root.path()).len(), FOLDERS.len() + 1, "all are empty, and nothing is run");
     for folder in FOLDERS {
         fs::write(
             root.path().join(folder).join("one.json"),
@@ -146,7 +146,7 @@ fn what_is_missing_empty_unknown_or_wrong_fails() {
         )
         .unwrap();
     }
-    assert_eq!(problems(root.path()), Vec::<String>::new());
+    assert_eq!(problems(root.path()), ["not one case was run"], "what is left out is no reason to pass");
     let write = |name: &str, content: &[u8]| fs::write(root.path().join("wycheproof").join(name), content).unwrap();
     write("not_text", b"\xff\x00");
     write("no_cases.json", br#"{"vectors": []}"#);
@@ -161,6 +161,7 @@ fn what_is_missing_empty_unknown_or_wrong_fails() {
     write("cut.json", br#"{"algorithm": "EDDSA", "numberOfTests": 1, "testGroups": []}"#);
     write("result.json", br#"{"algorithm": "EDDSA", "testGroups": [{"tests": [{"tcId": 1, "result": "new"}]}]}"#);
     write("age", b"expect: success\npayload: 00\n\nage-encryption.org/v1\n--- mac\n0123456789abcdef");
+    // What failed did run.
     assert_eq!(problems(root.path()).len(), 8);
 }
 
@@ -191,6 +192,9 @@ fn run(root: &Path) -> (String, Vec<String>) {
                 problems.extend(tally.failures.iter().map(|why| format!("{name}: {why}")));
             }
         }
+    }
+    if ran == 0 {
+        problems.push("not one case was run".to_owned());
     }
     let _ = writeln!(report, "external vectors: {ran} ran, {left_out} left out, {} problems", problems.len());
     (report, problems)

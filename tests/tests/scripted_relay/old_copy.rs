@@ -367,3 +367,33 @@ async fn a_log_that_goes_on_is_no_fork() {
     assert!(!accepted_for_nobody(0, 0).await);
     assert!(!accepted_for_nobody(0, 3).await);
 }
+
+/// Whether a queued message is sent to a relay that names this head; the log is asked for, and nothing is answered to that.
+async fn sends_where_the_head_is(head: u64) -> bool {
+    let (_rig, secretary, target, script) = after_one_message().await;
+    let Target::Conversation(id) = target else { panic!() };
+    let mut scripted = script.greeted().await;
+    secretary.say(&target, "two").await;
+    let (number, _) = cursors(&mut scripted).await;
+    scripted.answer(number, page(vec![log(id, head)], None)).await;
+    let mut read = false;
+    let served = async {
+        loop {
+            match scripted.request().await {
+                (_, Request::Append(_)) => return,
+                (_, Request::Read(_)) => read = true,
+                (number, request) => scripted.pass(number, request).await,
+            }
+        }
+    };
+    let sent = tokio::time::timeout(Duration::from_secs(2), served).await.is_ok();
+    assert!(sent || read, "the log is neither written nor asked for");
+    sent
+}
+
+// [DELIV-251] The vault stands at 3: the creation, a message and a receipt.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_in_a_log_before_the_relay_has_its_end_again() {
+    assert!(!sends_where_the_head_is(2).await);
+    assert!(sends_where_the_head_is(3).await);
+}
