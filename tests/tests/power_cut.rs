@@ -246,7 +246,9 @@ async fn client_cuts(cuts: u32, size: Option<usize>, faults: &[(&str, &str)]) ->
         }
     }
     println!("{cuts} cuts, {} acknowledgements, none lost", told.count);
-    assert!(told.count > cuts as usize, "the client got something done: {}", told.count);
+    // A document takes long on a slow machine.
+    let least = if load.is_some() { cuts / 2 } else { 2 * cuts };
+    assert!(told.count > least as usize, "the client got something done: {}", told.count);
     office.agree(&bench.live(), &mut told, load.as_ref()).await;
     Vec::new()
 }

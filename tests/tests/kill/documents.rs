@@ -144,7 +144,8 @@ fn a_recipient_that_is_killed_saves_a_document_once() {
 // [DELIV-20] [DELIV-69]
 #[test]
 fn a_relay_that_is_killed_while_it_takes_segments_loses_none_that_counts() {
-    const SIZE: usize = 20 * MIB;
+    // More than the relay takes between two syncs.
+    const SIZE: usize = 18 * MIB;
     let (mut office, conversation) = office();
     let (mut usual, mut cut) = (Duration::ZERO, 0);
     for round in 0..=rounds() as u64 {
@@ -170,6 +171,5 @@ fn a_relay_that_is_killed_while_it_takes_segments_loses_none_that_counts() {
     println!("{} kills, {cut} of them in the middle of a document", rounds());
     let expected: Vec<String> = (0..=rounds()).map(|round| format!("{round}.bin")).collect();
     assert_eq!(names, expected, "each document once");
-    // What was only begun has no part file at the relay either: that is the one that `arrive` has looked at.
     assert!(cut > 0, "no kill came in the middle of a document");
 }
