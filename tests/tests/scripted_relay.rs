@@ -15,6 +15,8 @@ mod own_devices;
 mod parted;
 #[path = "scripted_relay/people.rs"]
 mod people;
+#[path = "scripted_relay/receipts.rs"]
+mod receipts;
 #[path = "scripted_relay/revoked.rs"]
 mod revoked;
 
@@ -33,7 +35,7 @@ use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
     client::{Hello, Identity, NumberedRequest, Request, ToRelay},
     limits,
-    log::{CommitReceipt, Entry, ReceiptBody, RetentionClass, Unit, UnitKind, roster_change},
+    log::{Entry, RetentionClass, Unit, UnitKind},
     relay::{
         Answer, Appended, Chains, ClaimedKeyPackage, Cursors, Entries, FromRelay, LogState, News, NumberedAnswer, Push,
         Ready,
@@ -62,26 +64,6 @@ impl Script {
         let noise = NoiseSecret::from_secret(keys.noise().secret().duplicate());
         let server = Server::bind(address, &folder::tls_key(&keys).unwrap(), noise, false).unwrap();
         Self { server, incarnation: rig.incarnation(), keys }
-    }
-
-    /// An entry that is no message, with the relay's receipt for it.
-    fn vouched(&self, conversation: ConversationId, entry: Entry) -> Entry {
-        let body = ReceiptBody {
-            conversation,
-            position: entry.position,
-            commit: entry.ciphertext_hash(),
-            stamp: entry.stamp,
-            roster: roster_change([], []),
-            status_number: 0,
-            previous: Digest::ZERO,
-        };
-        let receipt = CommitReceipt::sign(body, self.keys.signing());
-        Entry { receipt: Bytes::new(receipt.to_bytes()).unwrap(), ..entry }
-    }
-
-    /// A commit that nobody can read, with the relay's receipt for it.
-    fn garbage(&self, conversation: ConversationId, position: u64) -> Entry {
-        self.vouched(conversation, of_another(position, UnitKind::Commit))
     }
 
     async fn accept(&self) -> Link {
@@ -381,37 +363,6 @@ async fn garbage_in_the_log_is_passed_over_and_shown() {
     let texts = secretary.texts(conversation).await;
     assert_eq!(texts, ["one", "two"]);
     secretary.ask(Command::Status).await;
-}
-
-// [DELIV-87]: a commit without the relay's receipt makes the log wait, which the next link can set right.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_commit_without_its_receipt_is_waited_for_and_shown() {
-    let (_rig, mut secretary, target, script) = after_one_message().await;
-    let Target::Conversation(conversation) = target else { panic!() };
-    let mut scripted = script.session().await;
-    // The log has the creation, the first message and a receipt; this is the fourth entry.
-    let without = of_another(4, UnitKind::Commit);
-    scripted.say(&FromRelay::Push(Push { conversation, entry: without })).await;
-    let waits = |event: &Event| match event {
-        Event::Alarm { alarm: Alarm::Undecryptable { .. }, .. } => panic!("it was applied"),
-        Event::Conversation(view) => (view.state == ConversationState::Waiting).then_some(()),
-        _ => None,
-    };
-    secretary.until("waiting", waits).await;
-    // Nor does what comes behind it over this link.
-    scripted.say(&FromRelay::Push(Push { conversation, entry: of_another(5, UnitKind::Message) })).await;
-    drop(scripted);
-    let mut scripted = script.session().await;
-    scripted.say(&FromRelay::Push(Push { conversation, entry: script.garbage(conversation, 4) })).await;
-    let alarm = |event: &Event| match event {
-        Event::Alarm { alarm: Alarm::Undecryptable { position, .. }, .. } => Some(*position),
-        _ => None,
-    };
-    assert_eq!(secretary.until("alarm", alarm).await, 4);
-    let (_, message) = secretary.say(&target, "two").await;
-    let (number, _) = scripted.append().await;
-    scripted.answer(number, appended(5, Digest::ZERO)).await;
-    secretary.until_state(message, MessageState::Accepted).await;
 }
 
 /// Answers everything on the way until a request that `wanted` recognises.
