@@ -140,6 +140,27 @@ async fn a_1_to_1_that_somebody_has_left_is_over() {
     assert_eq!((again, director.next_message().await.1.id), (new, message));
 }
 
+// [DELIV-134] Whoever has left declines the log over the next link; not where somebody has added the device again meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_and_is_added_again_while_away_reads_on() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Official).await;
+    let mut clerk = rig.person("clerk", Tier::Official).await;
+    rig.enrol("director", Tier::Official).await;
+    let id = rig.group(&secretary, &["clerk", "director"], Tier::Official).await;
+    until_view(&mut clerk, id, "group", |view| view.state == ConversationState::Active).await;
+    clerk.ask(Command::Leave { conversation: id }).await;
+    until_told(&mut secretary, MemberChange::Left, "clerk").await;
+    until_view(&mut clerk, id, "end", |view| view.state == ConversationState::Left).await;
+    clerk.engine.stop().await;
+    add(&rig, &secretary, id, "clerk").await;
+    secretary.say(&Target::Conversation(id), "welcome back").await;
+    secretary.sync().await;
+    let clerk = rig.start("clerk").await;
+    clerk.sync().await;
+    assert_eq!(clerk.texts(id).await, ["welcome back"]);
+}
+
 // [DELIV-137] Two who leave at once do not wait for each other.
 #[tokio::test(flavor = "multi_thread")]
 async fn both_may_leave_a_1_to_1_at_once() {

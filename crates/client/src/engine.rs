@@ -3,7 +3,8 @@
 //! [`Engine::start`] gives the task a thread of its own, because a commit blocks until fsync returns; links and
 //! transfers run on the face's runtime and talk to it through one bounded queue of [`Input`]s. Data flows one way:
 //! an input is handled, what it changes is committed as one batch, and only then do its effects (requests, events,
-//! replies) go out. The parts:
+//! replies) go out. What it takes from outside, time, random numbers and the network, [`Options`] names; in a simulation
+//! (`tests/tests/simulation.rs`) it is a task among others, on the one thread that there is. The parts:
 //! - `core` holds the state, `command` hands commands on, `link` follows the session, `apply` takes log entries in.
 //! - `outgoing` sends, `receipts` tells senders, `life` and `changes` are what happens to messages afterwards.
 //! - `create` and `join` open conversations, `decline` refuses them; `membership`, `newcomers` and `commits` change who is
@@ -48,6 +49,7 @@ mod warnings;
 
 use std::{sync::Arc, time::Duration};
 
+use amanat_net::Network;
 use amanat_primitives::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -81,12 +83,14 @@ pub struct Options {
     pub clock: Clock,
     /// Where random numbers come from.
     pub random: Random,
+    /// Over what the relay is dialled.
+    pub network: Network,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let clock = Arc::new(|| Timestamp::from(std::time::SystemTime::now()));
-        Self { connect: true, clock, random: Random::default() }
+        Self { connect: true, clock, random: Random::default(), network: Network::default() }
     }
 }
 
@@ -155,11 +159,18 @@ impl Engine {
         } else if options.connect {
             core.say_no_relay();
         }
-        let spawned = std::thread::Builder::new().name("engine".into()).spawn(move || {
-            runtime.block_on(run(core, queue, stopping));
+        let run = async move {
+            run(core, queue, stopping).await;
             // Whoever waits for the end learns it here, after the vault's lock is released.
             let _ = ended.send(true);
-        });
+        };
+        #[cfg(feature = "test-util")]
+        if amanat_store::simulated::here() {
+            // In its turn, as everything there.
+            runtime.spawn(run);
+            return (Engine { inputs, stop: Arc::new(stop), stopped }, Events(first));
+        }
+        let spawned = std::thread::Builder::new().name("engine".into()).spawn(move || runtime.block_on(run));
         if let Err(error) = spawned {
             tracing::error!(%error, "the engine's thread cannot be started");
         }

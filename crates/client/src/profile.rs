@@ -11,7 +11,7 @@
 mod key;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     fs,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -56,7 +56,7 @@ pub struct Profile {
     pub(crate) own: VerifiedDevice,
     pub(crate) status: StatusView,
     pub(crate) relay: Option<RelayRow>,
-    pub(crate) conversations: HashMap<ConversationId, Open>,
+    pub(crate) conversations: BTreeMap<ConversationId, Open>,
     pub(crate) next_outbox: u64,
 }
 
@@ -149,7 +149,7 @@ pub async fn join_at(request: JoinRequest, now: Timestamp, on_stage: impl FnMut(
     join_with(request, &options, on_stage).await
 }
 
-/// As [`join`], with another clock or other random numbers.
+/// As [`join`], with another clock, other random numbers or another network.
 ///
 /// # Errors
 /// As [`join`].
@@ -164,7 +164,7 @@ pub async fn join_with(
     let invitation = invitation_of(&request.invitation)?;
     let opened = invitation.open(request.code.as_deref(), &request.work, now).map_err(from_invitation)?;
     on_stage(JoinStage::MakingKeys);
-    let begun = tokio::task::spawn_blocking(move || begin(&request, opened, now, &mut random))
+    let begun = amanat_store::blocking::run(move || begin(&request, opened, now, &mut random))
         .await
         .map_err(|_| failure::internal("making the profile was interrupted"))??;
     enrol(begun, now, options, on_stage).await
@@ -210,7 +210,7 @@ fn begin(
     } else {
         key::make(dir, &request.passphrase, &request.work, random)?
     };
-    let vault = Vault::open(&dir.join("vault"), &vault_key)?.drawing_from(random.clone());
+    let vault = Vault::open(&dir.join("vault"), &vault_key)?;
     KeyFile::new(dir, &request.work).clean();
     if let Some(row) = vault.read::<ProfileRow>(Scope::Meta, meta::PROFILE)? {
         return resume(vault, row, opened);
@@ -266,7 +266,9 @@ async fn enrol(
     let identity = Identity::Enrolling(Bytes::new(enrolment.to_bytes()).map_err(|_| too_long())?);
     let mut last = None;
     for (relay, certificate) in opened.relays().iter().zip(opened.relay_certificates()) {
-        let mut connected = match session::connect(&target_of(relay), keys.noise(), identity.clone()).await {
+        let mut connected = match session::connect(&options.network, &target_of(relay), keys.noise(), identity.clone())
+            .await
+        {
             Ok(connected) => connected,
             Err(failure) if failure.code == FailureCode::Offline => {
                 last = Some(failure);
@@ -470,8 +472,8 @@ fn load_status(vault: &Vault, authority: &Authority, now: Timestamp) -> Result<S
     StatusView::restore(&signed, &entries, authority, now).map_err(|_| failure::damaged())
 }
 
-fn load_conversations(vault: &Vault) -> Result<HashMap<ConversationId, Open>, Failure> {
-    let mut conversations = HashMap::new();
+fn load_conversations(vault: &Vault) -> Result<BTreeMap<ConversationId, Open>, Failure> {
+    let mut conversations = BTreeMap::new();
     for row in vault.scan::<ConversationRow>(Scope::Conversations)? {
         let mut open = Open::of(row);
         for track in vault.scan::<TrackRow>(Scope::Tracks(open.row.id))? {

@@ -1,8 +1,9 @@
-//! Random numbers of the engine (protocol-spec/01-primitives): everything that it draws, ids, keys, nonces and delays, comes
-//! from one place, which [`Options`](crate::Options) names.
+//! Random numbers of the engine (protocol-spec/01-primitives): ids, keys and delays, all that others see or that decides
+//! anything, come from one place, which [`Options`](crate::Options) names.
 //!
 //! That place is the operating system. A test that has to run the same way twice gives another one, which no program can:
-//! the constructor is compiled for tests alone. What OpenMLS, Noise and TLS draw by themselves stays the system's.
+//! the constructor is compiled for tests alone. What OpenMLS, Noise and TLS draw by themselves stays the system's,
+//! and what the vault seals its rows with: how many nonces it needs depends on the lengths of what OpenMLS has drawn.
 
 #[cfg(feature = "test-util")]
 use std::sync::{Arc, Mutex, PoisonError};

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use amanat_net::{LinkFacts, LinkReceiver, LinkSender, RelayTarget, backoff::Backoff};
+use amanat_net::{LinkFacts, LinkReceiver, LinkSender, Network, RelayTarget, backoff::Backoff};
 use amanat_primitives::agree::NoiseSecret;
 use amanat_wire::{
     Bytes, Decode as _, Encode as _,
@@ -178,6 +178,8 @@ pub(crate) struct SessionPlan {
     pub(crate) key: Arc<NoiseSecret>,
     /// The hello's identity.
     pub(crate) chain: Bytes<{ limits::CHAIN }>,
+    /// Over what it is dialled.
+    pub(crate) network: Network,
     /// Of the waits between two tries.
     pub(crate) random: Random,
 }
@@ -192,6 +194,7 @@ pub(crate) async fn run(plan: SessionPlan, events: mpsc::Sender<SessionEvent>, m
         let begun = Instant::now();
         let carried = AtomicU64::new(0);
         let ended = tokio::select! {
+            biased;
             ended = one_session(&plan, &events, &carried, stop.clone()) => ended,
             _ = stop.wait_for(|stop| *stop) => return,
         };
@@ -210,6 +213,7 @@ pub(crate) async fn run(plan: SessionPlan, events: mpsc::Sender<SessionEvent>, m
             return;
         }
         tokio::select! {
+            biased;
             () = tokio::time::sleep(retry_in) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
@@ -222,8 +226,13 @@ fn was_of_use(lasted: Duration, carried: u64) -> bool {
 }
 
 /// Dials, says hello and waits for the greeting. Nothing that the relay says before it is accepted. [DELIV-85]
-pub(crate) async fn connect(target: &RelayTarget, key: &NoiseSecret, identity: Identity) -> Result<Connected, Failure> {
-    let mut link = amanat_net::dial(target, key).await.map_err(failure::from_dial)?;
+pub(crate) async fn connect(
+    network: &Network,
+    target: &RelayTarget,
+    key: &NoiseSecret,
+    identity: Identity,
+) -> Result<Connected, Failure> {
+    let mut link = amanat_net::dial_over(network, target, key).await.map_err(failure::from_dial)?;
     let hello = ToRelay::Hello(Hello { version: limits::PROTOCOL_VERSION, identity });
     let greeting = async {
         link.sender.send(&hello.to_bytes()).await.map_err(failure::from_link)?;
@@ -285,7 +294,7 @@ async fn one_session(
     carried: &AtomicU64,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
-    let connected = connect(&plan.target, &plan.key, Identity::Device(plan.chain.clone())).await?;
+    let connected = connect(&plan.network, &plan.target, &plan.key, Identity::Device(plan.chain.clone())).await?;
     let (calls, requests) = mpsc::channel(limits::OPEN_REQUESTS);
     let calls = Calls::new(calls);
     let up =
@@ -302,6 +311,7 @@ async fn one_session(
         failure
     };
     tokio::select! {
+        biased;
         failure = writing => Err(failure),
         () = calls.end.notified() => Err(failure::protocol()),
         failure = read(connected.receiver, open, events, (&calls, &credit, carried)) => Err(failure),

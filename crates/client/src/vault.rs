@@ -23,10 +23,11 @@ use amanat_store::{
     table::{Batch as TableBatch, Options, Table, TableError},
 };
 use amanat_wire::{Bytes, Decode, Encode, Reader, Writer};
+use rand_core::OsRng;
 use zeroize::Zeroizing;
 
 use self::keys::{Keys, Owner, SlotRow, Turn};
-use crate::{Failure, Random, failure, rows::block_of};
+use crate::{Failure, failure, rows::block_of};
 
 /// A row's key and bytes.
 type PlainRow = (Vec<u8>, Vec<u8>);
@@ -154,7 +155,6 @@ pub(crate) struct Vault {
     values: SealKey,
     names: Secret<32>,
     keys: Mutex<Keys>,
-    random: Random,
 }
 
 impl Vault {
@@ -175,13 +175,7 @@ impl Vault {
             rows.push(SlotRow::from_bytes(&plain).map_err(|_| failure::damaged())?);
         }
         let keys = Keys::open(slots, key, rows).map_err(failure::from_table)?;
-        Ok(Self { table, values, names, keys: Mutex::new(keys), random: Random::default() })
-    }
-
-    /// From here on keys and nonces are drawn from there.
-    pub(crate) fn drawing_from(self, random: Random) -> Self {
-        self.keys().draw_from(random.clone());
-        Self { random, ..self }
+        Ok(Self { table, values, names, keys: Mutex::new(keys) })
     }
 
     /// One row.
@@ -339,7 +333,6 @@ impl Vault {
     /// All changes of a batch, sealed each under the key that it belongs to.
     fn seal(&self, batch: Batch, keys: &mut Keys, turn: &mut Turn) -> Result<TableBatch, Failure> {
         let Batch { changes, turns, ended, until, outbox_until } = batch;
-        let mut random = self.random.clone();
         let until: HashMap<[u8; 32], Option<Owner>> =
             until.into_iter().map(|(scope, key, day)| (self.name(&scope.bytes(), &key), day)).collect();
         let mut out = TableBatch::new();
@@ -387,14 +380,14 @@ impl Vault {
             };
             let plain = with_key(change.key, &plain)?;
             let sealed = match owner {
-                None => self.values.seal(&name, &plain, &mut random),
+                None => self.values.seal(&name, &plain, &mut OsRng),
                 Some(owner) => {
                     // [DELIV-173] [DELIV-228]
                     if matches!(owner, Owner::Row(_)) {
                         keys.renew(turn, &owner, None).map_err(failure::from_table)?;
                     }
                     let (number, key) = keys.seal_for(turn, &owner).map_err(failure::from_table)?;
-                    let sealed = key.seal(&keys::tied(&name, number), &plain, &mut random);
+                    let sealed = key.seal(&keys::tied(&name, number), &plain, &mut OsRng);
                     [number.to_be_bytes().as_slice(), &sealed].concat()
                 }
             };
@@ -451,7 +444,7 @@ impl Vault {
             let mut w = Writer::default();
             Bytes::<KEY>::new(key).unwrap_or_default().encode(&mut w);
             row.encode(&mut w);
-            out.add_put(&name, self.values.seal(&name, &w.into_bytes(), &mut self.random.clone()));
+            out.add_put(&name, self.values.seal(&name, &w.into_bytes(), &mut OsRng));
         }
         for key in deletes {
             out.add_delete(&self.name(&scope, &key));

@@ -12,14 +12,11 @@ use amanat_primitives::{
     agree::{NoisePublic, NoiseSecret},
 };
 use rustls::{PeerIncompatible, pki_types::ServerName};
-use tokio::{
-    net::{TcpStream, lookup_host},
-    time::timeout,
-};
+use tokio::{net::lookup_host, time::timeout};
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use crate::{
-    Link, address,
+    Link, Network, address,
     greet::{self, GreetError},
     server::HANDSHAKE,
     socket::Socket,
@@ -121,6 +118,14 @@ impl DialError {
 /// # Errors
 /// Each [`DialError`].
 pub async fn dial(target: &RelayTarget, identity: &NoiseSecret) -> Result<Link, DialError> {
+    dial_over(&Network::default(), target, identity).await
+}
+
+/// As [`dial`], over this network.
+///
+/// # Errors
+/// Each [`DialError`].
+pub async fn dial_over(network: &Network, target: &RelayTarget, identity: &NoiseSecret) -> Result<Link, DialError> {
     let config = tls::client_config(target.tls_key).map_err(|_| DialError::Library)?;
     let tls = TlsConnector::from(Arc::new(config));
     let mut worst = DialError::NoAddress;
@@ -130,7 +135,7 @@ pub async fn dial(target: &RelayTarget, identity: &NoiseSecret) -> Result<Link, 
             worst = heavier(worst, DialError::Unresolved { position: index + 1 });
         }
         for address in resolved {
-            match dial_one(target, address, &tls, identity).await {
+            match dial_one(network, target, address, &tls, identity).await {
                 Ok(link) => return Ok(link),
                 Err(error) => {
                     tracing::debug!(%address, %error, "dialling failed");
@@ -154,6 +159,7 @@ async fn resolve(name: &str) -> Vec<SocketAddr> {
 }
 
 async fn dial_one(
+    network: &Network,
     target: &RelayTarget,
     address: SocketAddr,
     tls: &TlsConnector,
@@ -164,9 +170,8 @@ async fn dial_one(
         return Err(DialError::NotPermitted(address.ip()));
     }
     let unreachable = |error: io::Error| DialError::Unreachable { address, kind: error.kind() };
-    let connecting = timeout(CONNECT, TcpStream::connect(address));
-    let tcp = connecting.await.map_err(|_| DialError::Timeout(address))?.map_err(unreachable)?;
-    let socket = Socket::new(tcp).map_err(unreachable)?;
+    let connecting = timeout(CONNECT, network.connect(address));
+    let socket = connecting.await.map_err(|_| DialError::Timeout(address))?.map_err(unreachable)?;
     // [LINK-19]
     let handshake = timeout(HANDSHAKE, both_layers(target, address, tls, socket, identity));
     handshake.await.unwrap_or(Err(DialError::Timeout(address)))

@@ -2,7 +2,8 @@
 //!
 //! A device calls [`dial`], a relay binds a [`Server`]; both get a [`Link`], whose two halves send and receive whole
 //! messages of up to 1 MiB and 64 KiB. [`tls`] says what TLS may negotiate and pins the relay's key; [`address`] says
-//! which addresses may be used at all; [`backoff`] spaces attempts. This is the only crate that names rustls.
+//! which addresses may be used at all; [`backoff`] spaces attempts; [`network`] is TCP, or what a simulation has in its
+//! place. This is the only crate that names rustls.
 //!
 //! Absent: requests, answers and keep-alive (sessions do those), plain-text connections, certificate authorities,
 //! tickets and early data, any fallback to less.
@@ -12,11 +13,13 @@ pub mod backoff;
 pub mod dial;
 mod greet;
 pub mod link;
+pub mod network;
 pub mod server;
 mod socket;
 pub mod tls;
 
-pub use dial::{DialError, RelayTarget, dial};
+pub use dial::{DialError, RelayTarget, dial, dial_over};
 pub use link::{Link, LinkError, LinkFacts, LinkReceiver, LinkSender, ProtocolFault};
+pub use network::Network;
 pub use server::{AcceptError, Incoming, Server};
 pub use tls::{RelayTlsKey, RelayTlsKeyError};

@@ -9,7 +9,7 @@ use std::{
 
 use amanat_primitives::agree::NoiseSecret;
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpSocket},
     time::{sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, TlsStream};
@@ -72,8 +72,15 @@ pub enum AcceptError {
 
 /// A relay's listening socket and keys.
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     keys: Arc<Keys>,
+}
+
+/// Where connections come from.
+enum Listener {
+    Tcp(TcpListener),
+    #[cfg(feature = "test-util")]
+    Memory(tokio::sync::Mutex<crate::network::Connections>),
 }
 
 struct Keys {
@@ -98,7 +105,25 @@ impl Server {
         }
         let config = tls::server_config(tls_key).map_err(|_| BindError::TlsKey)?;
         let listener = listen(address).map_err(|error| BindError::Refused { address, kind: error.kind() })?;
-        Ok(Self { listener, keys: Arc::new(Keys { tls: TlsAcceptor::from(Arc::new(config)), noise }) })
+        Ok(Self::new(Listener::Tcp(listener), config, noise))
+    }
+
+    /// Takes a simulation's connections.
+    ///
+    /// # Errors
+    /// [`BindError::TlsKey`].
+    #[cfg(feature = "test-util")]
+    pub fn in_memory(
+        connections: crate::network::Connections,
+        tls_key: &RelayTlsKey,
+        noise: NoiseSecret,
+    ) -> Result<Self, BindError> {
+        let config = tls::server_config(tls_key).map_err(|_| BindError::TlsKey)?;
+        Ok(Self::new(Listener::Memory(tokio::sync::Mutex::new(connections)), config, noise))
+    }
+
+    fn new(listener: Listener, config: rustls::ServerConfig, noise: NoiseSecret) -> Self {
+        Self { listener, keys: Arc::new(Keys { tls: TlsAcceptor::from(Arc::new(config)), noise }) }
     }
 
     /// Where it listens, which tells the port if 0 was asked for.
@@ -106,7 +131,11 @@ impl Server {
     /// # Errors
     /// The operating system's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        match &self.listener {
+            Listener::Tcp(tcp) => tcp.local_addr(),
+            #[cfg(feature = "test-util")]
+            Listener::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// The next connection, before any handshake. Cancel safe. When the operating system has none to give (no file
@@ -114,12 +143,31 @@ impl Server {
     pub async fn accept(&self) -> Incoming {
         loop {
             match self.listener.accept().await {
-                Ok((tcp, peer)) => return Incoming { tcp, peer, keys: Arc::clone(&self.keys) },
+                Ok((socket, peer)) => return Incoming { socket, peer, keys: Arc::clone(&self.keys) },
                 Err(error) => {
                     tracing::warn!(kind = %error.kind(), "a connection could not be accepted");
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
+        }
+    }
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<(Socket, SocketAddr)> {
+        match self {
+            Self::Tcp(tcp) => loop {
+                let (tcp, peer) = tcp.accept().await?;
+                // It fails only where the connection has gone already.
+                if let Ok(socket) = Socket::new(tcp) {
+                    return Ok((socket, peer));
+                }
+            },
+            #[cfg(feature = "test-util")]
+            Self::Memory(connections) => match connections.lock().await.recv().await {
+                Some((memory, peer)) => Ok((Socket::in_memory(memory), peer)),
+                None => std::future::pending().await,
+            },
         }
     }
 }
@@ -134,7 +182,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// A connection before its handshake. The relay bounds how many of these it holds.
 pub struct Incoming {
-    tcp: TcpStream,
+    socket: Socket,
     peer: SocketAddr,
     keys: Arc<Keys>,
 }
@@ -156,8 +204,7 @@ impl Incoming {
     }
 
     async fn both_layers(self) -> Result<Link, AcceptError> {
-        let socket = Socket::new(self.tcp).map_err(|_| AcceptError::Closed)?;
-        let mut stream = self.keys.tls.accept(socket).await.map_err(|error| tls_fault(&error))?;
+        let mut stream = self.keys.tls.accept(self.socket).await.map_err(|error| tls_fault(&error))?;
         let (_, state) = stream.get_ref();
         let (facts, binding) =
             tls::negotiated(state, tls::exporter(state)).map_err(|tls::Insufficient| AcceptError::TlsRefused)?;

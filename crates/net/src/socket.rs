@@ -16,9 +16,26 @@ use tokio::{
 
 const AHEAD: usize = 64 * 1024;
 
+/// What carries the bytes.
+enum Carrier {
+    Tcp(TcpStream),
+    #[cfg(feature = "test-util")]
+    Memory(tokio::io::DuplexStream),
+}
+
+impl Carrier {
+    fn read(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(tcp) => Pin::new(tcp).poll_read(cx, out),
+            #[cfg(feature = "test-util")]
+            Self::Memory(memory) => Pin::new(memory).poll_read(cx, out),
+        }
+    }
+}
+
 /// A TCP connection without delays for small writes.
 pub(crate) struct Socket {
-    tcp: TcpStream,
+    carrier: Carrier,
     /// Allocated while much arrives; `ahead[start..end]` is not yet asked for.
     ahead: Vec<u8>,
     start: usize,
@@ -29,7 +46,17 @@ pub(crate) struct Socket {
 impl Socket {
     pub(crate) fn new(tcp: TcpStream) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
-        Ok(Self { tcp, ahead: Vec::new(), start: 0, end: 0, much: false })
+        Ok(Self::over(Carrier::Tcp(tcp)))
+    }
+
+    /// A connection of a simulation's.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn in_memory(memory: tokio::io::DuplexStream) -> Self {
+        Self::over(Carrier::Memory(memory))
+    }
+
+    fn over(carrier: Carrier) -> Self {
+        Self { carrier, ahead: Vec::new(), start: 0, end: 0, much: false }
     }
 
     #[cfg(test)]
@@ -54,7 +81,7 @@ impl AsyncRead for Socket {
         }
         if !this.much {
             let before = out.filled().len();
-            ready!(Pin::new(&mut this.tcp).poll_read(cx, out))?;
+            ready!(this.carrier.read(cx, out))?;
             this.much = out.remaining() == 0 && out.filled().len() > before;
             return Poll::Ready(Ok(()));
         }
@@ -62,7 +89,7 @@ impl AsyncRead for Socket {
             this.ahead = vec![0; AHEAD];
         }
         let mut ahead = ReadBuf::new(&mut this.ahead);
-        match Pin::new(&mut this.tcp).poll_read(cx, &mut ahead) {
+        match this.carrier.read(cx, &mut ahead) {
             Poll::Ready(Ok(())) => {
                 (this.start, this.end) = (0, ahead.filled().len());
                 this.serve(out);
@@ -80,7 +107,11 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().tcp).poll_write(cx, bytes)
+        match &mut self.get_mut().carrier {
+            Carrier::Tcp(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            #[cfg(feature = "test-util")]
+            Carrier::Memory(memory) => Pin::new(memory).poll_write(cx, bytes),
+        }
     }
 
     fn poll_write_vectored(
@@ -88,18 +119,34 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().tcp).poll_write_vectored(cx, slices)
+        match &mut self.get_mut().carrier {
+            Carrier::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
+            #[cfg(feature = "test-util")]
+            Carrier::Memory(memory) => Pin::new(memory).poll_write_vectored(cx, slices),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        match &self.carrier {
+            Carrier::Tcp(tcp) => tcp.is_write_vectored(),
+            #[cfg(feature = "test-util")]
+            Carrier::Memory(memory) => memory.is_write_vectored(),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tcp).poll_flush(cx)
+        match &mut self.get_mut().carrier {
+            Carrier::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
+            #[cfg(feature = "test-util")]
+            Carrier::Memory(memory) => Pin::new(memory).poll_flush(cx),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tcp).poll_shutdown(cx)
+        match &mut self.get_mut().carrier {
+            Carrier::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            #[cfg(feature = "test-util")]
+            Carrier::Memory(memory) => Pin::new(memory).poll_shutdown(cx),
+        }
     }
 }

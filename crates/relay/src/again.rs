@@ -68,8 +68,10 @@ impl Again {
     /// All that may still count.
     fn all(&self, now: Timestamp) -> Vec<AddAgain> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counting = kept.values().filter(|kept| now.since(kept.came) < AddAgain::COUNTS);
-        counting.map(|kept| kept.asked.clone()).collect()
+        let mut counting: Vec<_> = kept.iter().filter(|(_, kept)| now.since(kept.came) < AddAgain::COUNTS).collect();
+        // In the same order each time, so that a simulation can be repeated.
+        counting.sort_unstable_by_key(|(of, _)| **of);
+        counting.into_iter().map(|(_, kept)| kept.asked.clone()).collect()
     }
 }
 

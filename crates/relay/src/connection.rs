@@ -3,10 +3,7 @@
 //! The handshake runs in a task of its own, so that the state it needs goes with it. What stays of an idle link are two
 //! small tasks: one waits for messages, one for something to send.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use amanat_net::{Incoming, Link, LinkReceiver, LinkSender};
 use amanat_primitives::Timestamp;
@@ -16,7 +13,7 @@ use amanat_wire::{
 };
 use tokio::{
     sync::mpsc,
-    time::{timeout, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
@@ -40,6 +37,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) async fn serve(shared: Arc<Shared>, incoming: Incoming, half_open: HalfOpen, alive: Alive) {
     let peer = incoming.peer();
     let link = tokio::select! {
+        biased;
         link = incoming.handshake() => link,
         () = half_open.dropped() => {
             shared.counters.dropped_half_open();
@@ -56,6 +54,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, incoming: Incoming, half_open: Ha
         }
     };
     let greeted = tokio::select! {
+        biased;
         greeted = greet(&shared, &mut link) => greeted,
         () = half_open.dropped() => {
             shared.counters.dropped_half_open();
@@ -138,7 +137,7 @@ fn start(shared: &Arc<Shared>, link: Link, greeted: Greeted, complete: Complete,
         outbox.send(&FromRelay::PushStatus(latest));
     }
     let (telling, id) = (Arc::clone(shared), greeted.id);
-    tokio::task::spawn_blocking(move || crate::again::tell_newly_connected(&telling, id));
+    amanat_store::blocking::start(move || crate::again::tell_newly_connected(&telling, id));
     if !shared.is_open() {
         outbox.close(Refusal::ShuttingDown, true);
     }
@@ -247,6 +246,7 @@ impl Reader {
         let pause = asker.meter.bytes(size, now).min(LONGEST_PAUSE);
         if !pause.is_zero() {
             tokio::select! {
+                biased;
                 () = self.outbox.stopped() => return None,
                 () = tokio::time::sleep(pause) => {}
             }
@@ -280,7 +280,7 @@ impl Reader {
 
 /// Sends what waits until the link ends.
 async fn write(mut sender: Box<LinkSender>, outbox: Arc<Outbox>, _alive: Alive) {
-    let mut last_words: Option<tokio::time::Instant> = None;
+    let mut last_words: Option<Instant> = None;
     loop {
         let next = match last_words {
             None => outbox.next().await,
@@ -294,7 +294,7 @@ async fn write(mut sender: Box<LinkSender>, outbox: Arc<Outbox>, _alive: Alive) 
                 break;
             }
             Next::Closing => {
-                last_words = Some(tokio::time::Instant::now() + LAST_WORDS);
+                last_words = Some(Instant::now() + LAST_WORDS);
                 continue;
             }
             Next::End => break,

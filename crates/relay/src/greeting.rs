@@ -1,8 +1,6 @@
 //! Greeting (protocol-spec/07-delivery, sections 2 and 3): a verified hello against the store: whether the chain is the
 //! redeemed one of its grant, and the redemption itself.
 
-use std::time::Instant;
-
 use amanat_identity::{DeviceChain, KeyId, Statement, Subject, VerifiedDevice, VerifiedEnrolment, policy::LAPSE};
 use amanat_primitives::{DeviceId, Digest, StatementId, Timestamp, agree::NoisePublic};
 use amanat_store::relay::{DirectPart, Redeemed, Redemption, StoreError};
@@ -12,6 +10,7 @@ use amanat_wire::{
     limits,
     relay::{Answer, Refusal},
 };
+use tokio::time::Instant;
 
 use crate::{
     devices, directory,

@@ -9,6 +9,9 @@
 //! and none displaced, before its hello has verified; every queue has a bound; an idle link holds no buffer; the relay
 //! believes no statement because of who brought it.
 //!
+//! In a simulation (`Relay::start_in_memory`, compiled for tests alone) links come over pipes, and time is virtual: so rates
+//! and pauses are counted with tokio's `Instant`.
+//!
 //! Absent: any key that could read, mint or alter; names, addresses and ids in the log above `debug`.
 
 mod admission;

@@ -118,7 +118,10 @@ impl Live {
             // Copied out first: `f` may take its time.
             let links: Vec<_> = {
                 let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-                shard.linked.values().map(|linked| Arc::clone(&linked.link)).collect()
+                let mut links: Vec<_> = shard.linked.iter().collect();
+                // In the same order each time, so that a simulation can be repeated.
+                links.sort_unstable_by_key(|(device, _)| **device);
+                links.into_iter().map(|(_, linked)| Arc::clone(&linked.link)).collect()
             };
             links.iter().for_each(&mut f);
         }

@@ -3,10 +3,11 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use amanat_primitives::{ConversationId, DeviceId};
+use tokio::time::Instant;
 
 /// A steady rate and what may be used at once above it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -16,7 +16,7 @@ mod statements;
 use std::sync::Arc;
 
 use amanat_primitives::DeviceId;
-use amanat_store::relay::StoreError;
+use amanat_store::{blocking, relay::StoreError};
 use amanat_wire::{
     client::{Nothing, Request},
     limits,
@@ -146,7 +146,7 @@ where
     F: FnOnce(&Asker) -> Result<Answer, NotDone> + Send + 'static,
 {
     let asker = Arc::clone(asker);
-    tokio::task::spawn_blocking(move || {
+    blocking::start(move || {
         let outcome = read(&asker);
         asker.settle(ticket, outcome);
     });

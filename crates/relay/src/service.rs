@@ -5,18 +5,18 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use amanat_identity::{Authority, ChainError, Domain, RelayKeys, Statement, VerifiedRelay};
-use amanat_net::{Server, server::BindError};
-use amanat_primitives::{Incarnation, Timestamp};
+use amanat_net::{RelayTlsKey, Server, server::BindError};
+use amanat_primitives::{Incarnation, Timestamp, agree::NoiseSecret};
 use amanat_store::{Health, OpenError};
 use amanat_wire::relay::Refusal;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 use crate::{
@@ -183,6 +183,35 @@ impl Relay {
         clock: Clock,
         steady: Steady,
     ) -> Result<Running, StartError> {
+        Self::start_on(config, dir, (clock, steady), Server::bind).await
+    }
+
+    /// As [`start`](Self::start), in a simulation: links come through `connections`, whatever the configuration says.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    #[cfg(feature = "test-util")]
+    pub async fn start_in_memory(
+        mut config: Config,
+        dir: &Path,
+        clocks: (Clock, Steady),
+        connections: amanat_net::network::Connections,
+    ) -> Result<Running, StartError> {
+        config.listen.truncate(1);
+        let mut connections = Some(connections);
+        let listen = |_, key: &RelayTlsKey, noise, _| {
+            let connections = connections.take().unwrap_or_else(|| mpsc::channel(1).1);
+            Server::in_memory(connections, key, noise)
+        };
+        Self::start_on(config, dir, clocks, listen).await
+    }
+
+    async fn start_on(
+        config: Config,
+        dir: &Path,
+        (clock, steady): (Clock, Steady),
+        mut listen: impl FnMut(SocketAddr, &RelayTlsKey, NoiseSecret, bool) -> Result<Server, BindError>,
+    ) -> Result<Running, StartError> {
         let Credentials { keys, authority, relay, certificate } = credentials(&config, dir, clock())?;
         if relay.valid_until() < clock().after(CERTIFICATE_SOON) {
             tracing::warn!("the relay's certificate ends within 30 days: have relay.card certified again");
@@ -190,11 +219,11 @@ impl Relay {
         let tls = folder::tls_key(&keys)?;
         let feed = Arc::new(Feed::default());
         let (store, blobs) = storage::open(&config, dir, &keys, Arc::clone(&feed)).await?;
-        let noise = || amanat_primitives::agree::NoiseSecret::from_secret(keys.noise().secret().duplicate());
+        let noise = || NoiseSecret::from_secret(keys.noise().secret().duplicate());
         let servers = config
             .listen
             .iter()
-            .map(|address| Server::bind(*address, &tls, noise(), relay.allow_public()))
+            .map(|address| listen(*address, &tls, noise(), relay.allow_public()))
             .collect::<Result<Vec<_>, _>>()?;
         let addresses: Vec<SocketAddr> = servers.iter().filter_map(|server| server.local_addr().ok()).collect();
         let shared = Arc::new(Shared {
@@ -310,6 +339,7 @@ async fn sweep(shared: Arc<Shared>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             () = shared.closing() => return,
             _ = ticks.tick() => {}
         }
@@ -330,6 +360,7 @@ async fn watch_over(shared: Arc<Shared>) {
     let mut full = false;
     loop {
         tokio::select! {
+            biased;
             () = shared.closing() => return,
             _ = ticks.tick() => {}
         }
@@ -348,7 +379,7 @@ async fn watch_over(shared: Arc<Shared>) {
         }
         if let Some(path) = shared.status_file.clone() {
             let text = shared.stats().to_prometheus();
-            let written = tokio::task::spawn_blocking(move || folder::write(&path, text.as_bytes(), 0o644)).await;
+            let written = amanat_store::blocking::run(move || folder::write(&path, text.as_bytes(), 0o644)).await;
             if !matches!(written, Ok(Ok(()))) {
                 tracing::warn!("the status file cannot be written");
             }

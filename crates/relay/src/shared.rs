@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use amanat_identity::{Authority, RelayKeys, Statement};
@@ -14,7 +14,10 @@ use amanat_store::{
     relay::{Store, StoreError},
 };
 use amanat_wire::relay::{Answer, FromRelay, Refusal};
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 
 use crate::{
     admission::Admission,

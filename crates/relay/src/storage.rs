@@ -7,6 +7,7 @@ use amanat_primitives::{Label, Secret, Timestamp, kdf, sign::SigningKey};
 use amanat_store::{
     OpenError,
     blobs::{BlobError, BlobLimits, Blobs},
+    blocking,
     relay::{Limits, OnPublished, Receipt, ReceiptInput, SignReceipt, Store},
 };
 use amanat_wire::{
@@ -52,7 +53,7 @@ pub(crate) async fn open(
         free_floor: limits.free_floor,
         ..BlobLimits::default()
     };
-    let opened = tokio::task::spawn_blocking(move || {
+    let opened = blocking::run(move || {
         let open = || -> Result<(Store, Blobs), OpenError> {
             // One folder each: either refuses what it does not know.
             let store = Store::open(&path.join("store"), limits, sign, publish)?;
@@ -122,7 +123,7 @@ pub(crate) async fn sweep(shared: &Arc<Shared>, pause: Duration) {
         tokio::time::sleep(pause).await;
     }
     let sweeping = Arc::clone(shared);
-    let swept = tokio::task::spawn_blocking(move || sweeping.blobs.sweep(sweeping.now(), SWEEP_DOCUMENTS)).await;
+    let swept = blocking::run(move || sweeping.blobs.sweep(sweeping.now(), SWEEP_DOCUMENTS)).await;
     match swept {
         Ok(Ok(removed)) => tracing::debug!(removed, "documents swept"),
         Ok(Err(BlobError::Fatal)) => shared.fail(),
@@ -136,7 +137,7 @@ pub(crate) async fn close(shared: &Arc<Shared>) -> bool {
     let closing = Arc::clone(shared);
     let work = async move {
         let flushed = closing.store.flush().await.is_ok();
-        let closed = tokio::task::spawn_blocking(move || {
+        let closed = blocking::run(move || {
             closing.store.close();
             closing.blobs.flush().is_ok()
         });

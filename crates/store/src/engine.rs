@@ -61,6 +61,8 @@ pub(crate) struct Engine {
     state: AtomicU8,
     /// Values as they were before the batch that is being made durable, for the keys that it guards.
     shadow: RwLock<HashMap<Vec<u8>, Option<Vec<u8>>>>,
+    #[cfg(feature = "test-util")]
+    disk: Option<std::sync::Arc<crate::simulated::Disk>>,
     sequence: AtomicU64,
     syncs: AtomicU64,
     batches: AtomicU64,
@@ -84,6 +86,8 @@ impl Engine {
             free_floor: settings.free_floor,
             state: AtomicU8::new(WORKING),
             shadow: RwLock::new(HashMap::new()),
+            #[cfg(feature = "test-util")]
+            disk: crate::simulated::Disk::of(dir),
             sequence: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
             batches: AtomicU64::new(0),
@@ -164,6 +168,8 @@ impl Engine {
     /// Makes a batch durable: apply, flush, fsync. [DELIV-01]
     pub(crate) fn commit(&self, tx: Tx<'_>) -> Result<(), Fault> {
         self.check()?;
+        #[cfg(feature = "test-util")]
+        self.meet_disk()?;
         let Tx { changes, earlier, .. } = tx;
         let number = self.sequence.load(Ordering::Acquire) + 1;
         let batch = self.sled_batch(changes, number)?;
@@ -204,8 +210,24 @@ impl Engine {
     /// Whether so little space is left that nothing should be added. sled does survive a full disk, but has to be
     /// opened again: so it is not left to come to that.
     pub(crate) fn is_nearly_full(&self) -> bool {
+        #[cfg(feature = "test-util")]
+        if let Some(disk) = &self.disk {
+            return disk.is_full();
+        }
         let folder = self.folder.read().unwrap_or_else(PoisonError::into_inner);
         folder.as_ref().and_then(|folder| folder.free_bytes().ok()).is_some_and(|free| free < self.free_floor)
+    }
+
+    /// Whether a simulated disk takes this batch.
+    #[cfg(feature = "test-util")]
+    fn meet_disk(&self) -> Result<(), Fault> {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        if disk.is_lost() {
+            self.shut(FAILED);
+            return Err(Fault::Fatal);
+        }
+        disk.note_batch();
+        Ok(())
     }
 
     pub(crate) fn check(&self) -> Result<(), Fault> {

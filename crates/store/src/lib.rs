@@ -6,15 +6,19 @@
 //!
 //! Invariants: an effect is answered or shown only after the batch that it rests on is on disk; a sync that failed is
 //! never tried again, the store refuses everything from then on; a stored value is checked against its CRC when read;
-//! one process at a time; every queue has a bound. This is the only crate that names sled.
+//! one process at a time; every queue has a bound. This is the only crate that names sled. In a simulation (`simulated`,
+//! compiled for tests alone) the writer is no thread, and each machine has a disk of its own.
 
 pub mod archive;
 pub mod blobs;
+pub mod blocking;
 mod engine;
 mod error;
 mod layout;
 mod recent;
 pub mod relay;
+#[cfg(feature = "test-util")]
+pub mod simulated;
 pub mod slots;
 pub mod table;
 

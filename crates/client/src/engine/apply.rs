@@ -38,7 +38,7 @@ use crate::{
     rows::{ChangeOf, ConversationRow, MessageRow, OutboxRow, SiftRow, Stage, TrackRow},
     vault::{Batch, Scope},
 };
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Entries that become one batch.
 const BATCH: usize = 64;
@@ -47,7 +47,7 @@ const BATCH: usize = 64;
 pub(crate) struct Draft {
     pub(crate) id: ConversationId,
     row: ConversationRow,
-    tracks: HashMap<DeviceId, TrackRow>,
+    tracks: BTreeMap<DeviceId, TrackRow>,
     changed_tracks: Vec<DeviceId>,
     pub(crate) batch: Batch,
     /// New messages, as rows.
@@ -62,7 +62,7 @@ pub(crate) struct Draft {
     /// Messages that are new or change, as the batch leaves them.
     lives: Lives,
     /// Documents named by new messages.
-    documents: HashSet<DocumentId>,
+    documents: BTreeSet<DocumentId>,
     /// Sequences of messages from files that have come from the log.
     displaced: Vec<u64>,
     /// Documents of which a file said another manifest.
@@ -464,7 +464,7 @@ pub(crate) fn is_leave(queued: &OutboxRow) -> bool {
 }
 
 impl Draft {
-    fn of(id: ConversationId, row: ConversationRow, tracks: HashMap<DeviceId, TrackRow>) -> Self {
+    fn of(id: ConversationId, row: ConversationRow, tracks: BTreeMap<DeviceId, TrackRow>) -> Self {
         Self {
             id,
             row,
@@ -477,7 +477,7 @@ impl Draft {
             owes_receipt: false,
             told: false,
             lives: Lives::default(),
-            documents: HashSet::new(),
+            documents: BTreeSet::new(),
             displaced: Vec::new(),
             displaced_documents: Vec::new(),
             excluded: 0,

@@ -5,14 +5,14 @@
 mod ahead;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use amanat_conversation::{Conversation, Records};
 use amanat_identity::{Authority, DeviceKeys, StatusView, Tier, VerifiedDevice, VerifiedRelay};
-use amanat_net::RelayTarget;
+use amanat_net::{Network, RelayTarget};
 use amanat_primitives::{ConversationId, DeviceId, Timestamp, agree::NoiseSecret};
 use amanat_wire::{Bytes, Encode as _, client::AddAgain, limits};
 use tokio::{
@@ -36,7 +36,7 @@ use crate::{
 /// A conversation in memory.
 pub(crate) struct Open {
     pub(crate) row: ConversationRow,
-    pub(crate) tracks: HashMap<DeviceId, TrackRow>,
+    pub(crate) tracks: BTreeMap<DeviceId, TrackRow>,
     /// Ranges of messages that came from files, in the order in which they are shown.
     pub(crate) imported: Vec<ImportedRow>,
     /// The MLS group; loaded when first needed, dropped after any failure.
@@ -66,7 +66,7 @@ pub(crate) struct Open {
     /// Messages that wait to be appended, by their number.
     pub(crate) queue: BTreeMap<u64, OutboxRow>,
     /// Of these: accepted at a position that is not applied yet, because entries before it are missing.
-    pub(crate) held: HashSet<u64>,
+    pub(crate) held: BTreeSet<u64>,
     /// Pushed entries that came before one that is still missing.
     pub(crate) ahead: Ahead,
     /// A read of the log is open.
@@ -212,10 +212,10 @@ pub(crate) struct Core {
     /// Of these: lists. Nothing is sent before they are here. [DELIV-109]
     pub(crate) lists_open: usize,
     pub(crate) relay_row: Option<RelayRow>,
-    pub(crate) conversations: HashMap<ConversationId, Open>,
+    pub(crate) conversations: BTreeMap<ConversationId, Open>,
     pub(crate) next_outbox: u64,
     /// Outbox rows whose request is open on this link, unanswered, and the commit under which each was encrypted.
-    pub(crate) in_flight: HashMap<u64, u64>,
+    pub(crate) in_flight: BTreeMap<u64, u64>,
     pub(crate) people: People,
     /// This person's devices.
     pub(crate) devices: super::devices::Devices,
@@ -239,7 +239,7 @@ pub(crate) struct Core {
     /// Cursors of logs that this device was put into without a Welcome: passed over, so that they do not hide others.
     pub(crate) foreign: Vec<amanat_wire::client::Cursor>,
     /// Logs of which this vault knows nothing; whether this run has asked to be added to them again, or declined them.
-    pub(crate) unknown: HashMap<ConversationId, bool>,
+    pub(crate) unknown: BTreeMap<ConversationId, bool>,
     /// When to ask again what is new.
     pub(crate) news_at: Option<Timestamp>,
     /// The relay asked to slow down until then.
@@ -257,6 +257,7 @@ pub(crate) struct Core {
     pub(crate) runtime: Handle,
     clock: Clock,
     random: Random,
+    network: Network,
     events: broadcast::Sender<Event>,
 }
 
@@ -274,7 +275,7 @@ impl Core {
             people: People::default(),
             devices: super::devices::Devices::default(),
             transfers: Transfers::default(),
-            vault: profile.vault.drawing_from(options.random.clone()),
+            vault: profile.vault,
             file: profile.file,
             authority: profile.authority,
             relays: profile.relays,
@@ -288,7 +289,7 @@ impl Core {
             relay_row: profile.relay,
             conversations: profile.conversations,
             next_outbox: profile.next_outbox,
-            in_flight: HashMap::new(),
+            in_flight: BTreeMap::new(),
             link: None,
             links: 0,
             sync_waiters: Vec::new(),
@@ -302,7 +303,7 @@ impl Core {
             advance_at: None,
             packages: Default::default(),
             foreign: Vec::new(),
-            unknown: HashMap::new(),
+            unknown: BTreeMap::new(),
             news_at: None,
             rest: None,
             received: 0,
@@ -315,6 +316,7 @@ impl Core {
             runtime,
             clock: Arc::clone(&options.clock),
             random: options.random.clone(),
+            network: options.network.clone(),
             events,
         }
     }
@@ -326,6 +328,7 @@ impl Core {
             target: target_of(relay),
             key: Arc::new(NoiseSecret::from_secret(self.keys.noise().secret().duplicate())),
             chain: self.chain.clone(),
+            network: self.network.clone(),
             random: self.random(),
         })
     }

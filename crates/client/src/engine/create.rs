@@ -16,7 +16,7 @@ use amanat_wire::{
     log::UnitKind,
     relay::Answer,
 };
-use std::{collections::HashSet, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::{
     Input,
@@ -120,7 +120,7 @@ impl Core {
         let known = self.known(&opening.members)?;
         self.spawn(async move {
             let everyone = (opening.tier, opening.members.as_slice());
-            let found = gather(&calls, &known, everyone, &HashSet::new()).await;
+            let found = gather(&calls, &known, everyone, &BTreeSet::new()).await;
             Input::Gathered(Gathered { opening, then, reply, found })
         });
         Ok(())
@@ -358,11 +358,11 @@ pub(crate) async fn gather(
     calls: &Calls,
     known: &Known,
     (tier, members): (Tier, &[Address]),
-    except: &HashSet<DeviceId>,
+    except: &BTreeSet<DeviceId>,
 ) -> Result<Found, Failure> {
     let Known { authority, now, revocations, revoked } = known;
     let mut chains: Vec<VerifiedChain> = Vec::new();
-    let mut asked = HashSet::new();
+    let mut asked = BTreeSet::new();
     for address in members.iter().filter(|address| asked.insert(address.to_string())) {
         let mut found = look_up(calls, authority, *now, address.handle.as_str()).await?;
         found.retain(|found| found.device.address() == address);
@@ -398,7 +398,7 @@ pub(crate) async fn gather_each(
     calls: &Calls,
     known: &Known,
     (tier, members): (Tier, &[Address]),
-    except: &HashSet<DeviceId>,
+    except: &BTreeSet<DeviceId>,
 ) -> Result<Found, Failure> {
     let mut all = Found { chains: Vec::new(), packages: Vec::new() };
     for person in members {

@@ -4,7 +4,7 @@
 //! The relay's list only says where to look: what is approved is what the chains prove. A device of one's own that is
 //! approved is added to every conversation by whichever of the others is online first, after a short random wait.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use amanat_conversation::{CheckedKeyPackage, LeafClaim, may_stand_beside};
 use amanat_identity::{Approval, DeviceChain, DeviceCode, VerifiedDevice};
@@ -42,7 +42,7 @@ pub(crate) struct Devices {
     /// As the relay last listed them, this one too.
     listed: Vec<Listed>,
     /// Devices that were told of as waiting.
-    told: HashSet<DeviceId>,
+    told: BTreeSet<DeviceId>,
     /// This device waits itself, which was said.
     waits: bool,
 }

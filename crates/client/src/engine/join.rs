@@ -4,7 +4,7 @@
 //! certified key of someone cleared for the tier becomes a conversation; anything else is refused and shown. The item,
 //! the KeyPackage that it used up and the new group are one batch.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use amanat_conversation::{Content, Conversation, JoinError, Kind, LeafClaim, NewConversation, Records};
 use amanat_identity::VerifiedDevice;
@@ -504,7 +504,7 @@ pub(crate) fn ended(open: &Open) -> ConversationRow {
 }
 
 /// Puts by how far the others have told until now.
-pub(crate) fn put_by(row: &mut ConversationRow, tracks: &HashMap<DeviceId, TrackRow>) {
+pub(crate) fn put_by(row: &mut ConversationRow, tracks: &BTreeMap<DeviceId, TrackRow>) {
     let (has, has_read) = told_by_all(tracks);
     let mut ended = std::mem::take(&mut row.ended).into_vec();
     ended.push(EndedRow { joined: row.joined, has, has_read });

@@ -5,7 +5,7 @@
 //! a relay's backups, and is bounded in bytes for each conversation and in all: the oldest go first. What cannot be given
 //! back (an entry whose body has gone, a commit without a good receipt) ends the tail: it begins anew behind it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
 use amanat_wire::{
@@ -62,7 +62,7 @@ record!(
 /// All tails.
 #[derive(Default)]
 pub(crate) struct Kept {
-    tails: HashMap<ConversationId, TailRow>,
+    tails: BTreeMap<ConversationId, TailRow>,
     bytes: u64,
 }
 
@@ -76,7 +76,7 @@ pub(crate) type RosterLists = (List<DeviceId, { limits::ADDS }>, List<DeviceId, 
 impl Kept {
     /// As the vault has them.
     pub(crate) fn load(vault: &Vault) -> Result<Self, Failure> {
-        let tails: HashMap<_, _> =
+        let tails: BTreeMap<_, _> =
             vault.scan::<TailRow>(Scope::Tails)?.into_iter().map(|row| (row.conversation, row)).collect();
         let bytes = tails.values().map(|tail| tail.bytes).sum();
         Ok(Self { tails, bytes })

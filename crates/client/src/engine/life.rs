@@ -8,7 +8,7 @@
 mod expiry;
 mod own;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use amanat_conversation::content::{Body, ContentType, Reply};
 use amanat_primitives::{ConversationId, DocumentId, MessageId, Timestamp};
@@ -35,11 +35,11 @@ const WAITED_FOR: usize = 256;
 #[derive(Default)]
 pub(crate) struct Lives {
     messages: BTreeMap<u64, Kept>,
-    ids: HashMap<MessageId, u64>,
+    ids: BTreeMap<MessageId, u64>,
     /// By the message they wait for; none left where it has come.
-    waiting: HashMap<MessageId, Vec<WaitingChange>>,
+    waiting: BTreeMap<MessageId, Vec<WaitingChange>>,
     /// Documents that are new, or whose manifest is forgotten.
-    documents: HashMap<DocumentId, DocumentRow>,
+    documents: BTreeMap<DocumentId, DocumentRow>,
 }
 
 struct Kept {
@@ -231,7 +231,7 @@ impl Core {
         message: MessageId,
         change: WaitingChange,
     ) -> Result<(), Failure> {
-        let mut rows: HashMap<MessageId, Vec<WaitingChange>> = HashMap::new();
+        let mut rows: BTreeMap<MessageId, Vec<WaitingChange>> = BTreeMap::new();
         for row in self.vault.scan::<WaitingRow>(Scope::Waiting(id))? {
             rows.insert(row.message, row.changes.into_vec());
         }

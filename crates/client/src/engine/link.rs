@@ -337,8 +337,11 @@ impl Core {
                 }
             }
         }
-        if !more_direct && !self.direct.busy() && may_pass_over {
-            self.ask_for_unknown();
+        if !more_direct && !self.direct.busy() {
+            self.decline_left();
+            if may_pass_over {
+                self.ask_for_unknown();
+            }
         }
         if !self.foreign.is_empty() {
             self.advance_later(None);

@@ -6,7 +6,7 @@
 //! asked to leave is removed by whoever looks first; a commit that was refused is followed by a good one, so that the
 //! relay's roster is right again; and this device's keys are renewed daily where they were used.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use amanat_conversation::{CheckedKeyPackage, Kind, LeaveProof, content::Body};
 use amanat_identity::{Address, VerifiedDevice};
@@ -432,7 +432,7 @@ impl Core {
         }
         let group = self.group(id)?;
         let people = good_leaves(group, &asked).into_iter().map(|(person, _)| person).filter(|person| *person != own);
-        let people: HashSet<Address> = people.take(amanat_conversation::roles::LEAVES).collect();
+        let people: BTreeSet<Address> = people.take(amanat_conversation::roles::LEAVES).collect();
         let gone = group.members().into_iter().filter(|member| people.contains(&member.address));
         Ok(gone.map(|member| member.device).take(limits::REMOVES).collect())
     }

@@ -42,6 +42,8 @@ pub(crate) struct RolledBack {
     found: Vec<Cursor>,
     /// Logs that end before this vault, found so far.
     behind: Vec<(ConversationId, u64)>,
+    /// Logs that the relay has this device in and that were left; found over this link.
+    left: Vec<ConversationId>,
     /// Behind which conversation the page is that was asked for last.
     asked: Option<ConversationId>,
     /// Logs that the relay has told of over this link.
@@ -183,6 +185,7 @@ impl Core {
         if after.is_none() {
             self.rolled_back.found.clear();
             self.rolled_back.behind.clear();
+            self.rolled_back.left.clear();
             self.rolled_back.told = 0;
         }
         self.rolled_back.asked = after;
@@ -213,8 +216,8 @@ impl Core {
                 continue;
             };
             if open.row.stage == Stage::Left {
-                // It was left without a link, or the relay did not hear of it.
-                self.decline(log.conversation);
+                // It was left without a link, or the relay did not hear of it; or somebody has added this device again.
+                self.rolled_back.left.push(log.conversation);
                 continue;
             }
             if open.row.stage.follows_log() && log.cursor > open.row.position {
@@ -230,6 +233,14 @@ impl Core {
                 Ok(())
             }
             None => self.compare(),
+        }
+    }
+
+    /// Declines what was left, now that all Welcomes have been seen: to one of these logs there may have been a new one.
+    /// [DELIV-134]
+    pub(crate) fn decline_left(&mut self) {
+        for id in std::mem::take(&mut self.rolled_back.left) {
+            self.decline(id);
         }
     }
 

@@ -4,7 +4,7 @@
 //! A second certificate for a grant that was seen before is refused, and so is the first from then on. [ID-18]
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -40,16 +40,16 @@ const EVER: Duration = Duration::from_secs(200 * 365 * 24 * 3600);
 #[derive(Default)]
 pub(crate) struct People {
     /// Devices verified since the engine started.
-    known: HashMap<DeviceId, VerifiedDevice>,
+    known: BTreeMap<DeviceId, VerifiedDevice>,
     /// Devices in the vault by their address; made when it is first needed.
-    of: Option<HashMap<Address, BTreeSet<DeviceId>>>,
+    of: Option<BTreeMap<Address, BTreeSet<DeviceId>>>,
 }
 
 /// A page of new chains, before it is durable.
 #[derive(Default)]
 struct Draft {
     batch: Batch,
-    grants: HashMap<StatementId, GrantRow>,
+    grants: BTreeMap<StatementId, GrantRow>,
     devices: Vec<VerifiedDevice>,
 }
 
@@ -253,11 +253,11 @@ impl Core {
     }
 
     /// Takes out the devices in the vault by their address, after verifying them once. To be put back.
-    fn by_address(&mut self) -> Result<HashMap<Address, BTreeSet<DeviceId>>, Failure> {
+    fn by_address(&mut self) -> Result<BTreeMap<Address, BTreeSet<DeviceId>>, Failure> {
         if let Some(of) = self.people.of.take() {
             return Ok(of);
         }
-        let mut of: HashMap<Address, BTreeSet<DeviceId>> = HashMap::new();
+        let mut of: BTreeMap<Address, BTreeSet<DeviceId>> = BTreeMap::new();
         for device in self.recall_all()? {
             of.entry(device.address().clone()).or_default().insert(device.id());
         }

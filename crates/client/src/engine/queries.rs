@@ -1,7 +1,7 @@
 //! Answers from the vault (protocol-spec/07-delivery, section 12): what faces show, made of rows. All of it works
 //! offline.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use amanat_conversation::{
     Conversation, Records, SUITE_NAME,
@@ -378,7 +378,7 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
 }
 
 /// Up to which counter all the others have told that one's own frames are delivered, and read.
-pub(crate) fn told_by_all(tracks: &HashMap<DeviceId, TrackRow>) -> (u64, u64) {
+pub(crate) fn told_by_all(tracks: &BTreeMap<DeviceId, TrackRow>) -> (u64, u64) {
     let least = |told: fn(&TrackRow) -> u64| tracks.values().map(told).min().unwrap_or_default();
     (least(|track| track.has), least(|track| track.has_read))
 }

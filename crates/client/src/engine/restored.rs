@@ -11,7 +11,7 @@
 //! more.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -53,21 +53,21 @@ pub(crate) enum Bring {
 /// Conversations whose log the relay may have lost the end of.
 #[derive(Default)]
 pub(crate) struct Unsettled {
-    ids: HashSet<ConversationId>,
+    ids: BTreeSet<ConversationId>,
     /// When the relay's incarnation was first seen.
     since: Option<Timestamp>,
     /// Over this link: told to the user, ...
-    told: HashSet<ConversationId>,
+    told: BTreeSet<ConversationId>,
     /// ... said to be held by the relay, ...
-    held: HashSet<ConversationId>,
+    held: BTreeSet<ConversationId>,
     /// ... read, ...
-    asked: HashSet<ConversationId>,
+    asked: BTreeSet<ConversationId>,
     /// ... being given back, or said to be whole, ...
-    open: HashSet<ConversationId>,
+    open: BTreeSet<ConversationId>,
     /// The relay is being shown a newer status statement.
     pub(crate) status_open: bool,
     /// ... and own commits whose Welcomes are still to be brought.
-    welcomes: HashMap<ConversationId, VecDeque<u64>>,
+    welcomes: BTreeMap<ConversationId, VecDeque<u64>>,
 }
 
 impl Unsettled {

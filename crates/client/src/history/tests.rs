@@ -5,6 +5,8 @@ use amanat_primitives::MessageId;
 use amanat_wire::List;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
+use rand_core::OsRng;
+
 use super::*;
 
 const WORK: &WorkPolicy = &WorkPolicy::FOR_TESTS;
@@ -63,7 +65,7 @@ fn words() -> Zeroizing<Vec<u8>> {
 }
 
 fn sealed(by: &Enrolled, audience: &Audience<'_>, pieces: Zeroizing<Vec<u8>>) -> Vec<u8> {
-    seal(pieces, (&by.0, &by.1), audience, WORK, now()).unwrap()
+    seal(pieces, (&by.0, &by.1), audience, (WORK, now()), &mut OsRng).unwrap()
 }
 
 fn opened(

@@ -13,10 +13,8 @@ use amanat_store::{
     table::TableError,
 };
 use amanat_wire::{Encode as _, choice, record};
-use rand_core::{CryptoRngCore, RngCore as _};
+use rand_core::{OsRng, RngCore as _};
 use zeroize::Zeroize as _;
-
-use crate::Random;
 
 /// Bytes of a key's number, before what is sealed under it.
 pub(super) const NUMBER: usize = 8;
@@ -74,7 +72,6 @@ pub(super) struct Keys {
     /// The day on which it was last looked for days that are over.
     looked: Option<u64>,
     sweep: Option<Sweep>,
-    random: Random,
 }
 
 /// Looks, in steps, under which keys of days that are over anything is sealed.
@@ -113,14 +110,9 @@ impl Keys {
         let spare: Vec<(u32, &Slot)> = (0..).zip(&all).filter(|(place, _)| !named.contains(place)).collect();
         let left: Vec<u32> = spare.iter().filter(|(_, slot)| **slot != [0; SLOT]).map(|(place, _)| *place).collect();
         let free = spare.iter().rev().map(|(place, _)| *place).collect();
-        let keys = Self { file, wrap, held, owners, free, looked: None, sweep: None, random: Random::default() };
+        let keys = Self { file, wrap, held, owners, free, looked: None, sweep: None };
         keys.shred(&left)?;
         Ok(keys)
-    }
-
-    /// From here on keys and nonces are drawn from there.
-    pub(super) fn draw_from(&mut self, random: Random) {
-        self.random = random;
     }
 
     /// Refuses once the slots have failed.
@@ -184,8 +176,8 @@ impl Keys {
                 place
             }
         };
-        let row = SlotRow { owner: owner.clone(), place, number: self.random.next_u64(), forget_at };
-        let held = Held { row, key: SealKey::new(Secret::random(&mut self.random)) };
+        let row = SlotRow { owner: owner.clone(), place, number: OsRng.next_u64(), forget_at };
+        let held = Held { row, key: SealKey::new(Secret::random(&mut OsRng)) };
         self.retire(turn, owner);
         turn.fresh.insert(owner.to_bytes(), held);
         Ok(())
@@ -208,7 +200,7 @@ impl Keys {
             return Ok(());
         }
         for held in turn.fresh.values() {
-            self.file.write(held.row.place, &wrapped(&self.wrap, held, &mut self.random.clone()))?;
+            self.file.write(held.row.place, &wrapped(&self.wrap, held))?;
         }
         self.file.sync()
     }
@@ -323,8 +315,8 @@ fn aad(row: &SlotRow) -> [u8; 12] {
     aad
 }
 
-fn wrapped(wrap: &SealKey, held: &Held, random: &mut dyn CryptoRngCore) -> Slot {
-    let sealed = wrap.seal(&aad(&held.row), held.key.expose_secret(), random);
+fn wrapped(wrap: &SealKey, held: &Held) -> Slot {
+    let sealed = wrap.seal(&aad(&held.row), held.key.expose_secret(), &mut OsRng);
     let mut slot = [0; SLOT];
     slot.iter_mut().zip(sealed).for_each(|(to, from)| *to = from);
     slot

@@ -1,12 +1,13 @@
 //! Appending (protocol-spec/07-delivery, section 3).
 
-use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Instant};
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
 use amanat_store::relay::StoreError;
 use amanat_wire::{
     log::{Unit, UnitKind},
     relay::{Answer, Refusal},
 };
+use tokio::time::Instant;
 
 use super::{Asker, NotDone};
 use crate::{outbox::Ticket, translate};

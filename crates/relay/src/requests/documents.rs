@@ -39,7 +39,7 @@ impl Lane {
             while let Some((ticket, request)) = waiting.recv().await {
                 let asker = Arc::clone(&asker);
                 // A panic there drops the ticket, which answers for itself.
-                let _ = tokio::task::spawn_blocking(move || {
+                let _ = amanat_store::blocking::run(move || {
                     let outcome = carry_out(&asker, request);
                     asker.settle(ticket, outcome);
                 })

@@ -44,7 +44,7 @@ pub(crate) fn drop_all(asker: &Arc<Asker>, ticket: Ticket) {
 /// Claims one KeyPackage of each device.
 pub(crate) fn claim(asker: &Arc<Asker>, ticket: Ticket, devices: List<DeviceId, { limits::ADDS }>) {
     // [DELIV-60] Claims use up what others need to reach a device.
-    if !asker.meter.claims(devices.len(), std::time::Instant::now()) {
+    if !asker.meter.claims(devices.len(), tokio::time::Instant::now()) {
         asker.shared.counters.too_fast();
         return ticket.refuse(Refusal::TooFast);
     }

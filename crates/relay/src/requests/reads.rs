@@ -63,7 +63,7 @@ pub(crate) fn ask_again(asker: &Asker, asked: AddAgain) -> Result<Answer, NotDon
         return Err(Refusal::NotAllowed.into());
     }
     // [DELIV-217]
-    let in_time = asker.meter.again(std::time::Instant::now()) && shared.again.keep(asked.clone(), shared.now());
+    let in_time = asker.meter.again(tokio::time::Instant::now()) && shared.again.keep(asked.clone(), shared.now());
     if !in_time {
         return Err(Refusal::TooFast.into());
     }

@@ -141,7 +141,7 @@ pub(crate) fn welcomes(asker: &Arc<Asker>, ticket: Ticket, welcomes: Welcomes) {
         return ticket.refuse(Refusal::Malformed);
     }
     // [DELIV-133] It is charged like the commit.
-    if !asker.meter.changes(false, joiners.len(), std::time::Instant::now()) {
+    if !asker.meter.changes(false, joiners.len(), tokio::time::Instant::now()) {
         asker.shared.counters.too_fast();
         return ticket.refuse(Refusal::TooFast);
     }

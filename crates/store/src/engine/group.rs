@@ -3,6 +3,9 @@
 //! Jobs wait in a bounded queue. The writer takes all that wait (up to a limit), lets the [`Worker`] turn them into one
 //! batch, makes that durable, and only then has their answers released. While it syncs, the next jobs gather.
 
+#[cfg(feature = "test-util")]
+mod inline;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -11,10 +14,13 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot},
+    time::Instant,
+};
 
 use super::{Engine, tx::Tx};
 use crate::error::Fault;
@@ -81,6 +87,9 @@ pub(crate) struct Group<J> {
     permits: Arc<Semaphore>,
     thread: Mutex<Option<JoinHandle<()>>>,
     closed: AtomicBool,
+    /// In a simulation, in place of the thread.
+    #[cfg(feature = "test-util")]
+    inline: Option<Arc<inline::Inline<J>>>,
 }
 
 impl<J: Send + 'static> Group<J> {
@@ -94,6 +103,12 @@ impl<J: Send + 'static> Group<J> {
         // One more than there are permits, for `Stop`: so a send with a permit never blocks.
         let length = length.clamp(1, Semaphore::MAX_PERMITS.min(1 << 20));
         let (queue, jobs) = sync_channel(length + 1);
+        #[cfg(feature = "test-util")]
+        if crate::simulated::here() {
+            let inline = Some(inline::Inline::start(engine, worker));
+            let permits = Arc::new(Semaphore::new(length));
+            return Ok(Self { queue, permits, thread: Mutex::new(None), closed: AtomicBool::new(false), inline });
+        }
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let ran = catch_unwind(AssertUnwindSafe(|| run(&engine, worker, &jobs)));
             if ran.is_err() {
@@ -106,17 +121,27 @@ impl<J: Send + 'static> Group<J> {
             permits: Arc::new(Semaphore::new(length)),
             thread: Mutex::new(Some(thread)),
             closed: AtomicBool::new(false),
+            #[cfg(feature = "test-util")]
+            inline: None,
         })
     }
 
     /// Queues a job, waiting for room.
     pub(crate) async fn send(&self, job: J) -> Result<(), Fault> {
+        #[cfg(feature = "test-util")]
+        if let Some(inline) = &self.inline {
+            return inline.take(job);
+        }
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| Fault::Closed)?;
         self.queue.try_send(Message::Job(job, permit)).map_err(|_| Fault::Closed)
     }
 
     /// Queues a job from a thread that may block. It may be one of an async runtime: nothing here panics there.
     pub(crate) fn send_blocking(&self, job: J) -> Result<(), Fault> {
+        #[cfg(feature = "test-util")]
+        if let Some(inline) = &self.inline {
+            return inline.take(job);
+        }
         loop {
             match self.permits.clone().try_acquire_owned() {
                 Ok(permit) => return self.queue.try_send(Message::Job(job, permit)).map_err(|_| Fault::Closed),
@@ -135,6 +160,10 @@ impl<J: Send + 'static> Group<J> {
 
     /// Takes no more jobs, carries out those that wait, and ends the thread.
     pub(crate) fn stop(&self) {
+        #[cfg(feature = "test-util")]
+        if let Some(inline) = &self.inline {
+            return inline.stop();
+        }
         if !self.closed.swap(true, Ordering::AcqRel) {
             self.permits.close();
             // Fails only when the thread has already gone.
@@ -155,6 +184,10 @@ fn join(thread: Option<JoinHandle<()>>) {
 
 impl<J> Drop for Group<J> {
     fn drop(&mut self) {
+        #[cfg(feature = "test-util")]
+        if let Some(inline) = &self.inline {
+            return inline.stop();
+        }
         self.permits.close();
         drop(self.queue.try_send(Message::Stop));
         join(self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take());

@@ -8,10 +8,11 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
+use tokio::time::Instant;
 
 use super::{
     Limits, OnPublished, SignReceipt,
