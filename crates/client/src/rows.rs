@@ -13,6 +13,9 @@ mod warnings;
 pub(crate) use documents::{DocumentRow, FetchRow, SegmentsRow, Upload};
 pub(crate) use warnings::WarningRow;
 
+#[cfg(test)]
+mod empty;
+
 /// People whose reactions and acknowledgements are kept for one message.
 pub(crate) const PEOPLE: usize = 2048;
 /// Changes that may wait for one message.
@@ -30,6 +33,9 @@ pub(crate) const NEWCOMERS: usize = 1500;
 
 /// Outbox rows that may be noted as found in one log; what is beyond is sent again.
 pub(crate) const FOUND: usize = 65_535;
+
+/// Runs of one's own contents in a conversation that somebody lost who was removed: so many are remembered.
+pub(crate) const LOST: usize = 64;
 
 /// Earlier memberships of this device in a conversation that are remembered.
 pub(crate) const MEMBERSHIPS: usize = 64;
@@ -167,6 +173,22 @@ impl Stage {
 }
 
 record!(
+    /// What somebody who was removed had not told to have.
+    pub(crate) struct LostRow {
+        /// Whose device it was; empty for what was sent to nobody, and for several people.
+        person: Text<256>,
+        /// Of one's own contents those above this counter were not told to be delivered.
+        after: u64,
+        /// Those above this one were not told to be read.
+        after_read: u64,
+        /// And up to this one, the last when the device was removed.
+        up_to: u64,
+        /// The person is there again, without them.
+        present: bool,
+    }
+);
+
+record!(
     /// An earlier membership of this device in a conversation.
     pub(crate) struct EndedRow {
         /// Position from which it read.
@@ -203,6 +225,12 @@ record!(
         latest: Timestamp,
         /// Own frames up to this counter are accepted by the relay.
         accepted: u64,
+        /// How many of these are no receipts.
+        accepted_lasting: u64,
+        /// Own frames up to this counter were sent to somebody, if nobody else is there now.
+        alone: u64,
+        /// What those lost who were removed.
+        lost: List<LostRow, LOST>,
         /// The log up to here is in the vault.
         position: u64,
         /// Position from which this device reads.
@@ -239,6 +267,10 @@ record!(
         has: u64,
         /// Up to here it told us that ours are read.
         has_read: u64,
+        /// Our last frame before it was added: those up to it were not sent to it. 0 where it was there before this device.
+        base: u64,
+        /// How many of these are no receipts.
+        base_lasting: u64,
         /// It has asked to leave: what it signed.
         leaving: Option<Signature>,
         /// When it was last added, by the committer's clock: what it asked before is done.
@@ -251,9 +283,20 @@ record!(
 impl TrackRow {
     /// Of a device from which nothing has come yet.
     pub(crate) fn new(device: DeviceId) -> Self {
-        let (told_delivered, told_read) = (0, 0);
-        let (leaving, added_at, beyond) = (None, Timestamp::default(), false);
-        Self { device, shown: 0, read: 0, told_delivered, told_read, has: 0, has_read: 0, leaving, added_at, beyond }
+        Self {
+            device,
+            shown: 0,
+            read: 0,
+            told_delivered: 0,
+            told_read: 0,
+            has: 0,
+            has_read: 0,
+            base: 0,
+            base_lasting: 0,
+            leaving: None,
+            added_at: Timestamp::default(),
+            beyond: false,
+        }
     }
 }
 

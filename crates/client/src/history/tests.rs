@@ -63,7 +63,7 @@ fn words() -> Zeroizing<Vec<u8>> {
 }
 
 fn sealed(by: &Enrolled, audience: &Audience<'_>, pieces: Zeroizing<Vec<u8>>) -> Vec<u8> {
-    seal(pieces, (&by.0, &by.1), audience, WORK, now()).unwrap()
+    seal(pieces, (&by.0, &by.1), audience, (WORK, now()), &mut ChaCha20Rng::seed_from_u64(12)).unwrap()
 }
 
 fn opened(

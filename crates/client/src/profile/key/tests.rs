@@ -49,7 +49,7 @@ fn the_new_passphrase_opens_the_same_key_and_the_old_one_nothing() {
 fn wherever_a_change_is_cut_short_one_passphrase_opens() {
     let (dir, file, key) = fixture();
     let before = fs::read(path(dir.path())).unwrap();
-    let after = seal(&key, "new", &WORK).unwrap();
+    let after = seal(&key, "new", &WORK, &mut OsRng).unwrap();
     // Part of the new file, or all of it, under its first name.
     for written in [0, 40, after.len()] {
         fs::write(dir.path().join("key.part.00aa"), &after[..written]).unwrap();
