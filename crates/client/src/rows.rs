@@ -9,12 +9,11 @@ use amanat_wire::{Bytes, List, Text, choice, client::Nothing, code, limits, log:
 use crate::api::MemberChange;
 
 pub(crate) mod documents;
+mod told;
 mod warnings;
 pub(crate) use documents::{DocumentRow, FetchRow, SegmentsRow, Upload};
+pub(crate) use told::{EndedRow, LOST, LostRow, MEMBERSHIPS};
 pub(crate) use warnings::WarningRow;
-
-#[cfg(test)]
-mod empty;
 
 /// People whose reactions and acknowledgements are kept for one message.
 pub(crate) const PEOPLE: usize = 2048;
@@ -33,12 +32,6 @@ pub(crate) const NEWCOMERS: usize = 1500;
 
 /// Outbox rows that may be noted as found in one log; what is beyond is sent again.
 pub(crate) const FOUND: usize = 65_535;
-
-/// Runs of one's own contents in a conversation that somebody lost who was removed: so many are remembered.
-pub(crate) const LOST: usize = 64;
-
-/// Earlier memberships of this device in a conversation that are remembered.
-pub(crate) const MEMBERSHIPS: usize = 64;
 
 /// Keys of the single rows in [`Scope::Meta`](crate::vault::Scope::Meta).
 pub(crate) mod meta {
@@ -171,34 +164,6 @@ impl Stage {
         matches!(self, Self::Creating | Self::Active | Self::Over)
     }
 }
-
-record!(
-    /// What somebody who was removed had not told to have.
-    pub(crate) struct LostRow {
-        /// Whose device it was; empty for what was sent to nobody, and for several people.
-        person: Text<256>,
-        /// Of one's own contents those above this counter were not told to be delivered.
-        after: u64,
-        /// Those above this one were not told to be read.
-        after_read: u64,
-        /// And up to this one, the last when the device was removed.
-        up_to: u64,
-        /// The person is there again, without them.
-        present: bool,
-    }
-);
-
-record!(
-    /// An earlier membership of this device in a conversation.
-    pub(crate) struct EndedRow {
-        /// Position from which it read.
-        joined: u64,
-        /// Up to here all the others have told that what it sent is delivered.
-        has: u64,
-        /// Up to here that it is read.
-        has_read: u64,
-    }
-);
 
 record!(
     /// A conversation.

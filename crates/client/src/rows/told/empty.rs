@@ -1,9 +1,9 @@
-//! A conversation's row for tests.
+//! A conversation's row for tests (protocol-spec/07-delivery, section 12).
 
 use amanat_primitives::{ConversationId, Digest, Timestamp};
 use amanat_wire::{List, Text};
 
-use super::{ConversationRow, Stage};
+use crate::rows::{ConversationRow, Stage};
 
 impl ConversationRow {
     /// One in which nothing has happened.
