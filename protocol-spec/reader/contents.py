@@ -31,7 +31,7 @@ FRAME = Struct(fixed=CONTENT, position=U64, running=B32)
 RECEIPT, EXPIRING = 3, 9
 DAY = 86_400_000
 EXPIRABLE = (1, 2, 5, 10, 16)
-RECEIPT_LINES = Struct(lines=List(Struct(device=B32, delivered=U64, read=U64), 1024))
+RECEIPT_LINES = Struct(lines=List(Struct(device=B32, begins=U64, delivered=U64, read=U64), 1024))
 BODIES = {
     RECEIPT: RECEIPT_LINES,
     5: Struct(to=B16, text=Text(65_536)),

@@ -179,6 +179,7 @@ classes! {
     "receipt out of its chain" => forgery::receipt_out_of_its_chain,
     "two receipts" => forgery::two_receipts,
     "forged time" => forgery::forged_time,
+    "withheld from a newcomer" => newcomers::withheld_from_newcomer,
     "ghost device in the roster" => newcomers::ghost_device,
     "ghost leaf in a commit" => newcomers::ghost_leaf,
     "forged KeyPackage" => newcomers::forged_key_package,

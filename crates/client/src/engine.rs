@@ -45,6 +45,7 @@ mod restored;
 mod roles;
 mod search;
 mod status;
+mod told;
 mod warnings;
 
 use std::{sync::Arc, time::Duration};

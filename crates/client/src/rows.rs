@@ -9,8 +9,10 @@ use amanat_wire::{Bytes, List, Text, choice, client::Nothing, code, limits, log:
 use crate::api::MemberChange;
 
 pub(crate) mod documents;
+mod told;
 mod warnings;
 pub(crate) use documents::{DocumentRow, FetchRow, SegmentsRow, Upload};
+pub(crate) use told::{EndedRow, LOST, LostRow, MEMBERSHIPS};
 pub(crate) use warnings::WarningRow;
 
 /// People whose reactions and acknowledgements are kept for one message.
@@ -30,9 +32,6 @@ pub(crate) const NEWCOMERS: usize = 1500;
 
 /// Outbox rows that may be noted as found in one log; what is beyond is sent again.
 pub(crate) const FOUND: usize = 65_535;
-
-/// Earlier memberships of this device in a conversation that are remembered.
-pub(crate) const MEMBERSHIPS: usize = 64;
 
 /// Keys of the single rows in [`Scope::Meta`](crate::vault::Scope::Meta).
 pub(crate) mod meta {
@@ -167,18 +166,6 @@ impl Stage {
 }
 
 record!(
-    /// An earlier membership of this device in a conversation.
-    pub(crate) struct EndedRow {
-        /// Position from which it read.
-        joined: u64,
-        /// Up to here all the others have told that what it sent is delivered.
-        has: u64,
-        /// Up to here that it is read.
-        has_read: u64,
-    }
-);
-
-record!(
     /// A conversation.
     pub(crate) struct ConversationRow {
         /// Its id.
@@ -203,6 +190,12 @@ record!(
         latest: Timestamp,
         /// Own frames up to this counter are accepted by the relay.
         accepted: u64,
+        /// How many of these are no receipts.
+        accepted_lasting: u64,
+        /// Own frames up to this counter were sent to somebody, if nobody else is there now.
+        alone: u64,
+        /// What those lost who were removed.
+        lost: List<LostRow, LOST>,
         /// The log up to here is in the vault.
         position: u64,
         /// Position from which this device reads.
@@ -239,6 +232,10 @@ record!(
         has: u64,
         /// Up to here it told us that ours are read.
         has_read: u64,
+        /// Our last frame before it was added: those up to it were not sent to it. 0 where it was there before this device.
+        base: u64,
+        /// How many of these are no receipts.
+        base_lasting: u64,
         /// It has asked to leave: what it signed.
         leaving: Option<Signature>,
         /// When it was last added, by the committer's clock: what it asked before is done.
@@ -251,9 +248,20 @@ record!(
 impl TrackRow {
     /// Of a device from which nothing has come yet.
     pub(crate) fn new(device: DeviceId) -> Self {
-        let (told_delivered, told_read) = (0, 0);
-        let (leaving, added_at, beyond) = (None, Timestamp::default(), false);
-        Self { device, shown: 0, read: 0, told_delivered, told_read, has: 0, has_read: 0, leaving, added_at, beyond }
+        Self {
+            device,
+            shown: 0,
+            read: 0,
+            told_delivered: 0,
+            told_read: 0,
+            has: 0,
+            has_read: 0,
+            base: 0,
+            base_lasting: 0,
+            leaving: None,
+            added_at: Timestamp::default(),
+            beyond: false,
+        }
     }
 }
 

@@ -188,7 +188,9 @@ record!(
     pub struct ReceiptLine {
         /// Whose messages.
         device: DeviceId,
-        /// All of that sender's contents up to this counter are durable here.
+        /// `lasting` of the first content that this device took in of it: 0 where it has seen all from the start.
+        begins: u64,
+        /// All of that sender's contents from there up to this counter are durable here.
         delivered: u64,
         /// All up to this one have been shown; at most `delivered`.
         read: u64,
@@ -363,7 +365,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn body() -> impl Strategy<Value = Body> {
-        let line = (any::<[u8; 32]>(), any::<u64>(), any::<u64>()).prop_map(|(device, delivered, read)| ReceiptLine {
+        let line = (any::<[u8; 32]>(), any::<[u64; 3]>()).prop_map(|(device, [begins, delivered, read])| ReceiptLine {
+            begins,
             device: DeviceId::from_bytes(device),
             delivered,
             read,
@@ -447,7 +450,8 @@ mod tests {
     // [CONV-31]
     #[test]
     fn receipts_are_sorted_single_and_honest() {
-        let line = |n: u8, delivered, read| ReceiptLine { device: DeviceId::from_bytes([n; 32]), delivered, read };
+        let line =
+            |n: u8, delivered, read| ReceiptLine { device: DeviceId::from_bytes([n; 32]), begins: 7, delivered, read };
         let receipt = Receipt::new([line(2, 5, 9), line(1, 1, 0), line(2, 6, 9)]).unwrap();
         assert_eq!(receipt.lines(), [line(1, 1, 0), line(2, 6, 6)]);
         for bad in [vec![line(2, 1, 1), line(1, 1, 1)], vec![line(1, 1, 1), line(1, 2, 2)], vec![line(1, 1, 2)]] {

@@ -15,7 +15,7 @@ use openmls::prelude::{
 
 use crate::{
     ConversationError,
-    content::{self, Body, Content, Frame},
+    content::{self, Body, Content, Frame, ReceiptLine},
     credential::LeafClaim,
     group::{GroupFacts, Kind},
     history::LogTrack,
@@ -149,12 +149,15 @@ impl Conversation {
         self.head.accepted_commit
     }
 
-    /// The highest counter of `sender` up to which nothing is missing, for receipts.
+    /// What a receipt says to `sender`: from where on this device takes in its contents, the highest counter up to which
+    /// nothing is missing, and, no higher, that up to which they are `read`.
     ///
     /// # Errors
     /// [`ConversationError::Storage`].
-    pub fn delivered(&self, sender: &DeviceId) -> Result<u64, ConversationError> {
-        Ok(state::sender(&self.records, sender)?.contiguous())
+    pub fn receipt_line(&self, sender: DeviceId, read: u64) -> Result<ReceiptLine, ConversationError> {
+        let track = state::sender(&self.records, &sender)?;
+        let delivered = track.contiguous();
+        Ok(ReceiptLine { device: sender, begins: track.begins(), delivered, read: read.min(delivered) })
     }
 
     pub(crate) fn head(&self) -> &Head {

@@ -5,7 +5,7 @@ mod cases;
 
 use amanat_conversation::{
     Body, Claim, CommitFacts, Content, Frame, GroupFacts, KeyPackageError, LeafClaim, LeafFault, LogTrack, Order,
-    Roles, SenderTrack, Validity, content::FrameError,
+    ReceiptLine, Roles, SenderTrack, Validity, content::FrameError,
 };
 use amanat_identity::{AuthorityCertificate, DeviceChain, Tier};
 use amanat_primitives::{
@@ -197,8 +197,8 @@ fn said(body: &Body, out: Outputs) -> Outputs {
             out.bytes("body", &**bytes)
         }
         Body::Receipt(receipt) => {
-            let lines = receipt.lines().iter().map(|line| format!("{} {} {}", line.device, line.delivered, line.read));
-            out.all("line", lines)
+            let said = |line: &ReceiptLine| format!("{} {} {} {}", line.device, line.begins, line.delivered, line.read);
+            out.all("line", receipt.lines().iter().map(said))
         }
         Body::Leave(signature) => out.text("signature", signature),
         Body::Reply(reply) => out.text("to", reply.to).text("text", hex(reply.text.as_bytes())),

@@ -1,11 +1,18 @@
 //! Who comes in, as a hostile relay would have it: devices and leaves that nobody certified, KeyPackages that are forged,
 //! too old, used before, gone or of another suite, and Welcomes from before.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use amanat_client::{
     Command, Reply,
-    api::{ConversationState, Target},
+    api::{ConversationState, MessageState, Target},
 };
 use amanat_conversation::{
     CheckedKeyPackage, Conversation, KeyPackageMaker, Kind, NewConversation, OutgoingCommit, Records, check_key_package,
@@ -22,7 +29,7 @@ use rand_core::OsRng;
 
 use super::{
     Seen,
-    loss::GOES_ON,
+    loss::{GOES_ON, keep},
     staff::{HANDLES, Run, Staff},
 };
 
@@ -109,6 +116,39 @@ async fn refused_and_goes_on(run: &mut Run<'_>, by: usize, handle: &str) -> Seen
     run.check_complete().await;
     assert_eq!(run.kinds().await, BTreeSet::new());
     Seen::plain("refused", "at once", GOES_ON)
+}
+
+/// Somebody is added, and does not get the first that one of the others says after that. What comes then is the first of
+/// this sender that it sees: so its receipts say where that began, and nothing is shown as delivered by them. What was
+/// said before stays delivered. [DELIV-252]
+pub(crate) async fn withheld_from_newcomer(staff: &Staff, seed: u64) -> Seen {
+    let mut run = staff.run_with(seed, &[1]).await;
+    let (sender, newcomer) = (1, 2);
+    let before = run.says_and_sends(sender).await;
+    run.settle().await;
+    let delivered = async |run: &Run<'_>, message| {
+        matches!(run.state_of(sender, message).await, MessageState::Delivered | MessageState::Read)
+    };
+    assert!(delivered(&run, before).await);
+    let (to, by, done) = (run.device(newcomer), run.device(sender), Arc::new(AtomicBool::new(false)));
+    keep(&run, move |delivery| {
+        let said = delivery.to == to && delivery.entry.sender == by && delivery.entry.kind == UnitKind::Message;
+        said && !done.swap(true, Ordering::Relaxed)
+    });
+    let (conversation, members) = (run.conversation, vec![staff_address(&run, HANDLES[newcomer])]);
+    run.person(0).ask(Command::Add { conversation, members }).await;
+    run.members.push(newcomer);
+    run.settle().await;
+    assert!(delivered(&run, before).await, "a newcomer matters for nothing that was said before");
+    let kept = run.says_and_sends(sender).await;
+    run.settle_somehow().await;
+    let seen = run.says_and_sends(sender).await;
+    run.settle_somehow().await;
+    assert!(run.has(newcomer, seen).await && !run.has(newcomer, kept).await);
+    let kinds = run.kinds().await;
+    run.goes_on().await;
+    assert_eq!(run.state_of(sender, kept).await, MessageState::Accepted);
+    Seen::shown(kinds, "next message of its sender", GOES_ON)
 }
 
 /// The directory has a device that our authority never certified, of somebody who exists or not; or the relay names one

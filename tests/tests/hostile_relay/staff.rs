@@ -125,6 +125,8 @@ pub(crate) async fn warnings(person: &Person) -> Vec<Warning> {
 #[derive(Clone)]
 struct Said {
     by: usize,
+    /// Who was in the conversation then.
+    to: Vec<usize>,
     /// What it says, and has said.
     texts: Vec<String>,
     deleted: bool,
@@ -196,14 +198,14 @@ impl Run<'_> {
     pub(crate) async fn says(&mut self, by: usize) -> MessageId {
         let text = format!("{} of {} as of {:08x}", self.order.len(), HANDLES[by], self.seed.next() as u32);
         let (_, message) = self.person(by).say(&self.target(), &text).await;
-        self.said.insert(message, Said { by, texts: vec![text], deleted: false });
+        self.said.insert(message, Said { by, to: self.members.clone(), texts: vec![text], deleted: false });
         self.order.push(message);
         message
     }
 
     /// Somebody has sent a document.
     pub(crate) fn said_document(&mut self, by: usize, message: MessageId) {
-        self.said.insert(message, Said { by, texts: Vec::new(), deleted: false });
+        self.said.insert(message, Said { by, to: self.members.clone(), texts: Vec::new(), deleted: false });
         self.order.push(message);
     }
 
@@ -380,7 +382,8 @@ impl Run<'_> {
                 .iter()
                 .filter(|view| view.own && matches!(view.state, MessageState::Delivered | MessageState::Read))
             {
-                for (other, theirs) in shown.iter().filter(|(other, _)| *other != index) {
+                let sent_to = |other: &usize| *other != *index && self.said[&own.id].to.contains(other);
+                for (other, theirs) in shown.iter().filter(|(other, _)| sent_to(other)) {
                     let there = theirs.iter().any(|view| view.id == own.id);
                     assert!(there, "{}: shown as delivered, and {} does not have it", HANDLES[*index], HANDLES[*other]);
                 }

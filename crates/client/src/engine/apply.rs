@@ -527,7 +527,10 @@ impl Draft {
             Ok(Body::Leave(_)) => self.leave_again = true,
             _ => {}
         }
-        self.row.accepted = self.row.accepted.max(queued.counter);
+        if queued.counter > self.row.accepted {
+            self.row.accepted = queued.counter;
+            self.row.accepted_lasting = content.lasting.saturating_add(u64::from(content.lasts()));
+        }
         self.sent.push(queued);
         Ok(())
     }

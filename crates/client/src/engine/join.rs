@@ -24,7 +24,7 @@ use super::{
     old_copy::Continued,
     outgoing::{put_message, text},
     people::{VerifiedChain, fetch_chains},
-    queries::told_by_all,
+    told::told_up_to,
 };
 use crate::{
     Event, Failure, FailureCode,
@@ -499,24 +499,30 @@ impl Core {
 /// A conversation's row, in which the membership that ends with a Welcome is put by. [DELIV-216]
 pub(crate) fn ended(open: &Open) -> ConversationRow {
     let mut row = open.row.clone();
-    put_by(&mut row, &open.tracks);
-    row
-}
-
-/// Puts by how far the others have told until now.
-pub(crate) fn put_by(row: &mut ConversationRow, tracks: &BTreeMap<DeviceId, TrackRow>) {
-    let (has, has_read) = told_by_all(tracks);
+    let (has, has_read) = told_up_to(&row, &open.tracks);
     let mut ended = std::mem::take(&mut row.ended).into_vec();
     ended.push(EndedRow { joined: row.joined, has, has_read });
     let first = ended.len().saturating_sub(MEMBERSHIPS);
     row.ended = List::new(ended.split_off(first)).unwrap_or_default();
+    row
 }
 
 /// A conversation's row, in which a membership begins with the commit of a receipt.
 fn begun(row: ConversationRow, fresh: &ConversationRow, receipt: &CommitReceipt) -> ConversationRow {
     let (position, stamp) = (receipt.body.position, receipt.body.stamp);
-    let (stage, accepted, joined) = (Stage::Active, 0, position);
-    ConversationRow { stage, position, joined, stamp, receipt: receipt.id(), renew_at: fresh.renew_at, accepted, ..row }
+    ConversationRow {
+        stage: Stage::Active,
+        position,
+        joined: position,
+        stamp,
+        receipt: receipt.id(),
+        renew_at: fresh.renew_at,
+        accepted: 0,
+        accepted_lasting: 0,
+        alone: 0,
+        lost: List::default(),
+        ..row
+    }
 }
 
 /// What a file said of a conversation counts no more once the group is here; its messages stay. [DELIV-224]

@@ -1,19 +1,18 @@
 //! Answers from the vault (protocol-spec/07-delivery, section 12): what faces show, made of rows. All of it works
 //! offline.
 
-use std::collections::BTreeMap;
-
 use amanat_conversation::{
     Conversation, Records, SUITE_NAME,
     content::{ContentType, Reply as ReplyBody},
 };
 use amanat_identity::{Address, Freshness};
-use amanat_primitives::{ConversationId, DeviceId, DocumentId, MessageId};
+use amanat_primitives::{ConversationId, DocumentId, MessageId};
 use amanat_wire::Decode as _;
 
 use super::{
     core::{Core, Open, tier_of},
     life::text_of,
+    told::told_by_all,
 };
 use crate::{
     Failure, FailureCode, Reply,
@@ -22,7 +21,7 @@ use crate::{
         Quote, StatusSummary,
     },
     failure,
-    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, READS_FROM, Stage, TrackRow, Upload},
+    rows::{ConversationRow, DocumentRow, LifeRow, MessageRow, Presence, READS_FROM, Stage, Upload},
     vault::Scope,
 };
 
@@ -359,28 +358,19 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
     if row.counter == 0 || row.counter > open.row.accepted && queued() {
         return MessageState::Queued;
     }
-    // What was sent before this device was last added has another count, of which nobody tells any more [DELIV-216]; of what
-    // was sent before another one was added again, that one tells as of what it has. [DELIV-250]
-    let (has, has_read) = match row.joined == open.row.joined {
-        true => told_by_all(&open.tracks),
+    // What was sent before this device was last added has another count, of which nobody tells any more. [DELIV-216]
+    let told = match row.joined == open.row.joined {
+        true => told_by_all(&open.row, &open.tracks, row.counter),
         false => {
             let ended = open.row.ended.iter().find(|ended| ended.joined == row.joined);
-            ended.map_or((0, 0), |ended| (ended.has, ended.has_read))
+            ended.map_or((false, false), |ended| (row.counter <= ended.has, row.counter <= ended.has_read))
         }
     };
-    if has_read >= row.counter {
-        MessageState::Read
-    } else if has >= row.counter {
-        MessageState::Delivered
-    } else {
-        MessageState::Accepted
+    match told {
+        (true, true) => MessageState::Read,
+        (true, false) => MessageState::Delivered,
+        (false, _) => MessageState::Accepted,
     }
-}
-
-/// Up to which counter all the others have told that one's own frames are delivered, and read.
-pub(crate) fn told_by_all(tracks: &BTreeMap<DeviceId, TrackRow>) -> (u64, u64) {
-    let least = |told: fn(&TrackRow) -> u64| tracks.values().map(told).min().unwrap_or_default();
-    (least(|track| track.has), least(|track| track.has_read))
 }
 
 /// Messages of a conversation that the relay has not accepted.

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use amanat_conversation::content::{Body, Receipt, ReceiptLine};
-use amanat_primitives::{ConversationId, DeviceId, Timestamp};
+use amanat_conversation::content::{Body, Receipt};
+use amanat_primitives::{ConversationId, Timestamp};
 use amanat_wire::log::RetentionClass;
 use rand_core::RngCore as _;
 
@@ -113,11 +113,11 @@ impl Core {
         let (mut lines, mut told) = (Vec::new(), Vec::new());
         let group = self.group(id)?;
         for track in owed {
-            let delivered = group.delivered(&track.device).map_err(failure::from_conversation)?;
             let read = if tells_read { track.read } else { track.told_read };
-            lines.push(ReceiptLine { device: track.device, delivered, read: read.min(delivered) });
+            let line = group.receipt_line(track.device, read).map_err(failure::from_conversation)?;
             // A gap holds `delivered` back; what came behind it is not told again until it is closed.
-            told.push(TrackRow { told_delivered: delivered.max(track.shown), told_read: read, ..track });
+            told.push(TrackRow { told_delivered: line.delivered.max(track.shown), told_read: read, ..track });
+            lines.push(line);
         }
         let Ok(receipt) = Receipt::new(lines) else { return Ok(()) };
         let mut batch = Batch::default();
@@ -131,15 +131,6 @@ impl Core {
             open.tracks.extend(told.into_iter().map(|track| (track.device, track)));
         }
         self.pump(id)
-    }
-
-    /// Another device says what it has of ours. Whether that moves the state of any message of ours.
-    pub(crate) fn told_by(track: &mut TrackRow, own: DeviceId, receipt: &Receipt) -> bool {
-        let Some(line) = receipt.lines().iter().find(|line| line.device == own) else { return false };
-        let before = (track.has, track.has_read);
-        track.has = track.has.max(line.delivered);
-        track.has_read = track.has_read.max(line.read);
-        before != (track.has, track.has_read)
     }
 
     /// Tells faces the states of one's own last messages, after a receipt moved them.
@@ -195,6 +186,8 @@ fn due(now: Timestamp, last: Option<Timestamp>, devices: usize, random: u32) -> 
 
 #[cfg(test)]
 mod tests {
+    use amanat_primitives::DeviceId;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
@@ -225,27 +218,7 @@ mod tests {
             id[..8].copy_from_slice(&n.to_be_bytes());
             TrackRow { shown: 3, told_delivered: 3, read: 3, ..TrackRow::new(DeviceId::from_bytes(id)) }
         };
-        let mut open = Open::of(crate::rows::ConversationRow {
-            id: ConversationId::from_bytes([1; 16]),
-            title: Default::default(),
-            peer: Default::default(),
-            tier: 1,
-            stage: crate::rows::Stage::Active,
-            since: NOW,
-            sequence: 0,
-            read: 0,
-            unread: 0,
-            latest: NOW,
-            accepted: 0,
-            position: 0,
-            joined: 0,
-            stamp: NOW,
-            receipt: amanat_primitives::Digest::ZERO,
-            renew_at: NOW,
-            sent: 0,
-            used: false,
-            ended: Default::default(),
-        });
+        let mut open = Open::of(crate::rows::ConversationRow::empty(ConversationId::from_bytes([1; 16])));
         for n in 1..NO_READ {
             open.tracks.insert(track(n).device, track(n));
         }

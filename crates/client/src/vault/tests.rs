@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use amanat_store::slots::SLOT;
+use rand_core::OsRng;
 
 use super::*;
 

@@ -74,6 +74,8 @@ pub struct SenderTrack {
     /// The epoch that its last addition began, where this member saw it: what it said before belongs to an earlier
     /// membership.
     since: u64,
+    /// `lasting` of the first content that was taken as it came; 0 where nothing stands before what this member sees.
+    begins: u64,
 }
 
 impl SenderTrack {
@@ -88,6 +90,7 @@ impl SenderTrack {
             lasting: 0,
             gone: Gone::NONE,
             since: 0,
+            begins: 0,
         }
     }
 
@@ -117,10 +120,18 @@ impl SenderTrack {
         self.given_up.map_or(first, |given_up| given_up.min(first)).saturating_sub(1)
     }
 
+    /// How many contents that are no receipts stood before the first one that this member took in. A receipt names it, so
+    /// that its reader sees whether that was the first one sent to this member. `[DELIV-252]`
+    #[must_use]
+    pub fn begins(&self) -> u64 {
+        self.begins
+    }
+
     /// Judges a content and remembers it. `[CONV-32]`
     pub fn observe(&mut self, content: &Content) -> Order {
         let Content { counter, previous, .. } = *content;
         if self.next == 0 {
+            self.begins = content.lasting;
             self.pass(content);
             return Order::InOrder;
         }
@@ -217,6 +228,7 @@ impl Encode for SenderTrack {
         self.lasting.encode(w);
         self.gone.encode(w);
         self.since.encode(w);
+        self.begins.encode(w);
     }
 }
 impl Decode for SenderTrack {
@@ -225,7 +237,8 @@ impl Decode for SenderTrack {
         let missing = List::<Missing, GAPS>::decode(r)?.into_vec();
         let given_up = Option::decode(r)?;
         let (lasting, gone) = (u64::decode(r)?, Gone::decode(r)?);
-        Ok(Self { next, last, missing, given_up, lasting, gone, since: u64::decode(r)? })
+        let (since, begins) = (u64::decode(r)?, u64::decode(r)?);
+        Ok(Self { next, last, missing, given_up, lasting, gone, since, begins })
     }
 }
 
@@ -364,6 +377,7 @@ mod tests {
         assert_eq!(track.contiguous(), 5);
     }
 
+    // [DELIV-252]
     #[test]
     fn a_later_member_begins_with_what_it_sees_first() {
         let sent = chain(5);
@@ -373,6 +387,19 @@ mod tests {
         assert_eq!(track.observe(&sent[1]), Order::Replay);
         assert_eq!(track.observe(&sent[3]), Order::InOrder);
         assert_eq!(track.contiguous(), 4);
+        // And says so: two stood before it.
+        assert_eq!(track.begins(), 2);
+        assert_eq!(SenderTrack::from_bytes(&track.to_bytes()), Ok(track));
+    }
+
+    // [DELIV-252]
+    #[test]
+    fn of_whom_it_sees_all_it_has_seen_the_first() {
+        let sent = chain(3);
+        for mut track in [SenderTrack::from_start(), SenderTrack::from_epoch(4)] {
+            track.observe(&sent[1]);
+            assert_eq!((track.begins(), track.contiguous()), (0, 0));
+        }
     }
 
     #[test]

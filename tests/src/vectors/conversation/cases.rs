@@ -321,7 +321,8 @@ fn bodies() -> Vec<Vector> {
     let id = [0x1d; 16];
     let at_id = |rest: &[u8]| [&id, rest].concat();
     let line = |seed: u8, delivered: u64, read: u64| {
-        [device_id(seed).as_bytes().as_slice(), &delivered.to_be_bytes(), &read.to_be_bytes()].concat()
+        let counts = [3_u64, delivered, read].map(u64::to_be_bytes).concat();
+        [device_id(seed).as_bytes().as_slice(), &counts].concat()
     };
     let mut sorted = [(AYESHA, device_id(AYESHA)), (BILAL, device_id(BILAL))];
     sorted.sort_by_key(|(_, id)| *id);

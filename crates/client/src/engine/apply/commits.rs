@@ -1,8 +1,8 @@
 //! Taking commits in (protocol-spec/05-conversation, section 5): each is judged by chains, by the relay's receipt and by the
 //! list of revocations; what is missing of these is fetched first.
 
-use amanat_conversation::{ApproveError, Conversation, Evidence, LeafClaim, ReceivedCommit};
-use amanat_primitives::{ConversationId, DeviceId};
+use amanat_conversation::{ApproveError, Conversation, Evidence, Merged, ReceivedCommit};
+use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::{
     Decode as _,
     log::{CommitReceipt, Entry, ReceiptBody},
@@ -16,14 +16,14 @@ use crate::{
         Input,
         changes::keep_notice,
         core::Core,
-        join::{Fetched, put_by},
+        join::Fetched,
         membership::{RENEW_AGAIN, RENEW_EVERY},
-        outgoing::put_message,
         people::fetch_chains,
         roles::{Before, holds_another_person, may_change},
+        told::{Devices, change_devices},
     },
     failure,
-    rows::{MessageRow, Stage, TrackRow},
+    rows::Stage,
     vault::Scope,
 };
 
@@ -106,21 +106,7 @@ impl Core {
                 let counts = before.address(&merged.by).is_some_and(|by| may_change(group, by));
                 draft.lacks_title |= !counts && merged.added.iter().any(|claim| merged.removed.contains(&claim.device));
                 self.newcomers_added(draft, &merged)?;
-                let own = self.own.id();
-                let back = |claim: &LeafClaim| claim.device != own && merged.removed.contains(&claim.device);
-                if merged.added.iter().any(back) {
-                    self.somebody_is_back(draft, entry.position)?;
-                }
-                for device in merged.removed {
-                    draft.tracks.remove(&device);
-                    draft.batch.delete(Scope::Tracks(draft.id), device.as_bytes());
-                }
-                for member in merged.added.iter().filter(|member| member.device != self.own.id()) {
-                    let track = TrackRow { added_at: committed_at, ..TrackRow::new(member.device) };
-                    draft.tracks.insert(member.device, track);
-                    draft.changed_tracks.push(member.device);
-                    draft.added.push(member.device);
-                }
+                self.change_others(group, draft, &before, &merged, committed_at);
                 Ok(Step::Applied)
             }
             Err(ApproveError::Unverified(_) | ApproveError::NeedsStatus(_)) => Ok(Step::Wait),
@@ -142,20 +128,32 @@ impl Core {
         }
     }
 
-    /// A device was added again: what it tells from now on says nothing of what was sent while it was out, though its count
-    /// runs on. Only what is not encrypted yet goes to it. [DELIV-250]
-    fn somebody_is_back(&self, draft: &mut Draft, position: u64) -> Result<(), Failure> {
-        put_by(&mut draft.row, &draft.tracks);
-        draft.row.joined = position;
-        let queue = self.conversation(draft.id)?.queue.values();
-        for message in queue.filter(|queued| queued.request.is_empty()).filter_map(|queued| queued.message) {
-            if let Some(sequence) = self.sequence_of(draft.id, message)?
-                && let Some(row) = self.message_row(draft.id, sequence)?
-            {
-                put_message(&mut draft.batch, draft.id, &MessageRow { joined: position, ..row });
-            }
+    /// The devices of the others, as a merged commit leaves them.
+    fn change_others(
+        &self,
+        group: &Conversation,
+        draft: &mut Draft,
+        before: &Before,
+        merged: &Merged,
+        committed_at: Timestamp,
+    ) {
+        let own = self.own.id();
+        let person = |device: &DeviceId| before.address(device).map(ToString::to_string).unwrap_or_default();
+        let members = group.members().into_iter().filter(|member| member.device != own);
+        let added: Vec<DeviceId> =
+            merged.added.iter().map(|added| added.device).filter(|device| *device != own).collect();
+        let devices = Devices {
+            removed: merged.removed.iter().map(|device| (*device, person(device))).collect(),
+            added: added.clone(),
+            members: members.map(|member| (member.device, member.address.to_string())).collect(),
+            committed_at,
+        };
+        change_devices(&mut draft.row, &mut draft.tracks, devices);
+        for device in &merged.removed {
+            draft.batch.delete(Scope::Tracks(draft.id), device.as_bytes());
         }
-        Ok(())
+        draft.changed_tracks.extend(&added);
+        draft.added.extend(added);
     }
 
     /// The relay's receipt for an entry that is no message, if it is one for this very entry. [DELIV-87]

@@ -22,6 +22,7 @@ use crate::{
         life::{Cause, Verdict, target_of},
         outgoing::{put_message, text},
         roles::may_change,
+        told,
     },
     failure,
     rows::{DocumentRow, LifeRow, MessageRow, Presence, WaitingChange},
@@ -67,7 +68,10 @@ impl Core {
         };
         match body {
             Body::Receipt(receipt) => {
-                draft.told |= Core::told_by(draft.track(message.sender), self.own.id(), &receipt);
+                let (own, accepted) = (self.own.id(), draft.row.accepted);
+                if let Some(line) = receipt.lines().iter().find(|line| line.device == own) {
+                    draft.told |= told::take(draft.track(message.sender), line, accepted);
+                }
                 Ok(())
             }
             Body::Title(title) => {
