@@ -138,11 +138,14 @@ pub enum BlobError {
     Fatal,
 }
 
+/// The documents that can be read.
+type Known = HashMap<DocumentId, Arc<Document>>;
+
 /// The open document store. Shared by reference or `Arc`.
 pub struct Blobs {
     documents: PathBuf,
     limits: BlobLimits,
-    known: Mutex<HashMap<DocumentId, Arc<Document>>>,
+    known: Mutex<Known>,
     /// Sealed documents whose index was damaged when the store was opened.
     damaged: Mutex<HashSet<DocumentId>>,
     failed: AtomicBool,
@@ -416,7 +419,7 @@ impl Blobs {
         upload.sync().map_err(|error| self.failure(&error, true))
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<DocumentId, Arc<Document>>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -429,7 +432,7 @@ impl Blobs {
         if self.failed.load(Ordering::Acquire) { Err(BlobError::Fatal) } else { Ok(()) }
     }
 
-    fn check_quotas(&self, known: &HashMap<DocumentId, Arc<Document>>, opening: &Opening) -> Result<(), BlobError> {
+    fn check_quotas(&self, known: &Known, opening: &Opening) -> Result<(), BlobError> {
         let (mut total, mut of_device, mut of_conversation) = (opening.bytes(), opening.bytes(), opening.bytes());
         let mut uploads = 1;
         for document in known.values() {
@@ -552,7 +555,7 @@ impl Upload {
 }
 
 /// The documents on disk, and which sealed ones have a damaged index. What has no index, or was never finished being announced, is removed.
-fn find(documents: &Path) -> Result<(HashMap<DocumentId, Arc<Document>>, HashSet<DocumentId>), OpenError> {
+fn find(documents: &Path) -> Result<(Known, HashSet<DocumentId>), OpenError> {
     let (mut known, mut damaged) = (HashMap::new(), HashSet::new());
     for dir in fs::read_dir(documents)? {
         let dir = dir?;
