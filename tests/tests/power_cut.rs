@@ -285,7 +285,7 @@ fn lost_in_cuts(cuts: u32, faults: &[(&str, &str)]) -> usize {
 /// A disk that fills up in the middle of a write: a clear refusal, and all that was acknowledged is there when the
 /// store is opened again; it works on.
 #[test]
-#[ignore = "it does not end in every run since it shares its shim with the tests of failing disks; the cause is not found yet"]
+#[ignore = "in one run of forty sled waits for ever in a flush behind a write that failed, and the writer with it"]
 fn a_full_disk_loses_nothing() {
     let mut random = Random::new();
     for number in 0..3 {

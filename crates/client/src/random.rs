@@ -29,39 +29,31 @@ impl Random {
     pub fn given(source: impl RngCore + Send + 'static) -> Self {
         Self(Source::Given(Arc::new(Mutex::new(source))))
     }
+
+    fn draw<T>(&self, what: impl FnOnce(&mut dyn RngCore) -> T) -> T {
+        match &self.0 {
+            Source::System => what(&mut OsRng),
+            #[cfg(feature = "test-util")]
+            Source::Given(source) => what(&mut *source.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
 }
 
 impl RngCore for Random {
     fn next_u32(&mut self) -> u32 {
-        match &self.0 {
-            Source::System => OsRng.next_u32(),
-            #[cfg(feature = "test-util")]
-            Source::Given(source) => source.lock().unwrap_or_else(PoisonError::into_inner).next_u32(),
-        }
+        self.draw(|source| source.next_u32())
     }
 
     fn next_u64(&mut self) -> u64 {
-        match &self.0 {
-            Source::System => OsRng.next_u64(),
-            #[cfg(feature = "test-util")]
-            Source::Given(source) => source.lock().unwrap_or_else(PoisonError::into_inner).next_u64(),
-        }
+        self.draw(|source| source.next_u64())
     }
 
     fn fill_bytes(&mut self, bytes: &mut [u8]) {
-        match &self.0 {
-            Source::System => OsRng.fill_bytes(bytes),
-            #[cfg(feature = "test-util")]
-            Source::Given(source) => source.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(bytes),
-        }
+        self.draw(|source| source.fill_bytes(bytes));
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
-        match &self.0 {
-            Source::System => OsRng.try_fill_bytes(bytes),
-            #[cfg(feature = "test-util")]
-            Source::Given(source) => source.lock().unwrap_or_else(PoisonError::into_inner).try_fill_bytes(bytes),
-        }
+        self.draw(|source| source.try_fill_bytes(bytes))
     }
 }
 

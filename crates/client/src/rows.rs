@@ -8,9 +8,11 @@ use amanat_wire::{Bytes, List, Text, choice, client::Nothing, code, limits, log:
 
 use crate::api::MemberChange;
 
+mod conversation;
 pub(crate) mod documents;
 mod told;
 mod warnings;
+pub(crate) use conversation::ConversationRow;
 pub(crate) use documents::{DocumentRow, FetchRow, SegmentsRow, Upload};
 pub(crate) use told::{EndedRow, LOST, LostRow, MEMBERSHIPS};
 pub(crate) use warnings::WarningRow;
@@ -164,56 +166,6 @@ impl Stage {
         matches!(self, Self::Creating | Self::Active | Self::Over)
     }
 }
-
-record!(
-    /// A conversation.
-    pub(crate) struct ConversationRow {
-        /// Its id.
-        id: ConversationId,
-        /// Title; empty for a 1:1.
-        title: Text<256>,
-        /// The other person's address in a 1:1; empty for a group.
-        peer: Text<256>,
-        /// Tier's number.
-        tier: u8,
-        /// Where it stands.
-        stage: Stage,
-        /// When it came into this vault.
-        since: Timestamp,
-        /// Last sequence given to a message.
-        sequence: u64,
-        /// Messages up to this sequence are read.
-        read: u64,
-        /// Others' messages that are not read.
-        unread: u64,
-        /// Time of the last message, for the order of the list.
-        latest: Timestamp,
-        /// Own frames up to this counter are accepted by the relay.
-        accepted: u64,
-        /// How many of these are no receipts.
-        accepted_lasting: u64,
-        /// Own frames up to this counter were sent to somebody, if nobody else is there now.
-        alone: u64,
-        /// What those lost who were removed.
-        lost: List<LostRow, LOST>,
-        /// The log up to here is in the vault.
-        position: u64,
-        /// Position from which this device reads.
-        joined: u64,
-        /// The relay's stamp of the last entry applied.
-        stamp: Timestamp,
-        /// Id of the last commit receipt.
-        receipt: Digest,
-        /// When this device's keys in the group are to be renewed, if anything was sent or received since.
-        renew_at: Timestamp,
-        /// What this device has sent since they were last renewed.
-        sent: u32,
-        /// Something was sent or received since.
-        used: bool,
-        /// This device's last memberships before this one.
-        ended: List<EndedRow, MEMBERSHIPS>,
-    }
-);
 
 record!(
     /// Another device in a conversation: what it sent, and how much of what we sent it has.

@@ -308,9 +308,20 @@ impl Conversation {
         self.undo()?;
         let (sender, staged) = staged?;
         let facts = CommitFacts::read(header.authenticated_data).map_err(|_| by(sender, Refusal::CommitData))?;
-        let Changed { added, removed, appoints } =
-            self.changes_of(&staged).map_err(|reason| by(sender, Refusal::Void(reason)))?;
-        Ok(Incoming::Commit(Box::new(ReceivedCommit {
+        let changed = self.changes_of(&staged).map_err(|reason| by(sender, Refusal::Void(reason)))?;
+        Ok(Incoming::Commit(Box::new(self.received(entry, hash, (sender, facts), changed, Some(staged)))))
+    }
+
+    /// A commit of somebody else's that stands in the log, with what it changes.
+    fn received(
+        &self,
+        entry: &Entry,
+        hash: Digest,
+        (sender, facts): (DeviceId, CommitFacts),
+        Changed { added, removed, appoints }: Changed,
+        staged: Option<Box<StagedCommit>>,
+    ) -> ReceivedCommit {
+        ReceivedCommit {
             conversation: self.id(),
             epoch: self.epoch(),
             position: entry.position,
@@ -323,8 +334,8 @@ impl Conversation {
             removed,
             appoints,
             own: false,
-            staged: Some(staged),
-        })))
+            staged,
+        }
     }
 
     /// Leaves the records' journal open: the caller undoes it.

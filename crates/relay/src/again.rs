@@ -2,7 +2,7 @@
 //! others when they come, for as long as they may count. Kept in memory: whoever asks does so again over each link.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, PoisonError},
 };
 
@@ -20,9 +20,9 @@ const EACH: usize = 256;
 /// One device asks for one conversation this often at most.
 const EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// Requests that may still count.
+/// Requests that may still count. In an order of their own, so that a simulation can be repeated.
 #[derive(Default)]
-pub(crate) struct Again(Mutex<HashMap<(ConversationId, DeviceId), Kept>>);
+pub(crate) struct Again(Mutex<BTreeMap<(ConversationId, DeviceId), Kept>>);
 
 struct Kept {
     asked: AddAgain,
@@ -68,15 +68,13 @@ impl Again {
     /// All that may still count.
     fn all(&self, now: Timestamp) -> Vec<AddAgain> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut counting: Vec<_> = kept.iter().filter(|(_, kept)| now.since(kept.came) < AddAgain::COUNTS).collect();
-        // In the same order each time, so that a simulation can be repeated.
-        counting.sort_unstable_by_key(|(of, _)| **of);
-        counting.into_iter().map(|(_, kept)| kept.asked.clone()).collect()
+        let counting = kept.values().filter(|kept| now.since(kept.came) < AddAgain::COUNTS);
+        counting.map(|kept| kept.asked.clone()).collect()
     }
 }
 
 /// The device that has most of them.
-fn most(kept: &HashMap<(ConversationId, DeviceId), Kept>) -> Option<DeviceId> {
+fn most(kept: &BTreeMap<(ConversationId, DeviceId), Kept>) -> Option<DeviceId> {
     let mut counts: HashMap<DeviceId, usize> = HashMap::new();
     kept.keys().for_each(|(_, device)| *counts.entry(*device).or_default() += 1);
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(device, _)| device)

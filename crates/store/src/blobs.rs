@@ -554,7 +554,8 @@ impl Upload {
     }
 }
 
-/// The documents on disk, and which sealed ones have a damaged index. What has no index, or was never finished being announced, is removed.
+/// The documents on disk, and which sealed ones have a damaged index. What has no index, or was never finished being
+/// announced, is removed.
 fn find(documents: &Path) -> Result<(Known, HashSet<DocumentId>), OpenError> {
     let (mut known, mut damaged) = (HashMap::new(), HashSet::new());
     for dir in fs::read_dir(documents)? {

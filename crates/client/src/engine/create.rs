@@ -8,7 +8,7 @@ use amanat_conversation::{
     content::{Body, TITLE},
 };
 use amanat_identity::{Address, Authority, RevocationList, Tier, VerifiedDevice};
-use amanat_primitives::{ConversationId, DeviceId, Digest, Timestamp};
+use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::{
     List, Text,
     client::{Nothing, Request},
@@ -311,28 +311,12 @@ pub(crate) fn new_row(
     random: &mut Random,
 ) -> Result<ConversationRow, Failure> {
     Ok(ConversationRow {
-        id: new.conversation,
         title: Text::new(title).map_err(|_| failure::too_large("title", "256 bytes", "choose a shorter title"))?,
         peer: text(peer)?,
-        tier: new.tier.number(),
-        stage: Stage::Creating,
-        since: now,
-        sequence: 0,
-        read: 0,
-        unread: 0,
         latest: now,
-        accepted: 0,
-        accepted_lasting: 0,
-        alone: 0,
-        lost: Default::default(),
-        position: 0,
-        joined: 0,
         stamp: now,
-        receipt: Digest::ZERO,
         renew_at: first_renewal(now, random),
-        sent: 0,
-        used: false,
-        ended: Default::default(),
+        ..ConversationRow::new(new.conversation, new.tier.number(), Stage::Creating, now)
     })
 }
 

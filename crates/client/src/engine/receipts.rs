@@ -218,7 +218,12 @@ mod tests {
             id[..8].copy_from_slice(&n.to_be_bytes());
             TrackRow { shown: 3, told_delivered: 3, read: 3, ..TrackRow::new(DeviceId::from_bytes(id)) }
         };
-        let mut open = Open::of(crate::rows::ConversationRow::empty(ConversationId::from_bytes([1; 16])));
+        let mut open = Open::of(crate::rows::ConversationRow::new(
+            ConversationId::from_bytes([1; 16]),
+            1,
+            crate::rows::Stage::Active,
+            Timestamp::default(),
+        ));
         for n in 1..NO_READ {
             open.tracks.insert(track(n).device, track(n));
         }

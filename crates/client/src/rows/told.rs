@@ -3,9 +3,6 @@
 
 use amanat_wire::{Text, record};
 
-#[cfg(test)]
-mod empty;
-
 /// Runs of one's own contents in a conversation that somebody lost who was removed: so many are remembered.
 pub(crate) const LOST: usize = 64;
 

@@ -5,7 +5,7 @@ use amanat_primitives::Digest;
 use amanat_wire::log::{Entry, UnitKind};
 use openmls::prelude::StagedCommit;
 
-use super::{Changed, Incoming, OwnFrame, Refusal, Stop, by};
+use super::{Incoming, OwnFrame, Refusal, Stop, by};
 use crate::{
     Conversation, ConversationError,
     commit::{CommitFacts, ReceivedCommit, VoidReason},
@@ -62,21 +62,7 @@ impl Conversation {
     ) -> Result<ReceivedCommit, Stop> {
         let staged = kept.as_deref().or_else(|| self.group.pending_commit());
         let staged = staged.ok_or(ConversationError::NoCommitPending)?;
-        let Changed { added, removed, appoints } = self.changes_of(staged).map_err(|_| ConversationError::Library)?;
-        Ok(ReceivedCommit {
-            conversation: self.id(),
-            epoch: self.epoch(),
-            position: entry.position,
-            stamp: entry.stamp,
-            hash,
-            running: entry.running(&self.log.running()),
-            sender: self.head.own,
-            facts,
-            added,
-            removed,
-            appoints,
-            own: true,
-            staged: kept,
-        })
+        let changed = self.changes_of(staged).map_err(|_| ConversationError::Library)?;
+        Ok(ReceivedCommit { own: true, ..self.received(entry, hash, (self.head.own, facts), changed, kept) })
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use amanat_conversation::{ContentType, content::Body};
 use amanat_identity::{Address, VerifiedDevice};
-use amanat_primitives::{Digest, DocumentId, MessageId, Timestamp, passphrase::WorkPolicy};
+use amanat_primitives::{DocumentId, MessageId, passphrase::WorkPolicy};
 use amanat_wire::{List, Text};
 
 use super::{NOT_EXPORTED, NOT_TRANSFERRED, not_taken};
@@ -111,31 +111,9 @@ impl Core {
     fn archived(&self, said: &HistoryConversation) -> Result<Option<ConversationRow>, Failure> {
         let peer = if said.peer.is_empty() { Some(Text::default()) } else { address(&said.peer) };
         let Some(peer) = peer else { return Ok(None) };
-        let now = self.now();
-        Ok(Some(ConversationRow {
-            id: said.id,
-            title: text(crate::show::one_line(&said.title))?,
-            peer,
-            tier: tier_of(said.tier).number(),
-            stage: Stage::Archived,
-            since: now,
-            sequence: 0,
-            read: 0,
-            unread: 0,
-            latest: Timestamp::default(),
-            accepted: 0,
-            accepted_lasting: 0,
-            alone: 0,
-            lost: Default::default(),
-            position: 0,
-            joined: 0,
-            stamp: Timestamp::default(),
-            receipt: Digest::ZERO,
-            renew_at: now,
-            sent: 0,
-            used: false,
-            ended: Default::default(),
-        }))
+        let title = text(crate::show::one_line(&said.title))?;
+        let row = ConversationRow::new(said.id, tier_of(said.tier).number(), Stage::Archived, self.now());
+        Ok(Some(ConversationRow { title, peer, ..row }))
     }
 
     /// Drafts the messages of one conversation that are not in the vault yet; nothing where there are none. [DELIV-167]

@@ -26,7 +26,12 @@ struct Room {
 
 impl Room {
     fn with(devices: &[u8]) -> Self {
-        let row = ConversationRow::empty(ConversationId::from_bytes([1; 16]));
+        let row = ConversationRow::new(
+            ConversationId::from_bytes([1; 16]),
+            1,
+            crate::rows::Stage::Active,
+            Timestamp::default(),
+        );
         let tracks = devices.iter().map(|n| (device(*n), TrackRow::new(device(*n)))).collect();
         Self { row, tracks }
     }
