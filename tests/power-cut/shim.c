@@ -365,6 +365,8 @@ static ssize_t do_pwrite(int fd, const void *bytes, size_t n, off_t at, int sequ
     struct file *file = of_fd(fd, NULL);
     if (file && full_after >= 0 && (written += (long long)n) > full_after) {
         pthread_mutex_unlock(&lock);
+        /* Late enough that somebody waits for it already. */
+        usleep(20000);
         errno = ENOSPC;
         return -1;
     }

@@ -10,6 +10,7 @@ pub(crate) mod folder;
 pub(crate) mod group;
 pub(crate) mod tx;
 pub(crate) mod value;
+mod watch;
 
 use std::{
     collections::HashMap,
@@ -18,16 +19,18 @@ use std::{
     ops::ControlFlow,
     path::Path,
     sync::{
-        PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
+pub(crate) use self::watch::PATIENCE;
 use self::{
     folder::{Folder, Format},
     tx::{Change, Old, Tx},
     value::Stored,
+    watch::Watch,
 };
 use crate::{Damage, Health, KeyValue, OpenError, Stats, error::Fault, error::is_full};
 
@@ -43,6 +46,12 @@ const FULL: u8 = 1;
 const FAILED: u8 = 2;
 const CLOSED: u8 = 3;
 
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.watch.wake();
+    }
+}
+
 /// How to open an engine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
@@ -50,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) create: bool,
     pub(crate) cache_bytes: u64,
     pub(crate) free_floor: u64,
+    /// How long a batch may take before the store is given up.
+    pub(crate) patience: Duration,
 }
 
 /// An open sled database with its lock. Shared by the writer, which alone commits, and by readers.
@@ -59,6 +70,7 @@ pub(crate) struct Engine {
     file: File,
     free_floor: u64,
     state: AtomicU8,
+    pub(crate) watch: Arc<Watch>,
     /// Values as they were before the batch that is being made durable, for the keys that it guards.
     shadow: RwLock<HashMap<Vec<u8>, Option<Vec<u8>>>>,
     #[cfg(feature = "test-util")]
@@ -71,7 +83,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Opens or makes the database in `dir`.
-    pub(crate) fn open(dir: &Path, settings: Settings) -> Result<Self, OpenError> {
+    pub(crate) fn open(dir: &Path, settings: Settings) -> Result<Arc<Self>, OpenError> {
         let (folder, found) = Folder::open(dir, settings.format, settings.create)?;
         let watermark = folder.watermark();
         if found.is_some() {
@@ -85,6 +97,7 @@ impl Engine {
             file,
             free_floor: settings.free_floor,
             state: AtomicU8::new(WORKING),
+            watch: Arc::new(Watch::new(settings.patience)),
             shadow: RwLock::new(HashMap::new()),
             #[cfg(feature = "test-util")]
             disk: crate::simulated::Disk::of(dir),
@@ -104,6 +117,12 @@ impl Engine {
         engine.sequence.store(sequence, Ordering::Release);
         settle_folder(&engine.file, &folder, settings.format, found)?;
         *engine.folder.write().unwrap_or_else(PoisonError::into_inner) = Some(folder);
+        let engine = Arc::new(engine);
+        #[cfg(feature = "test-util")]
+        if crate::simulated::here() {
+            return Ok(engine);
+        }
+        watch::start(&engine)?;
         Ok(engine)
     }
 
@@ -170,6 +189,7 @@ impl Engine {
         self.check()?;
         #[cfg(feature = "test-util")]
         self.meet_disk()?;
+        let _watched = self.watch.begin();
         let Tx { changes, earlier, .. } = tx;
         let number = self.sequence.load(Ordering::Acquire) + 1;
         let batch = self.sled_batch(changes, number)?;
@@ -257,6 +277,15 @@ impl Engine {
         }
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.load(Ordering::Acquire) == CLOSED
+    }
+
+    /// A flush of which nobody awaits anything but that sled wakes who waits for a write that has failed. [DELIV-08]
+    fn nudge(&self) {
+        let _ = self.read(|db| db.flush().map_err(|error| self.fault(&error)));
+    }
+
     /// Shuts the engine after a failure.
     pub(crate) fn fail(&self) {
         self.shut(FAILED);
@@ -264,6 +293,7 @@ impl Engine {
 
     /// Syncs a last time, lets go of the database and then of the lock.
     pub(crate) fn close(&self) {
+        let _watched = self.watch.begin();
         let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
         // sled's own threads finish here; a panic of theirs at this point changes nothing that was acknowledged.
         drop(contained::run(|| drop(db)));
@@ -276,6 +306,7 @@ impl Engine {
         }
         self.shut(CLOSED);
         drop(self.folder.write().unwrap_or_else(PoisonError::into_inner).take());
+        self.watch.wake();
     }
 
     fn shut(&self, state: u8) {

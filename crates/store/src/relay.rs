@@ -58,7 +58,7 @@ pub use self::{
 use crate::{
     Damage, Health, OpenError, Stats,
     engine::{
-        Engine, Settings,
+        Engine, PATIENCE, Settings,
         folder::Format,
         group::Group,
         tx::{Old, Tx},
@@ -174,10 +174,7 @@ impl Store {
         sign_receipt: SignReceipt,
         on_published: OnPublished,
     ) -> Result<Self, OpenError> {
-        let engine = Arc::new(Engine::open(
-            dir,
-            Settings { format: FORMAT, create: true, cache_bytes: limits.cache_bytes, free_floor: limits.free_floor },
-        )?);
+        let engine = Engine::open(dir, settings(limits))?;
         let incarnation = incarnation(&engine)?;
         let appended = Arc::new(AtomicU64::new(0));
         let unpublished = Arc::new(Unpublished::default());
@@ -363,6 +360,17 @@ impl Store {
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
         // A writer that is gone has been closed, or has failed.
         self.group.ask(job).await.unwrap_or_else(|fault| Err(self.engine.check().err().unwrap_or(fault).into()))
+    }
+}
+
+/// How a relay's store is opened.
+fn settings(limits: Limits) -> Settings {
+    Settings {
+        format: FORMAT,
+        create: true,
+        cache_bytes: limits.cache_bytes,
+        free_floor: limits.free_floor,
+        patience: PATIENCE,
     }
 }
 

@@ -22,7 +22,7 @@ use std::{ops::ControlFlow, path::Path, sync::Arc};
 use crate::{
     Health, KeyValue, OpenError, Stats,
     engine::{
-        Engine, Settings,
+        Engine, PATIENCE, Settings,
         folder::Format,
         group::{Group, Reply, Worker},
         tx::{Old, Tx},
@@ -166,15 +166,16 @@ impl Table {
     /// # Errors
     /// Each reason is its own [`OpenError`]; nothing was changed.
     pub fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
-        let engine = Arc::new(Engine::open(
+        let engine = Engine::open(
             dir,
             Settings {
                 format: Format { kind: options.kind, version: options.version },
                 create: options.create,
                 cache_bytes: options.cache_bytes,
                 free_floor: options.free_floor,
+                patience: PATIENCE,
             },
-        )?);
+        )?;
         let writer = Writer { replies: Vec::new() };
         let group = Group::start("table writer", engine.clone(), writer, options.queue)?;
         Ok(Self {
@@ -232,14 +233,9 @@ impl Table {
     }
 
     fn carry_out(&self, batch: Batch) -> Result<(), TableError> {
-        let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        self.group.send_blocking(Job { batch, reply: Reply::Thread(reply) })?;
-        answer.recv().unwrap_or_else(|_| Err(self.gone()))
-    }
-
-    /// Why the writer has gone without an answer: it was closed, or has failed.
-    fn gone(&self) -> TableError {
-        self.engine.check().err().unwrap_or(Fault::Closed).into()
+        // A writer that is gone has been closed, or has failed.
+        let answer = self.group.ask_blocking(|reply| Job { batch, reply });
+        answer.unwrap_or_else(|fault| Err(self.engine.check().err().unwrap_or(fault).into()))
     }
 
     /// Whether the table still works.

@@ -10,12 +10,14 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{OnceLock, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::writer::Job;
 
 const SECTOR: usize = 512;
+/// A writer that has not ended by then waits for something that does not come.
+const HANGS_AFTER: Duration = Duration::from_secs(120);
 
 /// How power is lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,7 +113,17 @@ impl Bench {
             std::thread::sleep(after);
             child.kill().unwrap();
         }
-        let status = child.wait().unwrap();
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if begun.elapsed() > HANGS_AFTER {
+                drop(child.kill());
+                panic!("the writer did not end: {:?}", reader.join().unwrap());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
         let lines = reader.join().unwrap();
         assert!(kill_after.is_some() || status.success(), "the writer failed: {status}, {lines:?}");
         lines

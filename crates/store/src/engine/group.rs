@@ -29,8 +29,10 @@ use crate::error::Fault;
 const BATCH_JOBS: usize = 2_048;
 /// A batch that has grown to this size takes no further job. Far below the least free space that is kept.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// How long a blocking caller naps while the queue is full.
+/// How long a blocking caller naps while the queue is full, or while the writer ends.
 const NAP: Duration = Duration::from_millis(1);
+/// How often a blocked caller looks whether the writer was given up.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What the writer thread does with jobs.
 pub(crate) trait Worker: Send + 'static {
@@ -83,6 +85,7 @@ impl<T> Reply<T> {
 
 /// The caller's side of the writer thread.
 pub(crate) struct Group<J> {
+    engine: Arc<Engine>,
     queue: SyncSender<Message<J>>,
     permits: Arc<Semaphore>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -105,18 +108,27 @@ impl<J: Send + 'static> Group<J> {
         let (queue, jobs) = sync_channel(length + 1);
         #[cfg(feature = "test-util")]
         if crate::simulated::here() {
-            let inline = Some(inline::Inline::start(engine, worker));
+            let inline = Some(inline::Inline::start(engine.clone(), worker));
             let permits = Arc::new(Semaphore::new(length));
-            return Ok(Self { queue, permits, thread: Mutex::new(None), closed: AtomicBool::new(false), inline });
+            return Ok(Self {
+                engine,
+                queue,
+                permits,
+                thread: Mutex::new(None),
+                closed: AtomicBool::new(false),
+                inline,
+            });
         }
+        let writers = engine.clone();
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let ran = catch_unwind(AssertUnwindSafe(|| run(&engine, worker, &jobs)));
+            let ran = catch_unwind(AssertUnwindSafe(|| run(&writers, worker, &jobs)));
             if ran.is_err() {
                 tracing::error!("the store's writer failed; the store is shut");
-                engine.fail();
+                writers.fail();
             }
         })?;
         Ok(Self {
+            engine,
             queue,
             permits: Arc::new(Semaphore::new(length)),
             thread: Mutex::new(Some(thread)),
@@ -158,6 +170,19 @@ impl<J: Send + 'static> Group<J> {
         answer.await.map_err(|_| Fault::Closed)
     }
 
+    /// The same from a thread that may block.
+    pub(crate) fn ask_blocking<T>(&self, job: impl FnOnce(Reply<T>) -> J) -> Result<T, Fault> {
+        let (reply, answer) = sync_channel(1);
+        self.send_blocking(job(Reply::Thread(reply)))?;
+        loop {
+            match answer.recv_timeout(LOOK_EVERY) {
+                Ok(answer) => return Ok(answer),
+                Err(RecvTimeoutError::Timeout) if !self.engine.watch.is_stuck() => {}
+                Err(_) => return Err(Fault::Closed),
+            }
+        }
+    }
+
     /// Takes no more jobs, carries out those that wait, and ends the thread.
     pub(crate) fn stop(&self) {
         #[cfg(feature = "test-util")]
@@ -169,15 +194,21 @@ impl<J: Send + 'static> Group<J> {
             // Fails only when the thread has already gone.
             drop(self.queue.send(Message::Stop));
         }
-        join(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
+        join(&self.engine, self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
-/// Waits for the writer, unless it is the writer itself that lets go of the store.
-fn join(thread: Option<JoinHandle<()>>) {
+/// Waits for the writer, unless it is the writer itself that lets go of the store, or it will never end. [DELIV-08]
+fn join(engine: &Engine, thread: Option<JoinHandle<()>>) {
     if let Some(thread) = thread
         && thread.thread().id() != std::thread::current().id()
     {
+        while !thread.is_finished() {
+            if engine.watch.is_stuck() {
+                return;
+            }
+            std::thread::sleep(NAP);
+        }
         drop(thread.join());
     }
 }
@@ -190,7 +221,7 @@ impl<J> Drop for Group<J> {
         }
         self.permits.close();
         drop(self.queue.try_send(Message::Stop));
-        join(self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        join(&self.engine, self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
@@ -265,6 +296,55 @@ fn batch<W: Worker>(
 }
 
 fn prepare<W: Worker>(engine: &Engine, worker: &mut W) -> Result<(), Fault> {
+    let _watched = engine.watch.begin();
     // Jobs of this batch have been carried out in the worker's memory: it cannot go on without the batch.
     worker.prepare().inspect_err(|_| engine.fail())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Settings, folder::Format, tx::Old};
+
+    /// A writer whose disk never answers.
+    struct Hangs(Vec<Reply<Result<(), Fault>>>);
+
+    impl Worker for Hangs {
+        type Job = Reply<Result<(), Fault>>;
+
+        fn take(&mut self, reply: Self::Job, tx: &mut Tx<'_>, _full: bool) {
+            self.0.push(reply);
+            tx.put(vec![2], vec![1], Old::Any);
+        }
+
+        fn prepare(&mut self) -> Result<(), Fault> {
+            loop {
+                std::thread::park();
+            }
+        }
+
+        fn settle(&mut self, _outcome: Result<(), Fault>) {}
+    }
+
+    // [DELIV-08]
+    #[test]
+    fn a_disk_that_never_answers_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            format: Format { kind: "test", version: 1 },
+            create: true,
+            cache_bytes: 1 << 20,
+            free_floor: 0,
+            patience: Duration::from_millis(200),
+        };
+        let engine = Engine::open(&dir.path().join("store"), settings).unwrap();
+        let group = Group::start("hanging writer", engine.clone(), Hangs(Vec::new()), 8).unwrap();
+        assert_eq!(engine.check(), Ok(()));
+        let waiting = std::time::Instant::now();
+        assert_eq!(group.ask_blocking(|reply| reply).map(drop), Err(Fault::Closed));
+        assert_eq!(engine.check(), Err(Fault::Fatal));
+        group.stop();
+        drop(group);
+        assert!(waiting.elapsed() < Duration::from_secs(5));
+    }
 }

@@ -8,19 +8,20 @@ use std::{
     io::{BufReader, BufWriter, Seek as _, Write as _},
     ops::ControlFlow,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use amanat_primitives::{Incarnation, Label, hash};
 
 use super::{
-    FORMAT, Limits, Store, StoreError, bodies::Bodies, keys, record::Counted, record::DeviceState, writer::Job,
+    Limits, Store, StoreError, bodies::Bodies, keys, record::Counted, record::DeviceState, settings, writer::Job,
     writer::Writer,
 };
 use crate::{
     OpenError,
     archive::{ArchiveError, ArchiveReader, ArchiveWriter, Record},
     engine::{
-        Engine, Settings,
+        Engine,
         tx::{Old, Tx},
         value::PARTS,
     },
@@ -88,7 +89,7 @@ fn not_written(error: std::io::Error) -> Fault {
 /// A store in the making, from an archive's records.
 pub struct Restoring {
     dir: PathBuf,
-    engine: Engine,
+    engine: Arc<Engine>,
     bodies: Bodies,
     rows: Vec<(Vec<u8>, Vec<u8>)>,
     bytes: usize,
@@ -103,10 +104,7 @@ impl Restoring {
         if dir.exists() {
             return Err(OpenError::Foreign);
         }
-        let limits = Limits::default();
-        let settings =
-            Settings { format: FORMAT, create: true, cache_bytes: limits.cache_bytes, free_floor: limits.free_floor };
-        let engine = Engine::open(dir, settings)?;
+        let engine = Engine::open(dir, settings(Limits::default()))?;
         let bodies = Bodies::open(dir, &engine)?;
         let incarnation = Incarnation::random(&mut rand_core::OsRng);
         let rows = vec![
