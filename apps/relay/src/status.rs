@@ -97,6 +97,7 @@ mod tests {
             ("last_sync_micros", "1500"),
             ("resident_kib", "73216"),
             ("documents", "212"),
+            ("documents_damaged", "0"),
             ("incarnation", "12345678901234567890123456789012"),
             ("certificate_ends_in_seconds", "31017600"),
             ("clock_ahead_seconds", "7200"),

@@ -105,8 +105,8 @@ fn io_error(path: &Path) -> impl Fn(io::Error) -> BackupError + '_ {
     |source| BackupError::Io { path: path.to_owned(), source }
 }
 
-/// Writes an archive of a store at one moment to `out`: the relay's files, its rows and bodies, its sealed documents.
-/// `told` is called with the bytes written so far. Blocking.
+/// Writes an archive of a store at one moment to `out`: the relay's files, its rows and bodies, its sealed documents but
+/// for those that [`Blobs::damaged`] counts afterwards. `told` is called with the bytes written so far. Blocking.
 pub(crate) fn write<W: Write>(
     dir: &Path,
     spool: BufReader<File>,
@@ -129,24 +129,17 @@ pub(crate) fn write<W: Write>(
         told(archive.bytes());
         Ok(())
     })?;
-    // What was acknowledged must not be missing in a backup without a word. [DELIV-04]
-    if blobs.damaged() > 0 {
-        return Err(BlobError::Damaged.into());
-    }
     for opening in blobs.sealed() {
         let (document, segments) = (opening.document, opening.segments);
-        // One that its retention class ends in this moment is left out whole: its first segment is read before it is
-        // begun, and an archive in which later ones are missing is not finished.
-        let mut segment = match blobs.get(document, 0) {
-            Err(BlobError::Unknown) => continue,
-            segment => segment?,
-        };
+        // Read through before it is begun: an archive in which segments are missing is not finished. One that its
+        // retention class ends in this moment is left out, and one that is damaged, of which the operator is told.
+        match (0..segments).try_for_each(|index| blobs.get(document, index).map(drop)) {
+            Err(BlobError::Unknown | BlobError::Damaged) => continue,
+            read => read?,
+        }
         archive.add(&Record::Document(opening)).map_err(ArchiveError::Io)?;
         for index in 0..segments {
-            if index > 0 {
-                segment = blobs.get(document, index)?;
-            }
-            archive.add(&Record::Segment(std::mem::take(&mut segment))).map_err(ArchiveError::Io)?;
+            archive.add(&Record::Segment(blobs.get(document, index)?)).map_err(ArchiveError::Io)?;
             told(archive.bytes());
         }
     }
@@ -162,7 +155,7 @@ pub(crate) fn spool(data: &Path) -> Result<File, BackupError> {
     Ok(file)
 }
 
-/// Writes an archive of a relay that does not run to `out`.
+/// Writes an archive of a relay that does not run to `out`; says how many documents are damaged, and not in it.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -171,7 +164,7 @@ pub async fn export<W: Write>(
     with_keys: bool,
     out: W,
     told: &mut dyn FnMut(u64),
-) -> Result<W, BackupError> {
+) -> Result<(W, usize), BackupError> {
     let data = dir.join(Config::load(dir)?.data);
     if !data.exists() {
         return Err(io_error(&data)(io::ErrorKind::NotFound.into()));
@@ -183,7 +176,7 @@ pub async fn export<W: Write>(
     let exported = store.export(spool(&data)?).await;
     let written = exported.map_err(BackupError::from).and_then(|spool| write(dir, spool, &blobs, with_keys, out, told));
     store.close();
-    written
+    Ok((written?, blobs.damaged()))
 }
 
 /// Reads all of an archive, and says whether it is whole.

@@ -24,6 +24,8 @@ use crate::{backup, shared::Shared, storage};
 
 /// The socket, in the relay's folder.
 pub const SOCKET: &str = "control.sock";
+/// The figure of `status` that counts documents which cannot be read.
+const DAMAGED: &str = "documents_damaged";
 /// Bytes of a question.
 const QUESTION: u64 = 64;
 /// The operator's program takes what it asked for at least this fast.
@@ -132,6 +134,7 @@ fn status(desk: &Desk) -> String {
         ("last_sync_micros", stats.last_sync_micros.to_string()),
         ("resident_kib", stats.resident_kib.to_string()),
         ("documents", shared.blobs.sealed().len().to_string()),
+        (DAMAGED, shared.blobs.damaged().to_string()),
         ("incarnation", shared.store.incarnation().to_string()),
         ("certificate_ends_in_seconds", desk.certificate_until.since(now).as_secs().to_string()),
     ];
@@ -163,6 +166,15 @@ pub fn ask(dir: &Path, question: &str) -> io::Result<UnixStream> {
     stream.write_all(question.as_bytes())?;
     stream.write_all(b"\n")?;
     Ok(stream)
+}
+
+/// How many documents the relay knows to be damaged: no backup holds them.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_damaged(dir: &Path) -> io::Result<usize> {
+    let damaged = ask_status(dir)?.into_iter().find(|(name, _)| name == DAMAGED);
+    damaged.and_then(|(_, value)| value.parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// What `status` is answered with: names and values, in order.

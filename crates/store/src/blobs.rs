@@ -146,7 +146,7 @@ pub struct Blobs {
     documents: PathBuf,
     limits: BlobLimits,
     known: Mutex<Known>,
-    /// Sealed documents whose index was damaged when the store was opened.
+    /// Sealed documents whose index was damaged when the store was opened, or of which a segment was when it was read.
     damaged: Mutex<HashSet<DocumentId>>,
     failed: AtomicBool,
     _lock: Lock,
@@ -325,7 +325,11 @@ impl Blobs {
             Ok((segment, crc)) if files::checksum(&segment) == crc => Ok(segment),
             // Deleted in this moment, or lost.
             Err(_) if matches!(*document.state(), State::Deleted) => Err(BlobError::Unknown),
-            Ok(_) | Err(_) => Err(BlobError::Damaged), // [DELIV-04]
+            // [DELIV-04]
+            Ok(_) | Err(_) => {
+                self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(opening.document);
+                Err(BlobError::Damaged)
+            }
         }
     }
 
@@ -345,8 +349,8 @@ impl Blobs {
         sealed.map(|document| document.opening.clone()).collect()
     }
 
-    /// Sealed documents that cannot be read because their index was damaged when the store was opened, and that nobody has
-    /// announced again since. [DELIV-04]
+    /// Sealed documents that cannot be read: their index was damaged when the store was opened, and nobody has announced
+    /// them again since; or a segment was, when it was read. [DELIV-04]
     #[must_use]
     pub fn damaged(&self) -> usize {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner).len()
@@ -369,6 +373,7 @@ impl Blobs {
             }
         }
         drop(state);
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).remove(&document);
         self.known().remove(&document);
         Ok(())
     }

@@ -94,6 +94,39 @@ fn an_interrupted_backup_leaves_nothing() {
     assert!(!left(".relay.backup.part") || ended.code.is_none(), "{ended}");
 }
 
+#[test]
+fn a_damaged_document_is_left_out_of_a_backup_and_that_is_said() {
+    // [DELIV-04]
+    let mut office = office();
+    for name in ["whole.bin", "damaged.bin"] {
+        office.folder.write(name, &vec![name.len() as u8; 2_500_000]);
+    }
+    office.say("secretary", &["send", "director", "--file", "whole.bin"]);
+    let lost = office.say("secretary", &["send", "director", "--file", "damaged.bin"]).remove(0);
+    let lost = lost["document"].as_str().unwrap().to_owned();
+    // In the middle: a segment after the first.
+    let files = contents(&office.folder.path("relay"));
+    let (path, bytes) = files.iter().find(|(path, _)| path.file_name().is_some_and(|name| *name == *lost)).unwrap();
+    let mut bytes = bytes.clone();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+
+    office.folder.amanat_relay(&["status", "--dir", "relay"]).ok().says("documents damaged          0");
+    let made = office.folder.amanat_relay(&["backup", "--dir", "relay", "--out", "relay.backup"]);
+    made.failed(1).says("Wrote and verified").says("whole but for a document that is damaged");
+    office.folder.amanat_relay(&["status", "--dir", "relay"]).ok().says("documents damaged          1");
+    office.stop_relay();
+    let made = office.folder.amanat_relay(&["export", "--dir", "relay", "--out", "other.backup"]);
+    made.failed(1).says("whole but for a document that is damaged");
+
+    fs::rename(office.folder.path("relay"), office.folder.path("lost")).unwrap();
+    office.folder.amanat_relay(&["restore", "--dir", "relay", "--from", "relay.backup"]).ok();
+    let documents = contents(&office.folder.path("relay/data/documents"));
+    let sealed = documents.iter().filter(|(_, bytes)| bytes.len() > 2_500_000).count();
+    assert_eq!(sealed, 1, "the other document is there");
+}
+
 /// Every file of a folder, to another.
 fn copy(office: &Office, from: &str, to: &str) {
     for (path, bytes) in contents(&office.folder.path(from)) {

@@ -64,7 +64,8 @@ async fn an_operator_follows_no_link_of_the_relays_user() {
     fs::write(&precious, "kept").unwrap();
     symlink(&precious, data.join("export.rows")).unwrap();
     symlink(&precious, data.join(".amanat-check")).unwrap();
-    let out = backup::export(site.dir.path(), false, Vec::new(), &mut |_| ()).await.unwrap();
+    let (out, damaged) = backup::export(site.dir.path(), false, Vec::new(), &mut |_| ()).await.unwrap();
+    assert_eq!(damaged, 0);
     backup::verify(&out[..]).unwrap();
     assert!(!check::check(site.dir.path(), now()).is_empty());
     assert_eq!(fs::read_to_string(precious).unwrap(), "kept");
