@@ -81,12 +81,12 @@ impl Core {
 
     /// It has said.
     pub(crate) fn creation_looked_up(&mut self, id: ConversationId, answer: Answer) -> Result<(), Failure> {
-        if self.conversation(id).map_or(true, |open| open.commit.is_none()) {
+        if self.conversation(id).map_or(true, |open| open.commit.is_none()) || !self.is_late(id)? {
             return Ok(());
         }
         match answer {
-            // Under the same id it gets the answer that it got first. [DELIV-10]
-            Answer::Entries(_) => self.send_commit(id),
+            // Under the same id it gets the answer that it got first. [DELIV-10] Another's is refused.
+            Answer::Entries(_) | Answer::Refused(Refusal::NotAllowed) => self.send_commit(id),
             Answer::Refused(Refusal::Unknown) => self.claim_for_creation(id),
             _ => {
                 self.again_later(id);
@@ -118,6 +118,7 @@ impl Core {
         let Founding { conversation: id, packages } = founding;
         // Over another link it is asked for once more.
         let waits = self.conversation(id).is_ok_and(|open| open.commit.is_some() && open.commit_sent);
+        let waits = waits && self.is_late(id)?;
         match packages {
             _ if !waits => return Ok(()),
             Ok(packages) => match self.make_creation(id, packages) {
