@@ -17,6 +17,8 @@ mod parted;
 mod people;
 #[path = "scripted_relay/receipts.rs"]
 mod receipts;
+#[path = "scripted_relay/refused.rs"]
+mod refused;
 #[path = "scripted_relay/revoked.rs"]
 mod revoked;
 
@@ -38,7 +40,7 @@ use amanat_wire::{
     log::{Entry, RetentionClass, Unit, UnitKind},
     relay::{
         Answer, Appended, Chains, ClaimedKeyPackage, Cursors, Entries, FromRelay, LogState, News, NumberedAnswer, Push,
-        Ready,
+        Ready, Refusal,
     },
 };
 

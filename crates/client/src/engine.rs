@@ -6,7 +6,7 @@
 //! replies) go out. What it takes from outside, time, random numbers and the network, [`Options`] names; in a simulation
 //! (`tests/tests/simulation.rs`) it is a task among others, on the one thread that there is. The parts:
 //! - `core` holds the state, `command` hands commands on, `link` follows the session, `apply` takes log entries in.
-//! - `outgoing` sends, `receipts` tells senders, `life` and `changes` are what happens to messages afterwards.
+//! - `outgoing` sends, `late` sees to what has waited for long, `receipts` tells senders, `life` and `changes` are what happens to messages afterwards.
 //! - `create` and `join` open conversations, `decline` refuses them; `membership`, `newcomers` and `commits` change who is
 //!   in them, `roles` says who may, `again` brings back who fell out.
 //! - `queries` and `search` answer from the vault, `history` packs and takes it, `warnings` keeps what was said, `desk`
@@ -31,6 +31,7 @@ mod forgetting;
 mod history;
 mod join;
 mod kept;
+mod late;
 mod life;
 mod link;
 mod membership;
@@ -130,6 +131,8 @@ pub(crate) enum Input {
     Devices(devices::Found),
     /// KeyPackages of devices that asked to be added again.
     Again(again::Claimed),
+    /// The same of those with whom a conversation is founded anew.
+    Founding(late::Founding),
     /// A status statement was fetched for a log that waits.
     Status(status::FetchedStatus),
 }

@@ -290,6 +290,14 @@ impl Conversation {
         Ok(state::pending(&self.records)?.map(|pending| pending.hash))
     }
 
+    /// The time in this device's commit that is on its way.
+    ///
+    /// # Errors
+    /// [`ConversationError::Storage`].
+    pub fn pending_since(&self) -> Result<Option<Timestamp>, ConversationError> {
+        Ok(state::pending(&self.records)?.map(|pending| pending.facts.committed_at))
+    }
+
     /// Gives up this device's commit that is on its way. It is still known, and can still be merged, where it is found in the
     /// log before another one is: nobody can be certain of what a relay has stored. `[CONV-90]`
     ///

@@ -23,25 +23,17 @@ const BEYOND: i64 = 40 * 60_000;
 /// By how many milliseconds the relay's clock may be wrong.
 const RELAY_WRONG: u64 = 120_000;
 
-/// How long the world is out of order at a time, and how wrong clocks are meanwhile.
-///
-/// Both together are less than ten minutes: a commit that is made and cannot be brought is brought later as it is, and when
-/// its time is more than ten minutes from the relay's by then, it is void, which all are told of.
-struct Bounds {
-    trouble: Duration,
-    /// Milliseconds from the relay's clock.
-    wrong: u64,
-}
-
-impl Bounds {
-    const LONG_TROUBLE: Self = Self { trouble: Duration::from_secs(180), wrong: 180_000 };
-    const WRONG_CLOCKS: Self = Self { trouble: Duration::from_secs(30), wrong: 450_000 };
-}
+/// How long the world is out of order at a time: seldom calm, a third of the runs, or often.
+const SELDOM_CALM: Duration = Duration::from_secs(900);
+const OFTEN_CALM: Duration = Duration::from_secs(120);
+/// By how many milliseconds a clock is wrong against the relay's at most: with the 100 s for which the relay takes what was
+/// on a parted line, less than ten minutes. A commit beyond is void, which all are told of.
+const WRONG: i64 = 450_000;
 
 /// Who runs a schedule.
 pub(crate) struct Schedule {
     draw: Draw,
-    bounds: Bounds,
+    trouble: Duration,
     said: u64,
     /// Who has opened a conversation with whom.
     greeted: BTreeSet<(usize, usize)>,
@@ -49,11 +41,11 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     pub(crate) fn of(seed: u64) -> Self {
-        let bounds = if seed % 3 == 2 { Bounds::WRONG_CLOCKS } else { Bounds::LONG_TROUBLE };
-        Self { draw: Draw::of(seed, "schedule"), bounds, said: 0, greeted: BTreeSet::new() }
+        let trouble = if seed % 3 == 2 { SELDOM_CALM } else { OFTEN_CALM };
+        Self { draw: Draw::of(seed, "schedule"), trouble, said: 0, greeted: BTreeSet::new() }
     }
 
-    /// Runs all steps; between two times of trouble is a time of calm, and sometimes a night.
+    /// Runs all steps; between two times of trouble is a time of calm. Nights come then, and in the middle of trouble.
     pub(crate) async fn run(&mut self, world: &mut World) {
         world.relay.clock.set_wrong_by(self.draw.below(2 * RELAY_WRONG) as i64 - RELAY_WRONG as i64);
         let mut since = Instant::now();
@@ -62,12 +54,15 @@ impl Schedule {
             sleep(self.draw.moment(PAUSE)).await;
             world.revive().await;
             world.take_opened();
-            if since.elapsed() > self.bounds.trouble {
-                let calm = world.calm().await;
-                if calm && self.draw.once_in(3) {
+            if since.elapsed() > self.trouble {
+                world.calm().await;
+                since = Instant::now();
+                if self.draw.once_in(3) {
                     self.night(world);
                 }
-                since = Instant::now();
+            }
+            if self.draw.once_in(30) {
+                self.night(world);
             }
         }
     }
@@ -89,7 +84,7 @@ impl Schedule {
 
     /// A pause in which a machine is off.
     fn off(&mut self) -> Duration {
-        self.draw.moment(self.bounds.trouble / 3)
+        self.draw.moment(self.trouble / 3)
     }
 
     fn someone(&mut self, world: &World) -> usize {
@@ -167,7 +162,7 @@ impl Schedule {
 
     async fn set_clock(&mut self, world: &mut World) {
         let number = self.someone(world);
-        let most = if self.draw.once_in(4) { BEYOND } else { self.bounds.wrong as i64 };
+        let most = if self.draw.once_in(4) { BEYOND } else { WRONG };
         let wrong = self.draw.below(2 * most as u64) as i64 - most;
         world.set_clock(number, world.relay.clock.wrong_by() + wrong).await;
     }
@@ -192,9 +187,11 @@ impl Schedule {
         world.ask_later(by, format!("{} hello to {}", self.said, world.people[other].name), greeting, vec![other]);
     }
 
-    /// All machines sleep over night, with nothing on the way: keys are renewed in the morning.
+    /// All machines sleep over night, which ends their links; what waits to be brought waits on. Keys are renewed in the
+    /// morning.
     fn night(&mut self, world: &World) {
         world.trace.note("world", "night");
+        world.people.iter().for_each(|person| person.line.cut());
         world.time.sleep(Duration::from_secs(20 * 3600) + self.draw.moment(Duration::from_secs(8 * 3600)));
     }
 

@@ -75,6 +75,20 @@ impl Core {
         if lets_in && !self.may_send(tier_of(open.row.tier)) || !creating && !self.is_current(id) {
             return Ok(());
         }
+        match self.is_late(id)? {
+            true if creating => {
+                self.ask_for_creation(id);
+                Ok(())
+            }
+            true => self.make_commit_anew(id, row.change),
+            false => self.send_commit(id),
+        }
+    }
+
+    /// Sends it as it was made.
+    pub(crate) fn send_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let Some(row) = self.conversation(id)?.commit.clone() else { return Ok(()) };
+        let creating = matches!(row.change, Change::Create(_));
         let mut unit = Unit::from_bytes(&row.request).map_err(|_| failure::damaged())?;
         let group = self.group(id)?;
         if !creating && unit.seen_commit != group.seen_commit() {
@@ -246,7 +260,7 @@ impl Core {
     }
 
     /// Nothing else is encrypted or committed meanwhile.
-    fn again_later(&mut self, id: ConversationId) {
+    pub(crate) fn again_later(&mut self, id: ConversationId) {
         let until = self.now().after(LONG_REST);
         if let Some(open) = self.conversations.get_mut(&id) {
             open.commit_sent = false;
@@ -283,6 +297,13 @@ impl Core {
     /// The relay will not have it, as it says. It stays known, and is merged where it is found in the log all the same, before
     /// another one is. [CONV-90]
     fn give_up(&mut self, id: ConversationId, failure: &Failure) -> Result<(), Failure> {
+        self.drop_commit(id)?;
+        self.change_failed(id, failure);
+        self.pump(id)
+    }
+
+    /// It is on its way no more, and still known. [CONV-90]
+    pub(crate) fn drop_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
         let group = self.group(id)?;
         if group.pending_commit().map_err(failure::from_conversation)?.is_some() {
             group.drop_pending_commit().map_err(failure::from_conversation)?;
@@ -295,8 +316,7 @@ impl Core {
             open.commit = None;
             open.commit_sent = false;
         }
-        self.change_failed(id, failure);
-        self.pump(id)
+        Ok(())
     }
 
     /// After entries were taken in: whether the commit on its way has found its end among them. Its row goes in the same

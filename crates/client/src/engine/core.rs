@@ -67,6 +67,8 @@ pub(crate) struct Open {
     pub(crate) queue: BTreeMap<u64, OutboxRow>,
     /// Of these: accepted at a position that is not applied yet, because entries before it are missing.
     pub(crate) held: BTreeSet<u64>,
+    /// The relay has refused a message since it last took one.
+    pub(crate) refused: bool,
     /// Pushed entries that came before one that is still missing.
     pub(crate) ahead: Ahead,
     /// A read of the log is open.
@@ -117,6 +119,7 @@ impl Open {
             heal: false,
             queue: Default::default(),
             held: Default::default(),
+            refused: false,
             ahead: Default::default(),
             reading: false,
             read_for: 0,
@@ -170,6 +173,8 @@ pub(crate) struct Up {
     pub(crate) compared: bool,
     /// By how much the relay's clock and this machine's differed when it came up, where that was too much.
     pub(crate) clocks_differ: Option<std::time::Duration>,
+    /// What they said then: the relay's, and this machine's.
+    pub(crate) clocks: (Timestamp, Timestamp),
 }
 
 /// Where a command's reply goes.

@@ -44,6 +44,7 @@ pub(crate) enum Question {
     Read(ConversationId),
     Append(ConversationId, u64),
     Commit(ConversationId),
+    Creation(ConversationId),
     Advance,
     KeyPackages,
     Cursors,
@@ -75,6 +76,7 @@ impl Core {
             Input::Transfer(event) => self.transfer(event),
             Input::Devices(found) => self.devices_found(found),
             Input::Again(claimed) => self.again_claimed(claimed),
+            Input::Founding(founding) => self.found_anew(founding),
             Input::Status(fetched) => self.status_fetched(fetched),
             Input::Revocations(fetched) => self.revocations_fetched(fetched),
         }
@@ -99,6 +101,7 @@ impl Core {
                     caught_up: false,
                     compared: false,
                     clocks_differ: None,
+                    clocks: (ready.now, self.now()),
                 };
                 tracing::debug!(relay = up.view.address, link = self.links, "linked");
                 self.emit(Event::Link(LinkState::Up(up.view.clone())));
@@ -256,6 +259,7 @@ impl Core {
             (Question::Read(id), Ok(Answer::Entries(entries))) => self.entries(id, entries),
             (Question::Append(id, number), Ok(answer)) => self.append_answered(id, number, answer),
             (Question::Commit(id), Ok(answer)) => self.commit_answered(id, answer),
+            (Question::Creation(id), Ok(answer)) => self.creation_looked_up(id, answer),
             (Question::Advance, Ok(_)) => {
                 self.advance_open = false;
                 // What became due meanwhile.

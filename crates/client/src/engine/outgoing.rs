@@ -4,7 +4,7 @@
 //! A content frame's fixed part (id, counter, hash of the frame before) is made when it is queued; where the link is up
 //! it is encrypted in the same batch. The ciphertext and the MLS state that it used up are one batch, and the same
 //! bytes under the same unit id are sent until the relay has answered; so a crash or a lost link repeats nothing.
-//! The relay's `StaleEpoch` is the only reason to encrypt a frame again.
+//! A frame is encrypted again where the relay says `StaleEpoch`, and where it has waited for long (`late`).
 
 use amanat_conversation::{
     Conversation, MAX_POSITION,
@@ -307,7 +307,8 @@ impl Core {
                 |row: &&OutboxRow| !self.in_flight.contains_key(&row.number) && !open.held.contains(&row.number);
             let next = open.queue.values().find(waits);
             let Some(next) = next.cloned() else { return Ok(()) };
-            if under.len() >= IN_FLIGHT {
+            // [DELIV-108] What follows a refused message would be taken before it, as soon as the relay takes anything.
+            if under.len() >= IN_FLIGHT || open.refused && !under.is_empty() {
                 return Ok(());
             }
             if next.request.is_empty() {
@@ -332,6 +333,16 @@ impl Core {
             }
             // [DELIV-80] As it was encrypted, under the same id, until it is answered.
             let unit = Unit::from_bytes(&next.request).map_err(|_| failure::damaged())?;
+            // [CONV-93]
+            if self.is_late_message(&next)? {
+                if !self.is_current(id) {
+                    return Ok(());
+                }
+                if self.is_of_past_epoch(id, &unit)? {
+                    self.encrypt_anew(id, next)?;
+                    continue;
+                }
+            }
             let seen = unit.seen_commit;
             // [DELIV-108] Else the relay may refuse the one before as stale and take this one: a gap, to everybody else.
             if under.iter().any(|commit| *commit != seen)
@@ -366,6 +377,9 @@ impl Core {
             // Its entry was read from the log before the answer came; or this device was added again, and it goes anew.
             return self.apply_ahead(id);
         };
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.refused = matches!(answer, Answer::Refused(_));
+        }
         match answer {
             // Behind what this vault has seen: the relay goes back without saying so, and what it took is on another
             // branch. It stays queued. [DELIV-113]
@@ -404,22 +418,25 @@ impl Core {
             self.rest_conversation(id, self.now().after(REST));
             return Ok(());
         }
-        let mut batch = Batch::default();
-        let group = self.group(id)?;
-        if group.seen_commit() < position
+        if self.group(id)?.seen_commit() < position
             && let Some(open) = self.conversations.get_mut(&id)
         {
             open.needs_commit = open.needs_commit.max(position);
         }
+        self.set_aside(id, queued)?;
+        self.read_log(id);
+        self.pump(id)
+    }
+
+    /// What was encrypted is not sent any more: the message is encrypted again when its turn comes.
+    pub(crate) fn set_aside(&mut self, id: ConversationId, queued: OutboxRow) -> Result<(), Failure> {
+        let mut batch = Batch::default();
         let group = self.group(id)?;
         // The relay may have it all the same. [CONV-91]
         group.set_aside(&queued.ciphertext);
         batch.records(Scope::GroupRecords(id), group.take_changes());
         // That it was encrypted, and may have left, stays on record: the relay knows its unit id. [DELIV-215]
-        let again = OutboxRow { request: Bytes::default(), ..queued };
-        self.put_queued(id, again, batch)?;
-        self.read_log(id);
-        self.pump(id)
+        self.put_queued(id, OutboxRow { request: Bytes::default(), ..queued }, batch)
     }
 
     fn append_refused(&mut self, id: ConversationId, refusal: Refusal) {
