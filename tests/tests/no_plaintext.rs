@@ -110,7 +110,7 @@ fn relay_memory(which: &str, right: bool, staff: &mut Staff, search: &Search) {
     let process = staff.office.relay().as_ref().unwrap().id();
     nothing_in(&format!("the memory of the relay {which}"), search, &search.in_memory(process).unwrap());
     let known = Search::new(&["Cabinet Division".to_owned()]);
-    assert_eq!(known.in_memory(process).unwrap().len(), 1, "the directory's posts are in the relay's memory");
+    assert!(!known.in_memory(process).unwrap().is_empty(), "the directory's posts are in the relay's memory");
 }
 
 /// All bytes that went over the line.

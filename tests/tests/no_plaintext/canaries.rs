@@ -87,19 +87,19 @@ impl Canaries {
         let seed = std::env::var("AMANAT_SEED").ok().map(|seed| seed.parse().unwrap());
         let seed = seed.unwrap_or_else(|| rand_core::OsRng.next_u64());
         let mut random = ChaCha20Rng::seed_from_u64(seed);
-        let mut of = |urdu: bool| -> String {
+        let of = |urdu: bool| -> String {
             let mut one = |count: usize| random.next_u32() as usize % count;
             let letter = |_| if urdu { URDU[one(URDU.len())] } else { char::from(LATIN[one(LATIN.len())]) };
             (0..LENGTH).map(letter).collect()
         };
         let urdu = |put| matches!(put, UrduText | UrduTitle | LargeName);
-        let all: Vec<String> =
-            PLACES.iter().flat_map(|(put, count)| vec![urdu(*put); *count]).map(|urdu| of(urdu)).collect();
+        let all: Vec<String> = PLACES.iter().flat_map(|(put, count)| vec![urdu(*put); *count]).map(of).collect();
         assert_eq!(all.len(), ALL);
         Self { seed, all }
     }
 
-    fn range(put: Put) -> Range<usize> {
+    /// Where those of a place stand among all.
+    pub(crate) fn range(put: Put) -> Range<usize> {
         let at = PLACES.iter().position(|(place, _)| *place == put).unwrap();
         let begin = PLACES[..at].iter().map(|(_, count)| count).sum();
         begin..begin + PLACES[at].1

@@ -61,6 +61,11 @@ impl Search {
         found.iter().map(|pattern| self.of[*pattern]).filter(|of| of.1 == encoding).map(|of| of.0).collect()
     }
 
+    /// The strings that were found in any encoding.
+    pub(crate) fn any(&self, found: &Found) -> BTreeSet<usize> {
+        found.iter().map(|pattern| self.of[*pattern].0).collect()
+    }
+
     /// What was found, in words: places, encodings and how many.
     pub(crate) fn named(&self, found: &Found) -> String {
         let mut counts = BTreeMap::<String, usize>::new();
@@ -203,7 +208,7 @@ fn every_encoding_is_found_wherever_it_stands() {
             }
         }
     }
-    assert!(search.in_bytes(strings[0][1..].as_bytes()).is_empty());
+    assert!(search.in_bytes(&strings[0].as_bytes()[1..]).is_empty());
 }
 
 #[test]

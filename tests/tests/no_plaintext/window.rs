@@ -13,7 +13,7 @@ use amanat_tests::{
 use crate::{
     canaries::{Canaries, Put},
     nothing_in,
-    search::Search,
+    search::{Found, Search},
     staff::{SECRETARY, Staff},
 };
 
@@ -28,16 +28,20 @@ pub(crate) fn open(staff: &Staff, display: &Display) -> Started {
     program.env("XDG_RUNTIME_DIR", &path("runtime")).env("AMANAT_LOG", "trace").env("RUST_LOG", "trace").start()
 }
 
-/// Looks until these are in its memory: where one is, it was copied and drawn, and wherever it lies the search finds it.
-fn until_in_memory(put: Put, desktop: &Started, search: &Search) {
+/// Looks until all canaries of these places are in its memory; what was found.
+fn until_in_memory(puts: &[Put], desktop: &Started, search: &Search) -> Found {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let found = search.strings(&search.in_memory(desktop.id()).unwrap(), "utf-8");
-
-        if found.into_iter().any(|index| Canaries::place(index) == Some(put)) {
-            return;
+        let found = search.in_memory(desktop.id()).unwrap();
+        let strings = search.strings(&found, "utf-8");
+        if puts.iter().all(|put| Canaries::range(*put).all(|index| strings.contains(&index))) {
+            return found;
         }
-        assert!(Instant::now() < deadline, "{put:?} is not in the memory of the unlocked window");
+        assert!(
+            Instant::now() < deadline,
+            "not all of {puts:?} are in the unlocked window's memory: {}",
+            search.named(&found)
+        );
         thread::sleep(Duration::from_millis(200));
     }
 }
@@ -63,10 +67,16 @@ pub(crate) fn use_and_lock(display: &Display, desktop: &mut Started, staff: &Sta
     display.open_first();
     display.until("the message, read", |display| display.title() == "Amanat");
     display.line(&staff.canaries.text(Put::Typed));
+    // What is typed next is not to be taken for more of it.
+    thread::sleep(Duration::from_secs(1));
     display.write(&staff.canaries.text(Put::Draft));
-    for put in [Put::Shown, Put::Typed, Put::Draft] {
-        until_in_memory(put, desktop, search);
-    }
+    let found = until_in_memory(&[Put::Shown, Put::Typed, Put::Draft], desktop, search);
+    // The passphrase was typed a letter at a time, and each text on the way is overwritten.
+    let found = search.any(&found);
+    assert!(
+        !Canaries::range(SECRETARY.1).any(|index| found.contains(&index)),
+        "the passphrase is in the unlocked window's memory"
+    );
     display.picture("no-plaintext-unlocked");
     lock(display, desktop);
     display.picture("no-plaintext-locked");
@@ -74,7 +84,7 @@ pub(crate) fn use_and_lock(display: &Display, desktop: &mut Started, staff: &Sta
 
     // What was begun is still there: it came from the vault, in which nothing of it can be read.
     display.line(&passphrase);
-    until_in_memory(Put::Draft, desktop, search);
+    until_in_memory(&[Put::Draft], desktop, search);
     lock(display, desktop);
     nothing_in("the memory of the window that was locked again", search, &search.in_memory(desktop.id()).unwrap());
     assert!(desktop.runs());
