@@ -58,7 +58,7 @@ fn lock(display: &Display, desktop: &Started) {
     display.focus();
 }
 
-/// A message is read, one is sent, one is begun; then it is locked, twice.
+/// A message is read, one is sent, one is begun; then it is locked.
 pub(crate) fn use_and_lock(display: &Display, desktop: &mut Started, staff: &Staff, search: &Search) {
     let passphrase = staff.canaries.word(SECRETARY.1);
     display.focus();
@@ -81,11 +81,5 @@ pub(crate) fn use_and_lock(display: &Display, desktop: &mut Started, staff: &Sta
     lock(display, desktop);
     display.picture("no-plaintext-locked");
     nothing_in("the locked window's memory", search, &search.in_memory(desktop.id()).unwrap());
-
-    // What was begun is still there: it came from the vault, in which nothing of it can be read.
-    display.line(&passphrase);
-    until_in_memory(&[Put::Draft], desktop, search);
-    lock(display, desktop);
-    nothing_in("the memory of the window that was locked again", search, &search.in_memory(desktop.id()).unwrap());
     assert!(desktop.runs());
 }
