@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test's scaffolding: what fails, fails the test
 
 pub mod by_hand;
+pub mod display;
 pub mod parsers;
 pub mod programs;
 pub mod proxy;

@@ -373,6 +373,12 @@ impl RelayProcess {
         relay
     }
 
+    /// Its process id, or that of what it was started under.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that relays of this folder have logged.
     #[must_use]
     pub fn log(&self) -> String {

@@ -1,7 +1,8 @@
 //! A line that is cut (protocol-spec/06-document, section 4), or slow one way: a TCP proxy that counts what it carries,
-//! drops its connections when it has carried so much, and holds back what one of them sends.
+//! drops its connections when it has carried so much, holds back what one of them sends, and records all, where it is asked to.
 
 use std::{
+    collections::BTreeMap,
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -32,9 +33,17 @@ struct Way {
     /// Where to cut next, ascending.
     cuts: Mutex<Vec<u64>>,
     made: AtomicU64,
+    /// What was carried, by connection; none where nothing is recorded.
+    recorded: Mutex<Option<BTreeMap<usize, Vec<u8>>>>,
 }
 
 impl Way {
+    fn record(&self, connection: usize, bytes: &[u8]) {
+        if let Some(recorded) = &mut *self.recorded.lock().unwrap() {
+            recorded.entry(connection).or_default().extend_from_slice(bytes);
+        }
+    }
+
     /// Whether these bytes lead to a cut.
     fn carry(&self, bytes: usize) -> bool {
         let carried = self.carried.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
@@ -67,8 +76,8 @@ impl Proxy {
                 let _ = (client.set_nodelay(true), relay.set_nodelay(true));
                 let (client_too, relay_too) = (client.try_clone().unwrap(), relay.try_clone().unwrap());
                 let (up, down) = (Arc::clone(&line), Arc::clone(&line));
-                thread::spawn(move || carry(client, relay, &up.up, || up.wait(number)));
-                thread::spawn(move || carry(relay_too, client_too, &down.down, || ()));
+                thread::spawn(move || carry(client, relay, (&up.up, number), || up.wait(number)));
+                thread::spawn(move || carry(relay_too, client_too, (&down.down, number), || ()));
             }
         });
         proxy
@@ -94,6 +103,20 @@ impl Proxy {
     /// Cuts when these shares of `of` bytes more have come from the relay.
     pub fn cut_down(&self, shares: &[f64], of: u64) {
         self.0.down.cut_at(shares, of);
+    }
+
+    /// Records all that is carried from now on.
+    pub fn record(&self) {
+        for way in [&self.0.up, &self.0.down] {
+            way.recorded.lock().unwrap().get_or_insert_default();
+        }
+    }
+
+    /// What was recorded: each connection's bytes to the relay, then each one's from it.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<Vec<u8>> {
+        let of = |way: &Way| way.recorded.lock().unwrap().clone().unwrap_or_default().into_values();
+        of(&self.0.up).chain(of(&self.0.down)).collect()
     }
 
     /// Connections that were made.
@@ -127,12 +150,13 @@ impl Line {
     }
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, way: &Way, wait: impl Fn()) {
+fn carry(mut from: TcpStream, mut to: TcpStream, (way, connection): (&Way, usize), wait: impl Fn()) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut buffer).unwrap_or(0);
         wait();
-        let cut = read == 0 || to.write_all(buffer.get(..read).unwrap_or_default()).is_err() || way.carry(read);
+        way.record(connection, &buffer[..read]);
+        let cut = read == 0 || to.write_all(&buffer[..read]).is_err() || way.carry(read);
         if cut {
             let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
             return;

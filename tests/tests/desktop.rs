@@ -6,103 +6,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
 use std::{
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use amanat_tests::programs::{Office, PASSPHRASE, Started, program};
+use amanat_tests::{
+    display::{Display, image},
+    programs::{Office, PASSPHRASE, Started, program},
+};
 
 /// Nothing in the window takes as long.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What is chosen in the window, where it has to be strong.
 const CHOSEN: &str = "seventeen lanterns beside the old canal";
-/// The first conversation of the list, in a window of the usual size.
-const FIRST: [&str; 2] = ["170", "145"];
-
-/// A display. Dropped, it is gone.
-struct Display {
-    server: Child,
-    name: String,
-}
-
-impl Display {
-    fn open() -> Self {
-        let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "1240x820x24", "-nolisten", "tcp"])
-            // It would else begin anew whenever its last client leaves, and `xdotool` may be that one while the window comes.
-            .arg("-noreset")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Xvfb is there: tests/run installs it");
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { server, name: format!(":{}", line.trim()) }
-    }
-
-    /// Runs `xdotool`; what it printed.
-    fn xdotool(&self, words: &[&str]) -> String {
-        let done = Command::new("xdotool").args(words).env("DISPLAY", &self.name).output();
-        String::from_utf8(done.expect("xdotool is there: tests/run installs it").stdout).unwrap().trim().to_owned()
-    }
-
-    /// The title of the one window.
-    fn title(&self) -> String {
-        let window = self.xdotool(&["search", "--onlyvisible", "--name", "Amanat"]);
-        window.lines().last().map(|window| self.xdotool(&["getwindowname", window])).unwrap_or_default()
-    }
-
-    fn until(&self, what: &str, seen: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !seen(self) {
-            if Instant::now() > deadline {
-                self.picture("desktop-failed");
-                panic!("{what}: not seen; see target/desktop-failed.png. The title is {:?}", self.title());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// The window has the keyboard: without a window manager nobody gives it that, and it is there before it listens.
-    fn focus(&self) {
-        self.until("the window", |display| display.title() == "Amanat");
-        let window = self.xdotool(&["search", "--onlyvisible", "--name", "Amanat"]);
-        self.xdotool(&["windowfocus", "--sync", &window]);
-        thread::sleep(Duration::from_secs(1));
-    }
-
-    /// Types a line.
-    fn line(&self, text: &str) {
-        self.xdotool(&["type", "--delay", "15", text]);
-        self.key("Return");
-    }
-
-    fn key(&self, name: &str) {
-        self.xdotool(&["key", name]);
-    }
-
-    fn open_first(&self) {
-        self.xdotool(&["mousemove", FIRST[0], FIRST[1], "click", "1"]);
-    }
-
-    fn picture(&self, name: &str) {
-        let out = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/{name}.png"));
-        let line = "xwd -root -silent | xwdtopnm 2>/dev/null | pnmtopng 2>/dev/null >\"$0\"";
-        let done = Command::new("sh").args(["-c", line]).arg(out).env("DISPLAY", &self.name).status().unwrap();
-        assert!(done.success(), "no picture: tests/run installs x11-apps and netpbm");
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
 fn open(office: &Office, display: &Display, more: &[&str]) -> Started {
     assert!(program("amanat-desktop").exists());
     let profile = office.folder.path("secretary");
@@ -115,11 +31,6 @@ fn open(office: &Office, display: &Display, more: &[&str]) -> Started {
         .env("DISPLAY", &display.name)
         .env("XDG_RUNTIME_DIR", runtime.to_str().unwrap())
         .start()
-}
-
-/// What the kernel gave a program as it began: random addresses among it.
-fn image(program: &Started) -> Vec<u8> {
-    std::fs::read(format!("/proc/{}/auxv", program.id())).unwrap()
 }
 
 /// Looks again and again, until there is what is looked for.
