@@ -6,8 +6,8 @@
 use amanat_client::{
     Command, Event, FailureCode, HistoryPassphrase, Reply,
     api::{ConversationState, ConversationView, HistoryTaken, MessageBody, MessageState, MessageView, Target},
-    forgery::{ForgedConversation, ForgedMessage, forge},
     profile,
+    testing::forgery::{ForgedConversation, ForgedMessage, forge},
 };
 use amanat_identity::{
     DeviceCode, Tier,

@@ -8,7 +8,8 @@ use std::{collections::BTreeSet, time::Duration};
 use amanat_client::{
     Command, FailureCode, Reply,
     api::{MessageBody, MessageRef, SendOptions, Target},
-    census, rehearsal,
+    rehearsal,
+    testing::census,
 };
 use amanat_identity::Tier;
 use amanat_primitives::{ConversationId, MessageId};

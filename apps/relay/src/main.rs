@@ -14,13 +14,13 @@ mod status;
 use std::process::ExitCode;
 
 use amanat_relay_core::backup::Into;
+use amanat_relay_core::process;
 use clap::Parser as _;
-use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
-    leave_no_core_dump();
+    process::leave_no_core_dump();
     let done = match Args::parse().command {
         Command::Init(init) => init::init(init),
         Command::Run(at) => run::run(&at.dir),
@@ -38,13 +38,4 @@ fn main() -> ExitCode {
             problem.status()
         }
     }
-}
-
-/// A relay that ends for a fault leaves no memory with its keys in it on the disk, and nobody of the same user reads it
-/// while it runs; as the programs do that hold a vault's keys. [DELIV-176]
-fn leave_no_core_dump() {
-    // Refused, there is nothing else to try; the program is of more use than its dumps are harm.
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }

@@ -5,30 +5,24 @@
 //! what it keeps, `session` is its link, `transfer` moves documents.
 
 pub mod api;
-#[cfg(feature = "test-util")]
-pub mod census;
 mod engine;
 mod failure;
 mod fold;
-#[cfg(feature = "test-util")]
-pub mod forgery;
 mod history;
-#[cfg(feature = "test-util")]
-pub mod inspection;
 mod key_packages;
-#[cfg(feature = "test-util")]
-pub mod loot;
-pub mod process;
 pub mod profile;
 mod random;
 pub mod rehearsal;
 mod rows;
 mod session;
 mod show;
+#[cfg(feature = "test-util")]
+pub mod testing;
 mod transfer;
 mod vault;
 
 pub use amanat_conversation::SUITE_NAME;
+pub use amanat_store::process;
 pub use api::{Command, Event, Failure, FailureCode, Reply};
 pub use engine::{Clock, Engine, Events, Options};
 pub use history::{FILE as HISTORY_FILE, HistoryPassphrase};

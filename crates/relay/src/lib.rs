@@ -41,6 +41,7 @@ mod stats;
 mod storage;
 mod translate;
 
+pub use amanat_store::process;
 pub use clock::{Clock, Steady};
 pub use config::Config;
 pub use service::{Relay, Running, StartError};

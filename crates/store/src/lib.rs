@@ -15,6 +15,7 @@ pub mod blocking;
 mod engine;
 mod error;
 mod layout;
+pub mod process;
 mod recent;
 pub mod relay;
 #[cfg(feature = "test-util")]

@@ -2,7 +2,7 @@
 
 use std::{io::Cursor, path::Path};
 
-use amanat_client::{forgery, inspection};
+use amanat_client::testing::{forgery, inspection};
 use amanat_document::{ClaimedName, Keys, Manifest, MediaType, safe_name, segment_buffer};
 use amanat_primitives::{
     Label,

@@ -1,6 +1,6 @@
 //! Vectors of protocol-spec/07-delivery: history files, and the passphrase of a vault.
 
-use amanat_client::inspection;
+use amanat_client::testing::inspection;
 use amanat_document::{FileKey, PayloadNonce, payload::PayloadEncryptor};
 use amanat_identity::{AuthorityCertificate, DeviceChain, DeviceKeys};
 use amanat_noise::SealedKey;

@@ -7,8 +7,8 @@ use std::{
 };
 
 use amanat_client::{
-    loot::{self, SealedRecord},
     profile::Profile,
+    testing::loot::{self, SealedRecord},
 };
 use amanat_conversation::{Body, Conversation, Evidence, Incoming, Records};
 use amanat_identity::VerifiedDevice;

@@ -10,7 +10,7 @@ use std::{
 use amanat_client::{
     Command, Reply,
     api::{Change, ConversationState, Line, MemberChange, MessageState, MessageView, Notice, WarningOf},
-    loot,
+    testing::loot,
 };
 use amanat_conversation::Conversation;
 use amanat_primitives::{ConversationId, Digest, MessageId};

@@ -10,8 +10,8 @@ use std::{
 use amanat_client::{
     Command, Engine, Event, Failure, Options, Reply,
     api::{ConversationState, ConversationView, MessageBody, MessageState, Notice, Target},
-    census::{Census, census},
     profile,
+    testing::census::{Census, census},
 };
 use amanat_identity::{Address, Tier};
 use amanat_primitives::{ConversationId, passphrase::WorkPolicy};

@@ -1,4 +1,4 @@
-//! What every program that holds a vault's keys does first (protocol-spec/07-delivery, section 12).
+//! What every program that holds keys does first (protocol-spec/07-delivery, sections 9 and 12).
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
