@@ -84,11 +84,17 @@ fn move_to(records: &mut Records, prefix: &[u8], hash: &Digest) {
     let Some(value) = records.get(&sent).or_else(|| records.get(&stale)).map(<[u8]>::to_vec) else { return };
     records.delete(&sent);
     records.delete(&stale);
-    let full = records.keys(prefix).nth(FRAMES - 1).is_some();
-    if let Some(any) = full.then(|| records.keys(prefix).next().map(<[u8]>::to_vec)).flatten() {
-        records.delete(&any);
+    let remembered: Vec<&[u8]> = records.keys(prefix).collect();
+    if remembered.len() >= FRAMES {
+        let made = |key: &&[u8]| frame(records, key).map_or((0, 0), |frame| (frame.epoch, frame.counter));
+        let oldest = remembered.into_iter().min_by_key(made).map(<[u8]>::to_vec);
+        oldest.iter().for_each(|key| records.delete(key));
     }
     records.put(key(prefix, hash.as_bytes()), value);
+}
+
+fn frame(records: &Records, key: &[u8]) -> Option<Sent> {
+    records.get(key).and_then(|value| Sent::from_bytes(value).ok())
 }
 
 pub(crate) fn has_come(records: &Records, hash: &Digest) -> bool {
@@ -98,8 +104,7 @@ pub(crate) fn has_come(records: &Records, hash: &Digest) -> bool {
 /// Forgets own frames of epochs before `epoch`: nobody takes them any more.
 pub(crate) fn forget_frames_before(records: &mut Records, epoch: u64) {
     for prefix in [SENT, STALE, CAME] {
-        let old = |key: &[u8]| records.get(key).and_then(|value| Sent::from_bytes(value).ok());
-        let old = |key: &&[u8]| old(key).is_none_or(|sent| sent.epoch < epoch);
+        let old = |key: &&[u8]| frame(records, key).is_none_or(|sent| sent.epoch < epoch);
         let keys: Vec<_> = records.keys(prefix).filter(old).map(<[u8]>::to_vec).collect();
         keys.iter().for_each(|key| records.delete(key));
     }
@@ -191,11 +196,16 @@ mod tests {
     fn own_frames_are_remembered_in_number_and_by_epoch() {
         let mut records = Records::default();
         for n in 0..FRAMES + 9 {
-            records.put(sent_key(&digest(n)), Sent { epoch: 1 + n as u64 % 2, counter: n as u64 }.to_bytes());
+            // Counters begin anew in each epoch.
+            let epoch = if n < 7 { 1 } else { 2 };
+            records.put(sent_key(&digest(n)), Sent { epoch, counter: (n % FRAMES) as u64 }.to_bytes());
             note_came(&mut records, &digest(n));
         }
         assert_eq!((records.keys(CAME).count(), unseen(&records)), (FRAMES, 0));
-        assert!(has_come(&records, &digest(FRAMES + 8)));
+        let known: Vec<usize> = (0..FRAMES + 9).filter(|n| has_come(&records, &digest(*n))).collect();
+        // Those of the first epoch, and the two with the lowest counters of the second.
+        let forgotten = |n: &usize| *n < 7 || (FRAMES..FRAMES + 2).contains(n);
+        assert_eq!(known, (0..FRAMES + 9).filter(|n| !forgotten(n)).collect::<Vec<_>>());
         forget_frames_before(&mut records, 3);
         assert_eq!(records.keys(CAME).count(), 0);
     }
