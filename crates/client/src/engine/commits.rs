@@ -75,14 +75,7 @@ impl Core {
         if lets_in && !self.may_send(tier_of(open.row.tier)) || !creating && !self.is_current(id) {
             return Ok(());
         }
-        match self.is_late(id)? {
-            true if creating => {
-                self.ask_for_creation(id);
-                Ok(())
-            }
-            true => self.make_commit_anew(id, row.change),
-            false => self.send_commit(id),
-        }
+        if self.is_late(id)? { self.late_commit(id, row.change) } else { self.send_commit(id) }
     }
 
     /// Sends it as it was made.
@@ -303,20 +296,30 @@ impl Core {
     }
 
     /// It is on its way no more, and still known. [CONV-90]
-    pub(crate) fn drop_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
+    fn drop_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
+        self.take_commit_back(id)?;
+        self.write_without_commit(id)
+    }
+
+    /// The same in memory alone.
+    pub(crate) fn take_commit_back(&mut self, id: ConversationId) -> Result<(), Failure> {
         let group = self.group(id)?;
         if group.pending_commit().map_err(failure::from_conversation)?.is_some() {
             group.drop_pending_commit().map_err(failure::from_conversation)?;
         }
-        let mut batch = Batch::default();
-        batch.records(Scope::GroupRecords(id), group.take_changes());
-        batch.delete(Scope::Commits, id.as_bytes());
-        self.commit(Some(id), batch)?;
         if let Some(open) = self.conversations.get_mut(&id) {
             open.commit = None;
             open.commit_sent = false;
         }
         Ok(())
+    }
+
+    /// Writes that there is none.
+    pub(crate) fn write_without_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let mut batch = Batch::default();
+        batch.records(Scope::GroupRecords(id), self.group(id)?.take_changes());
+        batch.delete(Scope::Commits, id.as_bytes());
+        self.commit(Some(id), batch)
     }
 
     /// After entries were taken in: whether the commit on its way has found its end among them. Its row goes in the same

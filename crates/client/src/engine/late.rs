@@ -17,6 +17,7 @@ use super::{
     commits::commit_row,
     core::{Core, tier_of},
     create::claim,
+    devices::first_of_each,
     link::Question,
     people::VerifiedChain,
 };
@@ -31,12 +32,16 @@ use crate::{
 const LATE_COMMIT: Duration = Duration::from_secs(8 * 60);
 /// A commit that is younger by this machine's clock is not made anew: the next one would be no better.
 const FRESH_COMMIT: Duration = Duration::from_secs(60);
+/// How long it takes until a conversation that could not be founded anew is tried again.
+const FOUND_AGAIN: Duration = Duration::from_secs(600);
 /// How long after it was written a message is sent only as what holds now: far less than others keep an epoch's keys.
 const LATE_MESSAGE: Duration = Duration::from_secs(3600);
 
 /// KeyPackages of those with whom a conversation is to be founded after all.
 pub(crate) struct Founding {
     conversation: ConversationId,
+    /// Number of the link that they were asked for over.
+    link: u64,
     packages: Result<Vec<CheckedKeyPackage>, Failure>,
 }
 
@@ -45,28 +50,57 @@ impl Core {
     pub(crate) fn is_late(&mut self, id: ConversationId) -> Result<bool, Failure> {
         let Some((relay, own)) = self.link.as_ref().map(|up| up.clocks) else { return Ok(false) };
         let now = self.now();
+        // One of the two is zero: `since` does not go below.
         let relays_now = now.after(relay.since(own)).before(own.since(relay));
         let made = self.group(id)?.pending_since().map_err(failure::from_conversation)?;
         let late = |made: Timestamp| relays_now.since(made) > LATE_COMMIT && now.since(made) > FRESH_COMMIT;
         Ok(made.is_some_and(late))
     }
 
+    /// What becomes of a late commit. [CONV-92]
+    pub(crate) fn late_commit(&mut self, id: ConversationId, change: Change) -> Result<(), Failure> {
+        // Another one would be void as well. It stays, until the clocks agree. [CONV-82]
+        if let Some(by) = self.link.as_ref().and_then(|up| up.clocks_differ) {
+            self.change_failed(id, &failure::clocks_differ(by));
+            self.again_later(id);
+            return Ok(());
+        }
+        match change {
+            Change::Create(_) => {
+                self.ask_for_creation(id);
+                Ok(())
+            }
+            // An earlier run made it, and nothing says for whom: it is brought, and void, which everyone is shown.
+            Change::Appoint(_) if self.conversation(id)?.doing.is_none() => self.send_commit(id),
+            change => self.make_commit_anew(id, change),
+        }
+    }
+
     /// Gives a late commit up, and wants what it was for once more, as where another one came first. This device is
-    /// current, so that the relay has not stored it; should it all the same, it is still known. [CONV-90] [CONV-92]
-    pub(crate) fn make_commit_anew(&mut self, id: ConversationId, change: Change) -> Result<(), Failure> {
+    /// current, so that the relay has not stored it; should it all the same, it is still known. [CONV-90]
+    fn make_commit_anew(&mut self, id: ConversationId, change: Change) -> Result<(), Failure> {
         tracing::debug!(conversation = %id, "a commit is too old to be brought and is made anew");
         if let Change::Add(devices) = &change
             && self.conversation(id)?.doing.is_none()
         {
-            // An earlier run made it, and nothing else says who was to be added. [DELIV-213]
-            let (known, _) = self.known_devices(devices.iter().copied())?;
+            // An earlier run made it, and nothing else says who was to be added. [DELIV-213] Who is in and was to be added
+            // again is no newcomer, and asks again.
+            let members: Vec<_> = self.group(id)?.members().into_iter().map(|member| member.device).collect();
+            let new = devices.iter().copied().filter(|device| !members.contains(device));
+            let (known, _) = self.known_devices(new)?;
             let others = known.into_values().map(|device| device.address().clone());
             let others: Vec<_> = others.filter(|address| address != self.own.address()).collect();
             self.record_newcomers(id, others)?;
         }
-        self.drop_commit(id)?;
+        // The one that takes its place is written in the batch that forgets it, and at once: a removal is not lost with the
+        // process.
+        self.take_commit_back(id)?;
         self.change_lost(id, change);
-        self.pump_commit(id)
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.rest = None;
+        }
+        self.pump_commit(id)?;
+        if self.conversation(id)?.commit.is_none() { self.write_without_commit(id) } else { Ok(()) }
     }
 
     /// The same for one that founds a conversation. There is no log to be read where the relay does not have it: so it is asked
@@ -81,8 +115,11 @@ impl Core {
 
     /// It has said.
     pub(crate) fn creation_looked_up(&mut self, id: ConversationId, answer: Answer) -> Result<(), Failure> {
-        if self.conversation(id).map_or(true, |open| open.commit.is_none()) || !self.is_late(id)? {
+        if self.conversation(id).map_or(true, |open| open.commit.is_none()) {
             return Ok(());
+        }
+        if !self.is_late(id)? {
+            return self.send_commit(id);
         }
         match answer {
             // Under the same id it gets the answer that it got first. [DELIV-10] Another's is refused.
@@ -105,41 +142,50 @@ impl Core {
         }
         let Some(calls) = self.calls() else { return Ok(()) };
         let now = self.now();
+        let link = self.links;
         let chains: Vec<_> =
             known.into_values().map(|device| VerifiedChain { device, chain: Bytes::default() }).collect();
         self.spawn(async move {
-            Input::Founding(Founding { conversation: id, packages: claim(&calls, now, &chains).await })
+            Input::Founding(Founding { conversation: id, link, packages: claim(&calls, now, &chains).await })
         });
         Ok(())
     }
 
     /// With these it is founded anew: another first commit of the same group, so that what is queued in it stays as it is.
     pub(crate) fn found_anew(&mut self, founding: Founding) -> Result<(), Failure> {
-        let Founding { conversation: id, packages } = founding;
+        let Founding { conversation: id, link, packages } = founding;
         // Over another link it is asked for once more.
         let waits = self.conversation(id).is_ok_and(|open| open.commit.is_some() && open.commit_sent);
-        let waits = waits && self.is_late(id)?;
-        match packages {
-            _ if !waits => return Ok(()),
-            Ok(packages) => match self.make_creation(id, packages) {
-                Err(failure) if failure.code == FailureCode::Conversation => {
-                    self.drop_group(id);
-                    return self.forget(id, failure);
-                }
-                made => made?,
-            },
-            Err(failure) => {
-                tracing::warn!(code = failure.code.name(), "a conversation cannot be founded anew yet");
-                self.again_later(id);
-                return Ok(());
-            }
+        if !waits || link != self.links {
+            return Ok(());
         }
-        self.pump(id)
+        let packages = match packages {
+            Ok(packages) => packages,
+            Err(failure) => return self.found_later(id, &failure),
+        };
+        match self.make_creation(id, packages) {
+            Err(failure) if failure.code == FailureCode::Conversation => self.found_later(id, &failure),
+            made => made.and_then(|()| self.pump(id)),
+        }
+    }
+
+    /// The first one waits, as it is in the vault.
+    fn found_later(&mut self, id: ConversationId, failure: &Failure) -> Result<(), Failure> {
+        tracing::warn!(code = failure.code.name(), "a conversation cannot be founded anew yet");
+        self.drop_group(id);
+        self.again_later(id);
+        // Each try uses up KeyPackages of everybody else.
+        if matches!(failure.code, FailureCode::Conversation | FailureCode::NoKeyPackage) {
+            self.rest_conversation(id, self.now().after(FOUND_AGAIN));
+        }
+        Ok(())
     }
 
     fn make_creation(&mut self, id: ConversationId, packages: Vec<CheckedKeyPackage>) -> Result<(), Failure> {
         let (keys, mut random) = (std::sync::Arc::clone(&self.keys), self.random());
         let (now, status) = (self.now(), self.revocations().number());
+        let packages = first_of_each(&[], &self.own, packages);
+        let with: Vec<_> = packages.iter().map(|package| package.device().id()).collect();
         let group = self.group(id)?;
         group.drop_pending_commit().map_err(failure::from_conversation)?;
         let commit = group.add(packages, keys.signing(), status, now, &mut random);
@@ -148,9 +194,13 @@ impl Core {
         let mut batch = Batch::default();
         batch.records(Scope::GroupRecords(id), group.take_changes());
         batch.put(Scope::Commits, id.as_bytes(), &row);
+        // Whoever is left out is not waited for.
+        let without: Vec<_> = self.conversation(id)?.tracks.keys().filter(|of| !with.contains(of)).copied().collect();
+        without.iter().for_each(|device| batch.delete(Scope::Tracks(id), device.as_bytes()));
         self.commit(Some(id), batch)?;
         if let Some(open) = self.conversations.get_mut(&id) {
             (open.commit, open.commit_sent) = (Some(row), false);
+            open.tracks.retain(|device, _| with.contains(device));
         }
         Ok(())
     }
