@@ -42,8 +42,10 @@ pub(crate) fn backup(to: To) -> Result<(), Problem> {
             progress.tell(done);
         }
         file.sync_all().map_err(|error| cannot_write(part, &error))?;
-        // Where it has stopped meanwhile, what it wrote does not verify, and that is said.
-        Ok(control::ask_damaged(&dir).unwrap_or(0))
+        control::ask_damaged(&dir).map_err(|error| {
+            let failed = format!("the relay could not be asked whether it left damaged documents out: {error}");
+            Problem::said(failed, "look whether it still runs (amanat-relay status), then try again")
+        })
     })
 }
 

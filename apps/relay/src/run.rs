@@ -1,6 +1,6 @@
 //! `amanat-relay run`.
 
-use std::{io::IsTerminal as _, path::Path};
+use std::{io::IsTerminal as _, path::Path, time::Duration};
 
 use amanat_relay_core::{
     Relay,
@@ -10,6 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::problem::Problem;
+
+/// How long reads of the store may take to end when the relay does.
+const LET_GO: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(dir: &Path) -> Result<(), Problem> {
     let config = Config::load(dir).map_err(|error| Problem::new(&error, error.advice()))?;
@@ -21,7 +24,10 @@ pub(crate) fn run(dir: &Path) -> Result<(), Problem> {
         .max_blocking_threads(32)
         .build()
         .map_err(|error| Problem::new(&error, "raise the limit of processes (ulimit -u)"))?;
-    runtime.block_on(serve(config, dir))
+    let outcome = runtime.block_on(serve(config, dir));
+    // A read that a disk never answers is not waited for. [DELIV-08]
+    runtime.shutdown_timeout(LET_GO);
+    outcome
 }
 
 async fn serve(config: Config, dir: &Path) -> Result<(), Problem> {

@@ -133,7 +133,7 @@ pub(crate) fn write<W: Write>(
         let (document, segments) = (opening.document, opening.segments);
         // Read through before it is begun: an archive in which segments are missing is not finished. One that its
         // retention class ends in this moment is left out, and one that is damaged, of which the operator is told.
-        match (0..segments).try_for_each(|index| blobs.get(document, index).map(drop)) {
+        match blobs.check_whole(document) {
             Err(BlobError::Unknown | BlobError::Damaged) => continue,
             read => read?,
         }

@@ -39,6 +39,8 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(5);
 /// Between two looks at the store's health and two status files.
 const WATCH_EVERY: Duration = Duration::from_secs(10);
+/// How long the status file may take to be written.
+const STATUS_FILE: Duration = Duration::from_secs(10);
 /// From when on a certificate's end is remarked on.
 pub(crate) const CERTIFICATE_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Between two sweeps, and between two steps of one.
@@ -379,8 +381,9 @@ async fn watch_over(shared: Arc<Shared>) {
         }
         if let Some(path) = shared.status_file.clone() {
             let text = shared.stats().to_prometheus();
-            let written = amanat_store::blocking::run(move || folder::write(&path, text.as_bytes(), 0o644)).await;
-            if !matches!(written, Ok(Ok(()))) {
+            let written = amanat_store::blocking::run(move || folder::write(&path, text.as_bytes(), 0o644));
+            // A disk that does not answer must not keep the store's health from being looked at. [DELIV-08]
+            if !matches!(timeout(STATUS_FILE, written).await, Ok(Ok(Ok(())))) {
                 tracing::warn!("the status file cannot be written");
             }
         }

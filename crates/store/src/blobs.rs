@@ -9,6 +9,7 @@
 //! from there.
 
 mod files;
+mod upload;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -26,7 +27,7 @@ use std::{
 use amanat_primitives::{ConversationId, DeviceId, DocumentId, Timestamp};
 use amanat_wire::log::RetentionClass;
 
-use self::files::Paths;
+use self::{files::Paths, upload::Upload};
 use crate::{
     OpenError,
     engine::folder::{self, Lock},
@@ -130,7 +131,7 @@ pub enum BlobError {
     /// A quota is used up, or the disk is (nearly) full.
     #[error("no room for the document")]
     Full,
-    /// Us: a segment does not match its checksum, or its file is missing.
+    /// Us: a segment of a document does not match its checksum, or its file is missing.
     #[error("a stored document is damaged")]
     Damaged,
     /// Us: a sync or the file system failed. Stop the process; what was not acknowledged may or may not be there.
@@ -164,19 +165,6 @@ enum State {
     Uploading(Upload),
     Sealed,
     Deleted,
-}
-
-struct Upload {
-    /// A bit for each segment that is there, synced or not.
-    present: Vec<u64>,
-    /// How many of them.
-    count: u64,
-    /// Segments synced from 0 without gaps.
-    prefix: u64,
-    /// Segments not synced yet, with their checksums.
-    pending: Vec<(u64, u32)>,
-    data: File,
-    index: File,
 }
 
 impl Blobs {
@@ -224,7 +212,7 @@ impl Blobs {
         self.check_quotas(&known, opening)?;
         let paths = Paths::new(&self.documents, &opening.document);
         files::create(&self.documents, &paths, opening).map_err(|error| self.failure(&error, true))?;
-        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).remove(&opening.document);
+        self.damaged_ones().remove(&opening.document);
         let state = Mutex::new(State::Unread);
         known.insert(opening.document, Arc::new(Document { opening: opening.clone(), paths, state }));
         Ok(Held { prefix: 0, count: 0, sealed: false })
@@ -327,10 +315,24 @@ impl Blobs {
             Err(_) if matches!(*document.state(), State::Deleted) => Err(BlobError::Unknown),
             // [DELIV-04]
             Ok(_) | Err(_) => {
-                self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(opening.document);
+                if self.damaged_ones().insert(opening.document) {
+                    tracing::error!(document = %opening.document, index, "a segment of a stored document is damaged");
+                }
                 Err(BlobError::Damaged)
             }
         }
+    }
+
+    /// Reads a sealed document through. Where it was damaged and somebody put a copy in its place, it counts as whole again.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn check_whole(&self, document: DocumentId) -> Result<(), BlobError> {
+        for index in 0..self.find(&document)?.opening.segments {
+            self.get(document, index)?;
+        }
+        self.damaged_ones().remove(&document);
+        Ok(())
     }
 
     /// What a document was announced as: whose it is, and in which conversation.
@@ -350,10 +352,14 @@ impl Blobs {
     }
 
     /// Sealed documents that cannot be read: their index was damaged when the store was opened, and nobody has announced
-    /// them again since; or a segment was, when it was read. [DELIV-04]
+    /// them again since; or a segment was, when it was read, and not since. [DELIV-04]
     #[must_use]
     pub fn damaged(&self) -> usize {
-        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.damaged_ones().len()
+    }
+
+    fn damaged_ones(&self) -> MutexGuard<'_, HashSet<DocumentId>> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes a document, sealed or not.
@@ -373,7 +379,7 @@ impl Blobs {
             }
         }
         drop(state);
-        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).remove(&document);
+        self.damaged_ones().remove(&document);
         self.known().remove(&document);
         Ok(())
     }
@@ -465,7 +471,8 @@ impl Blobs {
     /// The upload behind a state, read from disk if need be; none if the document is sealed.
     fn upload<'s>(&self, document: &Document, state: &'s mut State) -> Result<Option<&'s mut Upload>, BlobError> {
         if matches!(state, State::Unread) {
-            let upload = Upload::open(document).map_err(|error| self.failure(&error, true))?;
+            let upload =
+                Upload::open(&document.paths, document.opening.segments).map_err(|error| self.failure(&error, true))?;
             *state = State::Uploading(upload);
         }
         match state {
@@ -497,65 +504,6 @@ impl Blobs {
 impl Document {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Upload {
-    /// The index counts what lies in the part file: so that one is durable by its name before anything is counted, and
-    /// where it is not there, nothing is held. [DELIV-20]
-    fn open(document: &Document) -> io::Result<Self> {
-        let paths = &document.paths;
-        let index = folder::open_rw(&paths.index())?;
-        let new = !paths.part().exists();
-        if new {
-            // Whatever the index counts has gone with its file.
-            files::clear_checksums(&index, document.opening.segments)?;
-        }
-        let data = folder::open_rw(&paths.part())?;
-        if new {
-            folder::sync_dir(&paths.dir)?;
-        }
-        let words = usize::try_from(document.opening.segments.div_ceil(64)).unwrap_or(0);
-        let index_again = index.try_clone()?;
-        let mut upload = Self { present: vec![0; words], count: 0, prefix: 0, pending: Vec::new(), data, index };
-        files::read_checksums(&index_again, document.opening.segments, |number| upload.note(number))?;
-        upload.move_prefix();
-        Ok(upload)
-    }
-
-    fn holds(&self, index: u64) -> bool {
-        let word = usize::try_from(index / 64).ok().and_then(|word| self.present.get(word));
-        word.is_some_and(|word| word & (1 << (index % 64)) != 0)
-    }
-
-    fn note(&mut self, index: u64) {
-        if let Some(word) = usize::try_from(index / 64).ok().and_then(|word| self.present.get_mut(word))
-            && *word & (1 << (index % 64)) == 0
-        {
-            *word |= 1 << (index % 64);
-            self.count += 1;
-        }
-    }
-
-    /// Syncs the segments, then counts them in the index, and syncs that. [DELIV-20]
-    fn sync(&mut self) -> io::Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        self.data.sync_all()?;
-        for (number, crc) in &self.pending {
-            files::write_checksum(&self.index, *number, *crc)?;
-        }
-        self.index.sync_all()?;
-        self.pending.clear();
-        self.move_prefix();
-        Ok(())
-    }
-
-    fn move_prefix(&mut self) {
-        while self.holds(self.prefix) {
-            self.prefix += 1;
-        }
     }
 }
 

@@ -46,12 +46,6 @@ const FULL: u8 = 1;
 const FAILED: u8 = 2;
 const CLOSED: u8 = 3;
 
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.watch.wake();
-    }
-}
-
 /// How to open an engine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
@@ -189,7 +183,6 @@ impl Engine {
         self.check()?;
         #[cfg(feature = "test-util")]
         self.meet_disk()?;
-        let _watched = self.watch.begin();
         let Tx { changes, earlier, .. } = tx;
         let number = self.sequence.load(Ordering::Acquire) + 1;
         let batch = self.sled_batch(changes, number)?;
@@ -402,6 +395,12 @@ impl Engine {
                 Fault::Fatal
             }
         }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.watch.wake();
     }
 }
 

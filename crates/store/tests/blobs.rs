@@ -214,6 +214,13 @@ fn damage_and_left_overs() {
     assert_eq!(blobs.get(document(1), 0).unwrap(), segment(0));
     assert_eq!(blobs.get(document(1), 1), Err(BlobError::Damaged));
     assert_eq!(blobs.damaged(), 2);
+    assert_eq!(blobs.check_whole(document(1)), Err(BlobError::Damaged));
+    // Somebody puts a copy in its place.
+    let mut bytes = fs::read(path(1, "")).unwrap();
+    bytes[LENGTH as usize + 5] ^= 1;
+    fs::write(path(1, ""), bytes).unwrap();
+    blobs.check_whole(document(1)).unwrap();
+    assert_eq!(blobs.damaged(), 1);
     assert_eq!(blobs.get(document(2), 0), Err(BlobError::Unknown));
     assert_eq!(blobs.get(document(3), 1), Err(BlobError::Damaged));
     assert!(!path(9, ".part").exists() && !path(9, ".new").exists());

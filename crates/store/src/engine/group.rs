@@ -158,6 +158,7 @@ impl<J: Send + 'static> Group<J> {
             match self.permits.clone().try_acquire_owned() {
                 Ok(permit) => return self.queue.try_send(Message::Job(job, permit)).map_err(|_| Fault::Closed),
                 Err(TryAcquireError::Closed) => return Err(Fault::Closed),
+                Err(TryAcquireError::NoPermits) if self.engine.watch.is_stuck() => return Err(Fault::Closed),
                 Err(TryAcquireError::NoPermits) => std::thread::sleep(NAP),
             }
         }
@@ -273,6 +274,7 @@ fn batch<W: Worker>(
     mut next: Option<W::Job>,
     last: bool,
 ) -> bool {
+    let _watched = engine.watch.begin();
     let mut tx = Tx::new(engine);
     let full = engine.is_nearly_full();
     let mut taken = 0;
@@ -296,7 +298,6 @@ fn batch<W: Worker>(
 }
 
 fn prepare<W: Worker>(engine: &Engine, worker: &mut W) -> Result<(), Fault> {
-    let _watched = engine.watch.begin();
     // Jobs of this batch have been carried out in the worker's memory: it cannot go on without the batch.
     worker.prepare().inspect_err(|_| engine.fail())
 }
@@ -343,6 +344,9 @@ mod tests {
         let waiting = std::time::Instant::now();
         assert_eq!(group.ask_blocking(|reply| reply).map(drop), Err(Fault::Closed));
         assert_eq!(engine.check(), Err(Fault::Fatal));
+        // Nor does anybody wait for room in its queue.
+        let asked = (0..20).find_map(|_| group.send_blocking(Reply::Thread(sync_channel(1).0)).err());
+        assert_eq!(asked, Some(Fault::Closed));
         group.stop();
         drop(group);
         assert!(waiting.elapsed() < Duration::from_secs(5));

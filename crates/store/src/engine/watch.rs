@@ -9,7 +9,7 @@
 use std::{
     io,
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::Thread,
@@ -23,6 +23,8 @@ const NUDGE_AFTER: Duration = Duration::from_secs(1);
 /// How long a batch may take before the store is given up. A busy disk takes seconds; one that is being snapshotted can
 /// take tens of them.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How much longer, where this process itself may have been stopped meanwhile.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What the writer and its watch know of each other.
 pub(crate) struct Watch {
@@ -33,7 +35,7 @@ pub(crate) struct Watch {
     /// The watch sleeps until it is woken.
     resting: AtomicBool,
     stuck: AtomicBool,
-    thread: std::sync::OnceLock<Thread>,
+    thread: OnceLock<Thread>,
 }
 
 /// A batch is in progress until this is dropped.
@@ -53,7 +55,7 @@ impl Watch {
             begun: AtomicU64::new(0),
             resting: AtomicBool::new(false),
             stuck: AtomicBool::new(false),
-            thread: std::sync::OnceLock::new(),
+            thread: OnceLock::new(),
         }
     }
 
@@ -120,6 +122,11 @@ fn run(watch: &Watch, engine: &Weak<Engine>) {
             continue;
         };
         if taken >= watch.patience {
+            // A process that was stopped or frozen goes on here, before the writer could.
+            std::thread::sleep(GRACE.min(watch.patience));
+            if watch.in_progress().is_none_or(|(_, now)| now != begun) {
+                continue;
+            }
             tracing::error!(seconds = taken.as_secs(), "the disk does not answer; the store is shut");
             engine.fail();
             watch.stuck.store(true, Ordering::Release);

@@ -160,6 +160,7 @@ impl Restoring {
             tx.put(key, value, Old::Whole);
         }
         self.bytes = 0;
+        let _watched = self.engine.watch.begin();
         self.engine.commit(tx)?;
         Ok(())
     }
