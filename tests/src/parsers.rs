@@ -31,6 +31,17 @@ macro_rules! parsers {
             feed: $room::$name::feed,
             seeds: $room::$name::seeds,
         }),*];
+
+        /// Each by itself: a fuzzing target links one, and the fuzzer looks after each input only at code that is linked.
+        pub mod feed {
+            $(
+                #[doc = concat!("Feeds `", stringify!($name), "`; whether the bytes were taken for something.")]
+                #[must_use]
+                pub fn $name(bytes: &[u8]) -> bool {
+                    super::$room::$name::feed(bytes)
+                }
+            )*
+        }
     };
 }
 
@@ -60,12 +71,6 @@ parsers! {
     relay_config: papers;
     history_file: papers;
     history_pieces: papers;
-}
-
-/// The parser of that name; a target without one is a fault of the target.
-#[must_use]
-pub fn named(name: &str) -> &'static Parser {
-    ALL.iter().find(|parser| parser.name == name).unwrap_or_else(|| panic!("no parser is called {name}"))
 }
 
 /// Decodes, and has what was decoded encode to the same bytes.

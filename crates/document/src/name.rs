@@ -150,6 +150,11 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn a_log_shows_the_length_of_a_name_alone() {
+        assert_eq!(format!("{:?}", safe_name("report.pdf")), "[name of 10 bytes]");
+    }
+
+    #[test]
     fn names_are_made_safe() {
         // [DOC-14]
         let long_urdu = format!("{}.pdf", "دستاویز ".repeat(40));

@@ -273,3 +273,43 @@ choice!(
         29 => Welcomes(Welcomes),
     }
 );
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use amanat_primitives::Secret;
+
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    fn asked() -> (AddAgain, VerifyingKey) {
+        let key = SigningKey::from_seed(&Secret::from_slice(&[3; 32]).unwrap());
+        let (conversation, device) = (ConversationId::from_bytes([1; 16]), DeviceId::from_bytes([2; 32]));
+        (AddAgain::sign(conversation, device, AT, &key), key.verifying_key())
+    }
+
+    // [CONV-88]
+    #[test]
+    fn a_request_to_be_added_again_counts_for_a_day() {
+        let (asked, _) = asked();
+        assert!(asked.counts(AT) && asked.counts(AT.after(Duration::from_secs(86_399))));
+        assert!(!asked.counts(AT.after(Duration::from_secs(86_400))), "too old");
+        assert!(asked.counts(AT.before(Timestamp::CLOCK_TOLERANCE)), "as far as clocks differ");
+        assert!(!asked.counts(AT.before(Timestamp::CLOCK_TOLERANCE + Duration::from_secs(1))), "from the future");
+    }
+
+    // [CONV-88]
+    #[test]
+    fn its_signature_covers_every_field() {
+        let (asked, key) = asked();
+        assert!(asked.verify(&key).is_ok());
+        let forged = [
+            AddAgain { conversation: ConversationId::from_bytes([9; 16]), ..asked.clone() },
+            AddAgain { device: DeviceId::from_bytes([9; 32]), ..asked.clone() },
+            AddAgain { at: AT.after(Duration::from_secs(1)), ..asked },
+        ];
+        assert!(forged.iter().all(|forged| forged.verify(&key).is_err()));
+    }
+}

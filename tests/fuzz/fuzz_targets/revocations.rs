@@ -1,6 +1,4 @@
 //! Feeds `revocations` (tests/src/parsers.rs).
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (amanat_tests::parsers::named("revocations").feed)(bytes);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| amanat_fuzz::feed(amanat_tests::parsers::feed::revocations, bytes));

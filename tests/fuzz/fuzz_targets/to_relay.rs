@@ -1,6 +1,4 @@
 //! Feeds `to_relay` (tests/src/parsers.rs).
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (amanat_tests::parsers::named("to_relay").feed)(bytes);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| amanat_fuzz::feed(amanat_tests::parsers::feed::to_relay, bytes));

@@ -1,6 +1,4 @@
 //! Feeds `typed` (tests/src/parsers.rs).
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (amanat_tests::parsers::named("typed").feed)(bytes);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| amanat_fuzz::feed(amanat_tests::parsers::feed::typed, bytes));

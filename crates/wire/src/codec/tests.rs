@@ -100,3 +100,13 @@ fn limits_are_kept() {
     assert_eq!(Text::<8>::from_bytes(&[1, 0xff]), Err(DecodeError::Invalid("text")));
     assert_eq!(bool::from_bytes(&[2]), Err(DecodeError::Invalid("boolean")));
 }
+
+#[test]
+fn a_field_reads_as_what_it_holds_and_a_log_shows_its_length_alone() {
+    let list: List<u16, 3> = List::new(vec![7, 8]).unwrap();
+    assert_eq!(list[..], [7, 8]);
+    assert_eq!(list.into_vec(), [7, 8]);
+    let bytes: Bytes<6> = Bytes::new(b"secret".to_vec()).unwrap();
+    assert_eq!(bytes[..], *b"secret");
+    assert_eq!(format!("{bytes:?}"), "[6 bytes]");
+}
