@@ -2,12 +2,12 @@
 //! slow or are cut, clocks that are wrong, disks that are full, relay and clients that stop at any moment, while people talk
 //! and change who is in a conversation. In the end the world is healed, and everything must agree (`agreement`).
 //!
-//! A seed is to replay the same, in another process too: what happens is recorded with its virtual time (`trace`), and the
-//! record should be the same. One thing is missing for that: tokio's `watch` wakes its waiters in an order that it draws, so
-//! that what happens in the same millisecond may change places where a line is cut or a relay stops. What makes that so stands in the product's hands under the feature `test-util` of its crates:
-//! random numbers, clocks and the network are given to the engine; on a thread that has entered a simulation
-//! (`amanat_store::simulated`) a store writes within the call, and nothing runs on other threads. What OpenMLS, TLS and Noise
-//! draw by themselves, and the vault's nonces, is not the seed's: it decides nothing, and no line of the record has it.
+//! A seed replays the same, in another process too: what happens is recorded with its virtual time (`trace`), and the
+//! record is the same. What makes that so stands in the product's hands under the feature `test-util` of its crates: choices
+//! and waking are in a fixed order; random numbers, clocks and the network are given to the engine; on a thread that has
+//! entered a simulation (`amanat_store::simulated`) a store writes within the call, and nothing runs on other threads. What
+//! OpenMLS, TLS and Noise draw by themselves, and the vault's nonces, is not the seed's: it decides nothing, and no line of the
+//! record has it.
 //!
 //! Simulated: the relay and its store, engines and vaults, joining, TLS and Noise, messages, receipts, changes of members and
 //! roles, renewals of keys, 1:1s and groups that are opened in the middle of it; parted, cut and slow lines, clocks that are
@@ -105,7 +105,6 @@ fn differ(one: &[String], other: &[String]) -> Option<String> {
 }
 
 #[test]
-#[ignore = "most of a record is the same each time; but tokio's watch channels wake their waiters in an order drawn anew"]
 fn a_seed_replays_the_same() {
     let seed = seeds().start;
     let (once, twice) = (run(seed), run(seed));

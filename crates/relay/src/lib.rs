@@ -30,6 +30,7 @@ mod greeting;
 mod hello;
 mod live;
 mod outbox;
+mod phase;
 mod push;
 mod rate;
 mod requests;

@@ -14,7 +14,7 @@ use amanat_primitives::{Incarnation, Timestamp, agree::NoiseSecret};
 use amanat_store::{Health, OpenError};
 use amanat_wire::relay::Refusal;
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{Semaphore, mpsc},
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
@@ -27,10 +27,11 @@ use crate::{
     control,
     folder::{self, FolderError},
     live::Live,
+    phase::{Phase, Phases},
     push::Feed,
     rate::{AGAIN, COMMITS, DeviceRates, Rate, RateTable},
     settling::Settling,
-    shared::{Phase, Shared},
+    shared::Shared,
     stats::{Counters, Stats},
     storage,
 };
@@ -244,7 +245,7 @@ impl Relay {
             status_file: config.status_file.as_ref().map(|path| dir.join(path)),
             jumps: JumpWatch::start(clock(), steady),
             clock,
-            phase: watch::Sender::new(Phase::Open),
+            phase: Phases::new(),
             appends: Arc::new(Semaphore::new(storage::APPENDS)),
             notices: Mutex::new(HashMap::new()),
             again: Default::default(),
@@ -425,23 +426,15 @@ impl Running {
 
     /// Waits until the relay cannot go on, which is when its store has failed. The process should end then.
     pub async fn failed(&self) {
-        let mut phase = self.shared.phase.subscribe();
-        // The sender lives in `self`.
-        let _ = phase.wait_for(|phase| *phase == Phase::Failed).await;
+        self.shared.phase.until(|phase| phase == Phase::Failed).await;
     }
 
     /// Stops: accepts nothing more, answers what is open, says goodbye, syncs. Takes 10 s at most. Says whether
     /// everything was answered and synced.
     // [DELIV-53]
     pub async fn shutdown(mut self) -> bool {
-        self.shared.phase.send_if_modified(|phase| {
-            let open = *phase == Phase::Open;
-            if open {
-                *phase = Phase::Closing;
-            }
-            open
-        });
-        let healthy = *self.shared.phase.borrow() == Phase::Closing;
+        self.shared.phase.go_on(Phase::Closing, |phase| phase == Phase::Open);
+        let healthy = self.shared.phase.now() == Phase::Closing;
         self.shared.close_links(Refusal::ShuttingDown, healthy);
         let drained = timeout(DRAIN, self.drained.recv()).await.is_ok();
         if !drained {
@@ -458,7 +451,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.shared.phase.send_replace(Phase::Closing);
+        self.shared.phase.go_on(Phase::Closing, |_| true);
         self.shared.close_links(Refusal::ShuttingDown, false);
         for task in &self.tasks {
             task.abort();

@@ -14,10 +14,7 @@ use amanat_store::{
     relay::{Store, StoreError},
 };
 use amanat_wire::relay::{Answer, FromRelay, Refusal};
-use tokio::{
-    sync::{Semaphore, watch},
-    time::Instant,
-};
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     admission::Admission,
@@ -26,21 +23,11 @@ use crate::{
     clock::{Clock, JumpWatch},
     live::Live,
     outbox::Outbox,
+    phase::{Phase, Phases},
     rate::RateTable,
     settling::Settling,
     stats::{Counters, Stats, resident_kib},
 };
-
-/// What the relay is doing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Phase {
-    /// Serving.
-    Open,
-    /// Told to stop.
-    Closing,
-    /// The store has failed: stop the process.
-    Failed,
-}
 
 /// Grants for whose reuse no second notice is due yet; beyond it the oldest is forgotten.
 const NOTICES: usize = 1024;
@@ -84,7 +71,7 @@ pub(crate) struct Shared {
     pub(crate) status_file: Option<PathBuf>,
     pub(crate) clock: Clock,
     pub(crate) jumps: JumpWatch,
-    pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) phase: Phases,
     /// One permit for each append under way.
     pub(crate) appends: Arc<Semaphore>,
     pub(crate) notices: Mutex<HashMap<StatementId, Instant>>,
@@ -112,25 +99,18 @@ impl Shared {
 
     /// Waits until the relay is told to stop, or fails.
     pub(crate) async fn closing(&self) {
-        let mut phase = self.phase.subscribe();
-        // The sender lives in `self`.
-        let _ = phase.wait_for(|phase| *phase != Phase::Open).await;
+        self.phase.until(|phase| phase != Phase::Open).await;
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        *self.phase.borrow() == Phase::Open
+        self.phase.now() == Phase::Open
     }
 
     /// The store cannot go on: so neither can the process.
     pub(crate) fn fail(&self) {
-        self.phase.send_if_modified(|phase| {
-            let first = *phase != Phase::Failed;
-            if first {
-                tracing::error!("the store has failed; the relay stops");
-                *phase = Phase::Failed;
-            }
-            first
-        });
+        if self.phase.go_on(Phase::Failed, |phase| phase != Phase::Failed) {
+            tracing::error!("the store has failed; the relay stops");
+        }
     }
 
     /// What a store's refusal is on the wire.

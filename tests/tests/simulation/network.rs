@@ -14,7 +14,7 @@ use std::{
 use amanat_net::network::{Dialer, Dialling};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf, duplex, split},
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc},
     time::{Instant, sleep, sleep_until},
 };
 
@@ -72,39 +72,68 @@ struct State {
     cuts: u64,
 }
 
+/// A state that can be waited for. Not tokio's `watch`, which wakes those who wait in an order that it draws: here it is
+/// the order in which they came.
+struct Watched {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+impl Watched {
+    fn get(&self) -> State {
+        *self.state.lock().unwrap()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap());
+        self.changed.notify_waiters();
+    }
+
+    async fn until(&self, so: impl Fn(State) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            if so(self.get()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
 /// A machine's line to the relay.
 pub(crate) struct Line {
     name: String,
     from: SocketAddr,
-    state: watch::Sender<State>,
+    state: Watched,
     port: Port,
     trace: Trace,
 }
 
 impl Line {
     pub(crate) fn new(name: &str, from: SocketAddr, port: Port, trace: Trace) -> Arc<Self> {
-        let state = watch::Sender::new(State { quality: Quality::GOOD, parted: false, cuts: 0 });
+        let state = Mutex::new(State { quality: Quality::GOOD, parted: false, cuts: 0 });
+        let state = Watched { state, changed: Notify::new() };
         Arc::new(Self { name: name.to_owned(), from, state, port, trace })
     }
 
     /// What is sent arrives only when the line is whole again.
     pub(crate) fn part(&self, parted: bool) {
-        self.state.send_modify(|state| state.parted = parted);
+        self.state.change(|state| state.parted = parted);
     }
 
     /// Whether it is parted.
     pub(crate) fn is_parted(&self) -> bool {
-        self.state.borrow().parted
+        self.state.get().parted
     }
 
     /// What is on the way from here on goes like this.
     pub(crate) fn set_quality(&self, quality: Quality) {
-        self.state.send_modify(|state| state.quality = quality);
+        self.state.change(|state| state.quality = quality);
     }
 
     /// Ends every connection over it, with what is on the way.
     pub(crate) fn cut(&self) {
-        self.state.send_modify(|state| state.cuts += 1);
+        self.state.change(|state| state.cuts += 1);
     }
 
     fn connect(self: &Arc<Self>) -> io::Result<DuplexStream> {
@@ -120,12 +149,11 @@ impl Line {
 
     /// Carries one direction until it ends or is cut.
     async fn carry(self: Arc<Self>, way: &'static str, from: ReadHalf<DuplexStream>, to: WriteHalf<DuplexStream>) {
-        let mut state = self.state.subscribe();
-        let cuts = state.borrow().cuts;
+        let cuts = self.state.get().cuts;
         let (sent, arriving) = mpsc::channel(ON_THE_WAY);
         tokio::select! {
             biased;
-            _ = state.wait_for(|state| state.cuts > cuts) => {}
+            () = self.state.until(|state| state.cuts > cuts) => {}
             ((), ()) = async { tokio::join!(self.take(from, sent), self.deliver(way, arriving, to)) } => {}
         }
     }
@@ -136,7 +164,7 @@ impl Line {
         let mut packet = vec![0; PACKET];
         loop {
             let count = from.read(&mut packet).await.unwrap_or(0);
-            let Quality { latency, speed } = self.state.borrow().quality;
+            let Quality { latency, speed } = self.state.get().quality;
             free = free.max(Instant::now()) + Duration::from_micros(count as u64 * 1_000_000 / speed);
             // Nothing is the end.
             let bytes = packet.get(..count).unwrap_or_default().to_vec();
@@ -148,10 +176,9 @@ impl Line {
 
     /// Gives the other end what has arrived, once the line is whole.
     async fn deliver(&self, way: &str, mut on: mpsc::Receiver<(Instant, Vec<u8>)>, mut to: WriteHalf<DuplexStream>) {
-        let mut state = self.state.subscribe();
         while let Some((arrives, bytes)) = on.recv().await {
             sleep_until(arrives).await;
-            let _ = state.wait_for(|state| !state.parted).await;
+            self.state.until(|state| !state.parted).await;
             self.trace.note(&self.name, format!("{way} {}", bytes.len()));
             let given = if bytes.is_empty() { to.shutdown().await } else { to.write_all(&bytes).await };
             if bytes.is_empty() || given.is_err() {
@@ -171,9 +198,9 @@ impl Dialer for Phone {
     fn dial(&self, _: SocketAddr) -> Dialling {
         let (line, runs) = (Arc::clone(&self.line), Arc::clone(&self.runs));
         Box::pin(async move {
-            let latency = line.state.borrow().quality.latency;
+            let latency = line.state.get().quality.latency;
             sleep(latency * 2).await;
-            let _ = line.state.subscribe().wait_for(|state| !state.parted).await;
+            line.state.until(|state| !state.parted).await;
             if !runs.load(Ordering::Relaxed) {
                 return Err(io::ErrorKind::NotConnected.into());
             }
