@@ -89,6 +89,18 @@ impl Display {
         self.xdotool(&["key", name]);
     }
 
+    /// Presses a key, and waits until something else is seen.
+    pub fn key_seen(&self, name: &str) {
+        let before = self.pixels();
+        self.key(name);
+        self.until(name, |display| display.pixels() != before);
+    }
+
+    fn pixels(&self) -> Vec<u8> {
+        let done = Command::new("xwd").args(["-root", "-silent"]).env("DISPLAY", &self.name).output();
+        done.expect("xwd is there: tests/run installs it").stdout
+    }
+
     /// Clicks on the first conversation of the list.
     pub fn open_first(&self) {
         self.xdotool(&["mousemove", FIRST[0], FIRST[1], "click", "1"]);

@@ -103,8 +103,8 @@ fn somebody_joins_sends_a_document_and_locks() {
     thread::sleep(Duration::from_secs(1));
     display.picture("desktop-question");
     // Past the button that cancels.
-    display.key("Tab");
-    display.key("Tab");
+    display.key_seen("Tab");
+    display.key_seen("Tab");
     display.key("Return");
     let document = until("the document", &display, || {
         office.say("director", &["sync"]);
