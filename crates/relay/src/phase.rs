@@ -1,4 +1,4 @@
-//! How far a relay has come to its end, which every task of it waits for.
+//! How far a relay has come to its end (protocol-spec/07-delivery, section 9), which every task of it waits for.
 //!
 //! Not tokio's `watch`, which wakes those who wait in an order that it draws: here it is the order in which they came, so
 //! that a simulated run can be run again.

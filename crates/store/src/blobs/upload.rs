@@ -1,4 +1,5 @@
-//! An upload that is under way: which segments of it are there, and which of them are synced and counted.
+//! An upload that is under way (protocol-spec/07-delivery, section 10): which segments of it are there, and which of them are
+//! synced and counted.
 
 use std::{fs::File, io};
 
