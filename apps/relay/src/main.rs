@@ -13,8 +13,7 @@ mod status;
 
 use std::process::ExitCode;
 
-use amanat_relay_core::backup::Into;
-use amanat_relay_core::process;
+use amanat_relay_core::{backup::Into, process};
 use clap::Parser as _;
 
 use crate::args::{Args, Command};

@@ -6,7 +6,8 @@
 //! replies) go out. What it takes from outside, time, random numbers and the network, [`Options`] names; in a simulation
 //! (`tests/tests/simulation.rs`) it is a task among others, on the one thread that there is. The parts:
 //! - `core` holds the state, `command` hands commands on, `link` follows the session, `apply` takes log entries in.
-//! - `outgoing` sends, `late` sees to what has waited for long, `receipts` tells senders, `life` and `changes` are what happens to messages afterwards.
+//! - `outgoing` sends, `late` sees to what has waited for long, `receipts` tells senders, `life` and `changes` are what
+//!   happens to messages afterwards.
 //! - `create` and `join` open conversations, `decline` refuses them; `membership`, `newcomers` and `commits` change who is
 //!   in them, `roles` says who may, `again` brings back who fell out.
 //! - `queries` and `search` answer from the vault, `history` packs and takes it, `warnings` keeps what was said, `desk`

@@ -270,10 +270,6 @@ impl Engine {
         }
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.state.load(Ordering::Acquire) == CLOSED
-    }
-
     /// A flush of which nobody awaits anything but that sled wakes who waits for a write that has failed. [DELIV-08]
     fn nudge(&self) {
         let _ = self.read(|db| db.flush().map_err(|error| self.fault(&error)));

@@ -105,7 +105,7 @@ impl Core {
 
     /// Makes the next commit that is wanted, durably.
     fn next_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
-        if let Some(by) = self.link.as_ref().and_then(|up| up.clocks_differ) {
+        if let Some(by) = self.clocks_differ() {
             self.wait_for_clock(id, by);
             return Ok(());
         }

@@ -499,6 +499,11 @@ impl Core {
         self.rest = Some(until);
     }
 
+    /// By how much this machine's clock is from the relay's, where that is too far to judge or to make commits by it.
+    pub(crate) fn clocks_differ(&self) -> Option<std::time::Duration> {
+        self.link.as_ref().and_then(|up| up.clocks_differ)
+    }
+
     /// One conversation sends nothing until then.
     pub(crate) fn rest_conversation(&mut self, id: ConversationId, until: Timestamp) {
         if let Some(open) = self.conversations.get_mut(&id) {

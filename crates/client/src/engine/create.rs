@@ -114,7 +114,7 @@ impl Core {
             }
             return Ok(());
         };
-        if let Some(by) = self.link.as_ref().and_then(|up| up.clocks_differ) {
+        if let Some(by) = self.clocks_differ() {
             return respond(reply, Err(failure::clocks_differ(by)));
         }
         let known = self.known(&opening.members)?;

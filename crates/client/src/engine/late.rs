@@ -60,7 +60,7 @@ impl Core {
     /// What becomes of a late commit. [CONV-92]
     pub(crate) fn late_commit(&mut self, id: ConversationId, change: Change) -> Result<(), Failure> {
         // Another one would be void as well. It stays, until the clocks agree. [CONV-82]
-        if let Some(by) = self.link.as_ref().and_then(|up| up.clocks_differ) {
+        if let Some(by) = self.clocks_differ() {
             self.change_failed(id, &failure::clocks_differ(by));
             self.again_later(id);
             return Ok(());

@@ -17,6 +17,7 @@ use std::{
 };
 
 use super::Engine;
+use crate::error::Fault;
 
 /// After how long the writer is nudged for the first time; then after twice as long, and so on.
 const NUDGE_AFTER: Duration = Duration::from_secs(1);
@@ -113,7 +114,7 @@ fn run(watch: &Watch, engine: &Weak<Engine>) {
     let first = NUDGE_AFTER.min(watch.patience / 2);
     // The batch that is being waited for, and when it is nudged next.
     let mut nudged = (0, first);
-    while let Some(engine) = engine.upgrade().filter(|engine| !engine.is_closed()) {
+    while let Some(engine) = engine.upgrade().filter(|engine| engine.check() != Err(Fault::Closed)) {
         let Some((taken, begun)) = watch.in_progress() else {
             drop(engine);
             watch.rest();

@@ -31,7 +31,7 @@ impl Core {
         if entry.gone.is_none() || group.is_own(entry) || !self.too_early_to_go(since) {
             return None;
         }
-        if group.seen_commit() == group.accepted_commit() && !self.clocks_differ() {
+        if group.seen_commit() == group.accepted_commit() && self.clocks_differ().is_none() {
             return Some(Err(failure::false_expiry()));
         }
         // A refused commit may have told the relay that this device is removed, or a clock is wrong: the log waits until
@@ -55,7 +55,7 @@ impl Core {
         // Nothing goes before its class has ended, and no class is shorter than a day: a relay that says otherwise, or
         // names places that its own log does not have, covers something up.
         let early = self.too_early_to_go(stamp);
-        if early && self.clocks_differ() {
+        if early && self.clocks_differ().is_some() {
             self.alarm(id, Alarm::Excluded { position: to });
             return Ok(false);
         }
@@ -94,11 +94,6 @@ impl Core {
     /// Whether what the relay stamped then cannot have expired yet, by this machine's clock and the tolerance.
     fn too_early_to_go(&self, stamp: Timestamp) -> bool {
         self.now().after(Timestamp::CLOCK_TOLERANCE) < stamp.after(RetentionClass::Day.span())
-    }
-
-    /// Whether this machine's clock is too far from the relay's to judge by it.
-    pub(crate) fn clocks_differ(&self) -> bool {
-        self.link.as_ref().is_some_and(|up| up.clocks_differ.is_some())
     }
 
     /// Puts a conversation out of use, durably and visibly; the others go on.
