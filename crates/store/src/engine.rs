@@ -8,15 +8,16 @@
 mod contained;
 pub(crate) mod folder;
 pub(crate) mod group;
+mod sum;
 pub(crate) mod tx;
 pub(crate) mod value;
 mod watch;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs::File,
     io,
-    ops::ControlFlow,
+    ops::{Bound, ControlFlow},
     path::Path,
     sync::{
         Arc, PoisonError, RwLock,
@@ -28,18 +29,21 @@ use std::{
 pub(crate) use self::watch::PATIENCE;
 use self::{
     folder::{Folder, Format},
+    sum::{Progress, Sum},
     tx::{Change, Old, Tx},
     value::Stored,
     watch::Watch,
 };
 use crate::{Damage, Health, KeyValue, OpenError, Stats, error::Fault, error::is_full};
 
-/// Key of the number of the last batch. No other key begins with its byte.
+/// Key of the number of the last batch and of the sum over all rows. No other key begins with its byte, which is the lowest.
 const SEQUENCE: &[u8] = &[0];
 /// How often to try again when a reader looks at a split value in the moment in which it is replaced.
 const READ_AGAIN: usize = 8;
 /// How long an earlier handle of this process may take to let go of sled's file.
 const LET_GO: Duration = Duration::from_secs(5);
+/// In a database file up to this length all rows are added up before anything is read from it, in a longer one beside it.
+pub(crate) const CHECKED_FIRST: u64 = 16 << 20;
 
 const WORKING: u8 = 0;
 const FULL: u8 = 1;
@@ -55,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) free_floor: u64,
     /// How long a batch may take before the store is given up.
     pub(crate) patience: Duration,
+    /// The longest file whose rows are added up first.
+    pub(crate) checked_first: u64,
 }
 
 /// An open sled database with its lock. Shared by the writer, which alone commits, and by readers.
@@ -70,6 +76,7 @@ pub(crate) struct Engine {
     #[cfg(feature = "test-util")]
     disk: Option<std::sync::Arc<crate::simulated::Disk>>,
     sequence: AtomicU64,
+    sum: Sum,
     syncs: AtomicU64,
     batches: AtomicU64,
     last_sync_micros: AtomicU64,
@@ -85,7 +92,7 @@ impl Engine {
         }
         let file = folder::open_rw(&folder.database())?;
         let db = open_sled(&folder, settings.cache_bytes)?;
-        let engine = Self {
+        let mut engine = Self {
             db: RwLock::new(Some(db)),
             folder: RwLock::new(None),
             file,
@@ -96,27 +103,38 @@ impl Engine {
             #[cfg(feature = "test-util")]
             disk: crate::simulated::Disk::of(dir),
             sequence: AtomicU64::new(0),
+            sum: Sum::new(Some(0), SEQUENCE),
             syncs: AtomicU64::new(0),
             batches: AtomicU64::new(0),
             last_sync_micros: AtomicU64::new(0),
         };
-        let sequence = match engine.get(SEQUENCE) {
-            Ok(found) => found.map_or(0, |bytes| bytes.try_into().map_or(0, u64::from_be_bytes)),
-            Err(_) => return Err(OpenError::Damaged(Damage::Unreadable)),
+        let unreadable = OpenError::Damaged(Damage::Unreadable);
+        let (sequence, total) = match engine.get(SEQUENCE) {
+            Ok(None) => (0, Some(0)),
+            Ok(Some(bytes)) => sum::decode(&bytes).ok_or(unreadable)?,
+            Err(_) => return Err(unreadable),
         };
         // sled takes a file that was cut short for one that was never longer, and opens it with what is left.
         if sequence < watermark {
             return Err(OpenError::Damaged(Damage::Truncated)); // [DELIV-06]
         }
         engine.sequence.store(sequence, Ordering::Release);
+        engine.sum = Sum::new(total, SEQUENCE);
+        let long = engine.file.metadata()?.len() > settings.checked_first && !in_simulation();
+        // A store that has no sum yet gets one from what is there. What cannot be read, whoever reads it is told.
+        let checked = !long || total.is_none();
+        if checked && engine.check_rows() == Ok(Progress::Missing) {
+            return Err(OpenError::Damaged(Damage::Missing)); // [DELIV-09]
+        }
         settle_folder(&engine.file, &folder, settings.format, found)?;
         *engine.folder.write().unwrap_or_else(PoisonError::into_inner) = Some(folder);
         let engine = Arc::new(engine);
-        #[cfg(feature = "test-util")]
-        if crate::simulated::here() {
-            return Ok(engine);
+        if !in_simulation() {
+            watch::start(&engine)?;
         }
-        watch::start(&engine)?;
+        if !checked {
+            sum::start(&engine)?;
+        }
         Ok(engine)
     }
 
@@ -141,7 +159,6 @@ impl Engine {
         after: Option<&[u8]>,
         mut each: impl FnMut(&[u8], Vec<u8>) -> ControlFlow<()>,
     ) -> Result<(), Fault> {
-        use std::ops::Bound;
         let start = after.map_or(Bound::Included(prefix), Bound::Excluded);
         self.read(|db| {
             for item in db.range::<&[u8], _>((start, Bound::Unbounded)) {
@@ -185,10 +202,10 @@ impl Engine {
         self.meet_disk()?;
         let Tx { changes, earlier, .. } = tx;
         let number = self.sequence.load(Ordering::Acquire) + 1;
-        let batch = self.sled_batch(changes, number)?;
+        let rows = self.rows(changes, number)?;
         *self.shadow.write().unwrap_or_else(PoisonError::into_inner) = earlier;
         let applied = self.read(|db| {
-            db.apply_batch(batch).map_err(|error| self.fault(&error))?;
+            self.apply(db, rows, number)?;
             db.flush().map_err(|error| self.fault(&error))?;
             Ok(())
         });
@@ -340,39 +357,69 @@ impl Engine {
         Ok(Some(whole))
     }
 
-    fn sled_batch(&self, changes: HashMap<Vec<u8>, Change>, number: u64) -> Result<sled::Batch, Fault> {
-        let mut batch = sled::Batch::default();
+    /// What a batch's changes are in the database.
+    fn rows(&self, changes: HashMap<Vec<u8>, Change>, number: u64) -> Result<Rows, Fault> {
+        let mut rows = Rows::new();
         for (key, change) in changes {
             if change.old == Old::Any {
-                self.remove_parts(&mut batch, &key)?;
+                self.remove_parts(&mut rows, &key)?;
             }
             match change.value {
-                None => batch.remove(key),
+                None => drop(rows.insert(key, None)),
                 Some(payload) if payload.len() <= value::PART => {
                     let stored = value::whole(&key, &payload);
-                    batch.insert(key, stored);
+                    rows.insert(key, Some(stored));
                 }
                 Some(payload) => {
                     let (head, parts) = value::split(&key, &payload, number);
-                    batch.insert(key, head);
-                    for (part_key, part) in parts {
-                        batch.insert(part_key, part);
-                    }
+                    rows.insert(key, Some(head));
+                    rows.extend(parts.into_iter().map(|(part_key, part)| (part_key, Some(part))));
                 }
             }
         }
-        batch.insert(SEQUENCE, value::whole(SEQUENCE, &number.to_be_bytes()));
-        Ok(batch)
+        Ok(rows)
     }
 
-    fn remove_parts(&self, batch: &mut sled::Batch, key: &[u8]) -> Result<(), Fault> {
+    /// Has sled take a batch, with the sum over all rows that follows from it.
+    fn apply(&self, db: &sled::Db, rows: Rows, number: u64) -> Result<(), Fault> {
+        let mut sum = self.sum.lock();
+        let mut batch = sled::Batch::default();
+        for (key, new) in rows {
+            let old = db.get(&key).map_err(|error| self.fault(&error))?;
+            sum.change(&key, old.as_deref(), new.as_deref());
+            match new {
+                Some(stored) => batch.insert(key, stored),
+                None => batch.remove(key),
+            }
+        }
+        batch.insert(SEQUENCE, value::whole(SEQUENCE, &sum::encode(number, sum.total)));
+        db.apply_batch(batch).map_err(|error| self.fault(&error))
+    }
+
+    /// Adds up some more rows of those that were there when the store was opened.
+    fn add_up(&self) -> Result<Progress, Fault> {
+        self.read(|db| {
+            let after = |last: &[u8]| db.range::<&[u8], _>((Bound::Excluded(last), Bound::Unbounded));
+            self.sum.lock().add_up(after).map_err(|error| self.fault(&error))
+        })
+    }
+
+    /// Adds up all rows.
+    fn check_rows(&self) -> Result<Progress, Fault> {
+        loop {
+            match self.add_up()? {
+                Progress::More => {}
+                end => return Ok(end),
+            }
+        }
+    }
+
+    fn remove_parts(&self, rows: &mut Rows, key: &[u8]) -> Result<(), Fault> {
         self.read(|db| {
             if let Some(stored) = db.get(key).map_err(|error| self.fault(&error))?
                 && let Ok(Stored::Split(head)) = value::read(key, &stored)
             {
-                for part_key in value::part_keys(key, &head) {
-                    batch.remove(part_key);
-                }
+                rows.extend(value::part_keys(key, &head).map(|part_key| (part_key, None)));
             }
             Ok(())
         })
@@ -398,6 +445,17 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.watch.wake();
     }
+}
+
+/// Rows that a batch stores, or removes.
+type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// Whether there are no threads here.
+fn in_simulation() -> bool {
+    #[cfg(feature = "test-util")]
+    return crate::simulated::here();
+    #[cfg(not(feature = "test-util"))]
+    return false;
 }
 
 /// Looks at the database file before sled does, for what sled would take for a new database.

@@ -51,6 +51,9 @@ pub enum Damage {
     /// A stored value does not match its checksum.
     #[error("a stored value does not match its checksum")]
     Value,
+    /// Rows that were durable have gone, or are what they were earlier.
+    #[error("what was stored in it is missing")]
+    Missing,
 }
 
 /// A refusal of the engine, inside this crate; each public module turns it into its own error.

@@ -58,7 +58,7 @@ pub use self::{
 use crate::{
     Damage, Health, OpenError, Stats,
     engine::{
-        Engine, PATIENCE, Settings,
+        CHECKED_FIRST, Engine, PATIENCE, Settings,
         folder::Format,
         group::Group,
         tx::{Old, Tx},
@@ -371,6 +371,7 @@ fn settings(limits: Limits) -> Settings {
         cache_bytes: limits.cache_bytes,
         free_floor: limits.free_floor,
         patience: PATIENCE,
+        checked_first: CHECKED_FIRST,
     }
 }
 

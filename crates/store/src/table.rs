@@ -22,7 +22,7 @@ use std::{ops::ControlFlow, path::Path, sync::Arc};
 use crate::{
     Health, KeyValue, OpenError, Stats,
     engine::{
-        Engine, PATIENCE, Settings,
+        CHECKED_FIRST, Engine, PATIENCE, Settings,
         folder::Format,
         group::{Group, Reply, Worker},
         tx::{Old, Tx},
@@ -174,6 +174,7 @@ impl Table {
                 cache_bytes: options.cache_bytes,
                 free_floor: options.free_floor,
                 patience: PATIENCE,
+                checked_first: CHECKED_FIRST,
             },
         )?;
         let writer = Writer { replies: Vec::new() };

@@ -337,6 +337,7 @@ mod tests {
             cache_bytes: 1 << 20,
             free_floor: 0,
             patience: Duration::from_millis(200),
+            checked_first: 0,
         };
         let engine = Engine::open(&dir.path().join("store"), settings).unwrap();
         let group = Group::start("hanging writer", engine.clone(), Hangs(Vec::new()), 8).unwrap();
