@@ -5,7 +5,11 @@ use std::{
     time::Duration,
 };
 
-use amanat_client::{Command, Reply, api::Role};
+use amanat_client::{
+    Command, Reply,
+    api::{ConversationState, Role, Target, WarningOf},
+};
+use amanat_identity::Tier;
 use amanat_wire::{
     client::Request,
     log::{Unit, UnitKind},
@@ -16,7 +20,7 @@ use super::{
     Seen,
     logs::template,
     loss::GOES_ON,
-    staff::{HANDLES, Run, Staff},
+    staff::{HANDLES, PATIENCE, Run, Staff, sync, sync_for, warnings},
 };
 
 /// The relay keeps the founder's commits; it answers the first one so, and that others come before the later ones.
@@ -131,4 +135,61 @@ pub(crate) async fn void_and_repeated(staff: &Staff, seed: u64) -> Seen {
     run.goes_on().await;
     run.check_complete().await;
     Seen::shown(kinds, "at once", GOES_ON)
+}
+
+/// A relay does not have a conversation that is founded; so it is founded anew, and meanwhile the first commit comes.
+/// [CONV-90] [CONV-92]
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_that_found_a_conversation_the_one_in_the_log_is_merged() {
+    let staff = Staff::gather().await;
+    let (founder, other, device) = (&staff.people[0], &staff.people[1], staff.devices[0]);
+    let founding = Arc::new(Mutex::new(Vec::<Unit>::new()));
+    let has = Arc::clone(&founding);
+    staff.foe.state().hooks.request = Some(Box::new(move |_, request| match request {
+        Request::Append(unit) if unit.kind == UnitKind::Create => {
+            has.lock().unwrap().push(unit.clone());
+            Some(Answer::Refused(Refusal::Failed))
+        }
+        _ => None,
+    }));
+    let id = staff.rig.group(founder, &[HANDLES[1]], Tier::Official).await;
+    founder.say(&Target::Conversation(id), "the first word").await;
+    let first = until_kept(&founding, 1).await;
+    // Late, and still not so late that it would be void.
+    staff.rig.clock.forward(Duration::from_secs(8 * 60 + 5));
+    staff.foe.state().cut(device);
+    let anew = async {
+        while founding.lock().unwrap().last().is_none_or(|unit| unit.id == first.id) {
+            // It may rest for a minute, since it was refused.
+            staff.rig.clock.forward(Duration::from_secs(1));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            sync_for(founder, Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, anew).await.expect("it is founded anew");
+    staff.foe.be_honest();
+    assert!(matches!(staff.foe.state().append(device, first), Answer::Appended(_)));
+    staff.rig.clock.forward(Duration::from_secs(5 * 60));
+    staff.foe.state().cut(device);
+    let joined = async {
+        let read = Command::Read { conversation: id, since: 0, limit: 1, mark: false };
+        while !matches!(other.engine.ask(read.clone()).await, Ok(Reply::Lines(lines)) if !lines.is_empty()) {
+            staff.rig.clock.forward(Duration::from_secs(1));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            sync(founder).await.unwrap();
+            sync(other).await.unwrap();
+        }
+    };
+    tokio::time::timeout(PATIENCE, joined).await.expect("what was queued comes");
+    assert_eq!(other.texts(id).await, ["the first word"]);
+    other.say(&Target::Conversation(id), "the second").await;
+    sync(other).await.unwrap();
+    sync(founder).await.unwrap();
+    assert_eq!(founder.texts(id).await, ["the first word", "the second"]);
+    let Reply::Conversations(all) = founder.ask(Command::Conversations).await else { panic!() };
+    assert_eq!(all.iter().map(|view| view.state).collect::<Vec<_>>(), [ConversationState::Active]);
+    for person in [founder, other] {
+        let alarms: Vec<_> = warnings(person).await.into_iter().map(|warning| warning.of).collect();
+        assert!(!alarms.iter().any(|of| matches!(of, WarningOf::Alarm { .. })), "{alarms:?}");
+    }
 }

@@ -406,6 +406,9 @@ impl Core {
             self.emit(Event::Conversation(view));
         }
         if draft.created {
+            if let Some(open) = self.conversations.get_mut(&id) {
+                open.rest = None;
+            }
             self.resume_transfers()?;
         }
         if draft.rolled_back {

@@ -236,6 +236,12 @@ impl Core {
                 self.again_later(id);
                 Ok(())
             }
+            // One that was given up came after all, while it was founded anew: the log shows it, and it is merged. [CONV-90]
+            Answer::Refused(Refusal::Exists) if creating => {
+                self.again_later(id);
+                self.read_log(id);
+                Ok(())
+            }
             // The conversation never came to be: nobody has its Welcome.
             Answer::Refused(refusal) if creating => self.forget(id, failure::from_refusal(refusal)),
             Answer::Refused(refusal) => self.give_up(id, &failure::from_refusal(refusal)),

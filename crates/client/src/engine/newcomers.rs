@@ -50,13 +50,6 @@ impl OnRecord {
     pub(crate) fn is_empty(&self) -> bool {
         self.people.is_empty()
     }
-
-    /// Those who are left when these have been added; `None` where that changes nothing.
-    pub(crate) fn without<'a>(&self, added: impl Iterator<Item = &'a Address> + Clone) -> Option<Vec<Address>> {
-        let left: Vec<Address> =
-            self.people.iter().filter(|person| !added.clone().any(|one| one == *person)).cloned().collect();
-        (left.len() < self.people.len()).then_some(left)
-    }
 }
 
 /// Puts who is still to be added into a batch.
@@ -101,18 +94,24 @@ impl Core {
         Ok(())
     }
 
-    /// Whoever a commit has added is no longer to be added. [DELIV-213]
-    pub(crate) fn newcomers_added(&self, draft: &mut Draft, merged: &Merged) -> Result<(), Failure> {
-        let added = merged.added.iter().map(|member| &member.address);
-        let left = match &draft.newcomers {
-            Some(people) => people.iter().filter(|person| !added.clone().any(|one| one == *person)).cloned().collect(),
-            None => match self.conversation(draft.id)?.newcomers.without(added) {
-                Some(left) => left,
-                None => return Ok(()),
-            },
+    /// Whoever a commit has added, or has removed altogether, is no longer to be added. [DELIV-213]
+    pub(crate) fn newcomers_changed(
+        &self,
+        draft: &mut Draft,
+        merged: &Merged,
+        removed: &[Address],
+    ) -> Result<(), Failure> {
+        let people = match &draft.newcomers {
+            Some(people) => people,
+            None => &self.conversation(draft.id)?.newcomers.people,
         };
-        put_newcomers(&mut draft.batch, draft.id, &left)?;
-        draft.newcomers = Some(left);
+        let added: Vec<&Address> = merged.added.iter().map(|member| &member.address).collect();
+        let stays = |person: &&Address| !added.contains(person) && !removed.contains(person);
+        let left: Vec<Address> = people.iter().filter(stays).cloned().collect();
+        if left.len() < people.len() {
+            put_newcomers(&mut draft.batch, draft.id, &left)?;
+            draft.newcomers = Some(left);
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! list of revocations; what is missing of these is fetched first.
 
 use amanat_conversation::{ApproveError, Conversation, Evidence, Merged, ReceivedCommit};
+use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::{
     Decode as _,
@@ -105,7 +106,11 @@ impl Core {
                 };
                 let counts = before.address(&merged.by).is_some_and(|by| may_change(group, by));
                 draft.lacks_title |= !counts && merged.added.iter().any(|claim| merged.removed.contains(&claim.device));
-                self.newcomers_added(draft, &merged)?;
+                let members = group.members();
+                let stays = |person: &&Address| members.iter().any(|member| member.address == **person);
+                let removed = merged.removed.iter().filter_map(|device| before.address(device));
+                let removed: Vec<_> = removed.filter(|person| !stays(person)).cloned().collect();
+                self.newcomers_changed(draft, &merged, &removed)?;
                 self.change_others(group, draft, &before, &merged, committed_at);
                 Ok(Step::Applied)
             }
