@@ -142,7 +142,7 @@ impl Scope {
 
 /// Version of the vault's layout. The first had no slots: such a vault gets them as its rows are written again. The second
 /// had no blocks: a program that knows of none must not change messages beside them.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// Longest key of a row, in bytes (OpenMLS's are the longest).
 const KEY: usize = 4096;
 
@@ -317,6 +317,7 @@ impl Vault {
             Health::Working => self.keys().check().map_err(failure::from_table),
             Health::Full => Err(failure::from_table(TableError::Full)),
             Health::Failed => Err(failure::from_table(TableError::Fatal)),
+            Health::Damaged => Err(failure::from_table(TableError::Damaged)),
             Health::Closed => Err(failure::from_table(TableError::Closed)),
         }
     }

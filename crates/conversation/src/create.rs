@@ -298,6 +298,14 @@ impl Conversation {
         Ok(state::pending(&self.records)?.map(|pending| pending.facts.committed_at))
     }
 
+    /// Whether this device has given up another commit in the epoch in force, which a log may hold all the same. `[CONV-90]`
+    ///
+    /// # Errors
+    /// [`ConversationError::Storage`].
+    pub fn has_given_up(&self) -> Result<bool, ConversationError> {
+        remembered::has_given_up(&self.records)
+    }
+
     /// Gives up this device's commit that is on its way. It is still known, and can still be merged, where it is found in the
     /// log before another one is: nobody can be certain of what a relay has stored. `[CONV-90]`
     ///

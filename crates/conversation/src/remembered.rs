@@ -138,6 +138,11 @@ pub(crate) fn is_given_up(records: &Records, hash: &Digest) -> Result<bool, Conv
     Ok(hashes(records, GIVEN_UP)?.contains(hash))
 }
 
+/// Whether any own commit of the epoch in force was given up.
+pub(crate) fn has_given_up(records: &Records) -> Result<bool, ConversationError> {
+    Ok(!hashes(records, GIVEN_UP)?.is_empty())
+}
+
 /// Keeps what is needed to know an own commit that is given up, and to merge it where it is found in the log after all.
 /// `[CONV-90]`
 pub(crate) fn give_up(

@@ -378,7 +378,7 @@ async fn watch_over(shared: Arc<Shared>) {
                 shared.fail();
             }
             Health::Full | Health::Closed => {}
-            Health::Failed => shared.fail(),
+            Health::Failed | Health::Damaged => shared.fail(),
         }
         if let Some(path) = shared.status_file.clone() {
             let text = shared.stats().to_prometheus();

@@ -49,6 +49,7 @@ const WORKING: u8 = 0;
 const FULL: u8 = 1;
 const FAILED: u8 = 2;
 const CLOSED: u8 = 3;
+const DAMAGED: u8 = 4;
 
 /// How to open an engine.
 #[derive(Clone, Copy, Debug)]
@@ -121,10 +122,9 @@ impl Engine {
         engine.sequence.store(sequence, Ordering::Release);
         engine.sum = Sum::new(total, SEQUENCE);
         let long = engine.file.metadata()?.len() > settings.checked_first && !in_simulation();
-        // A store that has no sum yet gets one from what is there. What cannot be read, whoever reads it is told.
-        let checked = !long || total.is_none();
-        if checked && engine.check_rows() == Ok(Progress::Missing) {
-            return Err(OpenError::Damaged(Damage::Missing)); // [DELIV-09]
+        let checked = !long || folder.lacks_rows();
+        if checked {
+            engine.check_rows(&folder)?;
         }
         settle_folder(&engine.file, &folder, settings.format, found)?;
         *engine.folder.write().unwrap_or_else(PoisonError::into_inner) = Some(folder);
@@ -260,11 +260,17 @@ impl Engine {
         Ok(())
     }
 
+    /// Number of the last batch, of all that the store was given.
+    pub(crate) fn batches_ever(&self) -> u64 {
+        self.sequence.load(Ordering::Acquire)
+    }
+
     pub(crate) fn check(&self) -> Result<(), Fault> {
         match self.state.load(Ordering::Acquire) {
             WORKING => Ok(()),
             FULL => Err(Fault::Full),
             CLOSED => Err(Fault::Closed),
+            DAMAGED => Err(Fault::Damaged),
             _ => Err(Fault::Fatal),
         }
     }
@@ -274,6 +280,7 @@ impl Engine {
             WORKING => Health::Working,
             FULL => Health::Full,
             CLOSED => Health::Closed,
+            DAMAGED => Health::Damaged,
             _ => Health::Failed,
         }
     }
@@ -400,16 +407,51 @@ impl Engine {
     fn add_up(&self) -> Result<Progress, Fault> {
         self.read(|db| {
             let after = |last: &[u8]| db.range::<&[u8], _>((Bound::Excluded(last), Bound::Unbounded));
-            self.sum.lock().add_up(after).map_err(|error| self.fault(&error))
+            // Nobody has asked for these rows: what cannot be read shuts nothing.
+            self.sum.lock().add_up(after).map_err(|error| {
+                tracing::error!(%error, "the database engine reports an error");
+                Fault::Damaged
+            })
         })
     }
 
-    /// Adds up all rows.
-    fn check_rows(&self) -> Result<Progress, Fault> {
+    /// Adds up all rows, before anything else is done. [DELIV-09]
+    fn check_rows(&self, folder: &Folder) -> Result<(), OpenError> {
+        loop {
+            match self.add_up() {
+                Ok(Progress::More) => {}
+                Ok(Progress::Whole) => return Ok(folder.note_rows_missing(false)?),
+                Ok(Progress::Missing) => return Err(OpenError::Damaged(Damage::Rows)),
+                // Whoever reads that place is told.
+                Err(Fault::Damaged) if !folder.lacks_rows() => {
+                    tracing::warn!(
+                        "a page of the store cannot be read, so that it is not known whether all rows are there"
+                    );
+                    return Ok(());
+                }
+                Err(_) => return Err(OpenError::Damaged(Damage::Unreadable)),
+            }
+        }
+    }
+
+    /// Shuts a store in which rows are missing, and has it checked first when it is opened the next time. [DELIV-09]
+    fn rows_missing(&self) {
+        tracing::error!("rows that were stored are missing; the store is shut: restore it from a copy");
+        if let Some(folder) = &*self.folder.read().unwrap_or_else(PoisonError::into_inner)
+            && let Err(error) = folder.note_rows_missing(true)
+        {
+            tracing::warn!(%error, "that could not be noted in the store's folder");
+        }
+        self.shut(DAMAGED);
+    }
+
+    /// Waits until all rows were looked at, and refuses where they are not all there: a copy of the rest would be whole.
+    pub(crate) fn require_rows(&self) -> Result<(), Fault> {
         loop {
             match self.add_up()? {
                 Progress::More => {}
-                end => return Ok(end),
+                Progress::Whole => return Ok(()),
+                Progress::Missing => return Err(Fault::Damaged),
             }
         }
     }

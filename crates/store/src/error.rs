@@ -52,8 +52,8 @@ pub enum Damage {
     #[error("a stored value does not match its checksum")]
     Value,
     /// Rows that were durable have gone, or are what they were earlier.
-    #[error("what was stored in it is missing")]
-    Missing,
+    #[error("rows that were stored in it are gone, or are older ones")]
+    Rows,
 }
 
 /// A refusal of the engine, inside this crate; each public module turns it into its own error.

@@ -47,6 +47,8 @@ pub enum Health {
     Full,
     /// A sync or the engine failed: stop the process. What was not acknowledged may or may not be there afterwards.
     Failed,
+    /// Rows that were stored are missing: stop the process, and restore the store from a copy.
+    Damaged,
     /// It was closed.
     Closed,
 }

@@ -66,7 +66,7 @@ use crate::{
 };
 
 /// Format of the relay's store.
-const FORMAT: Format = Format { kind: "relay", version: 1 };
+const FORMAT: Format = Format { kind: "relay", version: 2 };
 
 /// Quotas and sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -380,6 +380,10 @@ fn incarnation(engine: &Engine) -> Result<Incarnation, OpenError> {
     if let Some(stored) = engine.get(keys::INCARNATION).map_err(damaged)? {
         let bytes = stored.try_into().map_err(|_| OpenError::Damaged(Damage::Value))?;
         return Ok(Incarnation::from_bytes(bytes));
+    }
+    // It is in a store's first batch.
+    if engine.batches_ever() > 0 {
+        return Err(OpenError::Damaged(Damage::Rows));
     }
     let new = Incarnation::random(&mut rand_core::OsRng);
     let mut tx = Tx::new(engine);

@@ -252,13 +252,11 @@ pub(crate) async fn two_receipts(staff: &Staff, seed: u64) -> Seen {
     }
     run.settle_somehow().await;
     run.check().await;
-    for _ in 0..5 {
-        if run.fell_out(victim).await {
-            break;
-        }
-        // It has made a commit of its own meanwhile, and is in an epoch of the same number as theirs: so their next one tells.
+    if !run.fell_out(victim).await {
+        // Where it has made a commit of its own meanwhile, it is in an epoch of the same number as theirs: so their next one
+        // tells.
         run.commits().await;
-        run.settle_somehow().await;
+        run.until_fallen_out(victim).await;
     }
     assert!(run.fell_out(victim).await, "{:?}", run.warned(victim).await);
     if seed.is_multiple_of(5) {

@@ -159,9 +159,13 @@ async fn of_two_that_found_a_conversation_the_one_in_the_log_is_merged() {
     staff.rig.clock.forward(Duration::from_secs(8 * 60 + 5));
     staff.foe.state().cut(device);
     let anew = async {
+        let mut rest = 60;
         while founding.lock().unwrap().last().is_none_or(|unit| unit.id == first.id) {
-            // It may rest for a minute, since it was refused.
-            staff.rig.clock.forward(Duration::from_secs(1));
+            // It may rest for half a minute, since it was refused.
+            if rest > 0 {
+                rest -= 1;
+                staff.rig.clock.forward(Duration::from_secs(1));
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
             sync_for(founder, Duration::from_millis(20)).await;
         }
@@ -169,7 +173,8 @@ async fn of_two_that_found_a_conversation_the_one_in_the_log_is_merged() {
     tokio::time::timeout(PATIENCE, anew).await.expect("it is founded anew");
     staff.foe.be_honest();
     assert!(matches!(staff.foe.state().append(device, first), Answer::Appended(_)));
-    staff.rig.clock.forward(Duration::from_secs(5 * 60));
+    // It has rested, and its second one is not late yet.
+    staff.rig.clock.forward(Duration::from_secs(60));
     staff.foe.state().cut(device);
     let joined = async {
         let read = Command::Read { conversation: id, since: 0, limit: 1, mark: false };

@@ -367,6 +367,16 @@ impl Run<'_> {
         self.stage(index).await == ConversationState::FellOut || warnings(self.person(index)).await.iter().any(again)
     }
 
+    /// Waits until a member's client has found that it cannot follow.
+    pub(crate) async fn until_fallen_out(&self, index: usize) {
+        let fallen = async {
+            while !self.fell_out(index).await {
+                self.settle_somehow().await;
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, fallen).await;
+    }
+
     /// What must hold whatever the relay does: only what was said, by whom it was said, once, in its order, and shown as
     /// delivered only where it was.
     pub(crate) async fn check(&self) {

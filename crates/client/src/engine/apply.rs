@@ -406,6 +406,7 @@ impl Core {
             self.emit(Event::Conversation(view));
         }
         if draft.created {
+            // Where another first commit was refused.
             if let Some(open) = self.conversations.get_mut(&id) {
                 open.rest = None;
             }

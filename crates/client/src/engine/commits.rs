@@ -55,6 +55,9 @@ pub(crate) fn commit_row(
     Ok(CommitRow { conversation: group.id(), change, request: bounded(unit.to_bytes())?, ciphertext })
 }
 
+/// How often a log is read because the relay says that it holds it.
+const BELIEVED: u8 = 3;
+
 impl Core {
     /// Sends the conversation's commit, or makes the next one that is wanted.
     pub(crate) fn pump_commit(&mut self, id: ConversationId) -> Result<(), Failure> {
@@ -236,8 +239,9 @@ impl Core {
                 self.again_later(id);
                 Ok(())
             }
-            // One that was given up came after all, while it was founded anew: the log shows it, and it is merged. [CONV-90]
-            Answer::Refused(Refusal::Exists) if creating => {
+            // The one that was given up came after all, while it was founded anew: the log shows it, and it is merged. [CONV-90]
+            // Where the log shows nothing, the relay's word is not believed for ever.
+            Answer::Refused(Refusal::Exists) if creating && self.may_exist(id)? => {
                 self.again_later(id);
                 self.read_log(id);
                 Ok(())
@@ -251,6 +255,14 @@ impl Core {
                 Ok(())
             }
         }
+    }
+
+    /// Whether the relay can hold this conversation as it was founded before.
+    fn may_exist(&mut self, id: ConversationId) -> Result<bool, Failure> {
+        let given_up = self.group(id)?.has_given_up().map_err(failure::from_conversation)?;
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(false) };
+        open.exists = open.exists.saturating_add(1);
+        Ok(given_up && open.exists <= BELIEVED)
     }
 
     /// Whether the relay has had no room for this commit before.

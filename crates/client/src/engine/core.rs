@@ -47,6 +47,8 @@ pub(crate) struct Open {
     pub(crate) commit_sent: bool,
     /// The relay had no room for it.
     pub(crate) commit_full: bool,
+    /// How often the relay has said that it holds the conversation which is founded here.
+    pub(crate) exists: u8,
     /// What that commit is for, where this run has made it.
     pub(crate) doing: Option<Want>,
     /// Changes of members that are still to be committed.
@@ -110,6 +112,7 @@ impl Open {
             commit: None,
             commit_sent: false,
             commit_full: false,
+            exists: 0,
             doing: None,
             wants: Default::default(),
             newcomers: Default::default(),

@@ -1,5 +1,5 @@
 //! People who are still to be added to a conversation (protocol-spec/07-delivery, section 12): more than fit into one commit
-//! are on record until the commits that add them are applied, so that whoever is stopped in between goes on with them.
+//! are on record until the commits that add them are applied, or one that removes them, so that whoever is stopped in between goes on with them.
 //!
 //! On record are people. The KeyPackages that were claimed for them are in memory, with the wants that use them up; where
 //! these are gone, or did not get everybody in, people are looked up once more over the link, and others claimed. Who

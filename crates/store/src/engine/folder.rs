@@ -4,6 +4,7 @@
 //! lock         held for as long as the store is open
 //! format       what the folder holds; written last when it is made
 //! watermark    number of the last batch known to be synced
+//! missing      there where rows were found missing: the next opening looks first
 //! db conf blobs snap.*      sled's
 //! ```
 
@@ -59,8 +60,8 @@ impl Drop for Lock {
 }
 
 /// Names that a store's folder may contain; anything else in a folder without a marker means that it is somebody else's.
-const OWN: [&str; 10] =
-    ["lock", "format", "format.new", "watermark", "db", "conf", "blobs", "bodies", "documents", "slots"];
+const OWN: [&str; 11] =
+    ["lock", "format", "format.new", "watermark", "missing", "db", "conf", "blobs", "bodies", "documents", "slots"];
 
 impl Folder {
     /// Takes the lock and reads the marker. Says which format it has; none where the store has yet to be made.
@@ -136,6 +137,23 @@ impl Folder {
     /// Makes the note durable: at the end.
     pub(crate) fn sync_watermark(&self) -> io::Result<()> {
         self.watermark.sync_all()
+    }
+
+    /// Whether rows were found missing in an earlier run.
+    pub(crate) fn lacks_rows(&self) -> bool {
+        self.dir.join("missing").exists()
+    }
+
+    /// Notes durably that rows are missing, or that none are.
+    pub(crate) fn note_rows_missing(&self, missing: bool) -> io::Result<()> {
+        if missing == self.lacks_rows() {
+            return Ok(());
+        }
+        match missing {
+            true => open_rw(&self.dir.join("missing"))?.sync_all()?,
+            false => fs::remove_file(self.dir.join("missing"))?,
+        }
+        sync_dir(&self.dir)
     }
 
     /// Free bytes for this process on the folder's file system.

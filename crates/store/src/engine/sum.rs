@@ -9,14 +9,19 @@
 use std::{
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::Engine;
-use crate::layout::{Reader, Writer};
+use crate::{
+    error::Fault,
+    layout::{Reader, Writer},
+};
 
 /// How many rows are added up while a batch has to wait.
 const STEP: usize = 128;
+/// And for how long at most, but for one row: a disk may be slow.
+const STEP_TIME: Duration = Duration::from_millis(5);
 /// How long the check gives way after each step.
 const GIVE_WAY: Duration = Duration::from_micros(50);
 
@@ -28,6 +33,8 @@ pub(crate) struct State {
     /// Over all rows, as the last batch left them; none in a store that was written without sums.
     pub(crate) total: Option<u64>,
     check: Option<Check>,
+    /// What came of it.
+    verdict: Progress,
 }
 
 /// Rows up to and with a key have been added up.
@@ -50,7 +57,8 @@ pub(crate) enum Progress {
 impl Sum {
     /// Before the check. `first` is a key that is not a row, and comes before all.
     pub(crate) fn new(total: Option<u64>, first: &[u8]) -> Self {
-        Self(Mutex::new(State { total, check: Some(Check { last: first.to_vec(), sum: 0 }) }))
+        let check = Some(Check { last: first.to_vec(), sum: 0 });
+        Self(Mutex::new(State { total, check, verdict: Progress::More }))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -75,21 +83,21 @@ impl State {
         &mut self,
         rows: impl FnOnce(&[u8]) -> I,
     ) -> Result<Progress, E> {
-        let Some(check) = &mut self.check else { return Ok(Progress::Whole) };
-        let mut count = 0;
-        for next in rows(&check.last.clone()).take(STEP) {
+        let Some(check) = &mut self.check else { return Ok(self.verdict) };
+        let begun = Instant::now();
+        for (count, next) in (1..).zip(rows(&check.last.clone())) {
             let (key, stored) = next?;
             check.sum = check.sum.wrapping_add(row(key.as_ref(), stored.as_ref()));
             check.last = key.as_ref().to_vec();
-            count += 1;
-        }
-        if count == STEP {
-            return Ok(Progress::More);
+            if count == STEP || begun.elapsed() > STEP_TIME {
+                return Ok(Progress::More);
+            }
         }
         let found = check.sum;
         self.check = None;
         let whole = *self.total.get_or_insert(found) == found;
-        Ok(if whole { Progress::Whole } else { Progress::Missing })
+        self.verdict = if whole { Progress::Whole } else { Progress::Missing };
+        Ok(self.verdict)
     }
 }
 
@@ -129,14 +137,15 @@ pub(crate) fn start(engine: &Arc<Engine>) -> io::Result<()> {
             match engine.add_up() {
                 Ok(Progress::More) => std::thread::sleep(GIVE_WAY),
                 Ok(Progress::Whole) => return,
-                Ok(Progress::Missing) => {
-                    tracing::error!("rows that were stored are missing; the store is shut: restore it from a copy");
-                    return engine.fail();
-                }
+                Ok(Progress::Missing) => return engine.rows_missing(),
                 // Whoever reads that place is told.
-                Err(fault) => {
-                    return tracing::warn!(?fault, "whether all rows are there could not be looked at");
+                Err(Fault::Damaged) => {
+                    return tracing::warn!(
+                        "a page of the store cannot be read, so that it is not known whether all rows are there"
+                    );
                 }
+                // It was closed or shut.
+                Err(_) => return,
             }
         }
     };
@@ -145,25 +154,19 @@ pub(crate) fn start(engine: &Arc<Engine>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::BTreeMap,
-        ops::Bound,
-        path::Path,
-        time::{Duration, Instant},
-    };
+    use std::{collections::BTreeMap, ops::Bound, path::Path};
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
-        Damage, OpenError,
+        Damage, Health, OpenError,
         engine::{
             PATIENCE, Settings,
             folder::Format,
             tx::{Old, Tx},
             value::{self, PART},
         },
-        error::Fault,
     };
 
     fn open(dir: &Path, checked_first: u64) -> Result<Arc<Engine>, OpenError> {
@@ -192,9 +195,21 @@ mod tests {
         tx.delete(b"none".to_vec(), Old::Any);
         engine.commit(tx).unwrap();
         engine.close();
-        let db = sled::Config::new().path(dir).open().unwrap();
+        let db = sled_of(dir);
         lose(&db);
         db.flush().unwrap();
+    }
+
+    /// sled's own threads may still let go of the file.
+    fn sled_of(dir: &Path) -> sled::Db {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            match sled::Config::new().path(dir).open() {
+                Ok(db) => return db,
+                Err(error) => assert!(Instant::now() < until, "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn row_is_gone(db: &sled::Db) {
@@ -206,13 +221,14 @@ mod tests {
         db.insert(&key, value::whole(&key, &[1; 10])).unwrap().unwrap();
     }
 
-    fn outcome(dir: &Path, checked_first: u64) -> Result<Arc<Engine>, OpenError> {
-        let opened = open(dir, checked_first)?;
+    /// Opened, and looked at to the end beside that.
+    fn looked_at(dir: &Path) -> Arc<Engine> {
+        let opened = open(dir, 0).unwrap();
         let until = Instant::now() + Duration::from_secs(20);
         while opened.sum.lock().check.is_some() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(1));
         }
-        Ok(opened)
+        opened
     }
 
     // [DELIV-09]
@@ -222,7 +238,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             damaged(&dir.path().join("store"), lose);
             let refused = open(&dir.path().join("store"), u64::MAX).map(drop);
-            assert!(matches!(refused, Err(OpenError::Damaged(Damage::Missing))), "{refused:?}");
+            assert!(matches!(refused, Err(OpenError::Damaged(Damage::Rows))), "{refused:?}");
         }
     }
 
@@ -232,13 +248,17 @@ mod tests {
         for lose in [row_is_gone, row_is_an_older_one] {
             let dir = tempfile::tempdir().unwrap();
             damaged(&dir.path().join("store"), lose);
-            let engine = outcome(&dir.path().join("store"), 0).unwrap();
+            let dir = dir.path().join("store");
+            let engine = open(&dir, 0).unwrap();
+            assert_eq!(engine.require_rows(), Err(Fault::Damaged), "nor can it be backed up");
             let until = Instant::now() + Duration::from_secs(20);
             while engine.check().is_ok() && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            assert_eq!(engine.check(), Err(Fault::Fatal));
+            assert_eq!((engine.check(), engine.health()), (Err(Fault::Damaged), Health::Damaged));
             engine.close();
+            // From then on it is looked at first, however long it is.
+            assert!(matches!(open(&dir, 0), Err(OpenError::Damaged(Damage::Rows))));
         }
     }
 
@@ -252,7 +272,7 @@ mod tests {
             put(&engine, round * 50..round * 50 + 120, 10 + usize::from(round));
             engine.close();
         }
-        let engine = outcome(&dir, 0).unwrap();
+        let engine = looked_at(&dir);
         assert_eq!(engine.check(), Ok(()));
         assert!(engine.sum.lock().check.is_none());
     }
@@ -263,13 +283,13 @@ mod tests {
         let dir = dir.path().join("store");
         let number = |number: u64| value::whole(super::super::SEQUENCE, &encode(number, None));
         damaged(&dir, |db| drop(db.insert(super::super::SEQUENCE, number(9)).unwrap()));
-        let engine = open(&dir, 0).unwrap();
+        let engine = looked_at(&dir);
         put(&engine, 0..3, 5);
         engine.close();
-        let db = sled::Config::new().path(&dir).open().unwrap();
+        let db = sled_of(&dir);
         row_is_gone(&db);
         drop(db);
-        assert!(matches!(open(&dir, u64::MAX), Err(OpenError::Damaged(Damage::Missing))));
+        assert!(matches!(open(&dir, u64::MAX), Err(OpenError::Damaged(Damage::Rows))));
     }
 
     proptest! {

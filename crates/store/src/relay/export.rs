@@ -48,6 +48,7 @@ impl Store {
 impl Writer {
     /// What the batch in progress changes is not seen: it is not durable yet.
     pub(super) fn export(&self, spool: File) -> Result<File, Fault> {
+        self.engine.require_rows()?;
         let mut archive = ArchiveWriter::begin(BufWriter::new(spool)).map_err(not_written)?;
         let mut bodies = Vec::new();
         let mut outcome = Ok(());
