@@ -141,7 +141,7 @@ impl Scope {
 }
 
 /// Version of the vault's layout. The first had no slots: such a vault gets them as its rows are written again. The second
-/// had no blocks: a program that knows of none must not change messages beside them.
+/// had no blocks: a program that knows of none must not change messages beside them. The third had no sum over its rows.
 const FORMAT: u32 = 4;
 /// Longest key of a row, in bytes (OpenMLS's are the longest).
 const KEY: usize = 4096;

@@ -93,7 +93,7 @@ impl Engine {
         }
         let file = folder::open_rw(&folder.database())?;
         let db = open_sled(&folder, settings.cache_bytes)?;
-        let mut engine = Self {
+        let engine = Self {
             db: RwLock::new(Some(db)),
             folder: RwLock::new(None),
             file,
@@ -104,7 +104,7 @@ impl Engine {
             #[cfg(feature = "test-util")]
             disk: crate::simulated::Disk::of(dir),
             sequence: AtomicU64::new(0),
-            sum: Sum::new(Some(0), SEQUENCE),
+            sum: Sum::new(None, SEQUENCE),
             syncs: AtomicU64::new(0),
             batches: AtomicU64::new(0),
             last_sync_micros: AtomicU64::new(0),
@@ -120,7 +120,7 @@ impl Engine {
             return Err(OpenError::Damaged(Damage::Truncated)); // [DELIV-06]
         }
         engine.sequence.store(sequence, Ordering::Release);
-        engine.sum = Sum::new(total, SEQUENCE);
+        engine.sum.lock().total = total;
         let long = engine.file.metadata()?.len() > settings.checked_first && !in_simulation();
         let checked = !long || folder.lacks_rows();
         if checked {
@@ -201,7 +201,7 @@ impl Engine {
         #[cfg(feature = "test-util")]
         self.meet_disk()?;
         let Tx { changes, earlier, .. } = tx;
-        let number = self.sequence.load(Ordering::Acquire) + 1;
+        let number = self.batches_ever() + 1;
         let rows = self.rows(changes, number)?;
         *self.shadow.write().unwrap_or_else(PoisonError::into_inner) = earlier;
         let applied = self.read(|db| {
@@ -415,22 +415,27 @@ impl Engine {
         })
     }
 
+    /// Adds up all rows that are left to be. Whether none is missing.
+    fn add_up_all(&self) -> Result<bool, Fault> {
+        loop {
+            match self.add_up()? {
+                Progress::More => {}
+                end => return Ok(end == Progress::Whole),
+            }
+        }
+    }
+
     /// Adds up all rows, before anything else is done. [DELIV-09]
     fn check_rows(&self, folder: &Folder) -> Result<(), OpenError> {
-        loop {
-            match self.add_up() {
-                Ok(Progress::More) => {}
-                Ok(Progress::Whole) => return Ok(folder.note_rows_missing(false)?),
-                Ok(Progress::Missing) => return Err(OpenError::Damaged(Damage::Rows)),
-                // Whoever reads that place is told.
-                Err(Fault::Damaged) if !folder.lacks_rows() => {
-                    tracing::warn!(
-                        "a page of the store cannot be read, so that it is not known whether all rows are there"
-                    );
-                    return Ok(());
-                }
-                Err(_) => return Err(OpenError::Damaged(Damage::Unreadable)),
+        match self.add_up_all() {
+            Ok(true) => Ok(folder.note_rows_missing(false)?),
+            Ok(false) => Err(OpenError::Damaged(Damage::Rows)),
+            // Whoever reads that place is told.
+            Err(Fault::Damaged) if !folder.lacks_rows() => {
+                sum::warn_unread();
+                Ok(())
             }
+            Err(_) => Err(OpenError::Damaged(Damage::Unreadable)),
         }
     }
 
@@ -447,13 +452,7 @@ impl Engine {
 
     /// Waits until all rows were looked at, and refuses where they are not all there: a copy of the rest would be whole.
     pub(crate) fn require_rows(&self) -> Result<(), Fault> {
-        loop {
-            match self.add_up()? {
-                Progress::More => {}
-                Progress::Whole => return Ok(()),
-                Progress::Missing => return Err(Fault::Damaged),
-            }
-        }
+        if self.add_up_all()? { Ok(()) } else { Err(Fault::Damaged) }
     }
 
     fn remove_parts(&self, rows: &mut Rows, key: &[u8]) -> Result<(), Fault> {

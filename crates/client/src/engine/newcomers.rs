@@ -1,11 +1,12 @@
 //! People who are still to be added to a conversation (protocol-spec/07-delivery, section 12): more than fit into one commit
-//! are on record until the commits that add them are applied, or one that removes them, so that whoever is stopped in between goes on with them.
+//! are on record until the commits that add them are applied, or one that removes them, so that whoever is stopped in
+//! between goes on with them.
 //!
 //! On record are people. The KeyPackages that were claimed for them are in memory, with the wants that use them up; where
 //! these are gone, or did not get everybody in, people are looked up once more over the link, and others claimed. Who
 //! cannot be added then is taken off the record. [DELIV-213]
 
-use amanat_conversation::Merged;
+use amanat_conversation::{Conversation, Merged};
 use amanat_identity::Address;
 use amanat_primitives::ConversationId;
 use amanat_wire::{List, Text};
@@ -17,6 +18,7 @@ use super::{
     create::gather_each,
     membership::Newcomers,
     outgoing::{LONG_REST, text},
+    roles::Before,
 };
 use crate::{
     Failure, FailureCode, failure,
@@ -97,16 +99,25 @@ impl Core {
     /// Whoever a commit has added, or has removed altogether, is no longer to be added. [DELIV-213]
     pub(crate) fn newcomers_changed(
         &self,
+        group: &Conversation,
         draft: &mut Draft,
+        before: &Before,
         merged: &Merged,
-        removed: &[Address],
     ) -> Result<(), Failure> {
         let people = match &draft.newcomers {
             Some(people) => people,
             None => &self.conversation(draft.id)?.newcomers.people,
         };
-        let added: Vec<&Address> = merged.added.iter().map(|member| &member.address).collect();
-        let stays = |person: &&Address| !added.contains(person) && !removed.contains(person);
+        if people.is_empty() {
+            return Ok(());
+        }
+        let members = group.members();
+        let is_in = |person: &Address| members.iter().any(|member| member.address == *person);
+        let added = |person: &Address| merged.added.iter().any(|member| member.address == *person);
+        let removed = |person: &Address| {
+            merged.removed.iter().any(|device| before.address(device) == Some(person)) && !is_in(person)
+        };
+        let stays = |person: &&Address| !added(person) && !removed(person);
         let left: Vec<Address> = people.iter().filter(stays).cloned().collect();
         if left.len() < people.len() {
             put_newcomers(&mut draft.batch, draft.id, &left)?;

@@ -141,7 +141,11 @@ impl Folder {
 
     /// Whether rows were found missing in an earlier run.
     pub(crate) fn lacks_rows(&self) -> bool {
-        self.dir.join("missing").exists()
+        self.missing().exists()
+    }
+
+    fn missing(&self) -> PathBuf {
+        self.dir.join("missing")
     }
 
     /// Notes durably that rows are missing, or that none are.
@@ -150,8 +154,8 @@ impl Folder {
             return Ok(());
         }
         match missing {
-            true => open_rw(&self.dir.join("missing"))?.sync_all()?,
-            false => fs::remove_file(self.dir.join("missing"))?,
+            true => open_rw(&self.missing())?.sync_all()?,
+            false => fs::remove_file(self.missing())?,
         }
         sync_dir(&self.dir)
     }

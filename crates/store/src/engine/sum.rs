@@ -129,6 +129,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(u64, Option<u64>)> {
     Some((number, total))
 }
 
+/// Says that a check came to no end.
+pub(crate) fn warn_unread() {
+    tracing::warn!("a page of the store cannot be read, so that it is not known whether all rows are there");
+}
+
 /// Checks beside other work what would take too long before it. The store is shut if rows are missing.
 pub(crate) fn start(engine: &Arc<Engine>) -> io::Result<()> {
     let checked = Arc::downgrade(engine);
@@ -139,11 +144,7 @@ pub(crate) fn start(engine: &Arc<Engine>) -> io::Result<()> {
                 Ok(Progress::Whole) => return,
                 Ok(Progress::Missing) => return engine.rows_missing(),
                 // Whoever reads that place is told.
-                Err(Fault::Damaged) => {
-                    return tracing::warn!(
-                        "a page of the store cannot be read, so that it is not known whether all rows are there"
-                    );
-                }
+                Err(Fault::Damaged) => return warn_unread(),
                 // It was closed or shut.
                 Err(_) => return,
             }

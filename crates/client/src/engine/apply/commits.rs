@@ -2,7 +2,6 @@
 //! list of revocations; what is missing of these is fetched first.
 
 use amanat_conversation::{ApproveError, Conversation, Evidence, Merged, ReceivedCommit};
-use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::{
     Decode as _,
@@ -106,11 +105,7 @@ impl Core {
                 };
                 let counts = before.address(&merged.by).is_some_and(|by| may_change(group, by));
                 draft.lacks_title |= !counts && merged.added.iter().any(|claim| merged.removed.contains(&claim.device));
-                let members = group.members();
-                let stays = |person: &&Address| members.iter().any(|member| member.address == **person);
-                let removed = merged.removed.iter().filter_map(|device| before.address(device));
-                let removed: Vec<_> = removed.filter(|person| !stays(person)).cloned().collect();
-                self.newcomers_changed(draft, &merged, &removed)?;
+                self.newcomers_changed(group, draft, &before, &merged)?;
                 self.change_others(group, draft, &before, &merged, committed_at);
                 Ok(Step::Applied)
             }
