@@ -3,6 +3,8 @@
 //! Every operation is all or nothing: where it fails, OpenMLS's state is loaded again from records that were put back.
 //! What an operation changed is taken with [`Conversation::take_changes`] and written in one batch.
 
+use std::sync::Arc;
+
 use amanat_identity::Tier;
 use amanat_primitives::{ConversationId, CryptoRngCore, DeviceId, Digest, MessageSeed, Timestamp, sign::SigningKey};
 use amanat_wire::{
@@ -19,6 +21,7 @@ use crate::{
     credential::LeafClaim,
     group::{GroupFacts, Kind},
     history::LogTrack,
+    node_hashes::NodeHashes,
     provider::{LeafSigner, Provider},
     records::{Changes, Records},
     remembered::{self, FRAMES, Sent},
@@ -34,8 +37,11 @@ pub struct Conversation {
     pub(crate) roles: Option<Roles>,
     pub(crate) head: Head,
     pub(crate) log: LogTrack,
+    pub(crate) hashes: Arc<NodeHashes>,
     /// A failed operation could not be undone.
     broken: bool,
+    /// A commit was staged, which used up its message key in `group` alone: the records still have it.
+    spent: bool,
 }
 
 /// A message ready to be sent.
@@ -62,7 +68,7 @@ impl Conversation {
         let Some(group) = MlsGroup::load(provider.storage(), &group_id(id))? else { return Ok(None) };
         let (facts, roles) = GroupFacts::of_context(group.public_group().group_context())?;
         let log = state::load_log(&records, &head)?;
-        Ok(Some(Self { group, records, facts, roles, head, log, broken: false }))
+        Ok(Some(Self { group, records, facts, roles, head, log, hashes: Arc::default(), broken: false, spent: false }))
     }
 
     /// A new one, whose own records are yet to be written.
@@ -75,7 +81,7 @@ impl Conversation {
     ) -> Self {
         head.store(&mut records);
         state::store_log(&mut records, &log);
-        Self { group, records, facts, roles, head, log, broken: false }
+        Self { group, records, facts, roles, head, log, hashes: Arc::default(), broken: false, spent: false }
     }
 
     /// Takes what has changed since the last call, to be written in one batch.
@@ -176,13 +182,27 @@ impl Conversation {
         operation: impl FnOnce(&mut MlsGroup, &Provider<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         self.check_whole()?;
+        if self.spent {
+            self.reload()?;
+        }
+        self.transact_as_staged(rng, operation)
+    }
+
+    /// The same, on the state that staging the last commit left. Only to merge it: its message key is used up then.
+    pub(crate) fn transact_as_staged<T, E: From<ConversationError>>(
+        &mut self,
+        rng: Option<&mut dyn CryptoRngCore>,
+        operation: impl FnOnce(&mut MlsGroup, &Provider<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.check_whole()?;
         self.records.begin();
         // The trait object's lifetime is shortened here, which does not happen by itself inside an `Option`.
         let rng = rng.map(|rng| rng as &mut dyn CryptoRngCore);
-        let result = operation(&mut self.group, &Provider::of_group(&mut self.records, rng));
+        let result = operation(&mut self.group, &Provider::of_group(&mut self.records, rng).with_hashes(&self.hashes));
         match result {
             Ok(done) => {
                 self.records.keep();
+                self.spent = false;
                 Ok(done)
             }
             Err(error) => {
@@ -197,13 +217,36 @@ impl Conversation {
     }
 
     /// Puts the records back and OpenMLS's state with them.
-    pub(crate) fn undo(&mut self) -> Result<(), ConversationError> {
+    fn undo(&mut self) -> Result<(), ConversationError> {
         self.records.undo();
+        self.reload()
+    }
+
+    /// Runs what uses up a message key and changes nothing else, and puts the records back. Of a large group OpenMLS's
+    /// state is slow to load, and a commit that was staged is nearly always merged next: it is loaded again only before
+    /// another operation. `[CONV-40]`
+    pub(crate) fn stage<T>(
+        &mut self,
+        operation: impl FnOnce(&mut MlsGroup, &Provider<'_>) -> T,
+    ) -> Result<T, ConversationError> {
+        self.check_whole()?;
+        if self.spent {
+            self.reload()?;
+        }
+        self.records.begin();
+        self.spent = true;
+        self.hashes.turn();
+        let result = operation(&mut self.group, &Provider::of_group(&mut self.records, None).with_hashes(&self.hashes));
+        self.records.undo();
+        Ok(result)
+    }
+
+    fn reload(&mut self) -> Result<(), ConversationError> {
         self.broken = true;
         let provider = Provider::of_group(&mut self.records, None);
         let group = MlsGroup::load(provider.storage(), &group_id(&self.facts.conversation))?;
         self.group = group.ok_or(ConversationError::Broken)?;
-        self.broken = false;
+        (self.broken, self.spent) = (false, false);
         Ok(())
     }
 

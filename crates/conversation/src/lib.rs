@@ -26,6 +26,7 @@ pub mod group;
 pub mod history;
 pub mod join;
 pub mod key_package;
+mod node_hashes;
 pub mod profile;
 mod provider;
 pub mod receive;

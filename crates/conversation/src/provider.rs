@@ -4,7 +4,7 @@
 //! OpenMLS draws the randomness of HPKE inside its cryptography from the operating system; that cannot be given to it.
 //! So a seed replays the schedule of a test, not the bytes (section 9).
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
 
 use amanat_primitives::{CryptoRngCore, sign::SigningKey};
 use openmls::prelude::tls_codec::SecretVLBytes;
@@ -20,7 +20,7 @@ use openmls_traits::{
     },
 };
 
-use crate::{records::Records, storage::Storage};
+use crate::{node_hashes::NodeHashes, records::Records, storage::Storage};
 
 /// The one suite spoken so far: X-Wing, ChaCha20-Poly1305, SHA-256, Ed25519 (0x004D).
 /// The suite, as people are shown it.
@@ -30,7 +30,10 @@ pub(crate) const SUITE: Ciphersuite = Ciphersuite::MLS_256_XWING_CHACHA20POLY130
 /// OpenMLS's cryptography for one suite. `RustCrypto` refuses X-Wing in `supports` though its HPKE has it; here that
 /// suite is allowed and every other one refused.
 #[derive(Default)]
-pub(crate) struct Crypto(RustCrypto);
+pub(crate) struct Crypto {
+    library: RustCrypto,
+    hashes: Arc<NodeHashes>,
+}
 
 type Done<T> = Result<T, CryptoError>;
 
@@ -43,39 +46,42 @@ impl OpenMlsCrypto for Crypto {
         vec![SUITE]
     }
 
-    // All else is passed on as it is.
+    // All else is passed on as it is, but that a node is hashed once.
     fn hkdf_extract(&self, hash: HashType, salt: &[u8], ikm: &[u8]) -> Done<SecretVLBytes> {
-        self.0.hkdf_extract(hash, salt, ikm)
+        self.library.hkdf_extract(hash, salt, ikm)
     }
     fn hmac(&self, hash: HashType, key: &[u8], message: &[u8]) -> Done<SecretVLBytes> {
-        self.0.hmac(hash, key, message)
+        self.library.hmac(hash, key, message)
     }
     fn hkdf_expand(&self, hash: HashType, prk: &[u8], info: &[u8], length: usize) -> Done<SecretVLBytes> {
-        self.0.hkdf_expand(hash, prk, info, length)
+        self.library.hkdf_expand(hash, prk, info, length)
     }
     fn hash(&self, hash: HashType, data: &[u8]) -> Done<Vec<u8>> {
-        self.0.hash(hash, data)
+        match hash {
+            HashType::Sha2_256 => self.hashes.get(data, |data| self.library.hash(hash, data)),
+            _ => self.library.hash(hash, data),
+        }
     }
     fn aead_encrypt(&self, aead: AeadType, key: &[u8], data: &[u8], nonce: &[u8], aad: &[u8]) -> Done<Vec<u8>> {
-        self.0.aead_encrypt(aead, key, data, nonce, aad)
+        self.library.aead_encrypt(aead, key, data, nonce, aad)
     }
     fn aead_decrypt(&self, aead: AeadType, key: &[u8], data: &[u8], nonce: &[u8], aad: &[u8]) -> Done<Vec<u8>> {
-        self.0.aead_decrypt(aead, key, data, nonce, aad)
+        self.library.aead_decrypt(aead, key, data, nonce, aad)
     }
     fn signature_key_gen(&self, scheme: SignatureScheme) -> Done<(Vec<u8>, Vec<u8>)> {
-        self.0.signature_key_gen(scheme)
+        self.library.signature_key_gen(scheme)
     }
     fn verify_signature(&self, scheme: SignatureScheme, data: &[u8], key: &[u8], signature: &[u8]) -> Done<()> {
-        self.0.verify_signature(scheme, data, key, signature)
+        self.library.verify_signature(scheme, data, key, signature)
     }
     fn sign(&self, scheme: SignatureScheme, data: &[u8], key: &[u8]) -> Done<Vec<u8>> {
-        self.0.sign(scheme, data, key)
+        self.library.sign(scheme, data, key)
     }
     fn hpke_seal(&self, c: HpkeConfig, key: &[u8], info: &[u8], aad: &[u8], text: &[u8]) -> Done<HpkeCiphertext> {
-        self.0.hpke_seal(c, key, info, aad, text)
+        self.library.hpke_seal(c, key, info, aad, text)
     }
     fn hpke_open(&self, c: HpkeConfig, input: &HpkeCiphertext, key: &[u8], info: &[u8], aad: &[u8]) -> Done<Vec<u8>> {
-        self.0.hpke_open(c, input, key, info, aad)
+        self.library.hpke_open(c, input, key, info, aad)
     }
     fn hpke_setup_sender_and_export(
         &self,
@@ -85,7 +91,7 @@ impl OpenMlsCrypto for Crypto {
         context: &[u8],
         length: usize,
     ) -> Done<(KemOutput, ExporterSecret)> {
-        self.0.hpke_setup_sender_and_export(config, key, info, context, length)
+        self.library.hpke_setup_sender_and_export(config, key, info, context, length)
     }
     fn hpke_setup_receiver_and_export(
         &self,
@@ -96,10 +102,10 @@ impl OpenMlsCrypto for Crypto {
         context: &[u8],
         length: usize,
     ) -> Done<ExporterSecret> {
-        self.0.hpke_setup_receiver_and_export(config, enc, key, info, context, length)
+        self.library.hpke_setup_receiver_and_export(config, enc, key, info, context, length)
     }
     fn derive_hpke_keypair(&self, config: HpkeConfig, ikm: &[u8]) -> Done<HpkeKeyPair> {
-        self.0.derive_hpke_keypair(config, ikm)
+        self.library.derive_hpke_keypair(config, ikm)
     }
 }
 
@@ -145,6 +151,12 @@ impl<'a> Provider<'a> {
     /// For one conversation.
     pub(crate) fn of_group(group: &'a mut Records, rng: Option<&'a mut dyn CryptoRngCore>) -> Self {
         Self::new(Storage::of_group(group), rng)
+    }
+
+    /// With the hashes that are known of that conversation.
+    pub(crate) fn with_hashes(mut self, hashes: &Arc<NodeHashes>) -> Self {
+        self.crypto.hashes = Arc::clone(hashes);
+        self
     }
 }
 

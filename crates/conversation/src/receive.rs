@@ -303,10 +303,8 @@ impl Conversation {
     }
 
     fn take_commit(&mut self, entry: &Entry, hash: Digest, header: &Header<'_>) -> Result<Incoming, Stop> {
-        let staged = self.stage(&entry.body);
-        // Staging uses up the message's key. It is put back, so that a commit that waits for chains changes nothing.
-        self.undo()?;
-        let (sender, staged) = staged?;
+        // A commit that waits for chains changes nothing.
+        let (sender, staged) = self.stage(|group, provider| stage(group, provider, &entry.body))??;
         let facts = CommitFacts::read(header.authenticated_data).map_err(|_| by(sender, Refusal::CommitData))?;
         let changed = self.changes_of(&staged).map_err(|reason| by(sender, Refusal::Void(reason)))?;
         Ok(Incoming::Commit(Box::new(self.received(entry, hash, (sender, facts), changed, Some(staged)))))
@@ -335,18 +333,6 @@ impl Conversation {
             appoints,
             own: false,
             staged,
-        }
-    }
-
-    /// Leaves the records' journal open: the caller undoes it.
-    fn stage(&mut self, body: &[u8]) -> Result<(DeviceId, Box<StagedCommit>), Stop> {
-        self.records.begin();
-        let provider = Provider::of_group(&mut self.records, None);
-        let processed = process(&mut self.group, &provider, body)?;
-        let sender = sender_of(&processed)?;
-        match processed.into_content() {
-            ProcessedMessageContent::StagedCommitMessage(staged) => Ok((sender, staged)),
-            other => Err(not_a_message(sender, &other)),
         }
     }
 
@@ -388,7 +374,7 @@ impl Conversation {
             return Err(ConversationError::Elsewhere);
         }
         let staged = commit.staged;
-        self.transact(None, |group, provider| {
+        self.transact_as_staged(None, |group, provider| {
             match staged {
                 Some(staged) => group
                     .merge_staged_commit(provider, *staged)
@@ -472,6 +458,19 @@ fn process(
         return Err(fault.into());
     }
     processed.map_err(refusal)
+}
+
+fn stage(
+    group: &mut openmls::prelude::MlsGroup,
+    provider: &Provider<'_>,
+    body: &[u8],
+) -> Result<(DeviceId, Box<StagedCommit>), Stop> {
+    let processed = process(group, provider, body)?;
+    let sender = sender_of(&processed)?;
+    match processed.into_content() {
+        ProcessedMessageContent::StagedCommitMessage(staged) => Ok((sender, staged)),
+        other => Err(not_a_message(sender, &other)),
+    }
 }
 
 /// The device that sent a message, by its leaf's credential.

@@ -130,24 +130,30 @@ impl<'a> Storage<'a> {
     }
     pub(crate) fn get_parts(&self, key: &[u8]) -> Done<Option<Zeroizing<Vec<u8>>>> {
         self.with(Scope::Group, |records| {
-            let mut value: Option<Zeroizing<Vec<u8>>> = None;
-            for index in 0.. {
-                let Some(part) = records.get(&part_key(key, index)?) else { break };
-                let value = value.get_or_insert_default();
-                if value.capacity() - value.len() < part.len() {
-                    // A vector that grows by itself leaves a copy of secrets behind.
-                    let mut larger = Zeroizing::new(Vec::with_capacity((value.len() + PART) * 4));
-                    larger.extend_from_slice(value);
-                    *value = larger;
-                }
+            let mut parts = Vec::new();
+            while let Some(part) = records.get(&part_key(key, parts.len())?) {
+                parts.push(part);
+            }
+            if parts.is_empty() {
+                return Ok(None);
+            }
+            let mut value = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+            for part in parts {
                 value.extend_from_slice(part);
             }
-            Ok(value)
+            Ok(Some(value))
         })
     }
 
     fn write<T: Serialize + ?Sized>(&self, key: &[u8], value: &T) -> Done<()> {
-        self.put_parts(key, &Zeroizing::new(to_postcard(value)?))
+        let before = self.with(Scope::Group, |records| {
+            let mut count = 0;
+            while records.get(&part_key(key, count)?).is_some() {
+                count += 1;
+            }
+            Ok(count * PART)
+        })?;
+        self.put_parts(key, &encode(value, before + before / 4 + PART)?)
     }
     fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Done<Option<T>> {
         let read = self.get_parts(key)?.map(|value| from_postcard(&value)).transpose();
@@ -185,6 +191,8 @@ fn fail_if_injected() -> Done<()> {
 /// Bytes of one part of a record. OpenMLS keeps the members of past epochs in the same record as the message keys: of
 /// a hundred devices several hundred KiB, of which a message changes the last two.
 const PART: usize = 4096;
+/// Room for the largest record that is tried: all parts that a record can have.
+const LARGEST: usize = PART << 16;
 
 fn part_key(key: &[u8], index: usize) -> Done<Vec<u8>> {
     let index = u16::try_from(index).map_err(|_| StorageError::Record)?;
@@ -201,8 +209,25 @@ fn delete_parts(records: &mut Records, key: &[u8], from: usize) -> Done<()> {
     Ok(())
 }
 
-pub(crate) fn to_postcard<T: Serialize + ?Sized>(value: &T) -> Done<Vec<u8>> {
-    postcard::to_allocvec(value).map_err(|_| StorageError::Record)
+/// Encodes into room for `expected` bytes, or twice as much until it fits: a vector that grows by itself leaves a copy of
+/// secrets behind.
+fn encode<T: Serialize + ?Sized>(value: &T, expected: usize) -> Done<Zeroizing<Vec<u8>>> {
+    let mut size = expected;
+    loop {
+        let mut room = Zeroizing::new(vec![0; size]);
+        match postcard::to_slice(value, &mut room).map(|used| used.len()) {
+            Ok(length) => {
+                room.truncate(length);
+                return Ok(room);
+            }
+            Err(postcard::Error::SerializeBufferFull) if size < LARGEST => size *= 2,
+            Err(_) => return Err(StorageError::Record),
+        }
+    }
+}
+
+pub(crate) fn to_postcard<T: Serialize + ?Sized>(value: &T) -> Done<Zeroizing<Vec<u8>>> {
+    encode(value, PART)
 }
 pub(crate) fn from_postcard<T: DeserializeOwned>(bytes: &[u8]) -> Done<T> {
     postcard::from_bytes(bytes).map_err(|_| StorageError::Record)
@@ -316,7 +341,7 @@ impl StorageProvider<V> for Storage<'_> {
     // The device's scope.
 
     fn write_key_package<R: traits::HashReference<V>, K: traits::KeyPackage<V>>(&self, id: &R, value: &K) -> Done<()> {
-        self.put_in(Scope::Device, key_with(KEY_PACKAGE, id)?, to_postcard(value)?)
+        self.put_in(Scope::Device, key_with(KEY_PACKAGE, id)?, std::mem::take(&mut *to_postcard(value)?))
     }
     fn key_package<R: traits::HashReference<V>, K: traits::KeyPackage<V>>(&self, id: &R) -> Done<Option<K>> {
         self.read_device(&key_with(KEY_PACKAGE, id)?)

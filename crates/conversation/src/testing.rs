@@ -174,7 +174,7 @@ impl StorageProvider<V> for WideStorage<'_> {
         self.proposals.borrow().iter().map(|(key, value)| Ok((from_postcard(key)?, from_postcard(value)?))).collect()
     }
     fn remove_proposal<G: traits::GroupId<V>, R: traits::ProposalRef<V>>(&self, _: &G, id: &R) -> Done<()> {
-        self.proposals.borrow_mut().remove(&to_postcard(id)?);
+        self.proposals.borrow_mut().remove(to_postcard(id)?.as_slice());
         Ok(())
     }
     fn clear_proposal_queue<G: traits::GroupId<V>, R: traits::ProposalRef<V>>(&self, _: &G) -> Done<()> {
@@ -185,16 +185,16 @@ impl StorageProvider<V> for WideStorage<'_> {
         put(&self.psks, id, psk)
     }
     fn psk<P: traits::PskBundle<V>, I: traits::PskId<V>>(&self, id: &I) -> Done<Option<P>> {
-        self.psks.borrow().get(&to_postcard(id)?).map(|psk| from_postcard(psk)).transpose()
+        self.psks.borrow().get(to_postcard(id)?.as_slice()).map(|psk| from_postcard(psk)).transpose()
     }
     fn delete_psk<I: traits::PskId<V>>(&self, id: &I) -> Done<()> {
-        self.psks.borrow_mut().remove(&to_postcard(id)?);
+        self.psks.borrow_mut().remove(to_postcard(id)?.as_slice());
         Ok(())
     }
 }
 
 fn put(map: &RefCell<BTreeMap<Vec<u8>, Vec<u8>>>, key: &impl Key<V>, value: &impl Entity<V>) -> Done<()> {
-    map.borrow_mut().insert(to_postcard(key)?, to_postcard(value)?);
+    map.borrow_mut().insert(to_postcard(key)?.to_vec(), to_postcard(value)?.to_vec());
     Ok(())
 }
 

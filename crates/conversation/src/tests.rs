@@ -9,6 +9,7 @@ mod messages;
 mod repeated;
 mod rogue;
 mod roles;
+mod staged;
 mod stolen;
 mod storage;
 mod world;

@@ -26,10 +26,14 @@ pub(crate) const ALL: &[&str] = &[
     "value-open",
     "message-encrypt",
     "message-decrypt",
+    "commit-make",
+    "commit-take",
 ];
 
 /// Bytes of a message's body.
 const BODY: usize = 700;
+/// Devices of the group whose commits are counted.
+const MEMBERS: usize = 32;
 /// When all of this happens.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
 
@@ -99,14 +103,24 @@ pub(crate) fn prepare(path: &str, times: u32) -> Option<Prepared> {
             Box::new(move || drop(std::hint::black_box(key.open(b"a key of a vault", &sealed).unwrap())))
         }
         "message-encrypt" => {
-            let mut group = Group::new(&mut rng);
+            let mut group = Group::new(2, &mut rng);
             Box::new(move || drop(std::hint::black_box(group.encrypt(&mut rng))))
         }
         "message-decrypt" => {
-            let mut group = Group::new(&mut rng);
+            let mut group = Group::new(2, &mut rng);
             let entries: Vec<_> = (0..=times).map(|_| group.encrypt(&mut rng)).collect();
             let mut entries = entries.into_iter();
             Box::new(move || group.decrypt(&entries.next().unwrap()))
+        }
+        "commit-make" => {
+            let mut group = Group::new(MEMBERS, &mut rng);
+            Box::new(move || drop(std::hint::black_box(group.commit(&mut rng))))
+        }
+        "commit-take" => {
+            let mut group = Group::new(MEMBERS, &mut rng);
+            let entries: Vec<_> = (0..=times).map(|_| group.commit(&mut rng)).collect();
+            let mut entries = entries.into_iter();
+            Box::new(move || group.take_commit(&entries.next().unwrap()))
         }
         _ => return None,
     };

@@ -1,0 +1,91 @@
+//! Commits that are staged (protocol-spec/05-conversation, sections 5 and 9): memory and records say the same, whatever
+//! comes between staging one and merging it.
+
+use amanat_primitives::MessageSeed;
+use amanat_wire::log::Entry;
+
+use super::{
+    commits::{Room, room},
+    world::{Member, Seen, World},
+};
+use crate::{Body, Conversation, Incoming, ReceivedCommit};
+
+/// What comes between staging a commit and merging it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Between {
+    Nothing,
+    StagedAgain,
+    Written,
+    WrittenAndComeAgain,
+}
+
+impl Member {
+    /// Writes what has changed, and loads it beside what is in memory.
+    fn beside(&mut self) -> Conversation {
+        let changes = self.conv().take_changes();
+        self.disk.write(changes);
+        let id = self.conv().id();
+        Conversation::load(&id, self.disk.read()).unwrap().unwrap()
+    }
+}
+
+fn stage(conversation: &mut Conversation, entry: &Entry) -> Box<ReceivedCommit> {
+    match conversation.receive(entry).unwrap() {
+        Incoming::Commit(commit) => commit,
+        _ => panic!("not a commit"),
+    }
+}
+
+fn text(conversation: &mut Conversation, entry: &Entry) -> String {
+    match conversation.receive(entry).unwrap() {
+        Incoming::Message(message) => Seen::Message(*message).text(),
+        _ => panic!("not a message"),
+    }
+}
+
+fn write(w: &mut World, member: &mut Member) {
+    let seed = MessageSeed::random(&mut w.rng);
+    let conversation = member.conversation.as_mut().unwrap();
+    let content = conversation.queue(seed, w.now, &Body::text("meanwhile").unwrap()).unwrap();
+    conversation.encrypt(&content, member.keys.signing(), &mut w.rng).unwrap();
+}
+
+// [CONV-40] Without a restart in between, which would load everything anew.
+#[test]
+fn whatever_comes_between_staging_and_merging_memory_is_as_the_records() {
+    let Room { mut w, mut a, mut b, mut c } = room(140);
+    let betweens = [Between::Nothing, Between::StagedAgain, Between::Written, Between::WrittenAndComeAgain];
+    for (round, between) in betweens.into_iter().cycle().take(8).enumerate() {
+        let early = w.say(&mut a, "before");
+        w.catch_up(&mut a);
+        let late = w.encrypt(&mut a, "late");
+        w.renew(&mut a);
+        let commit = w.log.last().unwrap().clone();
+        w.catch_up(&mut c);
+        let late = w.append_message(a.id(), &late);
+        let next = w.say(&mut a, "after");
+        w.catch_up(&mut a);
+        w.catch_up(&mut c);
+
+        assert_eq!(text(b.conv(), &early), "before");
+        let mut received = stage(b.conv(), &commit);
+        match between {
+            Between::Nothing => {}
+            Between::StagedAgain => received = stage(b.conv(), &commit),
+            Between::Written => write(&mut w, &mut b),
+            Between::WrittenAndComeAgain => {
+                write(&mut w, &mut b);
+                stage(&mut b.beside(), &commit);
+                received = stage(b.conv(), &commit);
+            }
+        }
+        let approved = received.approve(b.conv(), &w.evidence()).unwrap();
+        b.conv().merge(approved).unwrap();
+        for entry in [&late, &next] {
+            let mut copy = b.beside();
+            assert_eq!(copy.epoch_authenticator(), b.conv().epoch_authenticator(), "round {round}, {between:?}");
+            let read = text(b.conv(), entry);
+            assert_eq!(text(&mut copy, entry), read, "round {round}, {between:?}");
+        }
+    }
+}
