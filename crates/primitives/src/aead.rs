@@ -133,6 +133,14 @@ mod tests {
     use rand_core::OsRng;
 
     #[test]
+    fn a_key_that_is_kept_is_the_one_that_seals() {
+        let kept = SealKey::new(Secret::random(&mut OsRng));
+        let mut copy = *kept.expose_secret();
+        let sealed = kept.seal(b"aad", b"plain", &mut OsRng);
+        assert_eq!(SealKey::new(Secret::take(&mut copy)).open(b"aad", &sealed).as_deref(), Ok(b"plain".as_slice()));
+    }
+
+    #[test]
     fn what_is_sealed_opens_once_unaltered() {
         // [PRIM-09]
         let key = SealKey::new(Secret::random(&mut OsRng));

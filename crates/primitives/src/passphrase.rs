@@ -153,6 +153,13 @@ mod tests {
     const POLICY: &WorkPolicy = &WorkPolicy::FOR_TESTS;
 
     #[test]
+    fn the_standard_cost_is_what_chapter_01_says() {
+        let WorkPolicy { make, floor_kib } = WorkPolicy::STANDARD;
+        assert_eq!(make, Work { memory_kib: 262_144, passes: 3, lanes: 1 });
+        assert_eq!(floor_kib, 262_144);
+    }
+
+    #[test]
     fn damage_and_a_wrong_passphrase_are_told_apart() {
         // [PRIM-14]
         let sealed = lock(Label::KEY_FILE, b"pass", POLICY, b"secret", &mut OsRng).unwrap();

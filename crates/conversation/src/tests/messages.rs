@@ -3,7 +3,7 @@
 use amanat_identity::Tier;
 use amanat_primitives::{MessageSeed, Timestamp};
 
-use super::world::{Seen, World, texts};
+use super::world::{START, Seen, World, texts};
 use crate::{Body, Claim, Conversation, ConversationError, Incoming, Kind, Order, Refusal};
 
 #[test]
@@ -13,6 +13,8 @@ fn two_people_talk_both_ways() {
     w.room(Tier::Confidential, &mut a, &mut [&mut b]);
     assert_eq!((a.conv().kind(), a.conv().tier(), a.conv().epoch()), (Kind::Direct, Tier::Confidential, 1));
     assert_eq!(a.conv().epoch_authenticator(), b.conv().epoch_authenticator());
+    assert_eq!(a.conv().epoch_authenticator().len(), 32);
+    assert_eq!((a.conv().earliest_end(), b.conv().earliest_end()), (Some(w.now), None));
     assert_eq!(a.conv().members(), b.conv().members());
     assert!(!b.conv().log().confirmed());
 
@@ -258,7 +260,9 @@ fn keys_of_past_epochs_are_forgotten_by_time() {
     w.now = Timestamp::from_secs(1_800_080_000);
     w.renew(&mut a);
     w.catch_up(&mut b);
+    assert_eq!(a.conv().earliest_end(), Some(START));
     a.conv().forget_past(Timestamp::from_secs(1_800_050_001)).unwrap();
+    assert_eq!(a.conv().earliest_end(), Some(Timestamp::from_secs(1_800_080_000)));
     a.restart();
     w.append_message(b.id(), &first);
     w.append_message(b.id(), &second);

@@ -196,6 +196,8 @@ impl World {
         let old = member.disk.read();
         let staged = Conversation::stage_join(&part, &member.device, &packages).unwrap();
         assert!(packages.take_changes().is_empty());
+        assert!(staged.members().iter().any(|claim| claim.device == member.id()), "this device included");
+        assert!(staged.members().iter().all(|claim| self.chains.contains_key(&claim.device)));
         let conversation = staged.approve(&self.chains, &receipt_of(commit, self.now), &mut packages, old).unwrap();
         member.packages.write(packages.take_changes());
         member.conversation = Some(conversation);

@@ -130,6 +130,15 @@ fn statement() -> impl Strategy<Value = Statement> {
     })
 }
 
+// [ID-27]
+#[test]
+fn an_invitation_file_may_hold_more_than_others() {
+    let content = vec![7; FileKind::Grant.limit() + 1];
+    let text = armour::write(FileKind::Invitation, &content).unwrap();
+    assert_eq!(*armour::read(FileKind::Invitation, text.as_bytes()).unwrap(), content);
+    assert!(armour::write(FileKind::Grant, &content).is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

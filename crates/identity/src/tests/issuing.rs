@@ -76,6 +76,7 @@ fn an_officer_signs_within_powers_and_window_only() {
         crate::OfficerChain { certificate }.verify(office.authority(), now()).unwrap()
     };
     let attest = |powers, at| keys.attest(&officer(powers), 1, ListSummary::default(), at, STATUS_VALIDITY).map(|_| ());
+    assert_eq!(officer(Powers::ATTEST).powers(), Powers::ATTEST);
     assert_eq!(attest(Powers::ATTEST, now()), Ok(()));
     let what = StatementKind::Status;
     assert_eq!(attest(Powers::ENROL, now()), Err(IssueError::Chain(ChainError::NotEmpowered { what })));

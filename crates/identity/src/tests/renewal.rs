@@ -9,7 +9,7 @@ use crate::{
 
 fn body(world: &World, clearance: Tier) -> RenewalBody {
     let (name, post) = ("New Name".parse().unwrap(), "New Post".parse().unwrap());
-    RenewalBody { grant: world.chain.grant.id(), name, post, clearance, powers: Powers::NONE }
+    RenewalBody { grant: world.chain.grant.id(), name, post, clearance, powers: Powers::ATTEST }
 }
 
 /// Another officer, certified at `at`: the first one's certificate ends with the first chains.
@@ -43,7 +43,7 @@ fn a_renewal_goes_on_where_everything_before_it_has_ended() {
     let device = world.verify_at(&chain, late).unwrap();
     assert_eq!(device.id(), world.device.device_id());
     assert_eq!((device.name().as_str(), device.post().as_str()), ("New Name", "New Post"));
-    assert_eq!(device.clearance(), Tier::Confidential);
+    assert_eq!((device.clearance(), device.powers()), (Tier::Confidential, Powers::ATTEST));
     assert_eq!(device.valid_until(), at.after(DEVICE_VALIDITY));
     assert_eq!(device.address().to_string(), "ayesha@interior.gov.pk");
     assert_eq!(device.enrolled_at(), now());
