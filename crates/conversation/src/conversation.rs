@@ -181,10 +181,7 @@ impl Conversation {
         rng: Option<&mut dyn CryptoRngCore>,
         operation: impl FnOnce(&mut MlsGroup, &Provider<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.check_whole()?;
-        if self.spent {
-            self.reload()?;
-        }
+        self.forget_staged()?;
         self.transact_as_staged(rng, operation)
     }
 
@@ -229,16 +226,19 @@ impl Conversation {
         &mut self,
         operation: impl FnOnce(&mut MlsGroup, &Provider<'_>) -> T,
     ) -> Result<T, ConversationError> {
-        self.check_whole()?;
-        if self.spent {
-            self.reload()?;
-        }
+        self.forget_staged()?;
         self.records.begin();
         self.spent = true;
         self.hashes.turn();
         let result = operation(&mut self.group, &Provider::of_group(&mut self.records, None).with_hashes(&self.hashes));
         self.records.undo();
         Ok(result)
+    }
+
+    /// A staged commit that was not merged next: its message key is there again.
+    fn forget_staged(&mut self) -> Result<(), ConversationError> {
+        self.check_whole()?;
+        if self.spent { self.reload() } else { Ok(()) }
     }
 
     fn reload(&mut self) -> Result<(), ConversationError> {

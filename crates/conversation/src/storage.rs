@@ -130,14 +130,11 @@ impl<'a> Storage<'a> {
     }
     pub(crate) fn get_parts(&self, key: &[u8]) -> Done<Option<Zeroizing<Vec<u8>>>> {
         self.with(Scope::Group, |records| {
-            let mut parts = Vec::new();
-            while let Some(part) = records.get(&part_key(key, parts.len())?) {
-                parts.push(part);
-            }
+            let parts = parts(records, key)?;
             if parts.is_empty() {
                 return Ok(None);
             }
-            let mut value = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+            let mut value = Zeroizing::new(Vec::with_capacity(length(&parts)));
             for part in parts {
                 value.extend_from_slice(part);
             }
@@ -146,13 +143,7 @@ impl<'a> Storage<'a> {
     }
 
     fn write<T: Serialize + ?Sized>(&self, key: &[u8], value: &T) -> Done<()> {
-        let before = self.with(Scope::Group, |records| {
-            let mut count = 0;
-            while records.get(&part_key(key, count)?).is_some() {
-                count += 1;
-            }
-            Ok(count * PART)
-        })?;
+        let before = self.with(Scope::Group, |records| Ok(length(&parts(records, key)?)))?;
         self.put_parts(key, &encode(value, before + before / 4 + PART)?)
     }
     fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Done<Option<T>> {
@@ -197,6 +188,16 @@ const LARGEST: usize = PART << 16;
 fn part_key(key: &[u8], index: usize) -> Done<Vec<u8>> {
     let index = u16::try_from(index).map_err(|_| StorageError::Record)?;
     Ok([key, b"/", &index.to_be_bytes()].concat())
+}
+fn parts<'r>(records: &'r Records, key: &[u8]) -> Done<Vec<&'r [u8]>> {
+    let mut parts = Vec::new();
+    while let Some(part) = records.get(&part_key(key, parts.len())?) {
+        parts.push(part);
+    }
+    Ok(parts)
+}
+fn length(parts: &[&[u8]]) -> usize {
+    parts.iter().map(|part| part.len()).sum()
 }
 fn delete_parts(records: &mut Records, key: &[u8], from: usize) -> Done<()> {
     for index in from.. {

@@ -40,7 +40,7 @@ impl Group {
         let mut joiners = Vec::new();
         for number in 1..size {
             let (keys, _, device) = office.enrol(rng, &format!("reader{number}"), Tier::Official, NOW);
-            let mut packages = nothing();
+            let mut packages = Records::default();
             let maker = KeyPackageMaker { device: &device, signing: keys.signing() };
             let made = maker.one_time(1, &mut packages, NOW, rng).unwrap();
             let package = check_key_package(made.first().unwrap(), &device, NOW).unwrap();
@@ -79,7 +79,7 @@ impl Group {
             previous: Digest::ZERO,
         };
         let staged = Conversation::stage_join(&part, &reader, &packages).unwrap();
-        let mut joined = staged.approve(&devices, &receipt, &mut packages, nothing()).unwrap();
+        let mut joined = staged.approve(&devices, &receipt, &mut packages, Records::default()).unwrap();
         let _ = joined.take_changes();
         Self { devices, author: author.id(), keys, writer, reader: joined, position: 1 }
     }
@@ -114,10 +114,6 @@ impl Group {
         assert!(matches!(self.reader.receive(entry).unwrap(), Incoming::Message(_)));
         let _ = self.reader.take_changes();
     }
-}
-
-fn nothing() -> Records {
-    Records::load(Vec::<(Vec<u8>, Vec<u8>)>::new())
 }
 
 fn take_in(conversation: &mut Conversation, devices: &BTreeMap<DeviceId, VerifiedDevice>, entry: &Entry) {

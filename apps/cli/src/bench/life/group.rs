@@ -178,7 +178,7 @@ impl Hall {
         };
         let begun = processor();
         let staged = Conversation::stage_join(&part, &joiner.verified, &joiner.packages).map_err(broken)?;
-        let old = Records::load(Vec::<(Vec<u8>, Vec<u8>)>::new());
+        let old = Records::default();
         let mut group = staged.approve(&self.devices, &receipt, &mut joiner.packages, old).map_err(broken)?;
         let _ = group.take_changes();
         joiner.group = Some(group);
@@ -230,7 +230,7 @@ fn enrol(office: &Office, desk: &Desk, relay: &VerifiedRelay, hall: &mut Hall, n
     let chain = enrolment.into_chain(certificate, receipt);
     let verified = chain.verify(&desk.authority, now, Timestamp::CLOCK_TOLERANCE).map_err(broken)?;
     hall.devices.insert(verified.id(), verified.clone());
-    let packages = Records::load(Vec::<(Vec<u8>, Vec<u8>)>::new());
+    let packages = Records::default();
     Ok(Device { keys, verified, packages, group: None })
 }
 
