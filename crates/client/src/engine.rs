@@ -16,6 +16,7 @@
 //! - `documents` moves files, `forgetting` lets go of keys whose time is over.
 //! - `restored`, `kept` and `old_copy` notice a relay or a vault that was put back from a copy, and mend it.
 
+mod acknowledged;
 mod again;
 mod apply;
 mod changes;
@@ -47,7 +48,6 @@ mod restored;
 mod roles;
 mod search;
 mod status;
-mod told;
 mod warnings;
 
 use std::{sync::Arc, time::Duration};

@@ -1,6 +1,7 @@
 //! A conversation (protocol-spec/05-conversation): one MLS group with what this member knows of its log.
 //!
-//! Every operation is all or nothing: where it fails, OpenMLS's state is loaded again from records that were put back.
+//! Every operation is all or nothing: where it fails, the records are put back, and OpenMLS's state is loaded again from
+//! them before anything else is done with it.
 //! What an operation changed is taken with [`Conversation::take_changes`] and written in one batch.
 
 use std::sync::Arc;
@@ -20,8 +21,8 @@ use crate::{
     content::{self, Body, Content, Frame, ReceiptLine},
     credential::LeafClaim,
     group::{GroupFacts, Kind},
+    hash_cache::HashCache,
     history::LogTrack,
-    node_hashes::NodeHashes,
     provider::{LeafSigner, Provider},
     records::{Changes, Records},
     remembered::{self, FRAMES, Sent},
@@ -37,11 +38,11 @@ pub struct Conversation {
     pub(crate) roles: Option<Roles>,
     pub(crate) head: Head,
     pub(crate) log: LogTrack,
-    pub(crate) hashes: Arc<NodeHashes>,
-    /// A failed operation could not be undone.
+    pub(crate) hashes: Arc<HashCache>,
+    /// `group` could not be loaded again from the records.
     broken: bool,
-    /// A commit was staged, which used up its message key in `group` alone: the records still have it.
-    spent: bool,
+    /// A commit was staged, which consumed its message key in `group` alone: the records still have it.
+    group_is_ahead: bool,
 }
 
 /// A message ready to be sent.
@@ -68,7 +69,17 @@ impl Conversation {
         let Some(group) = MlsGroup::load(provider.storage(), &group_id(id))? else { return Ok(None) };
         let (facts, roles) = GroupFacts::of_context(group.public_group().group_context())?;
         let log = state::load_log(&records, &head)?;
-        Ok(Some(Self { group, records, facts, roles, head, log, hashes: Arc::default(), broken: false, spent: false }))
+        Ok(Some(Self {
+            group,
+            records,
+            facts,
+            roles,
+            head,
+            log,
+            hashes: Arc::default(),
+            broken: false,
+            group_is_ahead: false,
+        }))
     }
 
     /// A new one, whose own records are yet to be written.
@@ -81,7 +92,7 @@ impl Conversation {
     ) -> Self {
         head.store(&mut records);
         state::store_log(&mut records, &log);
-        Self { group, records, facts, roles, head, log, hashes: Arc::default(), broken: false, spent: false }
+        Self { group, records, facts, roles, head, log, hashes: Arc::default(), broken: false, group_is_ahead: false }
     }
 
     /// Takes what has changed since the last call, to be written in one batch.
@@ -181,11 +192,12 @@ impl Conversation {
         rng: Option<&mut dyn CryptoRngCore>,
         operation: impl FnOnce(&mut MlsGroup, &Provider<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.forget_staged()?;
+        self.reload_if_ahead()?;
         self.transact_as_staged(rng, operation)
     }
 
-    /// The same, on the state that staging the last commit left. Only to merge it: its message key is used up then.
+    /// The same, on the state that staging left, to merge a commit: of the one that was staged, or of an own one. What
+    /// staging consumed is a handshake key of the epoch that ends with it.
     pub(crate) fn transact_as_staged<T, E: From<ConversationError>>(
         &mut self,
         rng: Option<&mut dyn CryptoRngCore>,
@@ -199,7 +211,7 @@ impl Conversation {
         match result {
             Ok(done) => {
                 self.records.keep();
-                self.spent = false;
+                self.group_is_ahead = false;
                 Ok(done)
             }
             Err(error) => {
@@ -219,26 +231,26 @@ impl Conversation {
         self.reload()
     }
 
-    /// Runs what uses up a message key and changes nothing else, and puts the records back. Of a large group OpenMLS's
+    /// Runs what consumes a message key and changes nothing else, and puts the records back. Of a large group OpenMLS's
     /// state is slow to load, and a commit that was staged is nearly always merged next: it is loaded again only before
     /// another operation. `[CONV-40]`
-    pub(crate) fn stage<T>(
+    pub(crate) fn try_on_group<T>(
         &mut self,
         operation: impl FnOnce(&mut MlsGroup, &Provider<'_>) -> T,
     ) -> Result<T, ConversationError> {
-        self.forget_staged()?;
+        self.reload_if_ahead()?;
         self.records.begin();
-        self.spent = true;
-        self.hashes.turn();
+        self.group_is_ahead = true;
+        self.hashes.begin_commit();
         let result = operation(&mut self.group, &Provider::of_group(&mut self.records, None).with_hashes(&self.hashes));
         self.records.undo();
         Ok(result)
     }
 
     /// A staged commit that was not merged next: its message key is there again.
-    fn forget_staged(&mut self) -> Result<(), ConversationError> {
+    fn reload_if_ahead(&mut self) -> Result<(), ConversationError> {
         self.check_whole()?;
-        if self.spent { self.reload() } else { Ok(()) }
+        if self.group_is_ahead { self.reload() } else { Ok(()) }
     }
 
     fn reload(&mut self) -> Result<(), ConversationError> {
@@ -246,7 +258,7 @@ impl Conversation {
         let provider = Provider::of_group(&mut self.records, None);
         let group = MlsGroup::load(provider.storage(), &group_id(&self.facts.conversation))?;
         self.group = group.ok_or(ConversationError::Broken)?;
-        (self.broken, self.spent) = (false, false);
+        (self.broken, self.group_is_ahead) = (false, false);
         Ok(())
     }
 
@@ -358,13 +370,15 @@ impl Conversation {
     }
 
     /// Whether an entry is this device's own: a frame, the commit that is on its way, or one that was given up.
-    #[must_use]
-    pub fn is_own(&self, entry: &Entry) -> bool {
+    ///
+    /// # Errors
+    /// [`ConversationError::Storage`] where a record does not read.
+    pub fn is_own(&self, entry: &Entry) -> Result<bool, ConversationError> {
         let hash = entry.ciphertext_hash();
-        let frame = matches!(remembered::sent(&self.records, &hash), Ok(Some(_)));
-        let pending = || state::pending(&self.records).ok().flatten().is_some_and(|pending| pending.hash == hash);
-        let given_up = || remembered::is_given_up(&self.records, &hash).unwrap_or_default();
-        frame || remembered::has_come(&self.records, &hash) || pending() || given_up()
+        Ok(remembered::sent(&self.records, &hash)?.is_some()
+            || remembered::has_come(&self.records, &hash)
+            || state::pending(&self.records)?.is_some_and(|pending| pending.hash == hash)
+            || remembered::is_given_up(&self.records, &hash)?)
     }
 
     /// The content of an own frame is encrypted anew, because the relay says that it did not take this one. It is known all

@@ -233,7 +233,7 @@ impl Conversation {
             None => None,
         };
         let signer = LeafSigner(by.signing);
-        self.hashes.turn();
+        self.hashes.begin_commit();
         self.transact(Some(rng), |group, provider| {
             let for_joiners = vec![profile::private_extension(COMMIT_EXTENSION, facts.to_bytes())];
             let bundle = build(group, provider, &change, context, &facts, for_joiners, &signer)?;

@@ -13,7 +13,8 @@ use crate::{
     storage::{Storage, StorageError},
 };
 
-/// Why an operation was not done. The conversation is as it was before the call, in memory and in its records.
+/// Why an operation was not done. The conversation is as it was before the call, in its records
+/// at once, and in memory before anything else is done with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ConversationError {
     /// Fault of the relay or the caller: the entry is not the next one.

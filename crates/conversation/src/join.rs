@@ -1,7 +1,7 @@
 //! Joining (protocol-spec/05-conversation, section 6): a Welcome is rebuilt from its two parts, opened, and believed
 //! only when every leaf of the group was checked against its chain.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use amanat_identity::VerifiedDevice;
 use amanat_primitives::{ConversationId, DeviceId, Timestamp};
@@ -130,7 +130,8 @@ impl Conversation {
         // Worked on in copies: OpenMLS deletes the KeyPackage before it knows whether the Welcome is any good.
         let mut device = Records::load([(key.clone(), bundle.to_vec())]);
         let mut group = Records::default();
-        let provider = Provider::new(Storage::of_both(&mut group, &mut device), None);
+        // The tree is hashed more than once here, too.
+        let provider = Provider::new(Storage::of_both(&mut group, &mut device), None).with_hashes(&Arc::default());
         let config = profile::join_config();
         let fault = |error| refused(error, provider.storage_ref());
         let processed = ProcessedWelcome::new_from_welcome(&provider, &config, welcome).map_err(fault)?;

@@ -20,11 +20,11 @@ use openmls_traits::{
     },
 };
 
-use crate::{node_hashes::NodeHashes, records::Records, storage::Storage};
+use crate::{hash_cache::HashCache, records::Records, storage::Storage};
 
-/// The one suite spoken so far: X-Wing, ChaCha20-Poly1305, SHA-256, Ed25519 (0x004D).
 /// The suite, as people are shown it.
 pub const SUITE_NAME: &str = "X-Wing, ChaCha20-Poly1305, SHA-256, Ed25519 (0x004D)";
+/// The one suite spoken so far: X-Wing, ChaCha20-Poly1305, SHA-256, Ed25519 (0x004D).
 pub(crate) const SUITE: Ciphersuite = Ciphersuite::MLS_256_XWING_CHACHA20POLY1305_SHA256_Ed25519;
 
 /// OpenMLS's cryptography for one suite. `RustCrypto` refuses X-Wing in `supports` though its HPKE has it; here that
@@ -32,7 +32,8 @@ pub(crate) const SUITE: Ciphersuite = Ciphersuite::MLS_256_XWING_CHACHA20POLY130
 #[derive(Default)]
 pub(crate) struct Crypto {
     library: RustCrypto,
-    hashes: Arc<NodeHashes>,
+    /// Where hashes are kept from one commit to the next.
+    hashes: Option<Arc<HashCache>>,
 }
 
 type Done<T> = Result<T, CryptoError>;
@@ -46,7 +47,7 @@ impl OpenMlsCrypto for Crypto {
         vec![SUITE]
     }
 
-    // All else is passed on as it is, but that a node is hashed once.
+    // All else is passed on as it is, but that what was hashed for a commit is not hashed again.
     fn hkdf_extract(&self, hash: HashType, salt: &[u8], ikm: &[u8]) -> Done<SecretVLBytes> {
         self.library.hkdf_extract(hash, salt, ikm)
     }
@@ -57,8 +58,8 @@ impl OpenMlsCrypto for Crypto {
         self.library.hkdf_expand(hash, prk, info, length)
     }
     fn hash(&self, hash: HashType, data: &[u8]) -> Done<Vec<u8>> {
-        match hash {
-            HashType::Sha2_256 => self.hashes.get(data, |data| self.library.hash(hash, data)),
+        match &self.hashes {
+            Some(hashes) if hash == HashType::Sha2_256 => hashes.get(data, |data| self.library.hash(hash, data)),
             _ => self.library.hash(hash, data),
         }
     }
@@ -154,8 +155,8 @@ impl<'a> Provider<'a> {
     }
 
     /// With the hashes that are known of that conversation.
-    pub(crate) fn with_hashes(mut self, hashes: &Arc<NodeHashes>) -> Self {
-        self.crypto.hashes = Arc::clone(hashes);
+    pub(crate) fn with_hashes(mut self, hashes: &Arc<HashCache>) -> Self {
+        self.crypto.hashes = Some(Arc::clone(hashes));
         self
     }
 }

@@ -282,7 +282,7 @@ impl Conversation {
                 ProcessedMessageContent::ApplicationMessage(message) => {
                     Ok((sender, zeroize::Zeroizing::new(message.into_bytes()), track))
                 }
-                other => Err(not_a_message(sender, &other)),
+                other => Err(unexpected_content(sender, &other)),
             }
         })?;
         // From here on the message's key is used up, whatever it says. [CONV-81]
@@ -304,7 +304,7 @@ impl Conversation {
 
     fn take_commit(&mut self, entry: &Entry, hash: Digest, header: &Header<'_>) -> Result<Incoming, Stop> {
         // A commit that waits for chains changes nothing.
-        let (sender, staged) = self.stage(|group, provider| stage(group, provider, &entry.body))??;
+        let (sender, staged) = self.try_on_group(|group, provider| stage(group, provider, &entry.body))??;
         let facts = CommitFacts::read(header.authenticated_data).map_err(|_| by(sender, Refusal::CommitData))?;
         let changed = self.changes_of(&staged).map_err(|reason| by(sender, Refusal::Void(reason)))?;
         Ok(Incoming::Commit(Box::new(self.received(entry, hash, (sender, facts), changed, Some(staged)))))
@@ -469,7 +469,7 @@ fn stage(
     let sender = sender_of(&processed)?;
     match processed.into_content() {
         ProcessedMessageContent::StagedCommitMessage(staged) => Ok((sender, staged)),
-        other => Err(not_a_message(sender, &other)),
+        other => Err(unexpected_content(sender, &other)),
     }
 }
 
@@ -479,7 +479,7 @@ fn sender_of(processed: &ProcessedMessage) -> Result<DeviceId, Stop> {
     device_of(processed.credential()).ok_or_else(|| Refusal::NotSigned.into())
 }
 
-fn not_a_message(sender: DeviceId, content: &ProcessedMessageContent) -> Stop {
+fn unexpected_content(sender: DeviceId, content: &ProcessedMessageContent) -> Stop {
     let reason = match content {
         ProcessedMessageContent::OwnPrivateMessage | ProcessedMessageContent::OwnPendingCommit => Refusal::NotOurs,
         ProcessedMessageContent::ProposalMessage(_) | ProcessedMessageContent::ExternalJoinProposalMessage(_) => {
@@ -509,6 +509,8 @@ fn refusal(error: ProcessMessageError<StorageError>) -> Stop {
     }
 }
 
+/// What the library calls its own fault in these two is refused like the rest: a member's keys and ciphertexts come to it,
+/// and a log that stopped there would stop for all.
 fn validation_refusal(error: ValidationError) -> Refusal {
     match error {
         // OpenMLS keeps this error's type to itself; its variants are told apart by the name they print.

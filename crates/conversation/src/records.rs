@@ -78,8 +78,8 @@ impl Records {
         self.values.get(key).map(|value| value.as_slice())
     }
 
-    pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        let value = Zeroizing::new(value);
+    pub(crate) fn put(&mut self, key: Vec<u8>, value: impl Into<Zeroizing<Vec<u8>>>) {
+        let value = value.into();
         if self.values.get(&key) == Some(&value) {
             return;
         }

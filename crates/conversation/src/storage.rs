@@ -83,7 +83,7 @@ impl<'a> Storage<'a> {
     }
 
     /// Writes a record of the conversation as it is.
-    pub(crate) fn put(&self, key: Vec<u8>, value: Vec<u8>) -> Done<()> {
+    pub(crate) fn put(&self, key: Vec<u8>, value: impl Into<Zeroizing<Vec<u8>>>) -> Done<()> {
         self.put_in(Scope::Group, key, value)
     }
     /// Deletes a record of the conversation.
@@ -91,7 +91,8 @@ impl<'a> Storage<'a> {
         self.delete_in(Scope::Group, key)
     }
 
-    fn put_in(&self, scope: Scope, key: Vec<u8>, value: Vec<u8>) -> Done<()> {
+    fn put_in(&self, scope: Scope, key: Vec<u8>, value: impl Into<Zeroizing<Vec<u8>>>) -> Done<()> {
+        let value = value.into();
         self.with(scope, |records| {
             #[cfg(test)]
             fail_if_injected()?;
@@ -143,6 +144,7 @@ impl<'a> Storage<'a> {
     }
 
     fn write<T: Serialize + ?Sized>(&self, key: &[u8], value: &T) -> Done<()> {
+        // A record grows by a few members at a time: a quarter more than before is seldom too little.
         let before = self.with(Scope::Group, |records| Ok(length(&parts(records, key)?)))?;
         self.put_parts(key, &encode(value, before + before / 4 + PART)?)
     }
@@ -221,7 +223,7 @@ fn encode<T: Serialize + ?Sized>(value: &T, expected: usize) -> Done<Zeroizing<V
                 room.truncate(length);
                 return Ok(room);
             }
-            Err(postcard::Error::SerializeBufferFull) if size < LARGEST => size *= 2,
+            Err(postcard::Error::SerializeBufferFull) if size < LARGEST => size = (size * 2).min(LARGEST),
             Err(_) => return Err(StorageError::Record),
         }
     }
@@ -234,7 +236,9 @@ pub(crate) fn from_postcard<T: DeserializeOwned>(bytes: &[u8]) -> Done<T> {
     postcard::from_bytes(bytes).map_err(|_| StorageError::Record)
 }
 pub(crate) fn key_with(prefix: &str, key: &impl Serialize) -> Done<Vec<u8>> {
-    Ok([prefix.as_bytes(), &to_postcard(key)?].concat())
+    // A public key or a number: no secret.
+    let key = postcard::to_allocvec(key).map_err(|_| StorageError::Record)?;
+    Ok([prefix.as_bytes(), &key].concat())
 }
 fn epoch_key(epoch: &impl Serialize, leaf: u32) -> Done<Vec<u8>> {
     key_with(EPOCH_KEYS, &(epoch, leaf))
@@ -342,7 +346,7 @@ impl StorageProvider<V> for Storage<'_> {
     // The device's scope.
 
     fn write_key_package<R: traits::HashReference<V>, K: traits::KeyPackage<V>>(&self, id: &R, value: &K) -> Done<()> {
-        self.put_in(Scope::Device, key_with(KEY_PACKAGE, id)?, std::mem::take(&mut *to_postcard(value)?))
+        self.put_in(Scope::Device, key_with(KEY_PACKAGE, id)?, to_postcard(value)?)
     }
     fn key_package<R: traits::HashReference<V>, K: traits::KeyPackage<V>>(&self, id: &R) -> Done<Option<K>> {
         self.read_device(&key_with(KEY_PACKAGE, id)?)

@@ -232,8 +232,14 @@ mod tests {
         ledger.offer(&made[2]).unwrap();
         assert_eq!(ledger.pending(), Pending { first: 1, hashes: &[made[1].hash(), made[2].hash()] });
         // What was not offered cannot be said to be durable.
+        assert_eq!(ledger.durable(), 1);
+        ledger.persisted(2);
+        assert_eq!(ledger.durable(), 2);
         ledger.persisted(u64::MAX);
+        assert_eq!(ledger.durable(), 3);
         assert!(ledger.complete());
+        // [DOC-12] Nor can another one pass for one that is.
+        assert_eq!(ledger.clear(&segments(Some(0))[0]).err(), Some(LedgerError::Edited));
         assert!(made.iter().all(|segment| ledger.clear(segment).is_ok()));
     }
 
@@ -266,6 +272,8 @@ mod tests {
         let hashes: Vec<SegmentHash> = made.iter().map(MadeSegment::hash).collect();
         let resume = |now, hashes| SegmentLedger::resume(DOCUMENT, layout(), STAMP, now, hashes).err();
         assert_eq!(resume(STAMP, hashes.clone()), None);
+        let unchecked = SegmentLedger::resume(DOCUMENT, layout(), STAMP, STAMP, hashes.clone()).unwrap();
+        assert!(!unchecked.complete());
         let later = SourceStamp { modified: Some(Timestamp::from_secs(2)), ..STAMP };
         assert_eq!(resume(later, hashes.clone()), Some(LedgerError::Edited));
         assert_eq!(resume(STAMP, [hashes.clone(), hashes].concat()), Some(LedgerError::Damaged));

@@ -90,10 +90,10 @@ fn fit(stem: &str, number: &str, extension: &str) -> String {
     [kept, number, extension].concat()
 }
 
-/// The stem and, with its dot, the ending; no ending where it is longer than endings are.
+/// The stem and, with its dot, the ending; no ending where it is longer than endings are. No name begins with a dot here.
 fn split_extension(name: &str) -> (&str, &str) {
     match name.rfind('.') {
-        Some(dot) if dot > 0 && name.len() - dot <= EXTENSION_MAX => name.split_at(dot),
+        Some(dot) if name.len() - dot <= EXTENSION_MAX => name.split_at(dot),
         _ => (name, ""),
     }
 }
@@ -195,6 +195,9 @@ mod tests {
         assert!(shortened.as_str().len() <= 200 && shortened.as_str().len() > 190);
         assert!(shortened.as_str().ends_with("دستاویز.pdf") || shortened.as_str().ends_with(".pdf"));
         assert_eq!(safe_name(&long_ending).as_str().len(), 200);
+        // What the cut bares goes too.
+        let bared = safe_name(&format!("{}. yyyyyyyy.pdf", "x".repeat(194)));
+        assert_eq!(bared.to_string(), format!("{}.pdf", "x".repeat(194)));
     }
 
     #[test]

@@ -232,3 +232,28 @@ fn chunk_nonce(index: u64, last: bool) -> [u8; 12] {
     }
     nonce
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use amanat_primitives::Secret;
+
+    // [DOC-02] [DOC-03]
+    #[test]
+    fn a_text_of_any_length_is_sealed_as_one_payload() {
+        let (key, nonce) = (FileKey::from_secret(Secret::take(&mut [3; 16])), PayloadNonce::from_bytes([4; 16]));
+        for length in [0, 1, CHUNK_LEN - 1, CHUNK_LEN, CHUNK_LEN + 1, 2 * CHUNK_LEN, 2 * CHUNK_LEN + 7] {
+            let plain: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            let mut sealed = b"before".to_vec();
+            PayloadEncryptor::new(&key, &nonce).seal_all(&plain, &mut sealed);
+            let mut payload = sealed.split_off(6);
+            assert_eq!(sealed, b"before");
+            let (mut opener, mut opened) = (PayloadDecryptor::new(&key, &nonce), Vec::new());
+            for chunk in payload.chunks_mut(SEALED_CHUNK_LEN) {
+                opened.extend_from_slice(opener.open_chunk(chunk).unwrap().plain);
+            }
+            assert_eq!(opener.finish(), Ok(()));
+            assert!(opened == plain, "{length} bytes");
+        }
+    }
+}

@@ -133,7 +133,7 @@ mod tests {
     use rand_core::OsRng;
 
     #[test]
-    fn a_key_that_is_kept_is_the_one_that_seals() {
+    fn an_exposed_key_opens_what_it_sealed() {
         let kept = SealKey::new(Secret::random(&mut OsRng));
         let mut copy = *kept.expose_secret();
         let sealed = kept.seal(b"aad", b"plain", &mut OsRng);
@@ -167,5 +167,16 @@ mod tests {
         assert_eq!(chunk, sealed);
         assert_eq!(key.decrypt(&[1; 12], &mut chunk, &tag), Ok(()));
         assert_eq!(&chunk, b"a chunk of some text");
+    }
+
+    #[test]
+    fn a_chunk_opens_with_its_own_associated_data_alone() {
+        let key = ChunkKey::new(&Secret::random(&mut OsRng));
+        let mut chunk = *b"text";
+        let tag = key.encrypt_with_aad(&[1; 12], b"aad", &mut chunk);
+        assert_eq!(key.decrypt(&[1; 12], &mut chunk, &tag), Err(OpenError));
+        assert_eq!(key.decrypt_with_aad(&[1; 12], b"other", &mut chunk, &tag), Err(OpenError));
+        assert_eq!(key.decrypt_with_aad(&[1; 12], b"aad", &mut chunk, &tag), Ok(()));
+        assert_eq!(&chunk, b"text");
     }
 }

@@ -84,5 +84,9 @@ mod tests {
         hasher.update(b"");
         // From the BLAKE3 specification's test vectors, input length 0.
         assert_eq!(hasher.finish().to_string(), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+        // In pieces as at once.
+        hasher.update(b"some");
+        hasher.update(b" bytes");
+        assert_eq!(hasher.finish().as_bytes(), blake3::hash(b"some bytes").as_bytes());
     }
 }

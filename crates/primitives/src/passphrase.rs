@@ -157,6 +157,7 @@ mod tests {
         let WorkPolicy { make, floor_kib } = WorkPolicy::STANDARD;
         assert_eq!(make, Work { memory_kib: 262_144, passes: 3, lanes: 1 });
         assert_eq!(floor_kib, 262_144);
+        assert_eq!((CEILING_KIB, CEILING_PASSES, CEILING_LANES), (1_048_576, 16, 4));
     }
 
     #[test]
@@ -179,10 +180,15 @@ mod tests {
         // [PRIM-13]
         let weak = lock(Label::KEY_FILE, b"pass", POLICY, b"secret", &mut OsRng).unwrap();
         assert_eq!(unlock(Label::KEY_FILE, b"pass", &WorkPolicy::STANDARD, &weak), Err(UnlockError::Work));
-        let mut monstrous = weak[..weak.len() - CHECK].to_vec();
-        monstrous[9..13].copy_from_slice(&u32::MAX.to_be_bytes());
-        let check = blake3::hash(&monstrous);
-        monstrous.extend_from_slice(&check.as_bytes()[..CHECK]);
-        assert_eq!(unlock(Label::KEY_FILE, b"pass", POLICY, &monstrous), Err(UnlockError::Work));
+        let ceilings =
+            [(9, POLICY.floor_kib - 1), (9, CEILING_KIB + 1), (13, CEILING_PASSES + 1), (17, CEILING_LANES + 1)];
+        for (at, value) in ceilings.into_iter().chain([(9, u32::MAX), (13, 0), (17, 0)]) {
+            let mut monstrous = weak[..weak.len() - CHECK].to_vec();
+            monstrous[at..at + 4].copy_from_slice(&value.to_be_bytes());
+            let check = blake3::hash(&monstrous);
+            monstrous.extend_from_slice(&check.as_bytes()[..CHECK]);
+            let refused = unlock(Label::KEY_FILE, b"pass", POLICY, &monstrous);
+            assert_eq!(refused, Err(UnlockError::Work), "{value} at byte {at}");
+        }
     }
 }

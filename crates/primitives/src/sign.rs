@@ -111,6 +111,10 @@ mod tests {
         assert_eq!(public.verify(Label::STATEMENT, b"texT", &signature), Err(BadSignature));
         let other = SigningKey::generate(&mut OsRng).verifying_key();
         assert_eq!(other.verify(Label::STATEMENT, b"text", &signature), Err(BadSignature));
+        // As MLS and other people's vectors sign: nothing before the text.
+        let unlabelled = key.sign_mls(b"text");
+        assert_eq!(public.verify_unlabelled(b"text", &unlabelled), Ok(()));
+        assert_eq!(public.verify_unlabelled(b"text", &signature), Err(BadSignature));
         // [PRIM-07] The identity point verifies anything where verification is not strict.
         let mut identity = [0; 32];
         identity[0] = 1;

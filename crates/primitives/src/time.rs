@@ -71,6 +71,10 @@ mod tests {
         assert_eq!(Timestamp::from_secs(1).before(day), Timestamp::from_millis(0));
         assert_eq!(Timestamp::from_secs(1).since(Timestamp::FAR_FUTURE), Duration::ZERO);
         assert_eq!(Timestamp::from_secs(u64::MAX), Timestamp::FAR_FUTURE);
+        assert_eq!(Timestamp::from_secs(86_401).before(day), Timestamp::from_secs(1));
+        assert_eq!(Timestamp::from_secs(86_401).since(Timestamp::from_secs(1)), day);
+        assert_eq!(Timestamp::from_secs(7).as_millis(), 7_000);
+        assert_eq!(Timestamp::from(std::time::UNIX_EPOCH + day), Timestamp::from_secs(86_400));
         let before_1970 = std::time::UNIX_EPOCH - day;
         assert_eq!(Timestamp::from(before_1970), Timestamp::from_millis(0));
     }

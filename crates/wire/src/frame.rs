@@ -226,6 +226,7 @@ mod tests {
         let mut messages = Vec::new();
         for frame in frames {
             messages.extend(assembler.push(frame)?);
+            assert!(messages.iter().all(|message| message.capacity() <= MAX_MESSAGE));
         }
         assert!(assembler.is_idle() || !frames.is_empty());
         Ok(messages)
@@ -289,6 +290,9 @@ mod tests {
         assert_eq!(refused(altered(0, MORE)), FrameError::NotCanonical);
         assert_eq!(refused(altered(8, 1)), FrameError::Padding);
         assert_eq!(refused(altered(255, 0x80)), FrameError::Padding);
+        let mut twice = altered(255, 0x80);
+        twice[254] = 0x80;
+        assert_eq!(refused(twice), FrameError::Padding);
         // The same content in a larger frame, and a frame of the largest size that is not full though more follow.
         for size in FRAME_SIZES.into_iter().skip(1) {
             let mut larger = good.clone();
@@ -303,7 +307,8 @@ mod tests {
     fn holds_nothing_between_messages() {
         let mut assembler = Assembler::new();
         for frame in frames(&vec![1; 200_000]) {
-            assert!(assembler.push(&frame).is_ok());
+            let complete = assembler.push(&frame).unwrap().is_some();
+            assert_eq!(assembler.is_idle(), complete);
         }
         assert!(assembler.is_idle());
         assert_eq!(assembler.message.capacity(), 0);

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use amanat_wire::{Text, limits, log::RetentionClass};
+use amanat_wire::{limits, log::RetentionClass};
 
 /// Name and value of every limit in the chapter's table.
 fn chapter() -> BTreeMap<String, u64> {
@@ -53,9 +53,4 @@ fn a_retention_class_is_so_many_days() {
     use RetentionClass as C;
     let days = [C::Day, C::Week, C::Month, C::Quarter, C::Year].map(|class| class.span().as_secs());
     assert_eq!(days, [86_400, 604_800, 2_592_000, 7_776_000, 31_536_000]);
-}
-
-#[test]
-fn a_text_is_given_back_as_it_was() {
-    assert_eq!(Text::<10>::new("کل").unwrap().into_string(), "کل");
 }

@@ -6,6 +6,7 @@
 //! for which the relay's receipt is not right, until it gives the right one.
 
 mod commits;
+mod finish;
 mod gone;
 mod messages;
 mod refused;
@@ -25,20 +26,19 @@ use amanat_wire::{
 
 use super::{
     changes::{keep_change, keep_notice},
-    commits::end,
-    core::{Core, put_conversation},
+    core::Core,
     kept::{Applied, KeptChange, RosterLists, own_unit},
     life::Lives,
     roles::may_change,
 };
 use crate::{
-    Event, Failure, FailureCode, Reply,
-    api::{Alarm, MemberChange, MessageState, Notice, WarningOf, Who},
+    Failure, FailureCode,
+    api::{Alarm, MemberChange, Notice, Who},
     failure,
-    rows::{ChangeOf, ConversationRow, MessageRow, OutboxRow, SiftRow, Stage, TrackRow},
+    rows::{ChangeOf, ConversationRow, MessageRow, OutboxRow, Stage, TrackRow},
     vault::{Batch, Scope},
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries that become one batch.
 const BATCH: usize = 64;
@@ -58,7 +58,7 @@ pub(crate) struct Draft {
     /// Others' frames that people see came.
     owes_receipt: bool,
     /// Receipts moved the state of own messages.
-    told: bool,
+    acknowledged: bool,
     /// Messages that are new or change, as the batch leaves them.
     lives: Lives,
     /// Documents named by new messages.
@@ -114,7 +114,7 @@ pub(crate) struct Draft {
     /// The status statement without which the next commit cannot be judged; 0 for none.
     needs_status: u64,
     /// The relay's receipt for the next entry is not right.
-    unvouched: bool,
+    receipt_wrong: bool,
 }
 
 /// What happened with one entry.
@@ -144,49 +144,22 @@ impl Core {
         self.group(id)?;
         let open = self.conversation(id)?;
         let mut draft = Draft::of(id, open.row.clone(), open.tracks.clone());
-        let mut group = match self.conversations.get_mut(&id).and_then(|open| open.group.take()) {
-            Some(group) => group,
-            None => return Ok(false),
-        };
+        let group = self.conversations.get_mut(&id).and_then(|open| open.group.take());
+        let Some(mut group) = group else { return Ok(false) };
         // [CONV-24] By the relay's stamp and this machine's clock, so that neither alone makes messages unreadable.
         let stamp = entries.first().map_or(draft.row.stamp, |entry| entry.stamp);
         let before = self.now().min(stamp).before(MAX_EPOCH_AGE);
         let epoch = group.epoch();
         let forgot = group.forget_past(before).map_err(failure::from_conversation)?;
-        let mut done = true;
         let mut applied = Vec::new();
-        for entry in entries.iter().filter(|entry| entry.position > draft.row.position).collect::<Vec<_>>() {
-            if entry.position != draft.row.position + 1 {
-                done = false;
-                break;
+        let done = match self.take_entries(&mut group, &mut draft, entries, &mut applied) {
+            // One conversation that cannot go on must not take the others with it.
+            Err(failure) if failure.code == FailureCode::Conversation => {
+                self.freeze(id, &failure)?;
+                return Ok(false);
             }
-            let step = match self.apply_entry(&mut group, &mut draft, entry) {
-                // One conversation that cannot go on must not take the others with it.
-                Err(failure) if failure.code == FailureCode::Conversation => {
-                    self.freeze(id, &failure)?;
-                    return Ok(false);
-                }
-                step => step?,
-            };
-            match step {
-                Step::Applied => {
-                    let (running, lists) = (group.log().running(), draft.lists.take());
-                    let own = own_unit(self.conversation(id)?.commit.as_ref(), entry);
-                    applied.push(Applied { entry: entry.clone(), running, lists, own });
-                    draft.row.position = entry.position;
-                    draft.row.stamp = draft.row.stamp.max(entry.stamp);
-                    if !draft.row.stage.follows_log() {
-                        // What follows is not for this device.
-                        done = false;
-                        break;
-                    }
-                }
-                Step::Wait => {
-                    done = false;
-                    break;
-                }
-            }
-        }
+            done => done?,
+        };
         let owes = self.owes_title(&draft.let_in, &group) || draft.lacks_title && self.set_title(&draft, &group)?;
         if owes && !draft.row.title.is_empty() {
             // In the batch that lets them in, so that they get it whatever happens then. [DELIV-181]
@@ -218,17 +191,48 @@ impl Core {
         Ok(done)
     }
 
+    /// Takes entries in, up to the first that is missing, must wait, or is the last for this device. Whether all were taken.
+    fn take_entries(
+        &mut self,
+        group: &mut Conversation,
+        draft: &mut Draft,
+        entries: &[Entry],
+        applied: &mut Vec<Applied>,
+    ) -> Result<bool, Failure> {
+        let known = draft.row.position;
+        for entry in entries.iter().filter(|entry| entry.position > known) {
+            if entry.position != draft.row.position + 1 {
+                return Ok(false);
+            }
+            match self.apply_entry(group, draft, entry)? {
+                Step::Applied => {
+                    let (running, lists) = (group.log().running(), draft.lists.take());
+                    let own = own_unit(self.conversation(draft.id)?.commit.as_ref(), entry);
+                    applied.push(Applied { entry: entry.clone(), running, lists, own });
+                    draft.row.position = entry.position;
+                    draft.row.stamp = draft.row.stamp.max(entry.stamp);
+                }
+                Step::Wait => return Ok(false),
+            }
+            if !draft.row.stage.follows_log() {
+                // What follows is not for this device.
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The receipts of a log are followed whatever becomes of its entries. [DELIV-87]
     fn apply_entry(&mut self, group: &mut Conversation, draft: &mut Draft, entry: &Entry) -> Result<Step, Failure> {
-        if let Some(judged) = self.judge_gone(group, draft, entry) {
-            return judged;
+        if let Some(step) = self.judge_gone(group, draft, entry)? {
+            return Ok(step);
         }
         if entry.kind == UnitKind::Message {
             return self.take_entry(group, draft, entry, None);
         }
         let Some(receipt) = self.receipt_of(draft.id, entry) else {
             draft.alarms.push(Alarm::Receipt { position: entry.position });
-            draft.unvouched = true;
+            draft.receipt_wrong = true;
             return Ok(Step::Wait);
         };
         let step = self.take_entry(group, draft, entry, Some(&receipt.body))?;
@@ -293,172 +297,6 @@ impl Core {
         };
         Ok(own && may_change(group, self.own.address()))
     }
-
-    /// Makes a draft durable, and then visible.
-    fn finish(&mut self, mut draft: Draft, group: Conversation) -> Result<(), Failure> {
-        let Draft { id, row, tracks, changed_tracks, mut batch, mut messages, lives, sent, alarms, title, .. } = draft;
-        for message in &mut messages {
-            *message = lives.message(message.sequence).unwrap_or(message).clone();
-        }
-        self.write_lives(id, &lives, &mut batch)?;
-        put_conversation(&mut batch, &row);
-        match draft.own_title {
-            Some(true) => batch.put(Scope::OwnTitles, id.as_bytes(), &Nothing {}),
-            Some(false) => batch.delete(Scope::OwnTitles, id.as_bytes()),
-            None => {}
-        }
-        for track in changed_tracks.iter().filter_map(|device| tracks.get(device)) {
-            batch.put(Scope::Tracks(id), track.device.as_bytes(), track);
-        }
-        for queued in &sent {
-            batch.delete(Scope::Outbox, &queued.number.to_be_bytes());
-        }
-        let before = row.position.saturating_sub(1);
-        if draft.rolled_back {
-            let running = group.log().running_at(before);
-            self.rolled_back.note([SiftRow::new(id, before, running)], &mut batch)?;
-            tracing::warn!("the vault is older than what was sent from it");
-            draft.notices.push(Notice::ProfileOutdated { conversations: 1 });
-        }
-        if let Some(title) = &title {
-            batch.put(Scope::Outbox, &title.number.to_be_bytes(), title);
-        }
-        let alarmed = alarms.iter().cloned().chain(draft.lacks.map(|device| Alarm::Waiting { device }));
-        let alarmed = alarmed.map(|alarm| WarningOf::Alarm { conversation: id, alarm });
-        let noticed = draft.notices.iter().cloned().map(WarningOf::Notice);
-        let warnings = self.warnings.draft(alarmed.chain(noticed), self.now(), &mut batch)?;
-        // [DELIV-88] Nothing below happens before this has returned. The group was taken out of its place: a failed
-        // commit leaves it out, to be loaded again.
-        self.vault.commit(batch)?;
-        self.kept.settle(draft.kept);
-        self.warnings.settle(warnings);
-        let Some(open) = self.conversations.get_mut(&id) else { return Ok(()) };
-        self.taken += 1;
-        let ended = !row.stage.follows_log() && row.stage != open.row.stage;
-        let before_row = std::mem::replace(&mut open.row, row);
-        let before_tracks = std::mem::replace(&mut open.tracks, tracks);
-        if group.seen_commit() >= open.needs_commit {
-            open.needs_commit = 0;
-        }
-        open.group = Some(group);
-        for queued in &sent {
-            open.queue.remove(&queued.number);
-            open.held.remove(&queued.number);
-            self.in_flight.remove(&queued.number);
-        }
-        if let Some(title) = title {
-            self.next_outbox += 1;
-            open.queue.insert(title.number, title);
-        }
-        if let Some(people) = draft.newcomers {
-            open.newcomers.set(people);
-        }
-        if draft.committed || draft.lost {
-            open.commit = None;
-            open.commit_sent = false;
-        }
-        // To remove the other person is all that anybody can have asked for in a 1:1.
-        let done = if open.row.stage == Stage::Over { std::mem::take(&mut open.wants) } else { VecDeque::new() };
-        open.heal = draft.wrong_roster || (open.heal && !draft.healed);
-        let look = draft.leaver || open.heal;
-        open.waiting = !draft.missing.is_empty() || draft.needs_status > 0;
-        open.needs_status = draft.needs_status;
-        open.stuck |= draft.lacks.is_some() || draft.unvouched;
-        for device in &draft.added {
-            // [CONV-54] Another member has seen to it.
-            open.again.remove(device);
-        }
-        let look = look || !open.again.is_empty();
-        open.excluded = draft.excluded;
-        self.received += messages.len() as u64;
-        let now = self.now();
-        draft.displaced.iter().for_each(|sequence| self.search.forget(id, *sequence, now));
-        draft.displaced_documents.iter().try_for_each(|document| self.stop_transfers_of(*document))?;
-        self.show(id, &messages, sent, alarms)?;
-        for notice in draft.notices {
-            self.emit(Event::Notice(notice));
-        }
-        for want in done {
-            end(want, Ok(Reply::ConversationChanged { conversation: id }))?;
-        }
-        if draft.leave_again {
-            self.leave_again(id)?;
-        }
-        if draft.changed {
-            self.judge_members(id)?;
-            self.look_for_further(id)?;
-        }
-        self.lives_changed(id, &lives)?;
-        if draft.told {
-            let before = super::core::Open { tracks: before_tracks, ..super::core::Open::of(before_row) };
-            self.emit_states(id, &before)?;
-        }
-        if draft.owes_receipt {
-            self.receipt_later(id);
-        }
-        if look {
-            self.look_soon(id);
-        }
-        self.look_for_renewal(id);
-        self.advance_later(Some(id));
-        if draft.created || ended || draft.changed {
-            let view = self.conversation_view(id)?;
-            self.emit(Event::Conversation(view));
-        }
-        if draft.created {
-            // Where another first commit was refused.
-            if let Some(open) = self.conversations.get_mut(&id) {
-                open.rest = None;
-            }
-            self.resume_transfers()?;
-        }
-        if draft.rolled_back {
-            self.read_for_own(id, before);
-        }
-        if !draft.missing.is_empty() {
-            self.fetch_missing(id, draft.missing);
-        }
-        if let Some(device) = draft.lacks {
-            self.emit(Event::Alarm { conversation: id, alarm: Alarm::Waiting { device } });
-        }
-        if draft.lacks.is_some() || draft.unvouched {
-            let view = self.conversation_view(id)?;
-            self.emit(Event::Conversation(view));
-        }
-        if draft.needs_status > 0 {
-            self.fetch_status(id);
-        }
-        if ended && self.conversation(id).is_ok_and(|open| open.row.stage == Stage::FellOut) {
-            self.ask_again(id);
-        }
-        // So that the relay ends the membership at once, whoever commits next.
-        if ended {
-            self.decline(id);
-        }
-        // A Welcome may have waited for this log.
-        self.process_direct()
-    }
-
-    fn show(
-        &mut self,
-        id: ConversationId,
-        messages: &[MessageRow],
-        sent: Vec<OutboxRow>,
-        alarms: Vec<Alarm>,
-    ) -> Result<(), Failure> {
-        for message in sent.iter().filter_map(|queued| queued.message) {
-            self.emit(Event::MessageState { conversation: id, message, state: MessageState::Accepted });
-        }
-        for row in messages {
-            let view = self.message_view(self.conversation(id)?, row)?;
-            self.emit(Event::Message { conversation: id, message: view });
-        }
-        for alarm in alarms {
-            tracing::warn!(kind = alarm.kind(), "a conversation needs attention");
-            self.emit(Event::Alarm { conversation: id, alarm });
-        }
-        Ok(())
-    }
 }
 
 /// Whether a queued message asks to leave.
@@ -479,7 +317,7 @@ impl Draft {
             sent: Vec::new(),
             alarms: Vec::new(),
             owes_receipt: false,
-            told: false,
+            acknowledged: false,
             lives: Lives::default(),
             documents: BTreeSet::new(),
             displaced: Vec::new(),
@@ -507,7 +345,7 @@ impl Draft {
             newcomers: None,
             notices: Vec::new(),
             needs_status: 0,
-            unvouched: false,
+            receipt_wrong: false,
         }
     }
 

@@ -28,7 +28,7 @@ use super::{
     people::{VerifiedChain, look_up},
 };
 use crate::{
-    Command, Event, Failure, FailureCode, Random, Reply,
+    Command, Failure, FailureCode, Random, Reply,
     api::{SendOptions, Target},
     failure,
     rows::{Change, CommitRow, ConversationRow, Stage, TrackRow},
@@ -229,8 +229,7 @@ impl Core {
         }
         self.store_created(created.conversation, row, commit, (devices, rest))?;
         self.add_later(new.conversation, later);
-        let view = self.conversation_view(new.conversation)?;
-        self.emit(Event::Conversation(view));
+        self.emit_conversation(new.conversation)?;
         Ok(new.conversation)
     }
 

@@ -10,7 +10,7 @@ use super::{
     join::ended,
 };
 use crate::{
-    Event, Failure,
+    Failure,
     api::{MemberChange, Notice},
     rows::{ConversationRow, Stage},
     vault::Batch,
@@ -38,8 +38,7 @@ impl Core {
         if let Some(open) = self.conversations.get_mut(&id) {
             open.row = row;
         }
-        let view = self.conversation_view(id)?;
-        self.emit(Event::Conversation(view));
+        self.emit_conversation(id)?;
         self.read_logs_for_own()?;
         self.process_direct()?;
         self.decline(id);

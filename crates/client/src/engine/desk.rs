@@ -6,7 +6,7 @@ use amanat_wire::Text;
 
 use super::core::{Core, ReplyTo};
 use crate::{
-    Event, Failure, FailureCode, HistoryPassphrase, Reply, failure,
+    Failure, FailureCode, HistoryPassphrase, Reply, failure,
     rows::{ArrangedRow, DRAFT, DraftRow},
     vault::{Batch, Scope},
 };
@@ -54,8 +54,7 @@ impl Core {
             batch.delete(Scope::Arranged, id.as_bytes());
         }
         self.vault.commit(batch)?;
-        let view = self.conversation_view(id)?;
-        self.emit(Event::Conversation(view));
+        self.emit_conversation(id)?;
         Ok(Reply::ConversationChanged { conversation: id })
     }
 

@@ -17,6 +17,7 @@ use amanat_wire::{
 
 use super::{
     Input,
+    acknowledged::acknowledged_up_to,
     changes::keep_notice,
     core::{Core, Open, bounded, put_conversation, tier_of},
     create::new_row,
@@ -24,10 +25,9 @@ use super::{
     old_copy::Continued,
     outgoing::{put_message, text},
     people::{VerifiedChain, fetch_chains},
-    told::told_up_to,
 };
 use crate::{
-    Event, Failure, FailureCode,
+    Failure, FailureCode,
     api::{MemberChange, Notice},
     failure,
     rows::{
@@ -75,8 +75,7 @@ impl Core {
                     }
                     Outcome::Known => {}
                     Outcome::Joined(id) => {
-                        let view = self.conversation_view(id)?;
-                        self.emit(Event::Conversation(view));
+                        self.emit_conversation(id)?;
                         self.read_log(id);
                     }
                     Outcome::Refused(failure) => {
@@ -499,7 +498,7 @@ impl Core {
 /// A conversation's row, in which the membership that ends with a Welcome is put by. [DELIV-216]
 pub(crate) fn ended(open: &Open) -> ConversationRow {
     let mut row = open.row.clone();
-    let (has, has_read) = told_up_to(&row, &open.tracks);
+    let (has, has_read) = acknowledged_up_to(&row, &open.tracks);
     let mut ended = std::mem::take(&mut row.ended).into_vec();
     ended.push(EndedRow { joined: row.joined, has, has_read });
     let first = ended.len().saturating_sub(MEMBERSHIPS);

@@ -23,7 +23,7 @@ use super::{
     roles::good_leaves,
 };
 use crate::{
-    Event, Failure, FailureCode, Reply, failure,
+    Failure, FailureCode, Reply, failure,
     rows::{Change, Stage},
     vault::Batch,
 };
@@ -368,8 +368,7 @@ impl Core {
         let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
         for id in ids {
             if self.judge_members(id)? {
-                let view = self.conversation_view(id)?;
-                self.emit(Event::Conversation(view));
+                self.emit_conversation(id)?;
             }
         }
         Ok(())

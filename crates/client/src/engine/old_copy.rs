@@ -295,8 +295,7 @@ impl Core {
                 open.commit = None;
                 open.ahead.clear();
             }
-            let view = self.conversation_view(id)?;
-            self.emit(Event::Conversation(view));
+            self.emit_conversation(id)?;
         }
         tracing::warn!(conversations = found.len(), "the vault is older than what was sent from it");
         self.settle_notice(warnings, outdated);

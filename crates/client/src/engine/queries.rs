@@ -10,12 +10,12 @@ use amanat_primitives::{ConversationId, DocumentId, MessageId};
 use amanat_wire::Decode as _;
 
 use super::{
+    acknowledged::acknowledged_by_all,
     core::{Core, Open, tier_of},
     life::text_of,
-    told::told_by_all,
 };
 use crate::{
-    Failure, FailureCode, Reply,
+    Event, Failure, FailureCode, Reply,
     api::{
         Acknowledgement, ConversationView, Line, Member, MessageBody, MessageRef, MessageState, MessageView, Overview,
         Quote, StatusSummary,
@@ -93,6 +93,13 @@ impl Core {
             muted: arranged.muted,
             state: self.state_of(&row),
         })
+    }
+
+    /// Tells the faces what a conversation is now.
+    pub(crate) fn emit_conversation(&mut self, id: ConversationId) -> Result<(), Failure> {
+        let view = self.conversation_view(id)?;
+        self.emit(Event::Conversation(view));
+        Ok(())
     }
 
     fn peer_name(&mut self, row: &ConversationRow) -> Result<String, Failure> {
@@ -360,7 +367,7 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
     }
     // What was sent before this device was last added has another count, of which nobody tells any more. [DELIV-216]
     let told = match row.joined == open.row.joined {
-        true => told_by_all(&open.row, &open.tracks, row.counter),
+        true => acknowledged_by_all(&open.row, &open.tracks, row.counter),
         false => {
             let ended = open.row.ended.iter().find(|ended| ended.joined == row.joined);
             ended.map_or((false, false), |ended| (row.counter <= ended.has, row.counter <= ended.has_read))

@@ -246,8 +246,7 @@ impl Core {
                 self.alarm(id, Alarm::WaitingStatus { number });
             }
             if was_stuck || !here {
-                let view = self.conversation_view(id)?;
-                self.emit(Event::Conversation(view));
+                self.emit_conversation(id)?;
             }
         }
         Ok(())

@@ -152,7 +152,7 @@ fn own_frames_on_their_way_are_bounded() {
     let hashes: Vec<_> =
         (0..crate::remembered::FRAMES as u64).map(|n| amanat_wire::log::ciphertext_hash(&n.to_be_bytes())).collect();
     for hash in &hashes {
-        a.conv().records.put(crate::remembered::sent_key(hash), vec![0; 16]);
+        a.conv().records.put(crate::remembered::sent_key(hash), vec![0_u8; 16]);
     }
     let conversation = a.conversation.as_mut().unwrap();
     let full = conversation.encrypt(&content, a.keys.signing(), &mut w.rng);

@@ -9,7 +9,10 @@ use super::{
     commits::{Room, room},
     world::{Member, START, Seen, World},
 };
-use crate::{ApproveError, Incoming, OutgoingCommit, Refusal, VoidReason, remembered::KEPT_COMMITS};
+use crate::{
+    ApproveError, ConversationError, Incoming, OutgoingCommit, Refusal, VoidReason,
+    remembered::{self, KEPT_COMMITS},
+};
 
 /// What came of an entry, a void commit's reason among it.
 #[derive(Debug, PartialEq)]
@@ -102,6 +105,28 @@ fn a_commit_that_was_void_is_void_whenever_it_comes_again() {
         assert!(!remembers_commits(member));
     }
     assert_eq!(a.conv().epoch_authenticator(), d.conv().epoch_authenticator());
+}
+
+// [CONV-90] [CONV-91] [DELIV-141] Whatever has become of it; and a damaged record is no stranger's entry.
+#[test]
+fn a_device_knows_each_entry_of_its_own() {
+    let Room { mut w, mut a, mut b, .. } = room(126);
+    let came = w.say(&mut a, "came");
+    w.catch_up(&mut a);
+    let (sent, aside) = (w.encrypt(&mut a, "sent"), w.encrypt(&mut a, "aside"));
+    a.conv().set_aside(&ciphertext_hash(&aside));
+    let (given_up, pending) = (given_up(&mut w, &mut a), renewal(&mut w, &mut a));
+    let sent = w.append_message(a.id(), &sent);
+    let rest = [
+        w.append_message(a.id(), &aside),
+        w.append_commit(a.id(), UnitKind::Commit, &given_up),
+        w.append_commit(a.id(), UnitKind::Commit, &pending),
+    ];
+    for entry in [&came, &sent].into_iter().chain(&rest) {
+        assert_eq!((a.conv().is_own(entry), b.conv().is_own(entry)), (Ok(true), Ok(false)), "{}", entry.position);
+    }
+    a.conv().records.put(remembered::sent_key(&sent.ciphertext_hash()), vec![1_u8]);
+    assert!(matches!(a.conv().is_own(&sent), Err(ConversationError::Storage(_))));
 }
 
 // [CONV-90] The relay has said that it would not have it.

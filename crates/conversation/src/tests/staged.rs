@@ -17,6 +17,7 @@ enum Between {
     StagedAgain,
     Written,
     WrittenAndComeAgain,
+    PastForgotten,
 }
 
 impl Member {
@@ -54,8 +55,15 @@ fn write(w: &mut World, member: &mut Member) {
 #[test]
 fn whatever_comes_between_staging_and_merging_memory_is_as_the_records() {
     let Room { mut w, mut a, mut b, mut c } = room(140);
-    let betweens = [Between::Nothing, Between::StagedAgain, Between::Written, Between::WrittenAndComeAgain];
-    for (round, between) in betweens.into_iter().cycle().take(8).enumerate() {
+    let betweens = [
+        Between::Nothing,
+        Between::StagedAgain,
+        Between::Written,
+        Between::WrittenAndComeAgain,
+        Between::PastForgotten,
+    ];
+    // More commits than past epochs are kept of.
+    for (round, between) in betweens.into_iter().cycle().take(2 * betweens.len()).enumerate() {
         let early = w.say(&mut a, "before");
         w.catch_up(&mut a);
         let late = w.encrypt(&mut a, "late");
@@ -78,14 +86,16 @@ fn whatever_comes_between_staging_and_merging_memory_is_as_the_records() {
                 stage(&mut b.beside(), &commit);
                 received = stage(b.conv(), &commit);
             }
+            Between::PastForgotten => drop(b.conv().forget_past(w.now).unwrap()),
         }
         let approved = received.approve(b.conv(), &w.evidence()).unwrap();
         b.conv().merge(approved).unwrap();
-        for entry in [&late, &next] {
+        for (entry, said) in [(&late, "late"), (&next, "after")] {
             let mut copy = b.beside();
             assert_eq!(copy.epoch_authenticator(), b.conv().epoch_authenticator(), "round {round}, {between:?}");
-            let read = text(b.conv(), entry);
-            assert_eq!(text(&mut copy, entry), read, "round {round}, {between:?}");
+            for conversation in [b.conv(), &mut copy] {
+                assert_eq!(text(conversation, entry), said, "round {round}, {between:?}");
+            }
         }
     }
 }

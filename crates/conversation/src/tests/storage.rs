@@ -35,7 +35,8 @@ fn at_every_write<S, T>(
     panic!("never passed");
 }
 
-/// Nothing to write, and what is in memory is what is on the disk.
+/// Nothing to write, and what is in memory is what is on the disk, as far as it can be seen: which message keys were
+/// consumed is shown by what can be read next.
 fn untouched(member: &mut Member) -> bool {
     let conversation = member.conversation.as_mut().unwrap();
     let quiet = conversation.take_changes().is_empty();

@@ -185,3 +185,22 @@ fn a_document_from_sender_to_recipient() {
     }
     assert_eq!(verifier.finish().unwrap().size(), 2_500_000);
 }
+
+// [PRIM-20]
+#[test]
+fn a_manifest_is_of_one_conversation_and_sender() {
+    let (conversation, sender) = (ConversationId::from_bytes([1; 16]), DeviceId::from_bytes([2; 32]));
+    let mut manifest = sample();
+    assert!(!manifest.is_of(conversation, sender));
+    manifest.document = DocumentId::of(conversation, sender, manifest.nonce.as_bytes());
+    assert!(manifest.is_of(conversation, sender));
+    assert!(!manifest.is_of(ConversationId::from_bytes([3; 16]), sender));
+    assert!(!manifest.is_of(conversation, DeviceId::from_bytes([3; 32])));
+}
+
+#[test]
+fn a_reader_begins_at_a_segment_that_is_there() {
+    let manifest = sample();
+    assert!(manifest.reader_at(0, &[]).is_some() && manifest.reader_at(1, &[]).is_some());
+    assert!(manifest.reader_at(0, &[1]).is_none() && manifest.reader_at(2, &[]).is_none());
+}

@@ -23,9 +23,9 @@ record!(
 );
 
 fn sample() -> impl Strategy<Value = Sample> {
-    let bytes = proptest::collection::vec(any::<u8>(), 0..10);
+    let bytes = proptest::collection::vec(any::<u8>(), 0..=10);
     let long = proptest::collection::vec(any::<u8>(), 0..200);
-    let items = proptest::collection::vec(any::<u16>(), 0..5);
+    let items = proptest::collection::vec(any::<u16>(), 0..=5);
     (any::<u32>(), bytes, long, ".{0,40}", items, any::<Option<bool>>()).prop_map(
         |(number, short, long, text, items, perhaps)| Sample {
             number,
@@ -105,8 +105,23 @@ fn limits_are_kept() {
 fn a_field_reads_as_what_it_holds_and_a_log_shows_its_length_alone() {
     let list: List<u16, 3> = List::new(vec![7, 8]).unwrap();
     assert_eq!(list[..], [7, 8]);
+    assert_eq!(list.clone().into_iter().collect::<Vec<u16>>(), [7, 8]);
     assert_eq!(list.into_vec(), [7, 8]);
     let bytes: Bytes<6> = Bytes::new(b"secret".to_vec()).unwrap();
     assert_eq!(bytes[..], *b"secret");
     assert_eq!(format!("{bytes:?}"), "[6 bytes]");
+    assert_eq!(bytes.into_vec(), b"secret");
+    let text: Text<6> = Text::new("secret").unwrap();
+    assert_eq!(&*text, "secret");
+    assert_eq!(format!("{text:?}"), "[6 bytes of text]");
+    assert_eq!(text.into_string(), "secret");
+}
+
+#[test]
+fn a_time_is_its_milliseconds() {
+    let time = Timestamp::from_millis(0x0102);
+    let mut writer = Writer::default();
+    time.encode(&mut writer);
+    assert_eq!(writer.into_bytes(), [0, 0, 0, 0, 0, 0, 1, 2]);
+    assert_eq!(Timestamp::from_bytes(&time.to_bytes()), Ok(time));
 }

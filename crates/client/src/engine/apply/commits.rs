@@ -14,16 +14,16 @@ use crate::{
     api::Alarm,
     engine::{
         Input,
+        acknowledged::{Devices, change_devices},
         changes::keep_notice,
         core::Core,
         join::Fetched,
         membership::{RENEW_AGAIN, RENEW_EVERY},
         people::fetch_chains,
         roles::{Before, holds_another_person, may_change},
-        told::{Devices, change_devices},
     },
     failure,
-    rows::Stage,
+    rows::{ConversationRow, Stage},
     vault::Scope,
 };
 
@@ -45,8 +45,11 @@ impl Core {
         let committed_at = commit.facts().committed_at;
         let evidence = Evidence { devices: &known, receipt: Some(receipt), revocations: self.revocations() };
         // Whatever needs no chain is judged first: nobody can make the log wait with a commit that is void anyway.
-        let verdict = commit.approve(group, &evidence);
-        match verdict {
+        match commit.approve(group, &evidence) {
+            Ok(approved) => {
+                let merged = group.merge(approved).map_err(failure::from_conversation)?;
+                self.merged(group, draft, &before, &merged, committed_at)?;
+            }
             // [CONV-56] Of all, so that what is judged then is judged by what holds now.
             Err(ApproveError::Unverified(device)) => {
                 match refreshed {
@@ -65,51 +68,6 @@ impl Core {
                 draft.missing = concerned;
                 return Ok(Step::Wait);
             }
-            _ => {}
-        }
-        match verdict {
-            Ok(approved) => {
-                let merged = group.merge(approved).map_err(failure::from_conversation)?;
-                if merged.own {
-                    draft.created |= draft.row.stage == Stage::Creating;
-                    // One that was given up ends no other. [CONV-90]
-                    draft.committed |= merged.awaited;
-                    if draft.row.stage != Stage::Creating {
-                        draft.let_in.extend(merged.added.iter().map(|member| member.device));
-                    }
-                    draft.row.renew_at = self.now().after(RENEW_EVERY);
-                    (draft.row.sent, draft.row.used) = (0, false);
-                }
-                (draft.wrong_roster, draft.healed) = (false, true);
-                let beyond: Vec<_> =
-                    draft.tracks.values().filter(|track| track.beyond).map(|track| track.device).collect();
-                beyond.into_iter().for_each(|device| draft.track(device).beyond = false);
-                draft.changed |= !merged.added.is_empty() || !merged.removed.is_empty() || merged.roles.is_some();
-                if draft.row.stage != Stage::Creating {
-                    let notices = self.changes_by_name(draft.id, group, &before, &merged)?;
-                    for notice in &notices {
-                        keep_notice(&mut draft.row, notice, committed_at, &mut draft.batch)?;
-                    }
-                    draft.notices.extend(notices);
-                }
-                // Who is taken out and put in again needs the Welcome for it, and asks until it comes. [CONV-54]
-                let returns = merged.added.iter().any(|member| member.device == self.own.id());
-                draft.row.stage = match (merged.self_removed, returns) {
-                    // [DELIV-137]
-                    (false, _) if !draft.row.peer.is_empty() && !holds_another_person(group, self.own.address()) => {
-                        Stage::Over
-                    }
-                    (false, _) => Stage::Active,
-                    (true, false) => Stage::Removed,
-                    (true, true) => Stage::FellOut,
-                };
-                let counts = before.address(&merged.by).is_some_and(|by| may_change(group, by));
-                draft.lacks_title |= !counts && merged.added.iter().any(|claim| merged.removed.contains(&claim.device));
-                self.newcomers_changed(group, draft, &before, &merged)?;
-                self.change_others(group, draft, &before, &merged, committed_at);
-                Ok(Step::Applied)
-            }
-            Err(ApproveError::Unverified(_) | ApproveError::NeedsStatus(_)) => Ok(Step::Wait),
             Err(ApproveError::Void(reason)) => {
                 tracing::warn!(?reason, "a commit is void");
                 group.void(entry).map_err(failure::from_conversation)?;
@@ -123,8 +81,61 @@ impl Core {
                 draft.wrong_roster |= !own;
                 draft.healed |= own;
                 draft.alarms.push(Alarm::VoidCommit { position: entry.position, sender: entry.sender });
-                Ok(Step::Applied)
             }
+        }
+        Ok(Step::Applied)
+    }
+
+    /// What a merged commit changes in the draft.
+    fn merged(
+        &mut self,
+        group: &Conversation,
+        draft: &mut Draft,
+        before: &Before,
+        merged: &Merged,
+        committed_at: Timestamp,
+    ) -> Result<(), Failure> {
+        if merged.own {
+            draft.created |= draft.row.stage == Stage::Creating;
+            // One that was given up ends no other. [CONV-90]
+            draft.committed |= merged.awaited;
+            if draft.row.stage != Stage::Creating {
+                draft.let_in.extend(merged.added.iter().map(|member| member.device));
+            }
+            draft.row.renew_at = self.now().after(RENEW_EVERY);
+            (draft.row.sent, draft.row.used) = (0, false);
+        }
+        (draft.wrong_roster, draft.healed) = (false, true);
+        let beyond = draft.tracks.values().filter(|track| track.beyond);
+        for device in beyond.map(|track| track.device).collect::<Vec<_>>() {
+            draft.track(device).beyond = false;
+        }
+        draft.changed |= !merged.added.is_empty() || !merged.removed.is_empty() || merged.roles.is_some();
+        if draft.row.stage != Stage::Creating {
+            let notices = self.changes_by_name(draft.id, group, before, merged)?;
+            for notice in &notices {
+                keep_notice(&mut draft.row, notice, committed_at, &mut draft.batch)?;
+            }
+            draft.notices.extend(notices);
+        }
+        draft.row.stage = self.stage_after(group, &draft.row, merged);
+        let counts = before.address(&merged.by).is_some_and(|by| may_change(group, by));
+        draft.lacks_title |= !counts && merged.added.iter().any(|claim| merged.removed.contains(&claim.device));
+        self.newcomers_changed(group, draft, before, merged)?;
+        self.change_others(group, draft, before, merged, committed_at);
+        Ok(())
+    }
+
+    /// What this device is in the conversation after a commit.
+    fn stage_after(&self, group: &Conversation, row: &ConversationRow, merged: &Merged) -> Stage {
+        // Who is taken out and put in again needs the Welcome for it, and asks until it comes. [CONV-54]
+        let returns = merged.added.iter().any(|member| member.device == self.own.id());
+        match (merged.self_removed, returns) {
+            // [DELIV-137]
+            (false, _) if !row.peer.is_empty() && !holds_another_person(group, self.own.address()) => Stage::Over,
+            (false, _) => Stage::Active,
+            (true, false) => Stage::Removed,
+            (true, true) => Stage::FellOut,
         }
     }
 

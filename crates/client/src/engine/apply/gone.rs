@@ -26,21 +26,24 @@ impl Core {
         group: &Conversation,
         draft: &mut Draft,
         entry: &Entry,
-    ) -> Option<Result<Step, Failure>> {
+    ) -> Result<Option<Step>, Failure> {
         let since = draft.row.stamp.max(entry.stamp);
-        if entry.gone.is_none() || group.is_own(entry) || !self.too_early_to_go(since) {
-            return None;
+        if entry.gone.is_none() || !self.too_early_to_go(since) {
+            return Ok(None);
+        }
+        if group.is_own(entry).map_err(failure::from_conversation)? {
+            return Ok(None);
         }
         if group.seen_commit() == group.accepted_commit() && self.clocks_differ().is_none() {
-            return Some(Err(failure::false_expiry()));
+            return Err(failure::false_expiry());
         }
         // A refused commit may have told the relay that this device is removed, or a clock is wrong: the log waits until
         // that is set right.
-        if self.conversation(draft.id).is_ok_and(|open| open.excluded != entry.position) {
+        if self.conversation(draft.id)?.excluded != entry.position {
             draft.alarms.push(Alarm::Excluded { position: entry.position });
         }
         draft.excluded = entry.position;
-        Some(Ok(Step::Wait))
+        Ok(Some(Step::Wait))
     }
 
     /// Entries before the first that the relay still keeps are gone: said, and the log goes on behind them. Whether it
@@ -107,8 +110,6 @@ impl Core {
         self.vault.commit(batch)?;
         open.row = row;
         open.ahead.clear();
-        let view = self.conversation_view(id)?;
-        self.emit(Event::Conversation(view));
-        Ok(())
+        self.emit_conversation(id)
     }
 }

@@ -17,12 +17,12 @@ use crate::{
     Failure,
     api::{Alarm, Who},
     engine::{
+        acknowledged,
         core::{Core, bounded},
         documents,
         life::{Cause, Verdict, target_of},
         outgoing::{put_message, text},
         roles::may_change,
-        told,
     },
     failure,
     rows::{DocumentRow, LifeRow, MessageRow, Presence, WaitingChange},
@@ -70,7 +70,7 @@ impl Core {
             Body::Receipt(receipt) => {
                 let (own, accepted) = (self.own.id(), draft.row.accepted);
                 if let Some(line) = receipt.lines().iter().find(|line| line.device == own) {
-                    draft.told |= told::take(draft.track(message.sender), line, accepted);
+                    draft.acknowledged |= acknowledged::take(draft.track(message.sender), line, accepted);
                 }
                 Ok(())
             }

@@ -225,9 +225,7 @@ impl Core {
 
     fn tell_taken(&mut self, new: &TakenIn) -> Result<(), Failure> {
         self.lives_changed(new.row.id, &new.lives)?;
-        let view = self.conversation_view(new.row.id)?;
-        self.emit(crate::Event::Conversation(view));
-        Ok(())
+        self.emit_conversation(new.row.id)
     }
 }
 

@@ -1,9 +1,9 @@
-//! How far the others have told that they have what this device sent (protocol-spec/07-delivery, section 12), whoever
+//! How far the others have acknowledged what this device sent (protocol-spec/07-delivery, section 12), whoever
 //! comes, goes and comes back.
 //!
-//! A message counts as delivered when every device that it was sent to has told so. So whoever was added behind it does not
-//! matter for it, whatever that device tells; and what a device had not told when it was removed stays lost to its person,
-//! who may come back with it or with another one.
+//! A message counts as delivered when every device that it was sent to has acknowledged it. So whoever was added behind it
+//! does not matter for it, whatever that device acknowledges; and what a device had not acknowledged when it was removed
+//! stays lost to its person, who may come back with it or with another one.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use amanat_wire::{List, Text};
 
 use crate::rows::{ConversationRow, LOST, LostRow, TrackRow};
 
-/// What is told of a message.
+/// What is acknowledged of a message.
 #[derive(Clone, Copy)]
 enum What {
     Delivered,
@@ -35,8 +35,8 @@ impl What {
         }
     }
 
-    /// Whether everybody whom one's own content of this counter was sent to has told it. [DELIV-250] [DELIV-252]
-    fn told(self, row: &ConversationRow, tracks: &BTreeMap<DeviceId, TrackRow>, counter: u64) -> bool {
+    /// Whether everybody whom one's own content of this counter was sent to has acknowledged it. [DELIV-250] [DELIV-252]
+    fn acknowledged(self, row: &ConversationRow, tracks: &BTreeMap<DeviceId, TrackRow>, counter: u64) -> bool {
         let mut somebody = false;
         for track in tracks.values().filter(|track| track.base < counter) {
             if self.of_track(track) < counter {
@@ -53,28 +53,32 @@ impl What {
     }
 
     /// Up to which counter that is so of all.
-    fn told_up_to(self, row: &ConversationRow, tracks: &BTreeMap<DeviceId, TrackRow>) -> u64 {
+    fn acknowledged_up_to(self, row: &ConversationRow, tracks: &BTreeMap<DeviceId, TrackRow>) -> u64 {
         let of_tracks = tracks.values().flat_map(|track| [track.base, self.of_track(track)]);
         let of_lost = row.lost.iter().flat_map(|lost| [self.of_lost(lost), lost.up_to]);
-        // Between two of these all are told or none is.
+        // Between two of these all are acknowledged or none is.
         let mut steps: Vec<u64> = of_tracks.chain(of_lost).chain([row.alone, row.accepted]).collect();
         steps.retain(|step| (1..=row.accepted).contains(step));
         steps.sort_unstable();
-        steps.iter().take_while(|step| self.told(row, tracks, **step)).last().copied().unwrap_or_default()
+        steps.iter().take_while(|step| self.acknowledged(row, tracks, **step)).last().copied().unwrap_or_default()
     }
 }
 
-/// Whether all have told that one's own content of this counter is delivered, and that it is read.
-pub(crate) fn told_by_all(row: &ConversationRow, tracks: &BTreeMap<DeviceId, TrackRow>, counter: u64) -> (bool, bool) {
-    (What::Delivered.told(row, tracks, counter), What::Read.told(row, tracks, counter))
+/// Whether all have acknowledged one's own content of this counter as delivered, and as read.
+pub(crate) fn acknowledged_by_all(
+    row: &ConversationRow,
+    tracks: &BTreeMap<DeviceId, TrackRow>,
+    counter: u64,
+) -> (bool, bool) {
+    (What::Delivered.acknowledged(row, tracks, counter), What::Read.acknowledged(row, tracks, counter))
 }
 
-/// Up to which counter they have told so of all before it, too.
-pub(crate) fn told_up_to(row: &ConversationRow, tracks: &BTreeMap<DeviceId, TrackRow>) -> (u64, u64) {
-    (What::Delivered.told_up_to(row, tracks), What::Read.told_up_to(row, tracks))
+/// Up to which counter they have acknowledged all.
+pub(crate) fn acknowledged_up_to(row: &ConversationRow, tracks: &BTreeMap<DeviceId, TrackRow>) -> (u64, u64) {
+    (What::Delivered.acknowledged_up_to(row, tracks), What::Read.acknowledged_up_to(row, tracks))
 }
 
-/// Takes what another device tells of one's own contents, of which those up to `accepted` stand in the log before it.
+/// Takes what another device acknowledges of one's own contents, of which those up to `accepted` stand in the log before it.
 /// Whether that moves the state of any.
 pub(crate) fn take(track: &mut TrackRow, line: &ReceiptLine, accepted: u64) -> bool {
     // Something that was sent to it stands before what it saw first; or it speaks of what is not sent yet, and so of an

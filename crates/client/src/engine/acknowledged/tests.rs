@@ -67,7 +67,7 @@ impl Room {
     }
 
     fn delivered(&self, counter: u64) -> bool {
-        let told = told_by_all(&self.row, &self.tracks, counter);
+        let told = acknowledged_by_all(&self.row, &self.tracks, counter);
         assert_eq!(told.0, told.1, "here all is read that is delivered");
         told.0
     }
@@ -281,7 +281,7 @@ impl World {
 /// Each content with the memberships that it was sent to.
 fn check(world: &World, sent: &[Vec<usize>]) {
     let here = |whose: &str| world.stints.iter().any(|stint| stint.here && person(stint.device) == whose);
-    let up_to = told_up_to(&world.room.row, &world.room.tracks);
+    let up_to = acknowledged_up_to(&world.room.row, &world.room.tracks);
     for (counter, to) in (1..).zip(sent) {
         let to: Vec<&Stint> = to.iter().map(|stint| &world.stints[*stint]).collect();
         let delivered = world.room.delivered(counter);
