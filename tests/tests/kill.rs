@@ -1,7 +1,8 @@
 //! SIGKILL at random moments (protocol-spec/07-delivery, section 12): the relay under load, and clients in the middle of
 //! their work. What was promised is there afterwards, once and in its order, and nobody is shown anything twice.
 //!
-//! Ten kills of each kind by default, a hundred with `AMANAT_LONG=1`. The moments are random; what must hold is not.
+//! Ten kills of each kind by default, a hundred with `AMANAT_LONG=1`. The moments are random; what must hold is not. A test
+//! that fails prints its seed: with `AMANAT_SEED=N` it draws the same moments.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,7 +31,8 @@ use std::{
 
 use amanat_client::api::{MessageBody, MessageView};
 use amanat_tests::Person;
-use rand_core::{OsRng, RngCore as _};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{OsRng, RngCore as _, SeedableRng as _};
 
 /// How many kills.
 fn rounds() -> usize {
@@ -43,9 +45,38 @@ async fn sync(person: &Person) {
     synced.unwrap_or_else(|_| panic!("{}: sync does not end", person.handle));
 }
 
-/// A number below `bound`.
-fn below(bound: u64) -> u64 {
-    OsRng.next_u64() % bound
+/// The moments of a test's kills. The seed fixes what is drawn: how much must have been done before each kill, and how long it
+/// then waits, in microseconds or as a part of the time that the work took when it was left alone. It does not fix how far the
+/// programs have come by then: that is up to the machine. So the same seed cuts at about the same places, and no more.
+struct Moments {
+    seed: u64,
+    random: ChaCha20Rng,
+}
+
+impl Moments {
+    /// As `AMANAT_SEED` says, or drawn.
+    fn new() -> Self {
+        let seed = std::env::var("AMANAT_SEED").map_or_else(|_| OsRng.next_u64(), |seed| seed.parse().unwrap());
+        Self { seed, random: ChaCha20Rng::seed_from_u64(seed) }
+    }
+
+    /// A number below `bound`.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.random.next_u64() % bound
+    }
+
+    /// A part of a span.
+    fn within(&mut self, span: Duration) -> Duration {
+        span.mul_f64(f64::from(self.random.next_u32()) / f64::from(u32::MAX))
+    }
+}
+
+impl Drop for Moments {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("again with AMANAT_SEED={}", self.seed);
+        }
+    }
 }
 
 /// Texts by sender's handle, in the order of this vault; each id and each sequence stands there once.

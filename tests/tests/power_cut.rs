@@ -98,13 +98,44 @@ fn keys_turn_through_power_cuts() {
     let mut turns = 0;
     for number in 0..cuts {
         let cut = kind(number);
-        let lines = bench.write(Job::Turn, &[], Some(Duration::from_millis(20 + random.below(200))));
-        let last = lines.last().and_then(|line| line.strip_prefix("turned ")).map_or(0, |turn| turn.parse().unwrap());
-        bench.lose_power(cut, &mut random);
+        let life = Duration::from_millis(20 + random.below(200));
+        let (last, found) = turns_before_a_cut(&mut bench, life, &[], cut, &mut random);
         println!("cut {number} ({cut:?}, seed {}) after turn {last}", random.seed);
-        turns = turner::check(&bench.live().join("store"), last);
+        turns = found.unwrap();
     }
     assert!(turns > 2 * u64::from(cuts), "the writers got something done: {turns}");
+}
+
+/// [DELIV-170] Without the syncs of the slots the key that is named is not there; without those of the database the turn is not.
+#[test]
+fn without_our_syncs_keys_are_lost() {
+    let mut random = Random::new();
+    for (fault, lost) in [
+        (("CUT_IGNORE_FILE", "slots"), "is not in its slot"),
+        (("CUT_IGNORE_THREAD", "table writer"), "was acknowledged"),
+    ] {
+        let mut bench = Bench::new();
+        let life = Duration::from_millis(300);
+        let (before, sound) = turns_before_a_cut(&mut bench, life, &[], Cut::Clean, &mut random);
+        assert!(before > 0 && sound.is_ok(), "{before} {sound:?}");
+        let (after, found) = turns_before_a_cut(&mut bench, life, &[fault], Cut::Clean, &mut random);
+        assert!(after > before, "keys were turned: {after}");
+        assert!(found.as_ref().is_err_and(|found| found.contains(lost)), "nobody sees that {fault:?}: {found:?}");
+    }
+}
+
+/// One life of a writer that turns keys. Gives the last turn that was acknowledged, and what is left of it.
+fn turns_before_a_cut(
+    bench: &mut Bench,
+    life: Duration,
+    faults: &[(&str, &str)],
+    cut: Cut,
+    random: &mut Random,
+) -> (u64, Result<u64, String>) {
+    let lines = bench.write(Job::Turn, faults, Some(life));
+    let last = lines.last().and_then(|line| line.strip_prefix("turned ")).map_or(0, |turn| turn.parse().unwrap());
+    bench.lose_power(cut, random);
+    (last, turner::check(&bench.live().join("store"), last))
 }
 
 // [DELIV-20]
@@ -179,11 +210,21 @@ async fn a_clients_documents_survive_power_cuts() {
     assert_eq!(lost, [""; 0]);
 }
 
-/// The same clients, of whose syncs those of the vault, or of part files, do nothing.
+/// The same clients, of whose syncs those do nothing by which we make the vault durable, or those of part files. The vault's
+/// database has syncs of its own library left: where such a one came last, nothing is lost, and another life has to show it.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_our_syncs_a_client_loses_it() {
-    let lost = client_cuts(1, None, &[("CUT_IGNORE_FILE", "*")]).await;
-    assert!(!lost.is_empty(), "nobody sees that the vault is not synced");
+    let mut seen = false;
+    for _ in 0..5 {
+        // A profile of which more is missing than the check can list stops the check.
+        let cut = tokio::spawn(client_cuts(1, None, &[("CUT_IGNORE_THREAD", "table writer")])).await;
+        println!("{cut:?}");
+        seen = cut.map_or_else(|stopped| stopped.is_panic(), |lost| !lost.is_empty());
+        if seen {
+            break;
+        }
+    }
+    assert!(seen, "nobody sees that the vault is not synced");
     let lost = client_cuts(1, Some(2 << 20), &[("CUT_IGNORE_FILE", "*.part")]).await;
     assert!(lost.iter().any(|line| line.contains("not what was sent")), "part files are not synced: {lost:?}");
 }

@@ -30,7 +30,7 @@ pub(crate) use self::watch::PATIENCE;
 use self::{
     folder::{Folder, Format},
     sum::{Progress, Sum},
-    tx::{Change, Old, Tx},
+    tx::Tx,
     value::Stored,
     watch::Watch,
 };
@@ -202,6 +202,7 @@ impl Engine {
         self.meet_disk()?;
         let Tx { changes, earlier, .. } = tx;
         let number = self.batches_ever() + 1;
+        // What cannot be read ends this batch alone: nothing is changed yet.
         let rows = self.rows(changes, number)?;
         *self.shadow.write().unwrap_or_else(PoisonError::into_inner) = earlier;
         let applied = self.read(|db| {
@@ -364,35 +365,29 @@ impl Engine {
         Ok(Some(whole))
     }
 
-    /// What a batch's changes are in the database.
-    fn rows(&self, changes: HashMap<Vec<u8>, Change>, number: u64) -> Result<Rows, Fault> {
-        let mut rows = Rows::new();
-        for (key, change) in changes {
-            if change.old == Old::Any {
-                self.remove_parts(&mut rows, &key)?;
-            }
-            match change.value {
-                None => drop(rows.insert(key, None)),
-                Some(payload) if payload.len() <= value::PART => {
-                    let stored = value::whole(&key, &payload);
-                    rows.insert(key, Some(stored));
+    /// The rows that a batch changes, with what is stored there. Parts of split values that it replaces or removes go too.
+    fn rows(&self, changes: Changes, number: u64) -> Result<Vec<Row>, Fault> {
+        self.read(|db| {
+            let stored = |key: &[u8]| db.get(key).map_err(|error| self.fault(&error));
+            let mut rows = Vec::with_capacity(changes.len());
+            for (key, new) in records(changes, number) {
+                let old = stored(&key)?;
+                if let Some(head) = old.as_deref().and_then(|stored| value::split_head(&key, stored)) {
+                    for key in value::part_keys(&key, &head) {
+                        rows.push(Row { old: stored(&key)?, key, new: None });
+                    }
                 }
-                Some(payload) => {
-                    let (head, parts) = value::split(&key, &payload, number);
-                    rows.insert(key, Some(head));
-                    rows.extend(parts.into_iter().map(|(part_key, part)| (part_key, Some(part))));
-                }
+                rows.push(Row { key, old, new });
             }
-        }
-        Ok(rows)
+            Ok(rows)
+        })
     }
 
     /// Has sled take a batch, with the sum over all rows that follows from it.
-    fn apply(&self, db: &sled::Db, rows: Rows, number: u64) -> Result<(), Fault> {
+    fn apply(&self, db: &sled::Db, rows: Vec<Row>, number: u64) -> Result<(), Fault> {
         let mut sum = self.sum.lock();
         let mut batch = sled::Batch::default();
-        for (key, new) in rows {
-            let old = db.get(&key).map_err(|error| self.fault(&error))?;
+        for Row { key, old, new } in rows {
             sum.change(&key, old.as_deref(), new.as_deref());
             match new {
                 Some(stored) => batch.insert(key, stored),
@@ -455,17 +450,6 @@ impl Engine {
         if self.add_up_all()? { Ok(()) } else { Err(Fault::Damaged) }
     }
 
-    fn remove_parts(&self, rows: &mut Rows, key: &[u8]) -> Result<(), Fault> {
-        self.read(|db| {
-            if let Some(stored) = db.get(key).map_err(|error| self.fault(&error))?
-                && let Ok(Stored::Split(head)) = value::read(key, &stored)
-            {
-                rows.extend(value::part_keys(key, &head).map(|part_key| (part_key, None)));
-            }
-            Ok(())
-        })
-    }
-
     fn fault(&self, error: &sled::Error) -> Fault {
         tracing::error!(%error, "the database engine reports an error");
         match error {
@@ -488,8 +472,35 @@ impl Drop for Engine {
     }
 }
 
-/// Rows that a batch stores, or removes.
-type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// New values by key; none removes what is stored.
+type Changes = HashMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// A row that a batch changes.
+struct Row {
+    key: Vec<u8>,
+    /// What is stored there.
+    old: Option<sled::IVec>,
+    /// What is to be; none removes it.
+    new: Option<Vec<u8>>,
+}
+
+/// What a batch's changes are in the database, in its order. The keys of parts are this batch's alone.
+fn records(changes: Changes, number: u64) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
+    let mut records = BTreeMap::new();
+    for (key, value) in changes {
+        let record = match value {
+            None => None,
+            Some(payload) if payload.len() <= value::PART => Some(value::whole(&key, &payload)),
+            Some(payload) => {
+                let (head, parts) = value::split(&key, &payload, number);
+                records.extend(parts.into_iter().map(|(part_key, part)| (part_key, Some(part))));
+                Some(head)
+            }
+        };
+        records.insert(key, record);
+    }
+    records
+}
 
 /// Whether there are no threads here.
 fn in_simulation() -> bool {
@@ -552,3 +563,6 @@ fn settle_folder(file: &File, folder: &Folder, format: Format, found: Option<u32
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

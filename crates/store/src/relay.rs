@@ -57,12 +57,7 @@ pub use self::{
 };
 use crate::{
     Damage, Health, OpenError, Stats,
-    engine::{
-        CHECKED_FIRST, Engine, PATIENCE, Settings,
-        folder::Format,
-        group::Group,
-        tx::{Old, Tx},
-    },
+    engine::{CHECKED_FIRST, Engine, PATIENCE, Settings, folder::Format, group::Group, tx::Tx},
 };
 
 /// Format of the relay's store.
@@ -387,7 +382,7 @@ fn incarnation(engine: &Engine) -> Result<Incarnation, OpenError> {
     }
     let new = Incarnation::random(&mut rand_core::OsRng);
     let mut tx = Tx::new(engine);
-    tx.put(keys::INCARNATION.to_vec(), new.as_bytes().to_vec(), Old::Whole);
+    tx.put(keys::INCARNATION.to_vec(), new.as_bytes().to_vec());
     engine.commit(tx).map_err(|fault| match fault {
         crate::error::Fault::Full => OpenError::Full,
         _ => OpenError::Damaged(Damage::Unreadable),

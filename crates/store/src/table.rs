@@ -25,7 +25,7 @@ use crate::{
         CHECKED_FIRST, Engine, PATIENCE, Settings,
         folder::Format,
         group::{Group, Reply, Worker},
-        tx::{Old, Tx},
+        tx::Tx,
         value::{MAX_KEY, MAX_VALUE},
     },
     error::Fault,
@@ -321,8 +321,8 @@ impl Worker for Writer {
         }
         for (key, value) in job.batch.changes {
             match value {
-                Some(value) => tx.put(key, value, Old::Any),
-                None => tx.delete(key, Old::Any),
+                Some(value) => tx.put(key, value),
+                None => tx.delete(key),
             }
         }
         self.replies.push((job.reply, Ok(())));

@@ -18,7 +18,7 @@ use amanat_identity::Tier;
 use amanat_primitives::passphrase::WorkPolicy;
 use amanat_tests::{PASSPHRASE, Rig, programs::signal};
 
-use crate::{below, by_sender, rounds, sync, talker::Talk};
+use crate::{Moments, by_sender, rounds, sync, talker::Talk};
 
 /// What the killed client is told: the profile's folder, the conversation, how its texts begin.
 const JOB: [&str; 3] = ["KILL_PROFILE", "KILL_CONVERSATION", "KILL_PREFIX"];
@@ -130,6 +130,7 @@ fn note(line: &str, promised: &mut Vec<String>) -> bool {
 // [DELIV-80] [DELIV-82]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_killed_keeps_what_it_promised_and_repeats_nothing() {
+    let mut moments = Moments::new();
     let rig = Rig::new().await;
     rig.enrol("secretary", Tier::Secret).await;
     let director = rig.person("director", Tier::Secret).await;
@@ -144,7 +145,7 @@ async fn a_client_that_is_killed_keeps_what_it_promised_and_repeats_nothing() {
     let mut promised: Vec<Vec<String>> = Vec::new();
     for round in 0..rounds() {
         let child = start(&rig.dir.path().join("secretary"), &conversation.to_string(), &format!("life {round}"));
-        let (id, lines, moment) = (child.id(), below(120), Duration::from_micros(below(30_000)));
+        let (id, lines, moment) = (child.id(), moments.below(120), moments.within(Duration::from_millis(30)));
         let lived = tokio::task::spawn_blocking(move || life(child, lines, moment));
         let Ok(texts) = tokio::time::timeout(Duration::from_secs(60), lived).await else {
             signal("KILL", id);

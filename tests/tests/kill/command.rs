@@ -7,13 +7,13 @@ use std::{
 
 use amanat_tests::programs::{Invocation, Office};
 
-use crate::{below, rounds};
+use crate::{Moments, rounds};
 
-/// Runs it, and kills it at a random moment of the time that it usually takes. Whether it was done before.
-fn interrupted(run: Invocation, usual: Duration) -> bool {
+/// Runs it, and kills it after a while. Whether it was done before.
+fn interrupted(run: Invocation, after: Duration) -> bool {
     let mut running = run.start();
     // A random moment, not a wait for anything.
-    std::thread::sleep(Duration::from_micros(below(usual.as_micros() as u64)));
+    std::thread::sleep(after);
     running.kill();
     let ended = running.end();
     assert!(ended.code.is_none() || ended.code == Some(0), "{ended}");
@@ -22,6 +22,7 @@ fn interrupted(run: Invocation, usual: Duration) -> bool {
 
 #[test]
 fn commands_that_are_killed_lose_and_repeat_nothing() {
+    let mut moments = Moments::new();
     let office = Office::new();
     office.enrol("secretary", "restricted");
     office.enrol("director", "restricted");
@@ -33,11 +34,11 @@ fn commands_that_are_killed_lose_and_repeat_nothing() {
     for round in 1..=rounds() as u64 {
         let text = round.to_string();
         tried.insert(round);
-        if interrupted(office.by("secretary", &["send", &conversation, &text, "--queue"]), usual) {
+        if interrupted(office.by("secretary", &["send", &conversation, &text, "--queue"]), moments.within(usual)) {
             done.push(text);
         }
         let by = if round % 2 == 0 { "director" } else { "secretary" };
-        interrupted(office.by(by, &["sync"]), usual);
+        interrupted(office.by(by, &["sync"]), moments.within(usual));
     }
     office.say("secretary", &["sync"]);
     office.say("director", &["sync"]);

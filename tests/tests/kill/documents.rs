@@ -9,7 +9,7 @@ use std::{
 
 use amanat_tests::programs::{Invocation, Office, contents};
 
-use crate::{below, rounds};
+use crate::{Moments, rounds};
 
 const MIB: usize = 1024 * 1024;
 
@@ -35,11 +35,11 @@ fn office() -> (Office, String) {
     (office, first["conversation"].as_str().unwrap().to_owned())
 }
 
-/// Runs it, and kills it at a random moment of a span. Whether it was done before.
-fn interrupted(run: &Invocation, within: Duration) -> bool {
+/// Runs it, and kills it after a while. Whether it was done before.
+fn interrupted(run: &Invocation, after: Duration) -> bool {
     let mut running = run.clone().start();
     // A random moment, not a wait for anything.
-    std::thread::sleep(Duration::from_micros(below(within.as_micros() as u64)));
+    std::thread::sleep(after);
     running.kill();
     let ended = running.end();
     assert!(ended.code.is_none() || ended.code == Some(0), "{ended}");
@@ -77,6 +77,7 @@ fn arrive(office: &Office, conversation: &str, size: usize) -> Vec<String> {
 #[test]
 fn a_sender_that_is_killed_sends_each_document_once() {
     const SIZE: usize = 4 * MIB;
+    let mut moments = Moments::new();
     let (office, conversation) = office();
     let (mut done, mut usual) = (Vec::new(), Duration::ZERO);
     for round in 0..=rounds() as u64 {
@@ -88,7 +89,7 @@ fn a_sender_that_is_killed_sends_each_document_once() {
             send.run().ok();
             usual = begun.elapsed() * 5 / 4;
             done.push(name);
-        } else if interrupted(&send, usual) {
+        } else if interrupted(&send, moments.within(usual)) {
             done.push(name);
         }
     }
@@ -107,6 +108,7 @@ fn a_sender_that_is_killed_sends_each_document_once() {
 #[test]
 fn a_recipient_that_is_killed_saves_a_document_once() {
     const SIZE: usize = 24 * MIB;
+    let mut moments = Moments::new();
     let (office, conversation) = office();
     office.folder.write("0.bin", &content(SIZE, 0));
     office.say("secretary", &["send", &conversation, "--file", "0.bin"]);
@@ -123,7 +125,7 @@ fn a_recipient_that_is_killed_saves_a_document_once() {
     let (mut done, mut untold) = (1, 0);
     for _ in 0..rounds() {
         let before = named().count();
-        if interrupted(&save, usual) {
+        if interrupted(&save, moments.within(usual)) {
             done += 1;
         } else if named().count() > before && is_over() {
             // It was done, and killed before it could say so: the next one makes another file, as it should.
@@ -146,6 +148,7 @@ fn a_recipient_that_is_killed_saves_a_document_once() {
 fn a_relay_that_is_killed_while_it_takes_segments_loses_none_that_counts() {
     // More than the relay takes between two syncs.
     const SIZE: usize = 18 * MIB;
+    let mut moments = Moments::new();
     let (mut office, conversation) = office();
     let (mut usual, mut cut) = (Duration::ZERO, 0);
     for round in 0..=rounds() as u64 {
@@ -155,7 +158,7 @@ fn a_relay_that_is_killed_while_it_takes_segments_loses_none_that_counts() {
         let mut sending = office.by("secretary", &["send", &conversation, "--file", &name]).start();
         if round > 0 {
             // A random moment, not a wait for anything.
-            std::thread::sleep(Duration::from_micros(below(usual.as_micros() as u64)));
+            std::thread::sleep(moments.within(usual));
             cut += u32::from(sending.runs());
             office.relay().take().unwrap().kill();
             office.start_relay();

@@ -7,13 +7,14 @@ use amanat_identity::Tier;
 use amanat_relay_core::Config;
 use amanat_tests::{Rig, programs::RelayProcess};
 
-use crate::{below, by_sender, rounds, sync, talker::Talk};
+use crate::{Moments, by_sender, rounds, sync, talker::Talk};
 
 const HANDLES: [&str; 3] = ["secretary", "director", "officer"];
 
 // [DELIV-80] [DELIV-82]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_is_killed_under_load_loses_and_repeats_nothing_that_it_accepted() {
+    let mut moments = Moments::new();
     let mut rig = Rig::new().await;
     let mut people = Vec::new();
     for handle in HANDLES {
@@ -34,7 +35,7 @@ async fn a_relay_that_is_killed_under_load_loses_and_repeats_nothing_that_it_acc
         people.into_iter().map(|person| tokio::spawn(talk.clone().run(person, conversations.clone()))).collect();
     for round in 0..rounds() {
         // It must have been at work again, for a random while, before the next kill.
-        let until = talk.accepted() + 1 + below(150);
+        let until = talk.accepted() + 1 + moments.below(150);
         let deadline = Instant::now() + Duration::from_secs(60);
         while talk.accepted() < until {
             assert!(Instant::now() < deadline, "round {round}: nothing is accepted any more\n{}", relay.log());

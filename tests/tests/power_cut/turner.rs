@@ -40,19 +40,25 @@ pub(crate) fn run(dir: &Path, say: impl Fn(&str)) {
     }
 }
 
-/// The turn in force after a cut; its key is there, and those before the last that was acknowledged are not.
-pub(crate) fn check(dir: &Path, acknowledged: u64) -> u64 {
+/// The turn in force after a cut, or what is wrong: its key is there, and those before the last that was acknowledged are not.
+pub(crate) fn check(dir: &Path, acknowledged: u64) -> Result<u64, String> {
     let table = Table::open(dir, &Options::new("vault", 2)).unwrap();
-    let number = named(&table).expect("a key is in force");
-    assert!(number >= acknowledged, "turn {acknowledged} was acknowledged, {number} is there");
+    let number = named(&table).ok_or("no key is in force")?;
+    if number < acknowledged {
+        return Err(format!("turn {acknowledged} was acknowledged, {number} is there"));
+    }
     let all = Slots::open(dir).unwrap().all().unwrap();
-    assert_eq!(all[place(number) as usize], key(number), "the key that is named is in its slot");
+    if all.get(place(number) as usize) != Some(&key(number)) {
+        return Err(format!("the key of turn {number} is named, and is not in its slot"));
+    }
     for (place, slot) in all.iter().enumerate().filter(|(_, slot)| **slot != [0; SLOT]) {
         let found = u64::from_be_bytes(*slot.first_chunk().unwrap());
-        assert!(found >= acknowledged || *slot != key(found), "the key of turn {found} is still in place {place}");
+        if found < acknowledged && *slot == key(found) {
+            return Err(format!("the key of turn {found} is still in place {place}"));
+        }
     }
     table.close();
-    number
+    Ok(number)
 }
 
 fn named(table: &Table) -> Option<u64> {

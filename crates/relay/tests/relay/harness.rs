@@ -19,7 +19,7 @@ use amanat_identity::{
 use amanat_net::{DialError, Link, LinkReceiver, LinkSender, RelayTarget, dial};
 use amanat_primitives::{ConversationId, DeviceId, Timestamp, UnitId, agree::NoiseSecret, passphrase::WorkPolicy};
 use amanat_relay_core::{
-    Clock, Config, Relay, Running, Steady,
+    Clock, Config, Relay, Running, StartError, Steady,
     config::{Limits, Quotas},
     folder::{self, CERTIFICATE_FILE, Wishes},
 };
@@ -76,13 +76,18 @@ impl Site {
     }
 
     pub async fn start(&mut self) {
+        self.try_start().await.unwrap();
+    }
+
+    /// Starts, unless the relay refuses to.
+    pub async fn try_start(&mut self) -> Result<(), StartError> {
         let ahead = Arc::clone(&self.ahead);
         let time = move || now().after(Duration::from_millis(ahead.load(Ordering::SeqCst)));
         let (jumped, right) = (Arc::clone(&self.jumped), time.clone());
         let clock: Clock = Arc::new(move || right().after(Duration::from_millis(jumped.load(Ordering::SeqCst))));
         let steady: Steady = Arc::new(move || time().since(Timestamp::from_millis(0)));
-        let running = Relay::start_with_clocks(self.config.clone(), self.dir.path(), clock, steady).await.unwrap();
-        self.running = Some(running);
+        self.running = Some(Relay::start_with_clocks(self.config.clone(), self.dir.path(), clock, steady).await?);
+        Ok(())
     }
 
     pub fn running(&self) -> &Running {

@@ -6,8 +6,11 @@ use amanat_identity::{
     DeviceChain, ListSummary, OfficerChain, Powers, Reason, Renewal, RevocationEntry, SignedStatus, Target, Tier,
     body::{RenewalBody, RevocationBody},
     policy::{DEVICE_VALIDITY, LAPSE, STATUS_VALIDITY},
+    testing::Office,
 };
 use amanat_primitives::Timestamp;
+use amanat_relay_core::StartError;
+use amanat_store::relay::{StatusPut, Store};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List, Text,
     client::{Identity, Nothing, People, PutKeyPackages, Request},
@@ -76,6 +79,51 @@ async fn a_revoked_device_is_cut_off_and_stays_out() {
     let (_, entries) = revoke(&site, &entries, Target::Person("bilal".parse().unwrap())).await;
     assert_eq!(others_link.end().await, End::Goodbye(Refusal::Revoked));
     assert_eq!(list(&mut officer(&site).await, 0).await, entries);
+}
+
+/// [DELIV-92] A relay in whose store somebody has put a statement, or a list, that no officer has signed does not start: whoever
+/// is revoked would be served.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_does_not_start_on_a_forged_list() {
+    let mut site = Site::new().await;
+    let (lost, _) = site.enrol("ayesha").await;
+    let (other, _) = site.enrol("bilal").await;
+    site.stop().await;
+    let (status, entries) = site.office.revoke(&[], &[Target::Device(lost.id())], now());
+    let mut forged = status.clone();
+    forged.statement.signed.not_after = status.statement.signed.not_after.before(Duration::from_secs(1));
+    let (_, of_another) = site.office.revoke(&[], &[Target::Device(other.id())], now());
+    let stranger = Office::new(&mut rand_core::OsRng, now());
+    let (strange, strangers) = stranger.revoke(&[], &[Target::Device(lost.id())], now());
+    // An officer's statement, on a list that a stranger has signed.
+    let summary = strangers.iter().fold(ListSummary::default(), ListSummary::with);
+    let (officer, number) = (site.office.officer(now()), SignedStatus::next_number(None, now()));
+    let signed = site.office.officer_keys.attest(&officer, number, summary, now(), STATUS_VALIDITY).unwrap();
+    let cases = [
+        ("no list", &status, &Vec::new()),
+        ("a forged statement", &forged, &entries),
+        ("a stranger's statement", &strange, &strangers),
+        ("a list with another entry", &status, &of_another),
+        ("a list with a stranger's entry", &signed, &strangers),
+    ];
+    for (number, (what, status, entries)) in (1..).zip(cases) {
+        put_into_store(&site, number, status, entries).await;
+        let refused = site.try_start().await;
+        assert!(matches!(refused, Err(StartError::Revocations)), "{what}: {refused:?}");
+    }
+    put_into_store(&site, 9, &status, &entries).await;
+    site.start().await;
+    let refused = Client::connect(&site, lost.keys.noise(), lost.identity()).await.map(|_| ());
+    assert_eq!(refused, Err(End::Goodbye(Refusal::Revoked)));
+}
+
+/// Puts a statement and its list into the store of a relay that does not run, past all that the relay asks of them.
+async fn put_into_store(site: &Site, number: u64, status: &SignedStatus, entries: &[RevocationEntry]) {
+    let dir = site.dir.path().join(&site.config.data).join("store");
+    let store = Store::open(&dir, Default::default(), Box::new(|_| unreachable!()), Box::new(|_| ())).unwrap();
+    let entries = entries.iter().map(|entry| entry.to_bytes()).collect();
+    assert_eq!(store.status_statement(number, status.to_bytes(), 0, entries).await, Ok(StatusPut::New));
+    store.close();
 }
 
 /// [DELIV-91] Nobody new is led to a revoked device; what it wrote can still be verified.

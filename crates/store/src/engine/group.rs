@@ -305,7 +305,7 @@ fn prepare<W: Worker>(engine: &Engine, worker: &mut W) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Settings, folder::Format, tx::Old};
+    use crate::engine::{Settings, folder::Format};
 
     /// A writer whose disk never answers.
     struct Hangs(Vec<Reply<Result<(), Fault>>>);
@@ -315,7 +315,7 @@ mod tests {
 
         fn take(&mut self, reply: Self::Job, tx: &mut Tx<'_>, _full: bool) {
             self.0.push(reply);
-            tx.put(vec![2], vec![1], Old::Any);
+            tx.put(vec![2], vec![1]);
         }
 
         fn prepare(&mut self) -> Result<(), Fault> {

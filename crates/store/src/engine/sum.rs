@@ -165,7 +165,7 @@ mod tests {
         engine::{
             PATIENCE, Settings,
             folder::Format,
-            tx::{Old, Tx},
+            tx::Tx,
             value::{self, PART},
         },
     };
@@ -180,7 +180,7 @@ mod tests {
     fn put(engine: &Engine, keys: std::ops::Range<u16>, length: usize) {
         let mut tx = Tx::new(engine);
         for key in keys {
-            tx.put([b"k", &key.to_be_bytes()[..]].concat(), vec![7; length], Old::Any);
+            tx.put([b"k", &key.to_be_bytes()[..]].concat(), vec![7; length]);
         }
         engine.commit(tx).unwrap();
     }
@@ -192,8 +192,8 @@ mod tests {
         put(&engine, 390..410, PART * 2);
         put(&engine, 400..405, 3);
         let mut tx = Tx::new(&engine);
-        tx.delete([b"k", &406_u16.to_be_bytes()[..]].concat(), Old::Any);
-        tx.delete(b"none".to_vec(), Old::Any);
+        tx.delete([b"k", &406_u16.to_be_bytes()[..]].concat());
+        tx.delete(b"none".to_vec());
         engine.commit(tx).unwrap();
         engine.close();
         let db = sled_of(dir);

@@ -5,33 +5,16 @@ use std::collections::HashMap;
 use super::Engine;
 use crate::error::Fault;
 
-/// What may be stored under a key that is written, so that the parts of a split value are removed with it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Old {
-    /// Nothing, or a value in one piece.
-    Whole,
-    /// Anything.
-    Any,
-}
-
-/// A change of one key.
-#[derive(Clone)]
-pub(crate) struct Change {
-    /// The new value; none removes it.
-    pub(crate) value: Option<Vec<u8>>,
-    /// What it replaces.
-    pub(crate) old: Old,
-}
-
 /// A batch that is being put together by the writer.
 pub(crate) struct Tx<'e> {
     engine: &'e Engine,
-    pub(crate) changes: HashMap<Vec<u8>, Change>,
+    /// New values by key; none removes what is stored.
+    pub(crate) changes: HashMap<Vec<u8>, Option<Vec<u8>>>,
     /// Earlier values of the keys that readers must not see before the batch is durable.
     pub(crate) earlier: HashMap<Vec<u8>, Option<Vec<u8>>>,
     bytes: usize,
-    /// What the current job has replaced, so that it can be taken back.
-    journal: Vec<(Vec<u8>, Option<Change>)>,
+    /// What the current job has replaced, so that it can be taken back: none where the batch left the key alone.
+    journal: Vec<(Vec<u8>, Option<Option<Vec<u8>>>)>,
 }
 
 impl<'e> Tx<'e> {
@@ -47,29 +30,29 @@ impl<'e> Tx<'e> {
     /// The value as the batch leaves it.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         match self.changes.get(key) {
-            Some(change) => Ok(change.value.clone()),
+            Some(value) => Ok(value.clone()),
             None => self.engine.get(key),
         }
     }
 
     /// Stores a value.
-    pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>, old: Old) {
-        self.change(key, Some(value), old);
+    pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.change(key, Some(value));
     }
 
     /// Removes a value.
-    pub(crate) fn delete(&mut self, key: Vec<u8>, old: Old) {
-        self.change(key, None, old);
+    pub(crate) fn delete(&mut self, key: Vec<u8>) {
+        self.change(key, None);
     }
 
     /// Stores a value that [`Engine::published`] shows only once the batch is durable.
-    pub(crate) fn put_guarded(&mut self, key: Vec<u8>, value: Vec<u8>, old: Old) -> Result<(), Fault> {
+    pub(crate) fn put_guarded(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), Fault> {
         // [DELIV-02]
         if !self.earlier.contains_key(&key) {
             let earlier = self.engine.get(&key)?;
             self.earlier.insert(key.clone(), earlier);
         }
-        self.put(key, value, old);
+        self.put(key, value);
         Ok(())
     }
 
@@ -88,27 +71,21 @@ impl<'e> Tx<'e> {
     }
 
     /// Takes back what was changed since [`begin`](Self::begin): a job is carried out whole or not at all.
+    ///
+    /// Two things stay. `bytes` counts too much then, which only ends the batch sooner. `earlier` holds more keys, each with
+    /// what is on disk before the batch: that is what readers are to be shown, whether the batch changes the key or not.
     pub(crate) fn undo(&mut self) {
-        for (key, change) in std::mem::take(&mut self.journal).into_iter().rev() {
-            match change {
-                Some(change) => drop(self.changes.insert(key, change)),
+        for (key, before) in std::mem::take(&mut self.journal).into_iter().rev() {
+            match before {
+                Some(value) => drop(self.changes.insert(key, value)),
                 None => drop(self.changes.remove(&key)),
             }
         }
     }
 
-    fn change(&mut self, key: Vec<u8>, value: Option<Vec<u8>>, old: Old) {
+    fn change(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
         self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
-        match self.changes.entry(key) {
-            // The first change knows what the disk holds; later ones only replace what it would have written.
-            std::collections::hash_map::Entry::Occupied(mut entry) => {
-                let change = Change { value, old: entry.get().old };
-                self.journal.push((entry.key().clone(), Some(entry.insert(change))));
-            }
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                self.journal.push((entry.key().clone(), None));
-                entry.insert(Change { value, old });
-            }
-        }
+        let before = self.changes.insert(key.clone(), value);
+        self.journal.push((key, before));
     }
 }

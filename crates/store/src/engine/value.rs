@@ -109,6 +109,18 @@ pub(crate) fn read<'a>(key: &[u8], stored: &'a [u8]) -> Result<Stored<'a>, Fault
     }
 }
 
+/// What stands first of a split value; none of one in one piece, or where the record is damaged.
+pub(crate) fn split_head(key: &[u8], stored: &[u8]) -> Option<Split> {
+    // The form first: most values are in one piece, and their checksum costs more.
+    match stored.first() {
+        Some(&SPLIT) => match read(key, stored) {
+            Ok(Stored::Split(head)) => Some(head),
+            Ok(Stored::Whole(_)) | Err(_) => None,
+        },
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

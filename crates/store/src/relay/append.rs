@@ -19,10 +19,7 @@ use super::{
     types::{Appended, Body, DirectItem, DirectPart, Entry, Origin, Published, Unit},
     writer::{Outcome, Writer},
 };
-use crate::{
-    engine::tx::{Old, Tx},
-    error::Fault,
-};
+use crate::{engine::tx::Tx, error::Fault};
 
 /// Commits are kept this long, whatever their class: whoever is away needs them to follow.
 pub(crate) const COMMIT_CLASS: RetentionClass = RetentionClass::Month;
@@ -170,34 +167,16 @@ impl Writer {
         if earlier.kept_bytes + unit.body.len() as u64 + ENTRY_BYTES > self.limits.conversation_bytes {
             return Err(StoreError::Full(Quota::ConversationBytes));
         }
-        let status_number = match is_commit.then(|| tx.get(keys::STATUS)).transpose()?.flatten() {
-            Some(stored) => read_status(&stored)?.0,
-            None => 0,
+        let receipt = match held {
+            Some(held) => Some(Receipt { bytes: held.bytes, hash: held.hash }),
+            None if is_commit => Some(self.receipt(tx, &unit, hash, position, stamp, earlier.last_receipt)?),
+            None => None,
         };
-        let held = held.map(|held| Receipt { bytes: held.bytes, hash: held.hash });
-        let receipt = held.or_else(|| {
-            is_commit.then(|| {
-                (self.sign)(&ReceiptInput {
-                    conversation: unit.conversation,
-                    position,
-                    commit_hash: hash,
-                    stamp,
-                    roster: roster_change(&unit.roster_add, &unit.roster_remove),
-                    status_number,
-                    previous_receipt_hash: earlier.last_receipt,
-                })
-            })
-        });
         let (receipt, receipt_hash) = receipt.map(|receipt| (receipt.bytes, receipt.hash)).unzip();
         // [DELIV-14]
         let running = running_hash(&earlier.running, unit.kind, &hash, receipt.as_deref().unwrap_or_default());
         let mut body = unit.body;
-        let place = if body.len() <= INLINE {
-            Place::Inline(std::mem::take(&mut body))
-        } else {
-            let (hash, length) = self.bodies.keep(tx, &body, 1)?;
-            Place::Counted(hash, length)
-        };
+        let place = self.place(tx, &mut body)?;
         let record = EntryRecord {
             kind: unit.kind,
             class: if is_commit { COMMIT_CLASS } else { unit.class },
@@ -210,7 +189,7 @@ impl Writer {
             receipt: receipt.clone().unwrap_or_default(),
             place,
         };
-        tx.put(keys::entry(&unit.conversation, position), record.encode(), Old::Whole);
+        tx.put(keys::entry(&unit.conversation, position), record.encode());
         let log = self.logs.get(&unit.conversation).ok_or(Fault::Damaged)?;
         log.head.follow(position, &record);
         log.head.last_receipt = receipt_hash.unwrap_or(earlier.last_receipt);
@@ -229,6 +208,40 @@ impl Writer {
             self.post(tx, unit.direct, unit.shared.as_deref(), Some(&origin), stamp)?;
         }
         Ok(Appended { position, stamp, running, receipt })
+    }
+
+    /// The receipt of a commit that is given `position`.
+    fn receipt(
+        &self,
+        tx: &Tx<'_>,
+        unit: &Unit,
+        commit_hash: Digest,
+        position: u64,
+        stamp: Timestamp,
+        previous_receipt_hash: Digest,
+    ) -> Result<Receipt, Fault> {
+        let status_number = match tx.get(keys::STATUS)? {
+            Some(stored) => read_status(&stored)?.0,
+            None => 0,
+        };
+        Ok((self.sign)(&ReceiptInput {
+            conversation: unit.conversation,
+            position,
+            commit_hash,
+            stamp,
+            roster: roster_change(&unit.roster_add, &unit.roster_remove),
+            status_number,
+            previous_receipt_hash,
+        }))
+    }
+
+    /// Where an entry's body is kept. One that goes into the entry's record is taken, others are left to be shown.
+    fn place(&mut self, tx: &mut Tx<'_>, body: &mut Vec<u8>) -> Result<Place, Fault> {
+        if body.len() <= INLINE {
+            return Ok(Place::Inline(std::mem::take(body)));
+        }
+        let (hash, length) = self.bodies.keep(tx, body, 1)?;
+        Ok(Place::Counted(hash, length))
     }
 
     /// Queues direct items.
@@ -272,7 +285,7 @@ impl Writer {
                 shared: kept.filter(|_| part.with_shared),
                 body: part.body,
             };
-            tx.put(keys::direct(&part.device, number), record.encode(), Old::Whole);
+            tx.put(keys::direct(&part.device, number), record.encode());
             let item = DirectItem {
                 number,
                 kind: record.kind,
@@ -318,11 +331,11 @@ impl Writer {
             if let Some(origin) = origin {
                 let key = keys::waiting(device, &origin.author);
                 match count(tx, &key)?.saturating_sub(1) {
-                    0 => tx.delete(key, Old::Whole),
-                    left => tx.put(key, left.to_be_bytes().to_vec(), Old::Whole),
+                    0 => tx.delete(key),
+                    left => tx.put(key, left.to_be_bytes().to_vec()),
                 }
             }
-            tx.delete(key, Old::Any);
+            tx.delete(key);
         }
         Ok(end - first)
     }

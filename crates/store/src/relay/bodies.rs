@@ -15,10 +15,7 @@ use amanat_primitives::{Digest, Label, hash};
 use super::{keys, record::Counted};
 use crate::{
     OpenError,
-    engine::{
-        Engine, folder,
-        tx::{Old, Tx},
-    },
+    engine::{Engine, folder, tx::Tx},
     error::{Fault, is_full},
 };
 
@@ -68,7 +65,7 @@ impl Bodies {
         };
         counted.references = counted.references.saturating_add(references);
         self.doomed.remove(&hash);
-        tx.put(key, counted.encode(), Old::Any);
+        tx.put(key, counted.encode());
         Ok((hash, length))
     }
 
@@ -79,12 +76,12 @@ impl Bodies {
         let mut counted = Counted::decode(&stored)?;
         counted.references = counted.references.saturating_sub(1);
         if counted.references > 0 {
-            tx.put(key, counted.encode(), Old::Any);
+            tx.put(key, counted.encode());
         } else {
             if counted.inline.is_none() {
                 self.doomed.insert(*hash);
             }
-            tx.delete(key, Old::Any);
+            tx.delete(key);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::{
     writer::Writer,
 };
 use crate::{
-    engine::tx::{Old, Tx},
+    engine::tx::Tx,
     engine::value::MAX_KEY,
     error::Fault,
     layout::{Reader, Writer as Layout},
@@ -49,16 +49,16 @@ impl Writer {
             });
         }
         let record = GrantRecord { device, certificate, at: now };
-        tx.put_guarded(keys::grant(&grant), record.encode(), Old::Whole)?;
+        tx.put_guarded(keys::grant(&grant), record.encode())?;
         // A renewed device has a chain already, perhaps under another handle.
         if let Some(stored) = tx.get(&keys::listed(&device))? {
             let before = ListedRecord::decode(&stored)?;
             if before.handle != handle {
-                tx.delete(keys::index(&before.handle, &device), Old::Whole);
+                tx.delete(keys::index(&before.handle, &device));
             }
         }
-        tx.put(keys::index(&handle, &device), search.into_bytes(), Old::Whole);
-        tx.put_guarded(keys::listed(&device), ListedRecord { handle, chain }.encode(), Old::Any)?;
+        tx.put(keys::index(&handle, &device), search.into_bytes());
+        tx.put_guarded(keys::listed(&device), ListedRecord { handle, chain }.encode())?;
         Ok(Redeemed::New)
     }
 
@@ -75,8 +75,8 @@ impl Writer {
         }
         let Some(stored) = tx.get(&keys::listed(device))? else { return Ok(()) };
         let ListedRecord { handle, .. } = ListedRecord::decode(&stored)?;
-        tx.put(keys::index(&handle, device), search.into_bytes(), Old::Whole);
-        tx.put_guarded(keys::listed(device), ListedRecord { handle, chain }.encode(), Old::Any)?;
+        tx.put(keys::index(&handle, device), search.into_bytes());
+        tx.put_guarded(keys::listed(device), ListedRecord { handle, chain }.encode())?;
         Ok(())
     }
 
@@ -104,7 +104,7 @@ impl Writer {
         if !matches {
             return Ok(Put::Different(stored.unwrap_or_default()));
         }
-        tx.put_guarded(key, bytes, Old::Any)?;
+        tx.put_guarded(key, bytes)?;
         Ok(Put::New)
     }
 
@@ -124,9 +124,9 @@ impl Writer {
             }
         }
         let value = Layout::with_capacity(bytes.len() + 8).u64(number).raw(&bytes).finish();
-        tx.put_guarded(keys::STATUS.to_vec(), value, Old::Any)?;
+        tx.put_guarded(keys::STATUS.to_vec(), value)?;
         for (place, revocation) in (first..).zip(revocations) {
-            tx.put_guarded(keys::revocation(place), revocation, Old::Any)?;
+            tx.put_guarded(keys::revocation(place), revocation)?;
         }
         Ok(StatusPut::New)
     }

@@ -20,11 +20,7 @@ use super::{
 use crate::{
     OpenError,
     archive::{ArchiveError, ArchiveReader, ArchiveWriter, Record},
-    engine::{
-        Engine,
-        tx::{Old, Tx},
-        value::PARTS,
-    },
+    engine::{Engine, tx::Tx, value::PARTS},
     error::Fault,
 };
 
@@ -158,7 +154,7 @@ impl Restoring {
     fn write(&mut self) -> Result<(), StoreError> {
         let mut tx = Tx::new(&self.engine);
         for (key, value) in std::mem::take(&mut self.rows) {
-            tx.put(key, value, Old::Whole);
+            tx.put(key, value);
         }
         self.bytes = 0;
         let _watched = self.engine.watch.begin();

@@ -15,10 +15,7 @@ use super::{
     keys,
     record::{EntryRecord, Head, Leaving, Place, decode_devices, decode_leaving},
 };
-use crate::{
-    engine::tx::{Old, Tx},
-    error::Fault,
-};
+use crate::{engine::tx::Tx, error::Fault};
 
 /// Entries between two stored heads, and ids in a chunk.
 pub(crate) const CHUNK: u64 = 64;
@@ -92,7 +89,7 @@ impl Log {
         let full = position.is_multiple_of(CHUNK);
         if full {
             let ids = self.tail.iter().flat_map(|unit| *unit.as_bytes()).collect();
-            tx.put(keys::units(id, position / CHUNK), ids, Old::Whole);
+            tx.put(keys::units(id, position / CHUNK), ids);
             self.tail.clear();
         }
         if full || kind != UnitKind::Message {
@@ -102,7 +99,7 @@ impl Log {
 
     pub(crate) fn store_head(&mut self, tx: &mut Tx<'_>, id: &ConversationId) {
         self.stored = self.head.position;
-        tx.put(keys::head(id), self.head.encode(), Old::Whole);
+        tx.put(keys::head(id), self.head.encode());
     }
 
     /// Whether entries were appended since the head was stored.
@@ -116,7 +113,7 @@ impl Log {
             self.ids.remove(unit);
         }
         if position.is_multiple_of(CHUNK) {
-            tx.delete(keys::units(id, position / CHUNK), Old::Whole);
+            tx.delete(keys::units(id, position / CHUNK));
         }
     }
 

@@ -8,10 +8,7 @@ use super::{
     types::Claimed,
     writer::Writer,
 };
-use crate::{
-    engine::tx::{Old, Tx},
-    error::Fault,
-};
+use crate::{engine::tx::Tx, error::Fault};
 
 impl Writer {
     pub(crate) fn put_key_packages(
@@ -38,10 +35,10 @@ impl Writer {
         }
         self.save_device(tx, device)?;
         for (number, package) in (first..).zip(one_time) {
-            tx.put(keys::key_package(device, number), package, Old::Whole);
+            tx.put(keys::key_package(device, number), package);
         }
         if let Some(package) = last_resort {
-            tx.put(keys::last_resort(device), package, Old::Any);
+            tx.put(keys::last_resort(device), package);
         }
         Ok(())
     }
@@ -54,7 +51,7 @@ impl Writer {
             state.packages_first += 1;
             self.save_device(tx, device)?;
             let bytes = tx.get(&key)?.ok_or(Fault::Damaged)?;
-            tx.delete(key, Old::Any);
+            tx.delete(key);
             return Ok(Some(Claimed { bytes, last_resort: false }));
         }
         if !state.has_last_resort {
@@ -74,9 +71,9 @@ impl Writer {
         state.has_last_resort = false;
         self.save_device(tx, device)?;
         for number in numbers {
-            tx.delete(keys::key_package(device, number), Old::Any);
+            tx.delete(keys::key_package(device, number));
         }
-        tx.delete(keys::last_resort(device), Old::Any);
+        tx.delete(keys::last_resort(device));
         Ok(())
     }
 }

@@ -13,10 +13,7 @@ use super::{
     types::{DirectPart, Origin, Unit},
     writer::{Job, Writer},
 };
-use crate::{
-    engine::tx::{Old, Tx},
-    error::Fault,
-};
+use crate::{engine::tx::Tx, error::Fault};
 
 /// An entry as it stood in the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -247,7 +244,7 @@ impl Writer {
     pub(crate) fn begin_settling(&mut self, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), StoreError> {
         let untouched = tx.get(keys::SETTLING)?.is_some_and(|stored| stored == 0u64.to_be_bytes());
         if untouched {
-            tx.put_guarded(keys::SETTLING.to_vec(), now.as_millis().max(1).to_be_bytes().to_vec(), Old::Whole)?;
+            tx.put_guarded(keys::SETTLING.to_vec(), now.as_millis().max(1).to_be_bytes().to_vec())?;
         }
         Ok(())
     }

@@ -16,10 +16,7 @@ use super::{
     record::{Leaving, decode_devices, encode_devices, encode_leaving},
     writer::Writer,
 };
-use crate::{
-    engine::tx::{Old, Tx},
-    error::Fault,
-};
+use crate::{engine::tx::Tx, error::Fault};
 
 impl Writer {
     /// Puts a commit in its place, and its roster in force: cursors for who is new, none for who has gone for good.
@@ -34,25 +31,25 @@ impl Writer {
             return Err(StoreError::Full(Quota::Roster));
         }
         if link.roster_at == link.position {
-            tx.put(keys::roster(id, link.position), encode_devices(&members), Old::Whole);
+            tx.put(keys::roster(id, link.position), encode_devices(&members));
         }
         let log = self.log(tx, id)?.ok_or(Fault::Damaged)?;
         let last = log.commits.last().map_or(0, |last| last.position);
         log.commits.push(link);
         let settled = settle(tx, id, log, link)?;
         let current = readers(tx, id, &log.commits, link, &members)?;
-        tx.put_guarded(keys::commits(id), log.commits.encode(), Old::Any)?;
+        tx.put_guarded(keys::commits(id), log.commits.encode())?;
         let before = log.readers.clone();
         let leaving = self.leaving_now(tx, id, link, last, &current, &settled)?;
         let readers = with_leaving(&current, &leaving);
         let log = self.log(tx, id)?.ok_or(Fault::Damaged)?;
         if leaving != log.leaving {
-            tx.put_guarded(keys::leaving(id), encode_leaving(&leaving), Old::Any)?;
+            tx.put_guarded(keys::leaving(id), encode_leaving(&leaving))?;
         }
         (log.leaving, log.members, log.readers) = (leaving, members, readers.clone());
         for device in readers.iter().filter(|device| before.binary_search(device).is_err()) {
             // From just before this commit, whose receipt and running hash the newcomer needs.
-            tx.put(keys::cursor(device, id), (link.position - 1).to_be_bytes().to_vec(), Old::Whole);
+            tx.put(keys::cursor(device, id), (link.position - 1).to_be_bytes().to_vec());
         }
         for device in before.iter().filter(|device| readers.binary_search(device).is_err()) {
             self.let_go(tx, device, id)?;
@@ -120,14 +117,14 @@ impl Writer {
         let leaving = log.leaving.len();
         log.leaving.retain(|left| left.device != *device);
         if log.leaving.len() != leaving {
-            tx.put_guarded(keys::leaving(id), encode_leaving(&log.leaving), Old::Any)?;
+            tx.put_guarded(keys::leaving(id), encode_leaving(&log.leaving))?;
         }
         for at in rosters {
             let stored = tx.get(&keys::roster(id, at))?.ok_or(Fault::Damaged)?;
             let devices = decode_devices(&stored)?;
             if devices.binary_search(device).is_ok() {
                 let devices = without(&devices);
-                tx.put(keys::roster(id, at), encode_devices(&devices), Old::Any);
+                tx.put(keys::roster(id, at), encode_devices(&devices));
             }
         }
         self.let_go(tx, device, id)?;
@@ -163,16 +160,16 @@ impl Writer {
         }
         log.leaving.retain(|left| !over(left));
         log.readers = log.readers.iter().filter(|reader| !gone.contains(reader)).copied().collect();
-        tx.put_guarded(keys::leaving(id), encode_leaving(&log.leaving), Old::Any)?;
+        tx.put_guarded(keys::leaving(id), encode_leaving(&log.leaving))?;
         gone.iter().try_for_each(|device| self.let_go(tx, device, id))
     }
 
     /// A device has nothing to do with a conversation any more.
     fn let_go(&mut self, tx: &mut Tx<'_>, device: &DeviceId, id: &ConversationId) -> Result<(), Fault> {
-        tx.delete(keys::cursor(device, id), Old::Whole);
+        tx.delete(keys::cursor(device, id));
         let founded = keys::founded(device, id);
         if tx.get(&founded)?.is_some() {
-            tx.delete(founded, Old::Whole);
+            tx.delete(founded);
             let state = self.device(tx, device)?;
             state.conversations = state.conversations.saturating_sub(1);
             self.save_device(tx, device)?;
@@ -194,7 +191,7 @@ impl Writer {
         }
         state.conversations += 1;
         self.save_device(tx, founder)?;
-        tx.put(keys::founded(founder, id), Vec::new(), Old::Whole);
+        tx.put(keys::founded(founder, id), Vec::new());
         Ok(())
     }
 
@@ -210,7 +207,7 @@ impl Writer {
         if waiting >= self.limits.direct_items_of_one {
             return Err(StoreError::Full(Quota::DirectItems));
         }
-        tx.put(key, (waiting + 1).to_be_bytes().to_vec(), Old::Whole);
+        tx.put(key, (waiting + 1).to_be_bytes().to_vec());
         Ok(())
     }
 }
@@ -244,7 +241,7 @@ fn settle(tx: &mut Tx<'_>, id: &ConversationId, log: &mut Log, last: Link) -> Re
         settled.roster = roster(tx, id, root)?;
     }
     for at in before.difference(&rosters(log)) {
-        tx.delete(keys::roster(id, *at), Old::Any);
+        tx.delete(keys::roster(id, *at));
     }
     Ok(settled)
 }

@@ -16,10 +16,7 @@ use super::{
     types::Swept,
     writer::Writer,
 };
-use crate::{
-    engine::tx::{Old, Tx},
-    error::Fault,
-};
+use crate::{engine::tx::Tx, error::Fault};
 
 /// Logs or devices that one call looks at on its round through all of them.
 const ROUND: usize = 256;
@@ -202,7 +199,7 @@ impl Writer {
                 break;
             }
             let bytes = self.drop_body(tx, &record.place) + ENTRY_BYTES;
-            tx.delete(keys::entry(id, head.first_kept), Old::Any);
+            tx.delete(keys::entry(id, head.first_kept));
             if let Some(log) = self.logs.get(id) {
                 log.forget(tx, id, head.first_kept, &record.unit);
             }
@@ -277,7 +274,7 @@ impl Writer {
         };
         let bytes = self.drop_body(tx, &record.place);
         record.place = Place::Gone(hash);
-        tx.put(keys::entry(id, position), record.encode(), Old::Any);
+        tx.put(keys::entry(id, position), record.encode());
         Ok(Some(bytes))
     }
 

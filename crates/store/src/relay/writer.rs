@@ -31,7 +31,7 @@ use crate::{
     engine::{
         Engine,
         group::{Reply, Worker},
-        tx::{Old, Tx},
+        tx::Tx,
     },
     error::Fault,
     recent::Recent,
@@ -169,7 +169,7 @@ impl Writer {
 
     pub(crate) fn save_device(&mut self, tx: &mut Tx<'_>, id: &DeviceId) -> Result<(), Fault> {
         let state = self.devices.get(id).ok_or(Fault::Damaged)?;
-        tx.put_guarded(keys::device(id), state.encode(), Old::Whole)
+        tx.put_guarded(keys::device(id), state.encode())
     }
 
     /// Carries out a job whole or not at all, and keeps its answer until the batch is durable.
@@ -243,7 +243,7 @@ impl Writer {
             let Some(stored) = tx.get(&key)? else { continue };
             let current = u64::from_be_bytes(stored.try_into().map_err(|_| Fault::Damaged)?);
             if position > current {
-                tx.put(key, position.to_be_bytes().to_vec(), Old::Whole);
+                tx.put(key, position.to_be_bytes().to_vec());
                 self.sweep.touch(conversation);
                 self.has_read(tx, &device, &conversation, position)?;
             }
@@ -405,6 +405,11 @@ impl Worker for Writer {
     }
 
     fn settle(&mut self, outcome: Result<(), Fault>) {
+        // The jobs of a batch that is not on disk have been carried out in memory: nothing may rest on that.
+        let outcome = outcome.or_else(|_| {
+            self.engine.fail();
+            self.engine.check()
+        });
         self.earlier.clear();
         if outcome.is_ok() {
             self.unpublished.write().unwrap_or_else(PoisonError::into_inner).clear();
