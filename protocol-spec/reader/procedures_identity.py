@@ -6,7 +6,7 @@ from files import open_file, open_secret
 from primitives import TOLERANCE, H
 from revocation import (EMPTY_LIST, Status, check_enrolment_standing, check_entries, check_invited, check_proposal, check_status,
                         held_list, standing)
-from statements import SIGNED_STATUS, STATEMENT, key_id, statement_id
+from statements import AUDITOR, SIGNED_STATUS, STATEMENT, key_id, statement_id
 from texts import check_text
 from vector import lines
 
@@ -41,6 +41,13 @@ def officer(vector):
     moment = moment_of(vector)
     _, body = officer_chain(authority_of(vector, moment), vector.bytes("officer_chain"), moment)
     return lines(id=key_id(body["signing"]), name=body["name"], powers=body["powers"])
+
+
+def auditor(vector):
+    moment = moment_of(vector)
+    pinned = authority_of(vector, moment)
+    body = pinned.check_certificate(decode(STATEMENT, vector.bytes("certificate")), AUDITOR, moment)
+    return lines(id=key_id(body["signing"]), name=body["name"])
 
 
 def relay_file(vector):
@@ -142,8 +149,8 @@ def relay_tls_key(vector):
 
 
 PROCEDURES = {
-    "text": text, "statement": statement, "authority": authority, "officer_chain": officer, "certified_relay": relay_file,
-    "chain": chain, "enrolment": enrolment, "card": card, "invitation": invitation, "status": status, "freshness": freshness,
-    "standing": standing_of, "proposal": proposal, "safety_number": safety_number, "file": file, "secret": secret,
-    "empty_list": empty_list, "relay_tls_key": relay_tls_key,
+    "text": text, "statement": statement, "authority": authority, "officer_chain": officer, "auditor": auditor,
+    "certified_relay": relay_file, "chain": chain, "enrolment": enrolment, "card": card, "invitation": invitation,
+    "status": status, "freshness": freshness, "standing": standing_of, "proposal": proposal,
+    "safety_number": safety_number, "file": file, "secret": secret, "empty_list": empty_list, "relay_tls_key": relay_tls_key,
 }

@@ -60,7 +60,7 @@ REQUEST = Select({
     29: ("welcomes", WELCOMES),
     30: ("cursors", Struct(after=Optional(B16))),
     31: ("drop_key_packages", NOTHING),
-    32: ("lapsed", Struct(after=Opaque(QUERY))),
+    32: ("lapsed", Struct(after=Text(QUERY))),
 })
 # The hello's version is any number here: a relay answers another one than 1 with the refusal Version (chapter 07, section 2).
 IDENTITY = Select({1: ("device_chain", Opaque(CHAIN)), 2: ("enrolment", Opaque(CHAIN)), 3: ("officer_chain", Opaque(CHAIN))})
@@ -102,7 +102,7 @@ ANSWER = Select({
     25: ("devices", Struct(devices=List(Struct(chain=Opaque(CHAIN), pending=BOOL, seen=Optional(TIME)), CHAINS))),
     28: ("resupplied", Struct(head=U64)),
     30: ("cursors", Struct(logs=List(LOG_STATE, CONVERSATIONS), more=Optional(B16))),
-    32: ("lapsed", Struct(chains=CHAIN_LIST, more=Optional(Opaque(QUERY)))),
+    32: ("lapsed", Struct(chains=CHAIN_LIST, more=Optional(Text(QUERY)))),
 })
 FROM_RELAY = Select({
     1: ("ready", Struct(now=TIME, incarnation=B16, status=Opaque(CHAIN))),

@@ -2,11 +2,17 @@
 //! without the others.
 //!
 //! Checked: a rule's id stands in its chapter, in code and in a test or vector; a vector names rules that there are, and
-//! its folder is read; each module opens with a paragraph whose first line
-//! names its chapter (in `crates/`); files are short and named for what they do; crates depend upward only, and the libraries that one crate walls off are named by that crate
-//! alone; no `mod.rs`; no `unsafe`; links between documents lead somewhere.
+//! its folder is read; each module opens with a paragraph whose first line names its chapter (in `crates/`); files and
+//! [functions](functions) are short and files are named for what they do; crates depend upward only, and the libraries that
+//! one crate walls off are named by that crate alone; no `mod.rs`; no `unsafe`; what [documents](documents) rest on and name
+//! is there.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // what fails, fails the test
+
+#[path = "tidy/documents.rs"]
+mod documents;
+#[path = "tidy/functions.rs"]
+mod functions;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -125,22 +131,38 @@ fn every_folder_of_vectors_is_read() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[test]
-fn every_rule_stands_in_chapter_code_and_test() {
-    let (mut chapters, mut code, mut tests) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+/// The chapters' texts, by name.
+fn chapters() -> Vec<(String, String)> {
     let mut documents = Vec::new();
     files(&root().join("protocol-spec"), ".md", &mut documents);
-    for document in documents {
-        let text = fs::read_to_string(&document).unwrap();
-        let name = document.file_name().unwrap().to_string_lossy().into_owned();
-        for id in ids(&text) {
-            // CONTRIBUTING and the overview use one as an example.
-            if !name.starts_with("00-") {
-                chapters.entry(id).or_insert_with(Vec::new).push(name.clone());
+    let named = |path: PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, fs::read_to_string(path).unwrap())
+    };
+    documents.into_iter().map(named).collect()
+}
+
+/// The rules, each with its chapter: it is where a line of a list begins with its id. Whoever else names it rests on it.
+fn rules() -> BTreeMap<String, Vec<String>> {
+    let mut rules = BTreeMap::new();
+    for (chapter, text) in chapters() {
+        for line in text.lines().filter_map(|line| line.strip_prefix("- ")) {
+            let line = line.trim_start_matches("**");
+            for id in ids(line).into_iter().filter(|id| line.starts_with(&format!("[{id}]"))) {
+                rules.entry(id).or_insert_with(Vec::new).push(chapter.clone());
             }
         }
     }
-    for path in sources().iter().filter(|path| !path.ends_with("tests/tests/tidy.rs")) {
+    rules
+}
+
+#[test]
+fn every_rule_stands_in_chapter_code_and_test() {
+    let (rules, mut code, mut tests) = (rules(), BTreeSet::new(), BTreeSet::new());
+    // What this file and its parts say is about rules, and shows none.
+    let own = root().join("tests/tests/tidy");
+    let is_own = |path: &Path| path.with_extension("") == own || path.starts_with(&own);
+    for path in sources().iter().filter(|path| !is_own(path)) {
         let text = fs::read_to_string(path).unwrap();
         let (product, test) = if is_test_file(path) {
             ("", text.as_str())
@@ -151,27 +173,35 @@ fn every_rule_stands_in_chapter_code_and_test() {
         tests.extend(ids(test));
     }
     let mut wrong = Vec::new();
-    for (path, rules) in vector_rules() {
-        for id in rules {
-            if !chapters.contains_key(&id) {
+    for (path, named) in vector_rules() {
+        for id in named {
+            if !rules.contains_key(&id) {
                 wrong.push(format!("{id} stands in {path} and in no chapter"));
             }
             tests.insert(id);
         }
     }
-    for id in chapters.keys() {
+    for (id, chapters) in &rules {
+        if chapters.len() > 1 {
+            wrong.push(format!("{id} is a rule more than once: {chapters:?}"));
+        }
         if !code.contains(id) {
-            wrong.push(format!("{id} stands in {:?} and at no line of code", chapters[id]));
+            wrong.push(format!("{id} stands in {chapters:?} and at no line of code"));
         }
         if !tests.contains(id) {
-            wrong.push(format!("{id} stands in {:?} and in no test", chapters[id]));
+            wrong.push(format!("{id} stands in {chapters:?} and in no test"));
         }
     }
-    for id in code.union(&tests).filter(|id| !chapters.contains_key(*id)) {
+    for id in code.union(&tests).filter(|id| !rules.contains_key(*id)) {
         wrong.push(format!("{id} stands in code or a test and in no chapter"));
     }
+    for (chapter, text) in chapters() {
+        wrong.extend(
+            ids(&text).iter().filter(|id| !rules.contains_key(*id)).map(|id| format!("{chapter}: no rule {id}")),
+        );
+    }
     assert!(wrong.is_empty(), "{} rules are not whole:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(chapters.len() > 50, "the rules were not found: {}", chapters.len());
+    assert!(rules.len() > 50, "the rules were not found: {}", rules.len());
 }
 
 #[test]
@@ -314,30 +344,6 @@ fn pure_crates_open_nothing() {
             }
             if line.contains("unsafe ") {
                 wrong.push(format!("{}:{}: unsafe", relative.display(), number + 1));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn links_between_documents_lead_somewhere() {
-    let mut documents = Vec::new();
-    files(&root().join("protocol-spec"), ".md", &mut documents);
-    for name in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
-        documents.push(root().join(name));
-    }
-    let mut wrong = Vec::new();
-    for document in documents {
-        let text = fs::read_to_string(&document).unwrap();
-        for part in text.split("](").skip(1) {
-            let Some((target, _)) = part.split_once(')') else { continue };
-            let target = target.split('#').next().unwrap_or_default();
-            if target.is_empty() || target.contains("://") {
-                continue;
-            }
-            if !document.parent().unwrap().join(target).exists() {
-                wrong.push(format!("{}: {target}", document.display()));
             }
         }
     }

@@ -6,12 +6,13 @@
 //! [`chain`] checks all of it into the one value that other crates trust, [`VerifiedDevice`]. [`status`] says what is
 //! revoked and how fresh that knowledge is. Pure: time, randomness and bytes come in as arguments.
 //!
-//! Absent on purpose: nothing here makes a `VerifiedDevice`, `VerifiedRelay`, `VerifiedOfficer`, `VerifiedStatus` or
-//! `Authority` except by checking signatures, windows and links; no statement is believed because of who sent it.
+//! Absent on purpose: nothing here makes a `VerifiedDevice`, `VerifiedRelay`, `VerifiedOfficer`, `VerifiedAuditor`,
+//! `VerifiedStatus` or `Authority` except by checking signatures, windows and links; no statement is believed because of who sent it.
 
 pub mod address;
 pub mod approval;
 pub mod armour;
+pub mod auditor;
 pub mod authority;
 pub mod body;
 pub mod card;
@@ -42,6 +43,7 @@ pub mod verified;
 
 pub use address::{Address, Domain, Handle, RelayAddress};
 pub use approval::{Admittance, Approval, DeviceCode};
+pub use auditor::VerifiedAuditor;
 pub use authority::{Authority, AuthorityCertificate};
 pub use body::Powers;
 pub use card::{AuditorCard, OfficerCard, RelayCard};

@@ -11,6 +11,7 @@ use amanat_identity::{
     AuditorCard, AuditorKeys, Authority, AuthorityCertificate, AuthorityKeys, CertifiedRelay, DeviceChain, DeviceKeys,
     Enrolment, Freshness, Invitation, KeyId, OfficerCard, OfficerChain, OfficerKeys, Proposal, RelayCard, RelayKeys,
     RevocationEntry, RevocationList, SafetyNumber, SignedStatus, Standing, Statement, StatusView, Tier,
+    VerifiedAuditor,
     armour::{self, FileKind},
     body::empty_revocation_list,
 };
@@ -59,6 +60,7 @@ pub(super) fn judge(inputs: &Inputs) -> Verdict {
             let outputs = Outputs::default().text("id", officer.id());
             outputs.text("name", officer.name()).text("powers", officer.powers().bits()).done()
         }
+        "auditor" => auditor(inputs),
         "certified_relay" => {
             let certified = CertifiedRelay::from_bytes(&inputs.bytes("certified_relay")).in_words()?;
             let (authority, relay) = certified.verify(now(inputs)).in_words()?;
@@ -142,6 +144,13 @@ fn statement(inputs: &Inputs) -> Verdict {
         .bytes("body", &*signed.body)
         .text("signatures", statement.signatures.len())
         .done()
+}
+
+fn auditor(inputs: &Inputs) -> Verdict {
+    let authority = authority(inputs)?;
+    let certificate = Statement::from_bytes(&inputs.bytes("certificate")).in_words()?;
+    let auditor = VerifiedAuditor::verify(&certificate, &authority, now(inputs)).in_words()?;
+    Outputs::default().text("id", auditor.id()).text("name", auditor.name()).done()
 }
 
 fn chain(inputs: &Inputs) -> Verdict {

@@ -2,6 +2,8 @@
 
 mod cases;
 mod hashes;
+mod over;
+mod refused;
 
 use amanat_primitives::{ConversationId, DeviceId, Digest, Label, Secret, kdf, sign::VerifyingKey};
 use amanat_wire::{

@@ -7,6 +7,7 @@ use amanat_client::{
     api::{Alarm, Change, ChangeView, ConversationState, LinkState, LinkView, MemberChange, MessageState, Notice, Who},
 };
 use amanat_identity::Tier;
+use amanat_primitives::ConversationId;
 use anstyle::{AnsiColor, Style};
 
 use super::{
@@ -185,12 +186,7 @@ pub(crate) fn notice(notice: &Notice) -> String {
             time::local(*since)
         ),
         Notice::RelayRestored => "The relay was restored from a copy; each conversation is compared with it.".into(),
-        Notice::RelayBehind { conversation, missing } => format!(
-            "The relay has lost the last {missing} entries of conversation {}. They are safe here; nothing is sent there \
-             and what is queued stays queued until another member brings them back. Tell the IT team if it lasts: a later \
-             backup has them; else open a new conversation.",
-            short(&conversation.to_string())
-        ),
+        Notice::RelayBehind { conversation, missing } => relay_behind(*conversation, *missing),
         Notice::NewDevice { address, .. } => {
             format!("{address} reads with a new device. Compare the safety number again: amanat verify {address}.")
         }
@@ -205,11 +201,7 @@ pub(crate) fn notice(notice: &Notice) -> String {
              there stays queued for so long.",
             short(&conversation.to_string())
         ),
-        Notice::ProfileOutdated { conversations } => format!(
-            "This profile is older than what was sent and read with it, in {conversations} of its conversations. Nothing \
-             is sent or read there until a member has removed this device and added it again; what is queued stays \
-             queued. If nobody put this folder back from a copy, somebody else has one: tell your security officer at once."
-        ),
+        Notice::ProfileOutdated { conversations } => profile_outdated(*conversations),
         Notice::DeviceApproved { device, by } => format!(
             "Your new device {} was approved by your device {}. If that was not you, tell your security officer at once.",
             short(&device.to_string()),
@@ -250,6 +242,23 @@ pub(crate) fn notice(notice: &Notice) -> String {
             format!("The clocks of this machine and the relay differ by {}. Set this machine's clock.", span(*by))
         }
     }
+}
+
+fn relay_behind(conversation: ConversationId, missing: u64) -> String {
+    format!(
+        "The relay has lost the last {missing} entries of conversation {}. They are safe here; nothing is sent there \
+         and what is queued stays queued until another member brings them back. Tell the IT team if it lasts: a later \
+         backup has them; else open a new conversation.",
+        short(&conversation.to_string())
+    )
+}
+
+fn profile_outdated(conversations: u64) -> String {
+    format!(
+        "This profile is older than what was sent and read with it, in {conversations} of its conversations. Nothing \
+         is sent or read there until a member has removed this device and added it again; what is queued stays \
+         queued. If nobody put this folder back from a copy, somebody else has one: tell your security officer at once."
+    )
 }
 
 /// How long, in the largest unit that gives more than one.

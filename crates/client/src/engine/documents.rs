@@ -263,7 +263,7 @@ pub(crate) fn received(
         sequence: message.sequence,
         name: Text::new(manifest.name.safe().as_str()).unwrap_or_default(),
         size: manifest.layout.size(),
-        // A sender cannot make a document less than the conversation it is in.
+        // A sender cannot make a document less than the conversation it is in. [DOC-22]
         tier: manifest.tier.max(tier),
         manifest: bounded(bytes.to_vec())?,
         upload: Upload::None,
@@ -272,4 +272,56 @@ pub(crate) fn received(
         modified: 0,
         seed: MessageSeed::from_bytes([0; 16]),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use amanat_document::{ClaimedName, FileKey, Layout, MediaType, PayloadNonce, safe_name};
+    use amanat_primitives::{Digest, Secret};
+    use amanat_wire::{Encode as _, List, log::RetentionClass};
+
+    use super::*;
+
+    /// The tier at which a document is shown whose manifest says this one, in a conversation of that one.
+    fn shown_at(says: u8, conversation_is: u8) -> u8 {
+        let (conversation, sender) = (ConversationId::from_bytes([1; 16]), DeviceId::from_bytes([2; 32]));
+        let nonce = PayloadNonce::from_bytes([3; 16]);
+        let manifest = Manifest {
+            document: DocumentId::of(conversation, sender, nonce.as_bytes()),
+            name: ClaimedName::of(&safe_name("report.pdf")),
+            media_type: MediaType::unknown(),
+            layout: Layout::new(7).unwrap(),
+            file_key: FileKey::from_secret(Secret::take(&mut [4; 16])),
+            nonce,
+            digest: Digest::ZERO,
+            tier: says,
+            caveats: List::default(),
+            marks: Bytes::default(),
+            class: RetentionClass::Month,
+        };
+        let mut message = MessageRow {
+            id: MessageId::of(conversation, sender, MessageSeed::from_bytes([5; 16])),
+            sequence: 1,
+            device: sender,
+            from: Text::default(),
+            name: Text::default(),
+            counter: 1,
+            joined: 0,
+            at: Timestamp::default(),
+            content_type: 2,
+            body: Bytes::default(),
+            own: false,
+        };
+        let body = Body::Document(Bytes::new(manifest.to_bytes()).unwrap());
+        received(conversation, sender, conversation_is, &mut message, &body).unwrap().unwrap().tier
+    }
+
+    // [DOC-22]
+    #[test]
+    fn a_document_is_not_shown_as_less_secret_than_its_conversation() {
+        assert_eq!(shown_at(1, 4), 4);
+        assert_eq!(shown_at(0, 4), 4);
+        assert_eq!(shown_at(5, 4), 5);
+        assert_eq!(shown_at(4, 4), 4);
+    }
 }

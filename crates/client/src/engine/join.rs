@@ -143,19 +143,8 @@ impl Core {
     }
 
     fn welcome(&mut self, number: u64, part: &WelcomePart) -> Result<Outcome, Failure> {
-        if self.rolled_back.holds_up(part) {
-            return Ok(Outcome::Later);
-        }
-        if let Some(open) = self.conversations.get(&part.conversation) {
-            let row = &open.row;
-            if row.stage.follows_log() && row.position < part.position {
-                // The commit that adds this device again removes it first: the log says so.
-                return Ok(Outcome::Later);
-            }
-            if row.stage.follows_log() || part.position <= row.joined {
-                self.pass_direct(number, Batch::default())?;
-                return Ok(Outcome::Known);
-            }
+        if let Some(outcome) = self.stands_already(number, part)? {
+            return Ok(outcome);
         }
         let named = match Conversation::named_key_package(part) {
             Ok(key) => key,
@@ -199,14 +188,8 @@ impl Core {
                 });
             }
         };
-        if !self.is_the_same(&group) {
-            let failed = "a device that is to come back was invited to another conversation under the same id";
-            return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
-        }
-        if !self.is_vouched_for(part.conversation, inviter)? {
-            let failed = "whoever added this device was no member when it was last in the conversation, or is not now";
-            let advice = "ask a member whom you know from it to add you; what is queued stays here until then";
-            return Ok(Outcome::Refused(Failure::new(FailureCode::Refused, failed, advice)));
+        if let Some(failure) = self.leads_elsewhere(&group, inviter)? {
+            return Ok(Outcome::Refused(failure));
         }
         let Some(continued) = self.continues(part)? else { return Ok(Outcome::Later) };
         let again = self.conversations.get(&part.conversation).is_some_and(|open| open.row.stage == Stage::FellOut);
@@ -220,6 +203,38 @@ impl Core {
             self.notice(added);
         }
         Ok(Outcome::Joined(part.conversation))
+    }
+
+    /// What becomes of a Welcome without a look into it, by what this vault knows of its conversation.
+    fn stands_already(&mut self, number: u64, part: &WelcomePart) -> Result<Option<Outcome>, Failure> {
+        if self.rolled_back.holds_up(part) {
+            return Ok(Some(Outcome::Later));
+        }
+        let Some(open) = self.conversations.get(&part.conversation) else { return Ok(None) };
+        let row = &open.row;
+        if row.stage.follows_log() && row.position < part.position {
+            // The commit that adds this device again removes it first: the log says so.
+            return Ok(Some(Outcome::Later));
+        }
+        if row.stage.follows_log() || part.position <= row.joined {
+            self.pass_direct(number, Batch::default())?;
+            return Ok(Some(Outcome::Known));
+        }
+        Ok(None)
+    }
+
+    /// Why a Welcome does not lead back to where this vault was, if it was anywhere.
+    fn leads_elsewhere(&mut self, group: &Conversation, inviter: DeviceId) -> Result<Option<Failure>, Failure> {
+        if !self.is_the_same(group) {
+            let failed = "a device that is to come back was invited to another conversation under the same id";
+            return Ok(Some(Failure::new(FailureCode::Refused, failed, "tell the security officer")));
+        }
+        if !self.is_vouched_for(group.facts().conversation, inviter)? {
+            let failed = "whoever added this device was no member when it was last in the conversation, or is not now";
+            let advice = "ask a member whom you know from it to add you; what is queued stays here until then";
+            return Ok(Some(Failure::new(FailureCode::Refused, failed, advice)));
+        }
+        Ok(None)
     }
 
     /// Whether a group is what this vault knows under its id, if it knows any: a relay and somebody who has never been in it
@@ -272,6 +287,23 @@ impl Core {
         Ok(Some(Notice::Member { conversation: id, by, whom, device, change }))
     }
 
+    /// The row of a conversation as it is joined, as if nothing were known of it.
+    fn fresh_row(&self, group: &Conversation, others: &[LeafClaim]) -> Result<ConversationRow, Failure> {
+        let facts = group.facts();
+        let new = NewConversation {
+            conversation: facts.conversation,
+            kind: facts.kind,
+            tier: facts.tier,
+            relay: facts.relay,
+        };
+        let peer = match facts.kind {
+            Kind::Direct => others.iter().map(|member| &member.address).find(|address| *address != self.own.address()),
+            Kind::Group => None,
+        };
+        let peer = peer.map(ToString::to_string).unwrap_or_default();
+        new_row(&new, peer, String::new(), self.now(), &mut self.random())
+    }
+
     /// Makes a joined group durable together with the item, the KeyPackage that it used up, and who added this device. What this vault has of the
     /// conversation from before stays: messages, title, and what waits to be sent.
     fn install(
@@ -282,21 +314,9 @@ impl Core {
         mut packages: Records,
         (added, continued): (Option<&Notice>, &Continued),
     ) -> Result<Vec<OutboxRow>, Failure> {
-        let facts = group.facts().clone();
-        let new = NewConversation {
-            conversation: facts.conversation,
-            kind: facts.kind,
-            tier: facts.tier,
-            relay: facts.relay,
-        };
         let others: Vec<_> = group.members().into_iter().filter(|member| member.device != self.own.id()).collect();
-        let peer = match facts.kind {
-            Kind::Direct => others.iter().map(|member| &member.address).find(|address| *address != self.own.address()),
-            Kind::Group => None,
-        };
-        let peer = peer.map(ToString::to_string).unwrap_or_default();
-        let id = facts.conversation;
-        let fresh = new_row(&new, peer, String::new(), self.now(), &mut self.random())?;
+        let id = group.facts().conversation;
+        let fresh = self.fresh_row(&group, &others)?;
         let imported = self.conversations.get(&id).map(|open| open.imported.clone()).unwrap_or_default();
         let before = self.conversations.get(&id).map(|open| (ended(open), open.queue.clone()));
         let archived = before.as_ref().is_some_and(|(row, _)| row.stage == Stage::Archived);

@@ -5,7 +5,7 @@ use amanat_wire::{Bytes, Decode as _, DecodeError, Encode as _, List, limits};
 
 use super::*;
 use crate::{
-    AuditorKeys, IssueError, OfficerKeys, Powers, RelayKeys, VerifiedRelay,
+    AuditorKeys, IssueError, OfficerKeys, Powers, RelayKeys, VerifiedAuditor, VerifiedRelay,
     body::{DeviceBody, GrantBody, OfficerBody, ReceiptBody, RelayBody},
     policy::{AUTHORITY_VALIDITY, OFFICER_VALIDITY, RELAY_VALIDITY},
     statement::Body as _,
@@ -151,6 +151,38 @@ fn an_auditor_cannot_grant() {
         let chain = world.with(what, world.right_key(what), |signed| signed.kind = other);
         assert_eq!(world.verify(&chain), Err(ChainError::WrongKind { expected: what, found: other }));
     }
+}
+
+// [ID-05] Of an auditor certificate: the root's and nobody else's, nothing in its place, within its window.
+#[test]
+fn an_auditor_certificate_is_the_roots() {
+    let world = World::new();
+    let auditor = AuditorKeys::create(&mut rng(2));
+    let card = auditor.card("Auditor".parse().unwrap());
+    let (root, authority) = (&world.office.authority_keys, world.office.authority());
+    let good = root.certify_auditor(authority, &card, now(), OFFICER_VALIDITY).unwrap();
+    let verify = |certificate, at| VerifiedAuditor::verify(certificate, authority, at);
+    let verified = verify(&good, now()).unwrap();
+    assert_eq!((verified.id(), verified.name()), (auditor.id(), &"Auditor".parse().unwrap()));
+    let end = good.signed.not_after;
+    assert_eq!(verified.valid_until(), end);
+    let what = StatementKind::AuditorCertificate;
+    assert!(verify(&good, end.after(TOLERANCE)).is_ok());
+    assert_eq!(verify(&good, end.after(2 * TOLERANCE)), Err(ChainError::Expired { what, since: end }));
+    assert!(matches!(verify(&good, now().before(2 * TOLERANCE)), Err(ChainError::NotYetValid { .. })));
+    let officer = world.office.officer_chain().certificate;
+    let found = StatementKind::OfficerCertificate;
+    assert_eq!(verify(&officer, now()), Err(ChainError::WrongKind { expected: what, found }));
+    let other = Office::new(&mut rng(9), now());
+    let foreign = other.authority_keys.certify_auditor(other.authority(), &card, now(), OFFICER_VALIDITY).unwrap();
+    assert_eq!(verify(&foreign, now()), Err(ChainError::OtherAuthority { what }));
+    let signed_by = |key: &SigningKey, label| {
+        let signature = key.sign(label, &good.signed.to_bytes());
+        Statement { signed: good.signed.clone(), signatures: List::new(vec![signature]).unwrap() }
+    };
+    let forged = signed_by(world.office.officer_keys.signing(), Label::STATEMENT);
+    assert_eq!(verify(&forged, now()), Err(ChainError::BadSignature { what }));
+    assert_eq!(verify(&signed_by(root.signing(), Label::CARD), now()), Err(ChainError::BadSignature { what }));
 }
 
 // [ID-04]

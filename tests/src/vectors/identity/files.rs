@@ -4,7 +4,7 @@
 use amanat_identity::{
     OfficerKeys, RelayKeys, StatementKind, armour,
     armour::FileKind,
-    card::{OfficerRequest, RelayRequest},
+    card::{AuditorRequest, OfficerRequest, RelayRequest},
 };
 use amanat_primitives::{
     Digest, Label,
@@ -39,79 +39,101 @@ fn card_bytes(kind: StatementKind, request: &impl Encode, by: u8, label: Label) 
     [signed.as_slice(), signature.as_bytes()].concat()
 }
 
-fn cards() -> Vec<Vector> {
-    let of = |name: &str, rules, comment: &str, kind: u8, bytes: &[u8]| {
-        vector("card", &format!("card-{name}"), rules, comment).text("kind", kind).bytes("card", bytes)
-    };
-    let officer = OfficerRequest {
+fn officer_request() -> OfficerRequest {
+    OfficerRequest {
         name: "Security Officer".parse().unwrap(),
         signing: public(OFFICER),
         noise: noise(OFFICER + 1),
         sealing: sealing(OFFICER + 2),
-    };
-    let relay = RelayRequest {
+    }
+}
+
+fn auditor_request() -> AuditorRequest {
+    AuditorRequest {
+        name: "Auditor".parse().unwrap(),
+        signing: public(AUDITOR),
+        noise: noise(AUDITOR + 1),
+        sealing: sealing(AUDITOR + 2),
+    }
+}
+
+fn relay_request() -> RelayRequest {
+    RelayRequest {
         domain: "interior.gov.pk".parse().unwrap(),
         addresses: List::new(vec!["10.0.0.1:7443".parse().unwrap()]).unwrap(),
         signing: public(RELAY),
         noise: noise(RELAY + 1),
         tls_key: Digest::from_bytes([TLS_KEY; 32]),
-    };
-    let auditor = amanat_identity::card::AuditorRequest {
-        name: "Auditor".parse().unwrap(),
-        signing: public(AUDITOR),
-        noise: noise(AUDITOR + 1),
-        sealing: sealing(AUDITOR + 2),
-    };
-    let (card, kind) = (Label::CARD, StatementKind::OfficerCertificate);
-    let good = card_bytes(kind, &officer, OFFICER, card);
+    }
+}
+
+/// A card, read as one that asks for this kind of certificate.
+fn card(name: &str, rules: &str, comment: &str, kind: u8, bytes: &[u8]) -> Vector {
+    vector("card", &format!("card-{name}"), rules, comment).text("kind", kind).bytes("card", bytes)
+}
+
+fn cards() -> Vec<Vector> {
+    let officer = |by, label| card_bytes(StatementKind::OfficerCertificate, &officer_request(), by, label);
+    let auditor = |by, label| card_bytes(StatementKind::AuditorCertificate, &auditor_request(), by, label);
+    let relay = |by, label| card_bytes(StatementKind::RelayCertificate, &relay_request(), by, label);
     let own = OfficerKeys::from_secret_bytes(&secret_bytes(2, &[OFFICER, OFFICER + 1, OFFICER + 2])).unwrap();
-    assert_eq!(own.card(officer.name.clone()).to_bytes(), good);
-    let altered = |place: usize| {
-        let mut bytes = good.clone();
-        bytes[place] ^= 1;
-        bytes
+    assert_eq!(own.card(officer_request().name).to_bytes(), officer(OFFICER, Label::CARD));
+    let mut out = officer_cards(&officer(OFFICER, Label::CARD));
+    let of = |name: &str, is: &str, kind, card: &dyn Fn(u8, Label) -> Vec<u8>, owner| {
+        of_each_kind(
+            (name, is),
+            kind,
+            (&card(owner, Label::CARD), &card(NOBODY, Label::CARD), &card(owner, Label::STATEMENT)),
+        )
     };
-    vec![
-        of("officer", "ID-10", "An officer's card", 2, &good),
-        of(
-            "auditor",
-            "ID-10",
-            "An auditor's card",
+    out.extend(of("officer", "An officer's card", 2, &officer, OFFICER));
+    out.extend(of("auditor", "An auditor's card", 3, &auditor, AUDITOR));
+    out.extend(of("relay", "A relay's card", 4, &relay, RELAY));
+    let other =
+        |name: &str, comment: &str, kind, bytes: &[u8]| card(name, "ID-10", comment, kind, bytes).refused("invalid");
+    out.extend([
+        other("relay-as-officer", "A relay's card where an officer's is asked for", 2, &relay(RELAY, Label::CARD)),
+        other(
+            "officer-as-auditor",
+            "An officer's card where an auditor's is asked for",
             3,
-            &card_bytes(StatementKind::AuditorCertificate, &auditor, AUDITOR, card),
+            &officer(OFFICER, Label::CARD),
         ),
-        of("relay", "ID-10", "A relay's card", 4, &card_bytes(StatementKind::RelayCertificate, &relay, RELAY, card)),
-        of(
-            "other-key",
-            "ID-10",
-            "Signed by another key than the one in it",
-            2,
-            &card_bytes(kind, &officer, NOBODY, card),
-        )
-        .refused("bad_card"),
-        of(
-            "other-label",
-            "ID-10",
-            "Signed under another label",
-            2,
-            &card_bytes(kind, &officer, OFFICER, Label::STATEMENT),
-        )
-        .refused("bad_card"),
-        of("altered-name", "ID-10", "A letter of the name altered", 2, &altered(5)).refused("bad_card"),
-        of("altered-signature", "ID-10", "The signature altered", 2, &altered(good.len() - 1)).refused("bad_card"),
-        of(
-            "other-kind",
-            "ID-10",
-            "A relay's card where an officer's is asked for",
-            2,
-            &card_bytes(StatementKind::RelayCertificate, &relay, RELAY, card),
-        )
-        .refused("invalid"),
-        of("unknown-kind", "ID-03", "A card of kind 0x0200", 2, &[&[1, 2, 0], &good[3..]].concat())
+        other("auditor-as-relay", "An auditor's card where a relay's is asked for", 4, &auditor(AUDITOR, Label::CARD)),
+    ]);
+    out
+}
+
+/// What has to be so of a card of whatever kind: good, by another key, under another label.
+fn of_each_kind(
+    (name, is): (&str, &str),
+    kind: u8,
+    (good, by_other, other_label): (&[u8], &[u8], &[u8]),
+) -> Vec<Vector> {
+    let bad = |how: &str, says: &str, word, rules: &str, bytes: &[u8]| {
+        card(&format!("{name}-{how}"), rules, &format!("{is}, {says}"), kind, bytes).refused(word)
+    };
+    // The first letter of the name, or of the domain, behind version, kind and a length.
+    let mut altered = good.to_vec();
+    altered[4] ^= 1;
+    vec![
+        card(name, "ID-10", is, kind, good),
+        bad("other-key", "signed by another key than the one in it", "bad_card", "ID-10", by_other),
+        bad("other-label", "signed under another label", "bad_card", "ID-10", other_label),
+        bad("altered", "a letter of its name altered", "bad_card", "ID-10", &altered),
+        bad("cut", "cut short", "cut_short", "WIRE-02", &good[..good.len() - 1]),
+        bad("left-over", "and a byte behind it", "left_over", "WIRE-02", &[good, &[0]].concat()),
+    ]
+}
+
+fn officer_cards(good: &[u8]) -> Vec<Vector> {
+    let mut altered = good.to_vec();
+    altered[good.len() - 1] ^= 1;
+    vec![
+        card("altered-signature", "ID-10", "The signature altered", 2, &altered).refused("bad_card"),
+        card("unknown-kind", "ID-03", "A card of kind 0x0200", 2, &[&[1, 2, 0], &good[3..]].concat())
             .refused("unknown_kind"),
-        of("version-2", "ID-10", "Version 2", 2, &[&[2], &good[1..]].concat()).refused("invalid"),
-        of("cut", "WIRE-02", "Cut short", 2, &good[..good.len() - 1]).refused("cut_short"),
-        of("left-over", "WIRE-02", "A byte behind it", 2, &[good.as_slice(), &[0]].concat()).refused("left_over"),
+        card("version-2", "ID-10", "Version 2", 2, &[&[2], &good[1..]].concat()).refused("invalid"),
     ]
 }
 

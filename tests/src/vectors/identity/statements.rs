@@ -16,7 +16,7 @@ use super::{
 };
 
 pub(super) fn make() -> Vec<Vector> {
-    [texts(), decoded(), authorities(), officers(), relays()].concat()
+    [texts(), decoded(), authorities(), officers(), auditors(), relays()].concat()
 }
 
 fn texts() -> Vec<Vector> {
@@ -95,15 +95,19 @@ fn texts() -> Vec<Vector> {
     ]
 }
 
-/// One statement of each kind, as it has to be.
-fn each_kind() -> Vec<(&'static str, Statement)> {
-    let chain = plan(AYESHA, "ayesha").chain();
-    let auditor = AuditorBody {
+fn auditor() -> Draft<AuditorBody> {
+    let body = AuditorBody {
         name: "Auditor".parse().unwrap(),
         signing: public(AUDITOR),
         noise: noise(AUDITOR + 1),
         sealing: sealing(AUDITOR + 2),
     };
+    Draft::new(StatementKind::AuditorCertificate, body, ROOT, 365 * DAY)
+}
+
+/// One statement of each kind, as it has to be.
+fn each_kind() -> Vec<(&'static str, Statement)> {
+    let chain = plan(AYESHA, "ayesha").chain();
     let register = Some(body::RegisterHead { size: 9, root: Digest::from_bytes([0x9e; 32]) });
     let revocation_list = body::empty_revocation_list();
     let status_body = StatusBody { revocation_list, revocation_count: 0, policy_version: 0, register };
@@ -119,7 +123,7 @@ fn each_kind() -> Vec<(&'static str, Statement)> {
     vec![
         ("authority", authority(ROOT, "interior.gov.pk").statement()),
         ("officer", officer(OFFICER, "Security Officer").statement()),
-        ("auditor", Draft::new(StatementKind::AuditorCertificate, auditor, ROOT, 365 * DAY).statement()),
+        ("auditor", auditor().statement()),
         ("relay", relay().statement()),
         ("grant", chain.grant),
         ("device", chain.device_certificate),
@@ -267,6 +271,41 @@ fn officers() -> Vec<Vector> {
             .refused("bad_signature"),
         of("relay-in-its-place", "ID-05", "A relay certificate in its place", relay().statement(), T0)
             .refused("wrong_kind"),
+    ]
+}
+
+fn auditors() -> Vec<Vector> {
+    let good = auditor();
+    let of = |name: &str, rules, comment: &str, certificate: Statement, now: u64| {
+        judged("auditor", &format!("auditor-{name}"), rules, comment, now).bytes("certificate", certificate.to_bytes())
+    };
+    let with = |change: &dyn Fn(&mut Draft<AuditorBody>)| changed(&good, change);
+    let end = T0 + 365 * DAY + 10 * MINUTE;
+    let forged = with(&|draft| (draft.by, draft.issuer) = (OFFICER, Some(key_id(ROOT))));
+    let other_root = with(&|draft| (draft.by, draft.authority) = (OTHER_ROOT, key_id(OTHER_ROOT)));
+    let officer = officer(OFFICER, "Security Officer").statement();
+    // An officer's certificate says one thing more, its powers.
+    let mut says_more = officer.signed.clone();
+    says_more.kind = StatementKind::AuditorCertificate;
+    let signature = signing(ROOT).sign(Label::STATEMENT, &says_more.to_bytes());
+    let says_more = Statement { signed: says_more, signatures: List::new(vec![signature]).unwrap() };
+    let unsigned = with_signatures(&good.statement(), &[]);
+    vec![
+        of("good", "ID-05", "An auditor certificate", good.statement(), T0),
+        of("late-tolerated", "ID-06", "10 minutes after its end", good.statement(), end),
+        of("late", "ID-06", "A millisecond more", good.statement(), end + 1).refused("expired"),
+        of("early", "ID-06", "Not begun", with(&|draft| draft.from = T0 + DAY), T0).refused("not_yet_valid"),
+        of("by-officer", "ID-05", "Issued by an officer", with(&|draft| draft.by = OFFICER), T0)
+            .refused("wrong_issuer"),
+        of("by-itself", "ID-05", "Issued by the auditor", with(&|draft| draft.by = AUDITOR), T0)
+            .refused("wrong_issuer"),
+        of("forged", "ID-01", "Signed by an officer in the root's name", forged, T0).refused("bad_signature"),
+        of("other-root", "ID-04", "Of another authority", other_root, T0).refused("other_authority"),
+        of("other-label", "PRIM-06", "Signed under the label of cards", with(&|draft| draft.label = Label::CARD), T0)
+            .refused("bad_signature"),
+        of("unsigned", "ID-01", "No signature", unsigned, T0).refused("bad_signature"),
+        of("officer-in-its-place", "ID-05", "An officer certificate in its place", officer, T0).refused("wrong_kind"),
+        of("with-powers", "WIRE-02", "With an officer's powers behind its keys", says_more, T0).refused("left_over"),
     ]
 }
 

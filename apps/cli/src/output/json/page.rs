@@ -219,6 +219,13 @@ fn staff_objects(samples: &mut Samples) {
     samples.add("warnings", &WarningLine::from(&Warning { id: 2, at: AT, read: false, of }));
     samples.add("passphrase", &PassphraseChanged { profile: "secretary".into() });
     samples.add("sync", &Synced { received: 3 });
+    read_objects(samples);
+    document_objects(samples);
+    member_objects(samples);
+    samples.add("completions", &Completions { shell: "bash".into(), script: "_amanat() {\n".into() });
+}
+
+fn read_objects(samples: &mut Samples) {
     samples.add("read", &MessageLine::from(&text()));
     samples.add("read", &MessageLine::from(&message(MessageBody::Document(document()))));
     samples.add("read", &MessageLine::from(&message(MessageBody::NeedsNewerVersion)));
@@ -238,11 +245,17 @@ fn staff_objects(samples: &mut Samples) {
         let by = Who { address: person().address, name: person().name };
         samples.add("read", &change::ChangeLine::from(&ChangeView { sequence, by, at: AT, change }));
     }
+}
+
+fn document_objects(samples: &mut Samples) {
     samples.add("documents", &DocumentLine::from(&document()));
     let transfer = TransferView { direction: Direction::Fetching, state: TransferState::Paused, done: 1_048_304 };
     let on_its_way = DocumentView { transfer: Some(transfer), ..document() };
     samples.add("documents", &DocumentLine::from(&on_its_way));
     samples.add("save", &Saved { document: DOCUMENT.to_string(), path: "/home/a/report.pdf".into(), size: 1_048_577 });
+}
+
+fn member_objects(samples: &mut Samples) {
     samples.add(
         "members",
         &MemberLine::from(&Member {
@@ -269,7 +282,6 @@ fn staff_objects(samples: &mut Samples) {
             safety_number: ["12345"; 12].join(" "),
         }),
     );
-    samples.add("completions", &Completions { shell: "bash".into(), script: "_amanat() {\n".into() });
 }
 
 fn load_objects(samples: &mut Samples) {
