@@ -7,6 +7,8 @@
 mod crossing;
 #[path = "scripted_relay/given_again.rs"]
 mod given_again;
+#[path = "scripted_relay/leaving.rs"]
+mod leaving;
 #[path = "scripted_relay/old_copy.rs"]
 mod old_copy;
 #[path = "scripted_relay/own_devices.rs"]
@@ -21,6 +23,8 @@ mod receipts;
 mod refused;
 #[path = "scripted_relay/revoked.rs"]
 mod revoked;
+#[path = "scripted_relay/status.rs"]
+mod status;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -43,6 +47,9 @@ use amanat_wire::{
         Ready, Refusal,
     },
 };
+
+/// What a test waits for comes long before this, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A relay's keys and address, without the relay.
 struct Script {
@@ -74,13 +81,17 @@ impl Script {
 
     /// Accepts, reads the hello, and greets with a status statement.
     async fn greet(&self, status: Bytes<{ limits::CHAIN }>) -> Scripted {
+        self.greet_at(Timestamp::from(std::time::SystemTime::now()), status).await
+    }
+
+    /// The same, by a clock that shows this.
+    async fn greet_at(&self, now: Timestamp, status: Bytes<{ limits::CHAIN }>) -> Scripted {
         let mut link = self.accept().await;
         let hello = link.receiver.recv().await.unwrap().unwrap();
         let Ok(ToRelay::Hello(Hello { identity: Identity::Device(chain), .. })) = ToRelay::from_bytes(&hello) else {
             panic!()
         };
         let mut scripted = Scripted { link, chain: chain.into_vec() };
-        let now = Timestamp::from(std::time::SystemTime::now());
         scripted.say(&FromRelay::Ready(Ready { now, incarnation: self.incarnation, status })).await;
         scripted
     }
@@ -121,7 +132,7 @@ impl Scripted {
     }
 
     async fn request(&mut self) -> (u32, Request) {
-        let message = tokio::time::timeout(Duration::from_secs(20), self.link.receiver.recv()).await;
+        let message = tokio::time::timeout(PATIENCE, self.link.receiver.recv()).await;
         match ToRelay::from_bytes(&message.unwrap().unwrap().unwrap()).unwrap() {
             ToRelay::Request(NumberedRequest { number, request }) => (number, request),
             other => panic!("{other:?}"),
@@ -139,6 +150,25 @@ impl Scripted {
             _ => Answer::Done(amanat_wire::client::Nothing {}),
         };
         self.answer(number, answer).await;
+    }
+
+    /// Whether the engine sends nothing into a log before it asks for news, which it is told to: what it may send goes out
+    /// first.
+    async fn gets_no_append(&mut self, by: &Person) -> bool {
+        let engine = by.engine.clone();
+        drop(tokio::spawn(async move { engine.ask(Command::Sync).await }));
+        loop {
+            match self.request().await {
+                (_, Request::Append(_)) => return false,
+                (number, request) => {
+                    let asked = matches!(request, Request::News(_));
+                    self.pass(number, request).await;
+                    if asked {
+                        return true;
+                    }
+                }
+            }
+        }
     }
 
     /// The next append, everything else on the way passed.

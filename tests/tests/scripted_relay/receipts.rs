@@ -8,13 +8,18 @@ use super::*;
 impl Script {
     /// An entry that is no message, with the relay's receipt for it.
     pub(super) fn vouched(&self, conversation: ConversationId, entry: Entry) -> Entry {
+        self.vouched_by(conversation, entry, 0)
+    }
+
+    /// The same of a relay that has this status statement.
+    pub(super) fn vouched_by(&self, conversation: ConversationId, entry: Entry, status_number: u64) -> Entry {
         let body = ReceiptBody {
             conversation,
             position: entry.position,
             commit: entry.ciphertext_hash(),
             stamp: entry.stamp,
             roster: roster_change([], []),
-            status_number: 0,
+            status_number,
             previous: Digest::ZERO,
         };
         let receipt = CommitReceipt::sign(body, self.keys.signing());

@@ -111,6 +111,57 @@ fn a_conversation_that_could_not_be_founded_in_time_is_founded_anew() {
     });
 }
 
+/// The same, brought by a clock that is wrong; what is made by it would be void for everyone. `founds` a
+/// conversation, or adds a guest to one.
+fn late_by_a_wrong_clock(founds: bool, millis: i64) {
+    in_a_world(true, async |world, id| {
+        let (by, other, guest) = (world.talks[&id].staying[0], world.talks[&id].staying[1], world.talks[&id].guests[0]);
+        let [other_name, guest_name] = [other, guest].map(|number| address(&world.people[number].name));
+        let remove = Command::Remove { conversation: id, member: guest_name.clone() };
+        world.ask_later(by, "remove".into(), remove, Vec::new());
+        sleep(Duration::from_secs(60)).await;
+        world.people[by].line.set_quality(SLOW);
+        if founds {
+            let to = Target::Person(other_name, Some(Tier::Restricted));
+            world.ask_later(by, "hello".into(), Command::SendText { to, text: "1 hello".into() }, vec![other]);
+        } else {
+            let add = Command::Add { conversation: id, members: vec![guest_name] };
+            world.ask_later(by, "add".into(), add, Vec::new());
+        }
+        sleep(TWO_ANSWERS).await;
+        world.people[by].line.part(true);
+        sleep(LONG).await;
+        world.take_opened();
+        world.set_clock(by, millis).await;
+        world.calm().await;
+        // It has felt that its clock is wrong, and waits.
+        sleep(Duration::from_secs(300)).await;
+        assert!(founds || !is_member(world, id, guest).await, "added by a clock that is wrong");
+        world.people[by].set_clock(0, true).await;
+        world.calm().await;
+        assert!(founds || is_member(world, id, guest).await, "it was durable, and is not done");
+    });
+}
+
+/// By so much a clock is ahead.
+const AHEAD: i64 = 3_600_000;
+/// And by so much behind: what was made before the line parted is half a minute old by it.
+const BEHIND: i64 = -870_000;
+
+// [CONV-82] [CONV-92]
+#[test]
+fn a_late_commit_waits_until_a_clock_that_is_ahead_is_right() {
+    late_by_a_wrong_clock(true, AHEAD);
+    late_by_a_wrong_clock(false, AHEAD);
+}
+
+// [CONV-82] [CONV-92]
+#[test]
+fn a_late_commit_waits_until_a_clock_that_is_behind_is_right() {
+    late_by_a_wrong_clock(true, BEHIND);
+    late_by_a_wrong_clock(false, BEHIND);
+}
+
 // [CONV-24] [CONV-93]
 #[test]
 fn a_message_that_could_not_be_brought_for_a_day_is_encrypted_anew() {

@@ -30,7 +30,8 @@ use crate::{
 /// How old a commit may be, by the relay's clock, when it is sent: two minutes less than what its stamp may be off. So long
 /// may what was sent be on its way, before the relay gives a silent link up (after 100 s).
 const LATE_COMMIT: Duration = Duration::from_secs(8 * 60);
-/// A commit that is younger by this machine's clock is not made anew: the next one would be no better.
+/// A commit that is younger by this machine's clock is not made anew: the next one would be no better. It is sent, but for a
+/// clock that is known to be wrong: then it waits.
 const FRESH_COMMIT: Duration = Duration::from_secs(60);
 /// How long it takes until a conversation that could not be founded anew is tried again.
 const FOUND_AGAIN: Duration = Duration::from_secs(600);
@@ -52,8 +53,9 @@ impl Core {
         let now = self.now();
         // One of the two is zero: `since` does not go below.
         let relays_now = now.after(relay.since(own)).before(own.since(relay));
+        let wrong = self.clocks_differ().is_some();
         let made = self.group(id)?.pending_since().map_err(failure::from_conversation)?;
-        let late = |made: Timestamp| relays_now.since(made) > LATE_COMMIT && now.since(made) > FRESH_COMMIT;
+        let late = |made: Timestamp| relays_now.since(made) > LATE_COMMIT && (wrong || now.since(made) > FRESH_COMMIT);
         Ok(made.is_some_and(late))
     }
 

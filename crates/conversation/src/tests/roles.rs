@@ -173,7 +173,7 @@ fn commits_are_judged_by_the_list_that_they_name() {
     // As of statement 3 only.
     w.revocations = list(&w, 3, &[Target::Device(c.id())]);
     assert_eq!(w.approve(&mut a).err(), not_allowed(NotAllowed::Remove));
-    // A member who has an older list waits.
+    // [CONV-50] A member who has an older list waits.
     w.revocations = revocations(&w.office, 1, &[]);
     assert_eq!(w.approve(&mut a).err(), Some(ApproveError::NeedsStatus(2)));
     // A committer who was revoked by then commits nothing; revoked later, its commit stands.

@@ -43,6 +43,29 @@ async fn a_grant_is_redeemed_once_and_the_same_device_gets_the_same_receipt() {
     let _connected = site.connect(&device).await;
 }
 
+/// [DELIV-46] A relay that has no room for what it would record signs nothing that a device would see, and the grant is
+/// as free as before.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_receipt_leaves_before_the_enrolment_is_recorded() {
+    let mut site = Site::new().await;
+    let (first, second) = (DeviceKeys::create(&mut OsRng), DeviceKeys::create(&mut OsRng));
+    let enrolments = site.enrolments("ayesha", &[&first, &second]);
+    let room = site.config.quotas.free_disk_mib;
+    site.stop().await;
+    site.config.quotas.free_disk_mib = u32::MAX;
+    site.start().await;
+    let mut link = site.dial(first.noise()).await.unwrap();
+    link.sender.send_all([hello(enrolling(&enrolments[0])).to_bytes()]).await.unwrap();
+    assert_eq!(next(&mut link.receiver).await, Ok(FromRelay::Goodbye(Refusal::Full)));
+    site.stop().await;
+    site.config.quotas.free_disk_mib = room;
+    site.start().await;
+    let client = Client::connect(&site, second.noise(), enrolling(&enrolments[1])).await.unwrap();
+    assert!(client.receipt.is_some());
+    let refused = Client::connect(&site, first.noise(), enrolling(&enrolments[0])).await;
+    assert_eq!(refused.err(), Some(End::Goodbye(Refusal::AlreadyRedeemed)));
+}
+
 /// [DELIV-43]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_links_key_must_be_the_certificates() {

@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use amanat_wire::{
     Bytes, List, Text,
-    client::{Advance, Cursor, Nothing, People, PutKeyPackages, Read, Request, WhatIsNew},
+    client::{AddAgain, Advance, Cursor, Nothing, People, PutKeyPackages, Read, Request, WhatIsNew},
     limits,
     log::{RetentionClass, UnitKind, ciphertext_hash},
     relay::{Answer, Direct, FromRelay, Refusal},
@@ -103,6 +103,31 @@ async fn whoever_declines_a_conversation_has_no_part_in_it() {
     assert_eq!(bilal.ask(read).await, Answer::Refused(Refusal::NotAllowed));
     ayesha.append(commit(conversation, 1, &[b.id()], &[])).await;
     assert_eq!(bilal.news().await.logs.len(), 1);
+}
+
+/// [DELIV-138] Members that connect later hear no more of it, and of another's all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_request_to_be_added_again_of_whoever_declines_is_forgotten() {
+    let site = Site::new().await;
+    let (a, mut ayesha) = site.enrol("ayesha").await;
+    let mut others = vec![site.enrol("bilal").await, site.enrol("chand").await];
+    // In the order in which they are told of.
+    others.sort_by_key(|(device, _)| device.id());
+    let ids = [others[0].0.id(), others[1].0.id()];
+    let conversation = found(&mut ayesha, &ids).await;
+    let mut asked = Vec::new();
+    for (device, client) in &mut others {
+        let request = AddAgain::sign(conversation, device.id(), now(), device.keys.signing());
+        assert!(matches!(client.ask(Request::AskAgain(request.clone())).await, Answer::Done(_)));
+        asked.push(FromRelay::PushAgain(request));
+    }
+    let mut ayesha = site.connect(&a).await;
+    for request in &asked {
+        assert_eq!(ayesha.push().await.as_ref(), Ok(request));
+    }
+    assert!(matches!(others[0].1.ask(Request::Decline(conversation)).await, Answer::Done(_)));
+    let mut ayesha = site.connect(&a).await;
+    assert_eq!(ayesha.push().await.as_ref(), Ok(&asked[1]));
 }
 
 /// [WIRE-08] [WIRE-09] Retention: bodies go, their places and hashes stay while earlier entries are kept.

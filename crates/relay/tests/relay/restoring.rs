@@ -141,6 +141,34 @@ async fn only_what_this_relay_has_taken_before_comes_back() {
     }
 }
 
+/// A device that only the entries given back add, and one that they remove: each alone has them.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_the_log_before_or_after_what_comes_back_may_bring_it() {
+    // [DELIV-116]
+    let mut site = Site::new().await;
+    let (a, mut ayesha) = site.enrol("ayesha").await;
+    let (b, _) = site.enrol("bilal").await;
+    let (c, _) = site.enrol("chand").await;
+    let (added, removed) = (found(&mut ayesha, &[]).await, found(&mut ayesha, &[b.id()]).await);
+    back_up(&mut site).await;
+    let mut ayesha = site.connect(&a).await;
+    let (adding, removing) = (commit(added, 1, &[c.id()], &[]), commit(removed, 1, &[], &[b.id()]));
+    ayesha.append(adding.clone()).await;
+    ayesha.append(removing.clone()).await;
+    let mut entries: Vec<_> = ayesha.read(added, 1).await.entries.into_iter().map(held).collect();
+    entries[0].roster_add = adding.roster_add;
+    let mut others: Vec<_> = ayesha.read(removed, 1).await.entries.into_iter().map(held).collect();
+    others[0].roster_remove = removing.roster_remove;
+
+    restore(&mut site).await;
+    let (mut bilal, mut chand) = (site.connect(&b).await, site.connect(&c).await);
+    assert_eq!(bilal.ask(supply(added, 1, entries.clone())).await, Answer::Refused(Refusal::NotAllowed));
+    assert_eq!(chand.ask(supply(removed, 1, others.clone())).await, Answer::Refused(Refusal::NotAllowed));
+    assert_eq!(chand.ask(supply(added, 1, entries)).await, Answer::Resupplied(2));
+    assert_eq!(bilal.ask(supply(removed, 1, others)).await, Answer::Resupplied(2));
+    assert_eq!(chand.read(added, 1).await.entries.len(), 1);
+}
+
 /// R at the log's end, as a member knows it: a chain of hashes from the first body on is not at hand here, so the relay is
 /// told of the position before, of which it takes the member's word.
 fn supply_nothing(conversation: ConversationId, last: &Entry, entries: &[HeldEntry]) -> Request {
