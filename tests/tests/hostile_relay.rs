@@ -1,6 +1,7 @@
 //! Real engines, and a relay in somebody else's hands (protocol-spec/10-threat-model, section 3): each class of what it can
-//! do, many times over, each time decided by one seed. The chapter's table says what must come of it and by when; this
-//! reads the table, and fails where a class has no test, a test no class, or something else comes out.
+//! do, many times over. The chapter's table says what must come of it and by when; this reads the table, and fails where a
+//! class has no test, a test no class, or something else comes out. A seed says which attack and which traffic; engines run
+//! in real time, with the system's randomness, so that a seed that failed fails again mostly, and not always.
 //!
 //! 20 seeds a class by default, 1,000 with `AMANAT_LONG=1`, one with `AMANAT_SEED=N`.
 
@@ -15,6 +16,8 @@
 
 #[path = "hostile_relay/documents.rs"]
 mod documents;
+#[path = "hostile_relay/flips.rs"]
+mod flips;
 #[path = "hostile_relay/floods.rs"]
 mod floods;
 #[path = "hostile_relay/forgery.rs"]
@@ -46,20 +49,16 @@ mod staff;
 #[path = "hostile_relay/table.rs"]
 mod table;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-};
+use std::{collections::BTreeSet, ops::Range};
 
 use staff::Staff;
 
 /// What has come of an attack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// Kinds of alarms; or `refused`, `nothing lost`, `delayed and healed`.
-    pub(crate) outcome: BTreeSet<String>,
-    /// By when, as the table says it.
-    pub(crate) by: &'static str,
+    /// What was seen by when, the moments as the table names them and in their order: kinds of alarms; or `refused`,
+    /// `nothing lost`, `delayed and healed`, `frozen`. The last one is the outcome.
+    pub(crate) moments: Vec<(&'static str, BTreeSet<String>)>,
     /// What became of the conversation.
     pub(crate) then: &'static str,
 }
@@ -67,12 +66,18 @@ pub(crate) struct Seen {
 impl Seen {
     /// It was shown so.
     pub(crate) fn shown(kinds: BTreeSet<String>, by: &'static str, then: &'static str) -> Self {
-        Self { outcome: kinds, by, then }
+        Self { moments: vec![(by, kinds)], then }
     }
 
     /// One of the outcomes that are no alarm.
     pub(crate) fn plain(outcome: &str, by: &'static str, then: &'static str) -> Self {
-        Self { outcome: BTreeSet::from([outcome.to_owned()]), by, then }
+        Self::shown(BTreeSet::from([outcome.to_owned()]), by, then)
+    }
+
+    /// This was shown before.
+    pub(crate) fn after(mut self, kinds: BTreeSet<String>, by: &'static str) -> Self {
+        self.moments.insert(0, (by, kinds));
+        self
     }
 }
 
@@ -80,6 +85,7 @@ impl Seen {
 fn seeds_of_an_office(class: &str) -> u64 {
     match class {
         "forged receipt" | "forged time" | "rolled-back state" | "rolled back and gone on with" => 3,
+        "acknowledged but not stored" | "withheld commit" | "forked epochs" | "two receipts" => 5,
         "flood small" | "flood huge" => 10,
         _ => 50,
     }
@@ -110,10 +116,13 @@ impl Drop for Failing<'_> {
 
 /// All seeds of a class, against what the chapter says of it.
 fn run(class: &str, test: &str, attack: impl AsyncFn(&Staff, u64) -> Seen) {
+    if class.starts_with("flood") && floods::ran_alone(test) {
+        return;
+    }
     let rows = table::classes();
     let row = rows.get(class).unwrap_or_else(|| panic!("the chapter says nothing of `{class}`"));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
+    let mut tally = table::Tally::default();
     let seeds = seeds();
     let alone = seeds.end - seeds.start == 1;
     runtime.block_on(async {
@@ -126,18 +135,12 @@ fn run(class: &str, test: &str, attack: impl AsyncFn(&Staff, u64) -> Seen) {
             let staff = staff.as_ref().unwrap();
             let seen = attack(staff, seed).await;
             staff.foe.be_honest();
-            for outcome in &seen.outcome {
-                assert!(row.outcomes.contains(outcome), "the chapter does not say {outcome}: {seen:?}");
-                *outcomes.entry(outcome.clone()).or_default() += 1;
-            }
-            assert!(!seen.outcome.is_empty(), "nothing was seen of it");
-            assert_eq!((seen.by, seen.then), (&*row.deadline, &*row.then), "{seen:?}");
+            tally.count(row, &seen);
         }
     });
-    eprintln!("{class}: {outcomes:?}");
+    eprintln!("{class}: {tally}");
     if !alone {
-        let never: Vec<_> = row.outcomes.iter().filter(|outcome| !outcomes.contains_key(*outcome)).collect();
-        assert!(never.is_empty(), "the chapter says {never:?}, which never comes");
+        tally.all_came(row);
     }
     runtime.shutdown_background();
 }
@@ -172,7 +175,9 @@ classes! {
     "reorder beyond tolerance" => order::reorder_beyond,
     "delay across epochs" => order::delay_across_epochs,
     "redirect" => order::redirect,
-    "bit flip" => forgery::bit_flip,
+    "bit flip in a message" => flips::of_a_message,
+    "bit flip in a commit" => flips::of_a_commit,
+    "bit flip in a Welcome" => flips::of_a_welcome,
     "truncated tag" => forgery::truncated_tag,
     "empty tag" => forgery::empty_tag,
     "forged receipt" => forgery::forged_receipt,

@@ -1,5 +1,7 @@
 //! More than anybody wants: many small things, or few that are as large as they may be, and larger.
 
+use std::time::Instant;
+
 use amanat_client::api::ConversationState;
 use amanat_primitives::{DeviceId, Digest, UnitId};
 use amanat_wire::{
@@ -11,7 +13,6 @@ use amanat_wire::{
 
 use super::{
     Seen,
-    loss::GOES_ON,
     relay::Out,
     service::SEAL,
     staff::{Run, Staff},
@@ -45,6 +46,66 @@ fn shown_to_all(run: &mut Run<'_>, count: usize, length: usize) {
     }
 }
 
+/// What must have come of it, as the table says it: the bounds are the numbers in it.
+const WITHIN: &str = "goes on within 20 s, in at most 192 MiB more";
+/// Says that this process has nothing else to do than one class.
+const ALONE: &str = "AMANAT_FLOOD_ALONE";
+
+/// Runs a class in a process of its own, whose memory is that of nothing else: of the relay, its logs and three clients.
+/// `false` in that process.
+pub(crate) fn ran_alone(test: &str) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return false;
+    }
+    let mut own = std::process::Command::new(std::env::current_exe().unwrap());
+    let out = own.args(["--exact", test, "--nocapture", "--test-threads", "1"]).env(ALONE, "1").output().unwrap();
+    eprintln!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "in a process of its own: {}", out.status);
+    true
+}
+
+/// Seconds and mebibytes.
+fn bounds() -> [u64; 2] {
+    let numbers: Vec<u64> = WITHIN.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    numbers.try_into().unwrap()
+}
+
+/// A line of what the kernel says of this process' memory, in KiB.
+fn memory(line: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let value = status.lines().find(|found| found.starts_with(line)).unwrap();
+    value.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// What there was before a flood.
+struct Before {
+    at: Instant,
+    memory: u64,
+}
+
+impl Before {
+    fn now() -> Self {
+        // The peak counts from here.
+        std::fs::write("/proc/self/clear_refs", "5").unwrap();
+        Self { at: Instant::now(), memory: memory("VmRSS") }
+    }
+
+    /// Within the bounds, what an honest member says after the flood has come to whom it was meant for.
+    async fn is_outlived(self, mut run: Run<'_>, victim: usize) -> Seen {
+        let other = run.somebody_but(&[victim]);
+        let message = run.says_and_sends(other).await;
+        while !run.has(victim, message).await {
+            run.reads(victim).await;
+        }
+        let (took, [seconds, mebibytes]) = (self.at.elapsed(), bounds());
+        let more = memory("VmHWM").saturating_sub(self.memory);
+        eprintln!("{took:?} to the next message, {more} KiB more than {}", self.memory);
+        assert!(took.as_secs() < seconds, "the next message took {took:?}");
+        assert!(more <= mebibytes * 1024, "{more} KiB more than {} before it", self.memory);
+        outlived(run).await
+    }
+}
+
 async fn outlived(mut run: Run<'_>) -> Seen {
     run.settle().await;
     for index in run.members.clone() {
@@ -53,10 +114,11 @@ async fn outlived(mut run: Run<'_>) -> Seen {
     let kinds = run.kinds().await;
     run.goes_on().await;
     run.check_complete().await;
-    if kinds.is_empty() {
-        Seen::plain("nothing lost", "at once", GOES_ON)
+    let later = run.kinds().await;
+    if later.is_empty() {
+        Seen::plain("nothing lost", "at once", WITHIN)
     } else {
-        Seen::shown(kinds, "at once", GOES_ON)
+        Seen::shown(later, "next message", WITHIN).after(kinds, "at once")
     }
 }
 
@@ -65,6 +127,7 @@ pub(crate) async fn small(staff: &Staff, seed: u64) -> Seen {
     let victim = run.somebody();
     let to = run.device(victim);
     let count = 300 + run.seed.below(300) as usize;
+    let before = Before::now();
     match seed % 5 {
         0 => shown_to_all(&mut run, count, 64),
         1 => (0..count).for_each(|_| staff.foe.state().hint(to)),
@@ -90,7 +153,7 @@ pub(crate) async fn small(staff: &Staff, seed: u64) -> Seen {
             }
         }
     }
-    outlived(run).await
+    before.is_outlived(run, victim).await
 }
 
 pub(crate) async fn huge(staff: &Staff, seed: u64) -> Seen {
@@ -98,6 +161,7 @@ pub(crate) async fn huge(staff: &Staff, seed: u64) -> Seen {
     let mut run = staff.run(seed).await;
     let victim = run.somebody();
     let to = run.device(victim);
+    let before = Before::now();
     match seed % 3 {
         0 => shown_to_all(&mut run, 4, BODY),
         1 => {
@@ -125,5 +189,5 @@ pub(crate) async fn huge(staff: &Staff, seed: u64) -> Seen {
             let _ = staff.foe.state().links[&to].1.send(Out::Raw(bytes));
         }
     }
-    outlived(run).await
+    before.is_outlived(run, victim).await
 }

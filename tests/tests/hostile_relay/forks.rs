@@ -52,6 +52,8 @@ pub(crate) async fn forked_epochs(staff: &Staff, seed: u64) -> Seen {
     }
     run.settle_somehow().await;
     run.check().await;
+    assert!(run.fell_out(alone).await, "{:?}", run.warned(alone).await);
+    // The return takes its time, and is looked at in each fifth run.
     if seed.is_multiple_of(5) {
         run.heals(alone, 0).await;
     }
@@ -106,6 +108,12 @@ pub(crate) async fn rolled_back_and_gone_on(staff: &Staff, seed: u64) -> Seen {
         matches!(request, Request::Resupply(_)).then_some(Answer::Refused(Refusal::NotAllowed))
     }));
     started_again(&run).await;
+    // The author has not seen more; nothing has been said on yet.
+    for index in run.members.clone() {
+        let kinds = run.kinds_of(index).await;
+        assert_eq!(kinds.contains("RelayBehind"), index != author, "{}: {kinds:?}", HANDLES[index]);
+    }
+    let at_the_link = run.kinds().await;
     for _ in 0..kept + 1 + run.seed.below(4) {
         run.says_and_sends(author).await;
     }
@@ -118,5 +126,6 @@ pub(crate) async fn rolled_back_and_gone_on(staff: &Staff, seed: u64) -> Seen {
         assert_eq!(stage, ConversationState::Frozen, "{}: {theirs:?}", HANDLES[index]);
         kinds.extend(theirs);
     }
-    Seen::shown(kinds, "next link", "frozen for who had seen more")
+    Seen::shown(kinds, "once the log is as long as before", "frozen for who had seen more")
+        .after(at_the_link, "next link")
 }

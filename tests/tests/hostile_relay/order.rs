@@ -7,7 +7,7 @@ use amanat_wire::log::Entry;
 
 use super::{
     Seen,
-    loss::{GOES_ON, last},
+    loss::last,
     staff::{Run, Staff},
 };
 
@@ -29,12 +29,9 @@ pub(crate) async fn replay(staff: &Staff, seed: u64) -> Seen {
     again(&run, victim, old);
     run.foe().state().hint(to);
     run.settle().await;
-    let kinds = run.kinds_of(victim).await;
-    assert!(kinds.contains("undecryptable"), "{kinds:?}");
     assert_eq!(run.stage(victim).await, ConversationState::Active);
     run.check().await;
-    run.goes_on().await;
-    Seen::shown(kinds, "at once", GOES_ON)
+    run.shown_and_goes_on(victim).await
 }
 
 /// A message comes twice in a row.
@@ -49,11 +46,8 @@ pub(crate) async fn duplicate(staff: &Staff, seed: u64) -> Seen {
     }));
     run.says_and_sends(sender).await;
     run.settle().await;
-    let kinds = run.kinds_of(victim).await;
-    assert!(kinds.contains("undecryptable"), "{kinds:?}");
     staff.foe.be_honest();
-    run.goes_on().await;
-    Seen::shown(kinds, "at once", GOES_ON)
+    run.shown_and_goes_on(victim).await
 }
 
 /// Keeps what one member says from another one for a while; what was kept can be taken from there.
@@ -91,10 +85,8 @@ pub(crate) async fn reorder_within(staff: &Staff, seed: u64) -> Seen {
     for message in said {
         assert!(run.has(victim, message).await, "what comes late is shown");
     }
-    let kinds = run.kinds_of(victim).await;
     run.ordered = false;
-    run.goes_on().await;
-    Seen::shown(kinds, "at once", GOES_ON)
+    run.shown_and_goes_on(victim).await
 }
 
 /// A message comes when more than 64 later ones of its sender are there.
@@ -112,11 +104,8 @@ pub(crate) async fn reorder_beyond(staff: &Staff, seed: u64) -> Seen {
     let entries = std::mem::take(&mut *held.lock().unwrap());
     entries.into_iter().for_each(|entry| again(&run, victim, entry));
     run.settle().await;
-    let kinds = run.kinds_of(victim).await;
-    assert!(kinds.contains("gap") && kinds.contains("undecryptable"), "{kinds:?}");
     assert!(!run.has(victim, late).await);
-    run.goes_on().await;
-    Seen::shown(kinds, "at once", GOES_ON)
+    run.shown_and_goes_on(victim).await
 }
 
 /// A message comes some epochs later.
@@ -135,11 +124,9 @@ pub(crate) async fn delay_across_epochs(staff: &Staff, seed: u64) -> Seen {
     let entries = std::mem::take(&mut *held.lock().unwrap());
     entries.into_iter().for_each(|entry| again(&run, victim, entry));
     run.settle().await;
-    let kinds = run.kinds_of(victim).await;
     assert_eq!(run.has(victim, late).await, epochs <= 5, "after {epochs} epochs");
     run.ordered = false;
-    run.goes_on().await;
-    Seen::shown(kinds, "when it comes", GOES_ON)
+    run.shown_and_goes_on(victim).await
 }
 
 /// A message comes in another conversation of the same people.
@@ -154,14 +141,12 @@ pub(crate) async fn redirect(staff: &Staff, seed: u64) -> Seen {
     staff.foe.be_honest();
     entries.into_iter().for_each(|entry| again(&other, victim, entry));
     other.settle().await;
-    let kinds = other.kinds_of(victim).await;
     other.check().await;
-    assert!(kinds.contains("undecryptable"), "{kinds:?}");
-    other.goes_on().await;
+    let seen = other.shown_and_goes_on(victim).await;
     // Where it belongs it is missing.
     one.says_and_sends(sender).await;
     one.settle().await;
     let missing = one.kinds_of(victim).await;
     assert!(missing.contains("gap"), "{missing:?}");
-    Seen::shown(kinds, "at once", GOES_ON)
+    seen
 }

@@ -112,6 +112,8 @@ pub(crate) struct State {
     pub(crate) documents: BTreeMap<DocumentId, Document>,
     pub(crate) hooks: Hooks,
     pub(crate) linked: u64,
+    /// How often each device has asked what is new, and anything else.
+    asked: BTreeMap<DeviceId, (u64, u64)>,
 }
 
 /// The relay; it runs until the test ends.
@@ -145,6 +147,7 @@ impl Foe {
             documents: BTreeMap::new(),
             hooks: Hooks::default(),
             linked: 0,
+            asked: BTreeMap::new(),
         };
         Self(Arc::new(Mutex::new(state)), Arc::default())
     }
@@ -268,7 +271,17 @@ impl State {
         Some((device.id(), self.linked))
     }
 
+    /// How often a device has asked what is new, and anything else.
+    pub(crate) fn asked(&self, device: DeviceId) -> (u64, u64) {
+        self.asked.get(&device).copied().unwrap_or_default()
+    }
+
     fn hooked(&mut self, device: DeviceId, request: Request) -> Answer {
+        let asked = self.asked.entry(device).or_default();
+        match request {
+            Request::News(_) => asked.0 += 1,
+            _ => asked.1 += 1,
+        }
         if let Some(mut hook) = self.hooks.request.take() {
             let answer = hook(device, &request);
             self.hooks.request = Some(hook);

@@ -9,20 +9,24 @@ use std::{
 use amanat_client::{
     Command, Reply,
     api::{
-        ConversationState, MemberChange, MessageBody, MessageRef, MessageState, MessageView, Notice, Target, Warning,
-        WarningOf,
+        Alarm, ConversationState, MemberChange, MessageBody, MessageRef, MessageState, MessageView, Notice, Target,
+        Warning, WarningOf,
     },
 };
 use amanat_identity::{RelayKeys, Tier};
 use amanat_primitives::{ConversationId, DeviceId, MessageId};
 use amanat_tests::{Person, Rig, proxy::Proxy};
 
-use super::{relay::Foe, seed::Seed};
+use super::{Seen, loss::GOES_ON, relay::Foe, seed::Seed};
 
 /// Handles of the office's people.
 pub(crate) const HANDLES: [&str; 3] = ["secretary", "director", "clerk"];
 /// How long anything may take before the run has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a client that has no link is waited for where it need not have one.
+const UNLINKED: Duration = Duration::from_millis(300);
+/// Questions in a row that lead to nothing.
+const QUIET_ROUNDS: u32 = 3;
 /// Looks at what must come in the end, each after everybody has read what there is.
 const PATIENT_ROUNDS: u32 = 60;
 
@@ -189,8 +193,37 @@ impl Run<'_> {
     pub(crate) async fn settle_somehow(&self) {
         for _ in 0..2 {
             for index in &self.members {
-                sync_for(self.person(*index), Duration::from_millis(300)).await;
+                self.reads(*index).await;
             }
+        }
+    }
+
+    /// Somebody reads what there is, and does what follows from it at once; whether more is to be done or not.
+    pub(crate) async fn reads(&self, index: usize) {
+        tokio::select! {
+            _ = self.person(index).engine.ask(Command::Sync) => {}
+            () = self.has_read(index) => {}
+            () = tokio::time::sleep(UNLINKED) => {}
+        }
+    }
+
+    /// Waits until a client has asked several times what is new, and nothing else meanwhile. It asks once it has taken in
+    /// the answer before and all that came in front of it.
+    async fn has_read(&self, index: usize) {
+        let (device, mut quiet) = (self.device(index), 0);
+        while quiet < QUIET_ROUNDS {
+            let before = self.foe().state().asked(device);
+            let asked = async {
+                while self.foe().state().asked(device).0 == before.0 {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            // It asks by this; an end of it need not come.
+            tokio::select! {
+                () = asked => {}
+                _ = self.person(index).engine.ask(Command::Sync) => return,
+            }
+            quiet = if self.foe().state().asked(device).1 == before.1 { quiet + 1 } else { 0 };
         }
     }
 
@@ -329,12 +362,24 @@ impl Run<'_> {
             | WarningOf::Notice(
                 Notice::RelayBehind { conversation, .. }
                 | Notice::RelaySettling { conversation }
-                | Notice::JoinRefused { conversation, .. }
                 | Notice::CreationRefused { conversation, .. },
             ) => *conversation == self.conversation,
+            // Of one that nobody has, too; not of another run's.
+            WarningOf::Notice(Notice::JoinRefused { conversation, .. }) => {
+                *conversation == self.conversation || !self.foe().state().logs.contains_key(conversation)
+            }
             WarningOf::Notice(Notice::Member { .. } | Notice::NewDevice { .. }) => false,
             WarningOf::Notice(_) => true,
         }
+    }
+
+    /// Where in the log there is what somebody was told that it does not decrypt.
+    pub(crate) async fn undecryptable(&self, index: usize) -> BTreeSet<u64> {
+        let place = |of: WarningOf| match of {
+            WarningOf::Alarm { alarm: Alarm::Undecryptable { position, .. }, .. } => Some(position),
+            _ => None,
+        };
+        self.warned(index).await.into_iter().filter_map(place).collect()
     }
 
     /// Kinds of warnings that anybody has had.
@@ -451,6 +496,13 @@ impl Run<'_> {
 }
 
 impl Run<'_> {
+    /// The conversation goes on; what a member was shown at once, and with the next messages.
+    pub(crate) async fn shown_and_goes_on(&mut self, index: usize) -> Seen {
+        let at_once = self.kinds_of(index).await;
+        self.goes_on().await;
+        Seen::shown(self.kinds_of(index).await, "next message", GOES_ON).after(at_once, "at once")
+    }
+
     /// The relay is honest again and shows a member the log as another one has it; whoever has fallen out is added again.
     pub(crate) async fn heals(&mut self, victim: usize, like: usize) {
         self.is_shown_the_same(victim, like).await;
@@ -483,6 +535,25 @@ impl Run<'_> {
             self.settle_somehow().await;
         }
         panic!("{} is not added again: {:?}", HANDLES[victim], self.stage(victim).await);
+    }
+
+    /// Somebody leaves, and the founder has seen to it. What was said before is owed to nobody who has left.
+    pub(crate) async fn leaves(&mut self, index: usize) {
+        let conversation = self.conversation;
+        self.person(index).ask(Command::Leave { conversation }).await;
+        let own = self.device(index);
+        for _ in 0..PATIENT_ROUNDS {
+            let Reply::Members(members) = self.person(0).ask(Command::Members { conversation }).await else { panic!() };
+            if members.iter().all(|member| member.device != own) {
+                break;
+            }
+            // Who sees to it waits for a moment.
+            self.staff.rig.clock.forward(Duration::from_secs(1));
+            self.settle_somehow().await;
+        }
+        assert_eq!(self.stage(index).await, ConversationState::Left);
+        self.members.retain(|member| *member != index);
+        self.said.values_mut().for_each(|said| said.to.retain(|member| *member != index));
     }
 
     /// Somebody's link is cut, and there is another one.
