@@ -399,13 +399,16 @@ async fn garbage_in_the_log_is_passed_over_and_shown() {
 
 /// Answers everything on the way until a request that `wanted` recognises.
 async fn until_request<T>(scripted: &mut Scripted, wanted: impl Fn(Request) -> Result<T, Request>) -> (u32, T) {
-    loop {
-        let (number, request) = scripted.request().await;
-        match wanted(request) {
-            Ok(found) => return (number, found),
-            Err(request) => scripted.pass(number, request).await,
+    let found = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let (number, request) = scripted.request().await;
+            match wanted(request) {
+                Ok(found) => return (number, found),
+                Err(request) => scripted.pass(number, request).await,
+            }
         }
-    }
+    });
+    found.await.expect("what is waited for is asked")
 }
 
 // [DELIV-82]: the same ciphertext at a second position is not shown a second time, and the log goes on.

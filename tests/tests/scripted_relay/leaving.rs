@@ -1,12 +1,11 @@
-//! Whoever leaves (protocol-spec/05-conversation, section 5, and 07-delivery, section 5), at a relay that knows more than it
-//! says.
+//! Whoever leaves (protocol-spec/07-delivery, section 5), at a relay from which something still comes.
 
 use amanat_client::Reply;
 use amanat_conversation::{Conversation, Kind, NewConversation, check_key_package};
-use amanat_identity::{DeviceChain, Target as Of, VerifiedDevice};
+use amanat_identity::{DeviceChain, VerifiedDevice};
 use amanat_wire::{
     log::{CommitReceipt, ReceiptBody, roster_change},
-    relay::{Direct, DirectItem, RevocationPage, WelcomePart},
+    relay::{Direct, DirectItem, WelcomePart},
 };
 use rand_core::OsRng;
 
@@ -136,43 +135,4 @@ async fn is_declined(rig: &Rig, script: &Script, id: ConversationId) {
 async fn who_leaves_unheard_passes_over_a_welcome_that_waits() {
     assert_eq!(after_a_welcome_that_waited(false).await, ConversationState::Active, "the Welcome is a good one");
     assert_eq!(after_a_welcome_that_waited(true).await, ConversationState::Left);
-}
-
-// [CONV-48] What she would commit in a moment anyway: the removal of a revoked device.
-#[tokio::test(flavor = "multi_thread")]
-async fn who_has_asked_to_leave_commits_nothing() {
-    let mut rig = Rig::new().await;
-    let mut secretary = rig.person("secretary", Tier::Secret).await;
-    for other in ["director", "clerk"] {
-        rig.person(other, Tier::Secret).await.engine.stop().await;
-    }
-    let id = rig.group(&secretary, &["director", "clerk"], Tier::Official).await;
-    secretary.sync().await;
-    rig.stop_relay().await;
-    let script = Script::in_place_of(&rig);
-    let mut scripted = script.session().await;
-    secretary.ask(Command::Leave { conversation: id }).await;
-    let (_, leave) = scripted.append().await;
-    assert_eq!(leave.kind, UnitKind::Message);
-
-    let (status, entries) = rig.office.revoke(&[], &[Of::Person("clerk".parse().unwrap())], rig.clock.now());
-    scripted.say(&FromRelay::PushStatus(Bytes::new(status.to_bytes()).unwrap())).await;
-    let (number, _) = until_request(&mut scripted, |request| match request {
-        Request::Revocations(first) => Ok(first),
-        other => Err(other),
-    })
-    .await;
-    let revocations = entries.iter().map(|entry| Bytes::new(entry.to_bytes()).unwrap()).collect::<Vec<_>>();
-    let page = RevocationPage { revocations: List::new(revocations).unwrap(), more: false };
-    scripted.answer(number, Answer::Revocations(page)).await;
-    let removing = |event: &Event| match event {
-        Event::Conversation(view) => (view.state == ConversationState::Removing).then_some(()),
-        _ => None,
-    };
-    secretary.until("that the clerk is to be removed", removing).await;
-    // Longer than anybody waits for others to do it first.
-    rig.clock.forward(Duration::from_secs(6));
-    for _ in 0..2 {
-        assert!(scripted.gets_no_append(&secretary).await, "it commits after it has asked to leave");
-    }
 }
