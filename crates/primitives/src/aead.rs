@@ -157,6 +157,21 @@ mod tests {
     }
 
     #[test]
+    fn each_seal_has_a_fresh_nonce_of_24_bytes() {
+        // [PRIM-09]
+        let key = SealKey::new(Secret::random(&mut OsRng));
+        let nonces: std::collections::BTreeSet<Vec<u8>> =
+            (0..64).map(|_| key.seal(b"aad", b"plain", &mut OsRng)[..24].to_vec()).collect();
+        assert_eq!(nonces.len(), 64);
+        for byte in 0..24 {
+            assert!(
+                nonces.iter().any(|nonce| nonce[byte] != nonces.first().unwrap()[byte]),
+                "byte {byte} stands still"
+            );
+        }
+    }
+
+    #[test]
     fn a_chunk_that_does_not_open_is_left_as_it_was() {
         // [PRIM-10]
         let key = ChunkKey::new(&Secret::random(&mut OsRng));

@@ -204,10 +204,14 @@ mod tests {
 
     // [DELIV-101]
     #[test]
-    fn in_a_large_conversation_they_are_spread() {
-        assert_eq!(due(NOW, None, LARGE + 1, 0), NOW);
-        assert_eq!(due(NOW, None, LARGE + 1, u32::MAX), NOW.after(LARGE_SPACE));
-        assert_eq!(due(NOW, Some(NOW), LARGE + 1, 0), NOW.after(LARGE_SPACE));
+    fn above_twenty_devices_none_comes_within_thirty_seconds_and_each_at_a_random_time() {
+        let half_a_minute = Duration::from_secs(30);
+        assert_eq!(due(NOW, Some(NOW), 20, u32::MAX), NOW.after(SPACE));
+        assert_eq!(due(NOW, Some(NOW), 21, 0), NOW.after(half_a_minute));
+        assert_eq!(due(NOW, Some(NOW.before(Duration::from_secs(29))), 21, 0), NOW.after(Duration::from_secs(1)));
+        let first = |random| due(NOW, None, 21, random);
+        assert_eq!((first(0), first(u32::MAX)), (NOW, NOW.after(half_a_minute)));
+        assert!(first(u32::MAX / 3) > NOW && first(u32::MAX / 3) < first(u32::MAX / 2));
     }
 
     // [DELIV-102]

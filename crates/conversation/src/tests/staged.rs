@@ -51,6 +51,40 @@ fn write(w: &mut World, member: &mut Member) {
     conversation.encrypt(&content, member.keys.signing(), &mut w.rng).unwrap();
 }
 
+/// OpenMLS's record of message keys, all parts of it.
+fn message_keys(member: &Member) -> Vec<u8> {
+    let parts = member.disk.0.iter().filter(|(key, _)| key.starts_with(b"message-secrets"));
+    parts.flat_map(|(_, part)| part.clone()).collect()
+}
+
+/// How many pieces of 32 bytes of one are in the other no more.
+fn gone(before: &[u8], after: &[u8]) -> usize {
+    let left: std::collections::BTreeSet<&[u8]> = after.windows(32).collect();
+    before.windows(32).filter(|piece| !left.contains(piece)).count()
+}
+
+// [CONV-40] The keys of the epoch that a commit ends are kept for late messages, but for what it was itself read with: that is
+// used up by merging, as by nothing before.
+#[test]
+fn the_key_that_a_merged_commit_was_read_with_is_on_no_disk() {
+    let Room { mut w, mut a, mut b, .. } = room(141);
+    w.say(&mut a, "so that the keys of its author are there");
+    w.catch_up(&mut b);
+    w.renew(&mut a);
+    let before = message_keys(&b);
+    let entry = w.log.last().unwrap().clone();
+    stage(b.conv(), &entry);
+    b.restart();
+    assert_eq!(gone(&before, &message_keys(&b)), 0, "a commit that is only staged changes nothing");
+    let received = stage(b.conv(), &entry);
+    let approved = received.approve(b.conv(), &w.evidence()).unwrap();
+    b.conv().merge(approved).unwrap();
+    b.restart();
+    let gone = gone(&before, &message_keys(&b));
+    // One secret gave way to the next; all else of the epoch is there.
+    assert!((32..128).contains(&gone), "{gone}");
+}
+
 // [CONV-40] Without a restart in between, which would load everything anew.
 #[test]
 fn whatever_comes_between_staging_and_merging_memory_is_as_the_records() {
