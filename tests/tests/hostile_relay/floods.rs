@@ -91,7 +91,7 @@ impl Before {
     }
 
     /// Within the bounds, what an honest member says after the flood has come to whom it was meant for.
-    async fn is_outlived(self, mut run: Run<'_>, victim: usize) -> Seen {
+    async fn outlive(self, mut run: Run<'_>, victim: usize) -> Seen {
         let other = run.somebody_but(&[victim]);
         let message = run.says_and_sends(other).await;
         while !run.has(victim, message).await {
@@ -153,7 +153,7 @@ pub(crate) async fn small(staff: &Staff, seed: u64) -> Seen {
             }
         }
     }
-    before.is_outlived(run, victim).await
+    before.outlive(run, victim).await
 }
 
 pub(crate) async fn huge(staff: &Staff, seed: u64) -> Seen {
@@ -189,5 +189,5 @@ pub(crate) async fn huge(staff: &Staff, seed: u64) -> Seen {
             let _ = staff.foe.state().links[&to].1.send(Out::Raw(bytes));
         }
     }
-    before.is_outlived(run, victim).await
+    before.outlive(run, victim).await
 }

@@ -5,16 +5,18 @@ use std::collections::HashMap;
 use super::Engine;
 use crate::error::Fault;
 
+/// What a batch does to a key: its new value; none removes what is stored.
+type Value = Option<Vec<u8>>;
+
 /// A batch that is being put together by the writer.
 pub(crate) struct Tx<'e> {
     engine: &'e Engine,
-    /// New values by key; none removes what is stored.
-    pub(crate) changes: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    pub(crate) changes: HashMap<Vec<u8>, Value>,
     /// Earlier values of the keys that readers must not see before the batch is durable.
     pub(crate) earlier: HashMap<Vec<u8>, Option<Vec<u8>>>,
     bytes: usize,
     /// What the current job has replaced, so that it can be taken back: none where the batch left the key alone.
-    journal: Vec<(Vec<u8>, Option<Option<Vec<u8>>>)>,
+    journal: Vec<(Vec<u8>, Option<Value>)>,
 }
 
 impl<'e> Tx<'e> {
@@ -83,7 +85,7 @@ impl<'e> Tx<'e> {
         }
     }
 
-    fn change(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+    fn change(&mut self, key: Vec<u8>, value: Value) {
         self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
         let before = self.changes.insert(key.clone(), value);
         self.journal.push((key, before));
