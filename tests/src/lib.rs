@@ -24,7 +24,7 @@ use std::{
 
 use amanat_client::{
     Command, Engine, Event, Events, Failure, Options, Reply,
-    api::{Line, MessageBody, MessageState, MessageView, Target},
+    api::{ConversationState, Line, Member, MessageBody, MessageState, MessageView, Target},
     profile::{self, JoinRequest, Profile},
 };
 use amanat_identity::{
@@ -300,6 +300,24 @@ impl Person {
             assert!(tokio::time::Instant::now() < deadline, "{}: {error:?}", self.handle);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Where a conversation stands.
+    ///
+    /// # Panics
+    /// If the vault has no such conversation.
+    pub async fn state_of(&self, id: ConversationId) -> ConversationState {
+        let Reply::Conversations(all) = self.ask(Command::Conversations).await else { panic!("not a list") };
+        all.into_iter().find(|view| view.id == id).expect("the conversation").state
+    }
+
+    /// The members of a conversation.
+    ///
+    /// # Panics
+    /// If the engine refuses.
+    pub async fn members(&self, conversation: ConversationId) -> Vec<Member> {
+        let Reply::Members(members) = self.ask(Command::Members { conversation }).await else { panic!("not members") };
+        members
     }
 
     /// All messages of a conversation, without marking them.

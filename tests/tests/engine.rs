@@ -82,7 +82,7 @@ async fn a_group_is_created_with_its_members_and_all_read_the_same() {
         assert_eq!(texts, BTreeSet::from(["one".into(), "two".into(), "three".into()]), "{}", person.handle);
         let Reply::Conversations(list) = person.ask(Command::Conversations).await else { panic!() };
         assert_eq!((list[0].title.as_str(), list[0].tier, list[0].members), ("Budget بجٹ", Tier::Confidential, 3));
-        let Reply::Members(members) = person.ask(Command::Members { conversation }).await else { panic!() };
+        let members = person.members(conversation).await;
         assert_eq!(members.len(), 3);
     }
 }

@@ -252,7 +252,7 @@ async fn a_file_shuts_nobody_out_of_the_conversation_that_it_names() {
     let (conversation, _) = secretary.say(&rig.to("director", Tier::Restricted), "before").await;
     director.next_message().await;
     loop {
-        let Reply::Members(devices) = secretary.ask(Command::Members { conversation }).await else { panic!() };
+        let devices = secretary.members(conversation).await;
         if devices.len() == 3 {
             break;
         }

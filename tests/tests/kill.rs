@@ -30,7 +30,7 @@ use std::{
 };
 
 use amanat_client::api::{MessageBody, MessageView};
-use amanat_tests::Person;
+use amanat_tests::{Person, programs::Invocation};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{OsRng, RngCore as _, SeedableRng as _};
 
@@ -77,6 +77,17 @@ impl Drop for Moments {
             println!("again with AMANAT_SEED={}", self.seed);
         }
     }
+}
+
+/// Runs it, and kills it after a while. Whether it was done before.
+fn interrupted(run: Invocation, after: Duration) -> bool {
+    let mut running = run.start();
+    // A random moment, not a wait for anything.
+    std::thread::sleep(after);
+    running.kill();
+    let ended = running.end();
+    assert!(ended.code.is_none() || ended.code == Some(0), "{ended}");
+    ended.code == Some(0)
 }
 
 /// Texts by sender's handle, in the order of this vault; each id and each sequence stands there once.

@@ -87,7 +87,7 @@ async fn the_founder_and_moderators_change_a_group() {
     make_moderator(&rig, &secretary, id, "director").await;
     until_told(&mut clerk, MemberChange::Moderator, "director").await;
     until_told(&mut director, MemberChange::Moderator, "director").await;
-    let Reply::Members(members) = clerk.ask(Command::Members { conversation: id }).await else { panic!() };
+    let members = clerk.members(id).await;
     let roles: Vec<_> = members.iter().map(|member| (member.address.handle.as_str(), member.role)).collect();
     let all = [("clerk", Some(Role::Member)), ("director", Some(Role::Moderator)), ("secretary", Some(Role::Founder))];
     assert_eq!(roles, all);

@@ -13,16 +13,11 @@ use amanat_identity::Tier;
 use amanat_primitives::ConversationId;
 use amanat_tests::{Person, Rig, copy_folder, put_back};
 
-async fn state(person: &Person, id: ConversationId) -> ConversationState {
-    let Reply::Conversations(list) = person.ask(Command::Conversations).await else { panic!() };
-    list.into_iter().find(|view| view.id == id).unwrap().state
-}
-
 /// Waits for a state; what is alarming until then.
 async fn until_state(person: &mut Person, id: ConversationId, wanted: ConversationState) -> Vec<Alarm> {
     let deadline = Instant::now() + Duration::from_secs(30);
     let mut said = Vec::new();
-    while state(person, id).await != wanted {
+    while person.state_of(id).await != wanted {
         assert!(Instant::now() < deadline, "{}: not {wanted:?} within 30 s", person.handle);
         // Something will happen; if not, it is looked at again.
         let next = tokio::time::timeout(Duration::from_millis(200), person.events.next()).await;
@@ -99,7 +94,7 @@ async fn an_older_copy_is_frozen_said_and_added_again() {
         .await;
     assert_eq!(conversations, 1);
     secretary.sync().await;
-    assert_eq!(state(&secretary, id).await, ConversationState::FellOut);
+    assert_eq!(secretary.state_of(id).await, ConversationState::FellOut);
     let refused = secretary.engine.ask(Command::SendText { to: to.clone(), text: "x".into() }).await;
     assert_eq!(refused.unwrap_err().code, FailureCode::Conversation);
     // Over another link nothing is said again.
@@ -183,7 +178,7 @@ async fn an_entry_of_ones_own_that_is_not_known_says_that_the_copy_is_old() {
         .until("notice", |event| matches!(event, Event::Notice(Notice::ProfileOutdated { .. })).then_some(()))
         .await;
     secretary.sync().await;
-    assert_eq!(state(&secretary, id).await, ConversationState::FellOut);
+    assert_eq!(secretary.state_of(id).await, ConversationState::FellOut);
     assert_eq!(director.texts(id).await, ["first", "after the copy"]);
 }
 
@@ -307,7 +302,7 @@ async fn only_who_was_a_member_then_leads_an_older_copy_back_in() {
     let refused = |event: &Event| matches!(event, Event::Notice(Notice::JoinRefused { .. })).then_some(());
     director.until("refusal", refused).await;
     director.sync().await;
-    assert_eq!(state(&director, id).await, ConversationState::FellOut);
+    assert_eq!(director.state_of(id).await, ConversationState::FellOut);
     clerk.engine.stop().await;
 
     // The secretary was a member then; it is asked again after a while.
@@ -350,7 +345,7 @@ async fn a_conversation_from_which_both_have_fallen_out_can_be_left_for_another(
     until_state(&mut secretary, id, ConversationState::FellOut).await;
     secretary.sync().await;
     secretary.ask(Command::Leave { conversation: id }).await;
-    assert_eq!(state(&secretary, id).await, ConversationState::Left);
+    assert_eq!(secretary.state_of(id).await, ConversationState::Left);
     secretary.sync().await;
     let mut director = rig.start("director").await;
     until_state(&mut director, id, ConversationState::FellOut).await;
@@ -363,5 +358,5 @@ async fn a_conversation_from_which_both_have_fallen_out_can_be_left_for_another(
     secretary.sync().await;
     secretary.engine.stop().await;
     let secretary = rig.start("secretary").await;
-    assert_eq!(state(&secretary, id).await, ConversationState::Left);
+    assert_eq!(secretary.state_of(id).await, ConversationState::Left);
 }

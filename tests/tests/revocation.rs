@@ -258,7 +258,7 @@ async fn who_is_revoked_disappears_from_the_conversations() {
     assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
     secretary.until_state(message, MessageState::Accepted).await;
     clerk.next_message().await;
-    let Reply::Members(members) = clerk.ask(Command::Members { conversation }).await else { panic!() };
+    let members = clerk.members(conversation).await;
     assert!(members.len() == 2 && members.iter().all(|member| member.device != lost));
     assert_eq!(director.texts(conversation).await, ["before"]);
 }
@@ -277,7 +277,7 @@ async fn a_sync_does_not_end_before_whoever_is_revoked_is_removed() {
     revoke(&rig, &[], &[Of::Device(lost)]).await;
     let mut secretary = rig.start("secretary").await;
     secretary.sync().await;
-    let Reply::Members(members) = secretary.ask(Command::Members { conversation }).await else { panic!() };
+    let members = secretary.members(conversation).await;
     assert_eq!(members.len(), 1);
     // Each of these is said once.
     let (mut revoked, mut removed, mut alone) = (0, 0, 0);

@@ -7,7 +7,8 @@
 //! revoked and how fresh that knowledge is. Pure: time, randomness and bytes come in as arguments.
 //!
 //! Absent on purpose: nothing here makes a `VerifiedDevice`, `VerifiedRelay`, `VerifiedOfficer`, `VerifiedAuditor`,
-//! `VerifiedStatus` or `Authority` except by checking signatures, windows and links; no statement is believed because of who sent it.
+//! `VerifiedStatus` or `Authority` except by checking signatures, windows and links; no statement is believed because of
+//! who sent it.
 
 pub mod address;
 pub mod approval;

@@ -30,7 +30,7 @@ pub(crate) use self::watch::PATIENCE;
 use self::{
     folder::{Folder, Format},
     sum::{Progress, Sum},
-    tx::Tx,
+    tx::{Changes, Tx},
     value::Stored,
     watch::Watch,
 };
@@ -471,9 +471,6 @@ impl Drop for Engine {
         self.watch.wake();
     }
 }
-
-/// New values by key; none removes what is stored.
-type Changes = HashMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// A row that a batch changes.
 struct Row {

@@ -174,7 +174,7 @@ pub(crate) async fn ghost_device(staff: &Staff, seed: u64) -> Seen {
             let new = Command::New { title: "Another".into(), tier: Tier::Official, members };
             let Reply::Sent { conversation, .. } = run.person(by).ask(new).await else { panic!() };
             run.settle().await;
-            let Reply::Members(members) = run.person(by).ask(Command::Members { conversation }).await else { panic!() };
+            let members = run.person(by).members(conversation).await;
             assert_eq!(members.len(), 2);
             assert!(members.iter().all(|member| member.device != ghost.own.id()));
             ghost.forgotten(staff);
@@ -275,10 +275,7 @@ pub(crate) async fn ghost_leaf(staff: &Staff, seed: u64) -> Seen {
     rogue.append(staff, UnitKind::Commit, commit);
     run.settle_somehow().await;
     for index in run.members.clone() {
-        let Reply::Members(members) = run.person(index).ask(Command::Members { conversation: run.conversation }).await
-        else {
-            panic!()
-        };
+        let members = run.person(index).members(run.conversation).await;
         assert!(members.iter().all(|member| member.device != ghost.own.id()), "{}: it is in", HANDLES[index]);
     }
     let kinds = run.kinds().await;

@@ -329,10 +329,7 @@ impl Run<'_> {
     }
 
     async fn is_moderator(&self, whom: usize) -> bool {
-        let Reply::Members(members) = self.person(0).ask(Command::Members { conversation: self.conversation }).await
-        else {
-            panic!()
-        };
+        let members = self.person(0).members(self.conversation).await;
         let own = self.device(whom);
         members.iter().any(|member| member.device == own && member.role == Some(amanat_client::api::Role::Moderator))
     }
@@ -543,7 +540,7 @@ impl Run<'_> {
         self.person(index).ask(Command::Leave { conversation }).await;
         let own = self.device(index);
         for _ in 0..PATIENT_ROUNDS {
-            let Reply::Members(members) = self.person(0).ask(Command::Members { conversation }).await else { panic!() };
+            let members = self.person(0).members(conversation).await;
             if members.iter().all(|member| member.device != own) {
                 break;
             }

@@ -1,24 +1,10 @@
 //! The built `amanat` is killed while it sends and syncs.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, time::Instant};
 
-use amanat_tests::programs::{Invocation, Office};
+use amanat_tests::programs::Office;
 
-use crate::{Moments, rounds};
-
-/// Runs it, and kills it after a while. Whether it was done before.
-fn interrupted(run: Invocation, after: Duration) -> bool {
-    let mut running = run.start();
-    // A random moment, not a wait for anything.
-    std::thread::sleep(after);
-    running.kill();
-    let ended = running.end();
-    assert!(ended.code.is_none() || ended.code == Some(0), "{ended}");
-    ended.code == Some(0)
-}
+use crate::{Moments, interrupted, rounds};
 
 #[test]
 fn commands_that_are_killed_lose_and_repeat_nothing() {

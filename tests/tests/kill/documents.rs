@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use amanat_tests::programs::{Invocation, Office, contents};
+use amanat_tests::programs::{Office, contents};
 
-use crate::{Moments, rounds};
+use crate::{Moments, interrupted, rounds};
 
 const MIB: usize = 1024 * 1024;
 
@@ -33,17 +33,6 @@ fn office() -> (Office, String) {
     let first = office.say("secretary", &["send", "director", "0"]).remove(0);
     office.say("director", &["sync"]);
     (office, first["conversation"].as_str().unwrap().to_owned())
-}
-
-/// Runs it, and kills it after a while. Whether it was done before.
-fn interrupted(run: &Invocation, after: Duration) -> bool {
-    let mut running = run.clone().start();
-    // A random moment, not a wait for anything.
-    std::thread::sleep(after);
-    running.kill();
-    let ended = running.end();
-    assert!(ended.code.is_none() || ended.code == Some(0), "{ended}");
-    ended.code == Some(0)
 }
 
 /// The documents of a conversation as somebody lists them: id and name.
@@ -89,7 +78,7 @@ fn a_sender_that_is_killed_sends_each_document_once() {
             send.run().ok();
             usual = begun.elapsed() * 5 / 4;
             done.push(name);
-        } else if interrupted(&send, moments.within(usual)) {
+        } else if interrupted(send, moments.within(usual)) {
             done.push(name);
         }
     }
@@ -125,7 +114,7 @@ fn a_recipient_that_is_killed_saves_a_document_once() {
     let (mut done, mut untold) = (1, 0);
     for _ in 0..rounds() {
         let before = named().count();
-        if interrupted(&save, moments.within(usual)) {
+        if interrupted(save.clone(), moments.within(usual)) {
             done += 1;
         } else if named().count() > before && is_over() {
             // It was done, and killed before it could say so: the next one makes another file, as it should.

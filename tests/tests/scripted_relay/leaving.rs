@@ -1,6 +1,5 @@
 //! Whoever leaves (protocol-spec/07-delivery, section 5), at a relay from which something still comes.
 
-use amanat_client::Reply;
 use amanat_conversation::{Conversation, Kind, NewConversation, check_key_package};
 use amanat_identity::{DeviceChain, VerifiedDevice};
 use amanat_wire::{
@@ -72,11 +71,6 @@ fn welcome(
     (part, chain.to_bytes())
 }
 
-async fn state(person: &Person, id: ConversationId) -> ConversationState {
-    let Reply::Conversations(all) = person.ask(Command::Conversations).await else { panic!() };
-    all.into_iter().find(|view| view.id == id).unwrap().state
-}
-
 /// The secretary has fallen out, and a Welcome to come back waits for a chain; she leaves, or does not. What becomes of it
 /// when the chain is here.
 async fn after_a_welcome_that_waited(leaves: bool) -> ConversationState {
@@ -94,7 +88,7 @@ async fn after_a_welcome_that_waited(leaves: bool) -> ConversationState {
     .await;
     if leaves {
         secretary.ask(Command::Leave { conversation: id }).await;
-        assert_eq!(state(&secretary, id).await, ConversationState::Left);
+        assert_eq!(secretary.state_of(id).await, ConversationState::Left);
     }
     let chains = List::new(vec![Bytes::new(chain).unwrap()]).unwrap();
     scripted.answer(number, Answer::Chains(Chains { chains, more: false })).await;
@@ -104,7 +98,7 @@ async fn after_a_welcome_that_waited(leaves: bool) -> ConversationState {
     })
     .await;
     scripted.pass(number, Request::Advance(advance)).await;
-    let state = state(&secretary, id).await;
+    let state = secretary.state_of(id).await;
     if leaves {
         drop(scripted);
         is_declined(&rig, &script, id).await;

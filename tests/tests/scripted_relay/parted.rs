@@ -1,6 +1,5 @@
 //! A client that the others have left behind (protocol-spec/05-conversation, section 5): how it finds out.
 
-use amanat_client::Reply;
 use amanat_primitives::DeviceId;
 
 use super::*;
@@ -28,7 +27,7 @@ async fn who_is_alone_in_an_epoch_falls_out_and_asks() {
     }
     let conversation = rig.group(&secretary, &["director", "clerk", "driver"], Tier::Official).await;
     secretary.sync().await;
-    let Reply::Members(members) = secretary.ask(Command::Members { conversation }).await else { panic!() };
+    let members = secretary.members(conversation).await;
     let others: Vec<DeviceId> = members.iter().filter(|member| !member.own).map(|member| member.device).collect();
     rig.stop_relay().await;
     let script = Script::in_place_of(&rig);

@@ -14,16 +14,16 @@ async fn appointed(secretary: &Person, rig: &Rig, scripted: &mut Scripted, id: C
     let engine = secretary.engine.clone();
     let command = Command::SetRole { conversation: id, person: rig.address("director"), moderator: true };
     drop(tokio::spawn(async move { engine.ask(command).await }));
-    loop {
-        match scripted.request().await {
-            (_, Request::Append(unit)) if unit.kind == UnitKind::Commit => return (overview.device, unit),
-            (number, request) => scripted.pass(number, request).await,
-        }
-    }
+    let (_, commit) = until_request(scripted, |request| match request {
+        Request::Append(unit) if unit.kind == UnitKind::Commit => Ok(unit),
+        other => Err(other),
+    })
+    .await;
+    (overview.device, commit)
 }
 
 async fn role(person: &Person, conversation: ConversationId, handle: &str) -> Option<Role> {
-    let Reply::Members(members) = person.ask(Command::Members { conversation }).await else { panic!() };
+    let members = person.members(conversation).await;
     members.into_iter().find(|member| member.address.handle.as_str() == handle).unwrap().role
 }
 

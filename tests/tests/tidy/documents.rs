@@ -1,7 +1,7 @@
 //! What documents rest on and name is there (protocol-spec/00-overview): links, the rules behind chapter 10, and the
 //! commands, tests and files that `tests/README.md` names.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs};
 
 use super::{files, ids, root, rules};
 
@@ -163,5 +163,5 @@ fn what_the_readme_of_the_tests_names_is_there() {
         }
     }
     assert!(wrong.is_empty(), "tests/README.md says nothing of these test programs: {}", wrong.join(", "));
-    assert!(Path::new(&root()).join("tests/run").is_file(), "the one test command");
+    assert!(root().join("tests/run").is_file(), "the one test command");
 }

@@ -304,8 +304,8 @@ impl Core {
         new_row(&new, peer, String::new(), self.now(), &mut self.random())
     }
 
-    /// Makes a joined group durable together with the item, the KeyPackage that it used up, and who added this device. What this vault has of the
-    /// conversation from before stays: messages, title, and what waits to be sent.
+    /// Makes a joined group durable together with the item, the KeyPackage that it used up, and who added this device.
+    /// What this vault has of the conversation from before stays: messages, title, and what waits to be sent.
     fn install(
         &mut self,
         (number, part): (u64, &WelcomePart),

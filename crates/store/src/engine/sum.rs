@@ -163,19 +163,11 @@ mod tests {
     use crate::{
         Damage, Health, OpenError,
         engine::{
-            PATIENCE, Settings,
-            folder::Format,
+            tests::open,
             tx::Tx,
             value::{self, PART},
         },
     };
-
-    fn open(dir: &Path, checked_first: u64) -> Result<Arc<Engine>, OpenError> {
-        let format = Format { kind: "test", version: 1 };
-        let settings =
-            Settings { format, create: true, cache_bytes: 1 << 20, free_floor: 0, patience: PATIENCE, checked_first };
-        Engine::open(dir, settings)
-    }
 
     fn put(engine: &Engine, keys: std::ops::Range<u16>, length: usize) {
         let mut tx = Tx::new(engine);

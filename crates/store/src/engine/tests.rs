@@ -10,7 +10,7 @@ use std::{
 use super::{Engine, PATIENCE, Settings, folder::Format, tx::Tx, value};
 use crate::{OpenError, error::Fault};
 
-fn open(dir: &Path, checked_first: u64) -> Result<Arc<Engine>, OpenError> {
+pub(super) fn open(dir: &Path, checked_first: u64) -> Result<Arc<Engine>, OpenError> {
     let format = Format { kind: "test", version: 1 };
     let settings =
         Settings { format, create: true, cache_bytes: 1 << 20, free_floor: 0, patience: PATIENCE, checked_first };

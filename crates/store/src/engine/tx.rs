@@ -8,10 +8,13 @@ use crate::error::Fault;
 /// What a batch does to a key: its new value; none removes what is stored.
 type Value = Option<Vec<u8>>;
 
+/// What a batch does, by key.
+pub(crate) type Changes = HashMap<Vec<u8>, Value>;
+
 /// A batch that is being put together by the writer.
 pub(crate) struct Tx<'e> {
     engine: &'e Engine,
-    pub(crate) changes: HashMap<Vec<u8>, Value>,
+    pub(crate) changes: Changes,
     /// Earlier values of the keys that readers must not see before the batch is durable.
     pub(crate) earlier: HashMap<Vec<u8>, Option<Vec<u8>>>,
     bytes: usize,
