@@ -3,7 +3,7 @@
 //! class has no test, a test no class, or something else comes out. A seed says which attack and which traffic; engines run
 //! in real time, with the system's randomness, so that a seed that failed fails again mostly, and not always.
 //!
-//! 20 seeds a class by default, 1,000 with `AMANAT_LONG=1`, one with `AMANAT_SEED=N`.
+//! 20 seeds a class by default, 1,000 with `AMANAT_LONG=1`, others with `AMANAT_SEED=N` or `AMANAT_SEED=N..M`.
 
 #![allow(
     clippy::unwrap_used,
@@ -91,12 +91,20 @@ fn seeds_of_an_office(class: &str) -> u64 {
     }
 }
 
-fn seeds() -> Range<u64> {
-    if let Ok(seed) = std::env::var("AMANAT_SEED") {
-        let seed = seed.parse().expect("AMANAT_SEED is a number");
-        return seed..seed + 1;
+/// Seeds of a class, in which each alternative of its outcome has to come.
+const SEEDS: u64 = 20;
+
+/// The seeds of one test: those that the environment names, or the first `long` or `short` ones.
+fn seeds(short: u64, long: u64) -> Range<u64> {
+    let number = |text: &str| text.parse::<u64>().expect("AMANAT_SEED is a number, or two: N..M");
+    match std::env::var("AMANAT_SEED") {
+        Ok(named) => match named.split_once("..") {
+            Some((first, end)) => number(first)..number(end),
+            None => number(&named)..number(&named) + 1,
+        },
+        Err(_) if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") => 0..long,
+        Err(_) => 0..short,
     }
-    if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") { 0..1000 } else { 0..20 }
 }
 
 /// Says which run has failed.
@@ -123,8 +131,8 @@ fn run(class: &str, test: &str, attack: impl AsyncFn(&Staff, u64) -> Seen) {
     let row = rows.get(class).unwrap_or_else(|| panic!("the chapter says nothing of `{class}`"));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut tally = table::Tally::default();
-    let seeds = seeds();
-    let alone = seeds.end - seeds.start == 1;
+    let seeds = seeds(SEEDS, 1_000);
+    let enough = seeds.end - seeds.start >= SEEDS;
     runtime.block_on(async {
         let mut staff = None;
         for seed in seeds {
@@ -139,7 +147,7 @@ fn run(class: &str, test: &str, attack: impl AsyncFn(&Staff, u64) -> Seen) {
         }
     });
     eprintln!("{class}: {tally}");
-    if !alone {
+    if enough {
         tally.all_came(row);
     }
     runtime.shutdown_background();

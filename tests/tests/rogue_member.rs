@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // what fails, fails the test
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use amanat_client::{
     Command, Event, Reply,
@@ -22,7 +22,8 @@ use amanat_tests::{
 };
 use amanat_wire::{
     Bytes, Decode as _, List, Text,
-    client::Request,
+    client::{Read, Request},
+    limits,
     log::{Entry, RetentionClass, Unit, UnitKind},
     relay::Answer,
 };
@@ -50,6 +51,14 @@ impl Rogue {
 
     async fn ask(&mut self, request: Request) -> Answer {
         self.line.ask(request).await
+    }
+
+    /// What stands in a log after a position.
+    async fn read(&mut self, conversation: ConversationId, after: u64) -> List<Entry, { limits::ENTRIES }> {
+        let Answer::Entries(read) = self.ask(Request::Read(Read { conversation, after, max_entries: 64 })).await else {
+            panic!()
+        };
+        read.entries
     }
 
     /// Appends, and takes the entry in as its own.
@@ -243,6 +252,44 @@ async fn a_refused_commit_takes_nobody_out_of_the_log() {
     let to = Target::Conversation(group.id());
     let (_, message) = secretary.say(&to, "still a member").await;
     secretary.until_state(message, MessageState::Accepted).await;
+}
+
+// [CONV-94]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sets_a_roster_right_again_takes_longer_each_time() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Secret).await;
+    let mut rogue = Rogue::connect(&rig).await;
+    let (mut group, victim) = founded(&rig, &mut rogue, &mut secretary).await;
+    let update = group.self_update(rogue.keys.signing(), 0, rig.clock.now(), &mut OsRng).unwrap();
+    let mut garbage = unit(&group, UnitKind::Commit, update);
+    garbage.body = Bytes::new(vec![1]).unwrap();
+
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        garbage.id = UnitId::random(&mut OsRng);
+        let Answer::Appended(appended) = rogue.ask(Request::Append(garbage.clone())).await else { panic!() };
+        let began = rig.clock.now();
+        let commit = loop {
+            secretary.sync().await;
+            let entries = rogue.read(group.id(), appended.position).await;
+            let hers = |entry: &Entry| entry.kind == UnitKind::Commit && entry.sender == victim;
+            if let Some(entry) = entries.into_iter().find(hers) {
+                break entry;
+            }
+            assert!(rig.clock.now().since(began) < Duration::from_secs(60), "nobody has set it right");
+            rig.clock.forward(Duration::from_millis(500));
+        };
+        (garbage.seen_commit, garbage.accepted_commit) = (commit.position, commit.position);
+        made.push(commit.stamp);
+    }
+    let waited: Vec<Duration> = made.windows(2).map(|pair| pair[1].since(pair[0])).collect();
+    for (waited, pause) in waited.iter().zip([5, 10, 20]) {
+        let pause = Duration::from_secs(pause);
+        // The relay's stamps are a moment late.
+        let (early, late) = (*waited + Duration::from_secs(1) < pause, *waited > pause + Duration::from_secs(3));
+        assert!(!early && !late, "{waited:?} instead of {pause:?}");
+    }
 }
 
 // [CONV-61]

@@ -30,6 +30,7 @@ mod devices;
 mod direct;
 mod documents;
 mod forgetting;
+mod healing;
 mod history;
 mod join;
 mod kept;

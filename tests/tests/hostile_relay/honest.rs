@@ -4,19 +4,17 @@
 
 use std::collections::BTreeSet;
 
-use super::{Failing, seed::Seed, staff::Staff};
+use super::{Failing, seed::Seed, seeds, staff::Staff};
 
 /// Runs of an office, after which another one begins.
 const OFFICE: u64 = 25;
 
 #[test]
 fn honest_runs_raise_no_alarm() {
-    let runs = if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") { 10_000 } else { 50 };
-    let alone = std::env::var("AMANAT_SEED").ok().map(|seed| seed.parse::<u64>().expect("AMANAT_SEED is a number"));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let mut office = None;
-        for seed in alone.map_or(0..runs, |seed| seed..seed + 1) {
+        for seed in seeds(50, 10_000) {
             let _failing = Failing { test: "honest_runs_raise_no_alarm", seed };
             if office.is_none() || seed % OFFICE == 0 {
                 office = Some(Staff::at_an_honest_relay().await);

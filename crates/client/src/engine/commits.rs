@@ -375,7 +375,7 @@ impl Core {
         // A short program sees to these as well, before it ends.
         let leaving = || open.tracks.values().any(|track| track.leaving.is_some());
         let further = open.further.fetching || open.further.missing && may_let_in;
-        let looks = open.unfit || open.heal || further || leaving() || !open.again.is_empty();
+        let looks = open.unfit || open.healing.is_due(self.now()) || further || leaving() || !open.again.is_empty();
         going || (current && (open.look_at.is_some() || open.further.fetching) && looks)
     }
 

@@ -63,8 +63,8 @@ pub(crate) struct Open {
     pub(crate) further: super::devices::Further,
     /// A member is revoked, or cleared for less than the tier: nothing is sent until it is removed.
     pub(crate) unfit: bool,
-    /// A commit was refused or void since the last one that was accepted: the relay's roster may be wrong.
-    pub(crate) heal: bool,
+    /// Whether the relay's roster is to be set right.
+    pub(crate) healing: super::healing::Healing,
     /// Messages that wait to be appended, by their number.
     pub(crate) queue: BTreeMap<u64, OutboxRow>,
     /// Of these: accepted at a position that is not applied yet, because entries before it are missing.
@@ -119,7 +119,7 @@ impl Open {
             look_at: None,
             further: Default::default(),
             unfit: false,
-            heal: false,
+            healing: Default::default(),
             queue: Default::default(),
             held: Default::default(),
             refused: false,

@@ -393,6 +393,15 @@ impl Core {
         }
     }
 
+    /// The relay's roster is still to be set right, and this device may not do it yet. [CONV-94]
+    fn look_for_healing(&mut self, id: ConversationId) {
+        let now = self.now();
+        let wanted = self.conversations.get(&id).filter(|open| open.healing.is_wanted());
+        if let Some(due) = wanted.map(|open| open.healing.earliest(now)) {
+            self.look_by(id, due);
+        }
+    }
+
     /// Looks at `due`, or earlier.
     pub(crate) fn look_by(&mut self, id: ConversationId, due: Timestamp) {
         if let Some(open) = self.conversations.get_mut(&id) {
@@ -445,7 +454,8 @@ impl Core {
         }
         let unfit = open.unfit;
         let row = &open.row;
-        let renew = open.heal || row.sent >= RENEW_AFTER || (row.used && row.renew_at <= now);
+        let heal = open.healing.is_due(now);
+        let renew = heal || row.sent >= RENEW_AFTER || (row.used && row.renew_at <= now);
         if unfit {
             let devices: Vec<DeviceId> = self.unfit_members(id)?.into_iter().take(limits::REMOVES).collect();
             return Ok((!devices.is_empty()).then_some(Plan::Remove(devices)));
@@ -459,6 +469,9 @@ impl Core {
         }
         if !renew {
             self.look_for_renewal(id);
+            self.look_for_healing(id);
+        } else if heal && let Some(open) = self.conversations.get_mut(&id) {
+            open.healing.made(now);
         }
         Ok(renew.then_some(Plan::Renew))
     }

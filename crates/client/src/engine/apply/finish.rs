@@ -142,7 +142,7 @@ impl Core {
         }
         // To remove the other person is all that anybody can have asked for in a 1:1.
         let wants = if open.row.stage == Stage::Over { std::mem::take(&mut open.wants) } else { VecDeque::new() };
-        open.heal = draft.wrong_roster || (open.heal && !draft.healed);
+        open.healing.take_in(draft.wrong_roster, draft.healed);
         open.waiting = !draft.missing.is_empty() || draft.needs_status > 0;
         open.needs_status = draft.needs_status;
         open.stuck |= draft.stands_still();
@@ -150,7 +150,7 @@ impl Core {
             // [CONV-54] Another member has seen to it.
             open.again.remove(device);
         }
-        let look = draft.leaver || open.heal || !open.again.is_empty();
+        let look = draft.leaver || open.healing.is_wanted() || !open.again.is_empty();
         open.excluded = draft.excluded;
         self.received += draft.messages.len() as u64;
         draft.displaced.iter().for_each(|sequence| self.search.forget(id, *sequence, now));
