@@ -359,38 +359,42 @@ async fn a_push_that_skips_an_entry_leads_to_reading_the_log() {
     drop(secretary);
 }
 
+/// A commit that is none comes, and is shown; its position.
+async fn garbage_comes(person: &mut Person, script: &Script, scripted: &mut Scripted, to: ConversationId) -> u64 {
+    // What the vault has: the next position follows from the first read that a skipping push provokes.
+    scripted.say(&FromRelay::Push(Push { conversation: to, entry: of_another(1_000, UnitKind::Commit) })).await;
+    let (number, after) = until_request(scripted, |request| match request {
+        Request::Read(read) => Ok(read.after),
+        other => Err(other),
+    })
+    .await;
+    let entries = Entries {
+        entries: List::new(vec![script.garbage(to, after + 1)]).unwrap(),
+        running_before: Digest::ZERO,
+        head: after + 1,
+        first_kept: 1,
+    };
+    scripted.answer(number, Answer::Entries(entries)).await;
+    let position = |event: &Event| match event {
+        Event::Alarm { alarm: Alarm::Undecryptable { position, .. }, .. } => Some(*position),
+        _ => None,
+    };
+    let shown = person.until("alarm", position).await;
+    assert_eq!(shown, after + 1);
+    shown
+}
+
 // [DELIV-88]: garbage never stops the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_in_the_log_is_passed_over_and_shown() {
     let (_rig, mut secretary, target, script) = after_one_message().await;
     let Target::Conversation(conversation) = target else { panic!() };
     let mut scripted = script.session().await;
-    // What the vault has: the next position follows from the first read that a skipping push provokes.
-    scripted.say(&FromRelay::Push(Push { conversation, entry: of_another(1_000, UnitKind::Commit) })).await;
-    let (number, read) = loop {
-        match scripted.request().await {
-            (number, Request::Read(read)) => break (number, read),
-            (number, request) => scripted.pass(number, request).await,
-        }
-    };
-    let entries = Entries {
-        entries: List::new(vec![script.garbage(conversation, read.after + 1)]).unwrap(),
-        running_before: Digest::ZERO,
-        head: read.after + 1,
-        first_kept: 1,
-    };
-    scripted.answer(number, Answer::Entries(entries)).await;
-    let position = secretary
-        .until("alarm", |event| match event {
-            Event::Alarm { alarm: Alarm::Undecryptable { position, .. }, .. } => Some(*position),
-            _ => None,
-        })
-        .await;
-    assert_eq!(position, read.after + 1);
+    let garbage = garbage_comes(&mut secretary, &script, &mut scripted, conversation).await;
     // The conversation goes on.
     let (_, message) = secretary.say(&target, "two").await;
     let (number, _) = scripted.append().await;
-    scripted.answer(number, appended(read.after + 2, Digest::ZERO)).await;
+    scripted.answer(number, appended(garbage + 1, Digest::ZERO)).await;
     secretary.until_state(message, MessageState::Accepted).await;
     let texts = secretary.texts(conversation).await;
     assert_eq!(texts, ["one", "two"]);

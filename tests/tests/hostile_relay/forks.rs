@@ -60,11 +60,11 @@ pub(crate) async fn forked_epochs(staff: &Staff, seed: u64) -> Seen {
     Seen::shown(kinds, "next message of the other branch", ADDED_AGAIN)
 }
 
-/// Puts everybody's log back to where it was `by` entries ago.
+/// Puts everybody's log back to where it was `by` entries ago, at most to its creation.
 fn put_back(run: &Run<'_>, by: u64) -> u64 {
     let mut state = run.foe().state();
     let log = state.logs.get_mut(&run.conversation).unwrap();
-    let head = log.views.values().map(super::logs::View::head).min().unwrap() - by;
+    let head = log.views.values().map(super::logs::View::head).min().unwrap().saturating_sub(by).max(1);
     log.views.values_mut().for_each(|view| view.cut_back(head));
     log.answered.retain(|_, answered| answered.position <= head);
     head

@@ -167,14 +167,15 @@ pub(crate) async fn withheld_commit(staff: &Staff, seed: u64) -> Seen {
     let first = run.kinds_of(victim).await;
     run.says_and_sends(other).await;
     run.settle_somehow().await;
-    let kinds = run.kinds_of(victim).await;
     assert!(run.fell_out(victim).await, "{:?}", run.warned(victim).await);
+    run.added_again(victim).await;
+    // That the log is another one is told by the way back into it.
+    let kinds = run.kinds_of(victim).await;
     run.check().await;
-    // The return takes its time, and is looked at in each fifth run.
     if seed.is_multiple_of(5) {
         run.heals(victim, 0).await;
     }
-    Seen::shown(kinds, "next message of more than half of the others", ADDED_AGAIN).after(first, "next message")
+    Seen::shown(kinds, "when it is added again", ADDED_AGAIN).after(first, "next message")
 }
 
 /// A member is removed, and another one is not told.

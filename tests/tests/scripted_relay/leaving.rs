@@ -130,3 +130,32 @@ async fn who_leaves_unheard_passes_over_a_welcome_that_waits() {
     assert_eq!(after_a_welcome_that_waited(false).await, ConversationState::Active, "the Welcome is a good one");
     assert_eq!(after_a_welcome_that_waited(true).await, ConversationState::Left);
 }
+
+/// Whether the secretary commits behind a commit that has to be set right; where she leaves, the relay has not answered yet.
+async fn commits_behind_garbage(leaves: bool) -> bool {
+    let (rig, mut secretary, to, script) = after_one_message().await;
+    let Target::Conversation(conversation) = to else { panic!() };
+    let mut scripted = script.session().await;
+    garbage_comes(&mut secretary, &script, &mut scripted, conversation).await;
+    if leaves {
+        secretary.ask(Command::Leave { conversation }).await;
+        let (_, unit) = tokio::time::timeout(PATIENCE, scripted.append()).await.unwrap();
+        if unit.kind == UnitKind::Commit {
+            // Its random wait was shorter than the moment between.
+            return Box::pin(commits_behind_garbage(leaves)).await;
+        }
+    }
+    // Longer than anybody waits for others to do it first.
+    rig.clock.forward(Duration::from_secs(6));
+    let engine = secretary.engine.clone();
+    drop(tokio::spawn(async move { engine.ask(Command::Sync).await }));
+    let commit = async { while scripted.append().await.1.kind != UnitKind::Commit {} };
+    tokio::time::timeout(Duration::from_secs(2), commit).await.is_ok()
+}
+
+// [CONV-48]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_asked_to_leave_commits_nothing() {
+    assert!(commits_behind_garbage(false).await);
+    assert!(!commits_behind_garbage(true).await);
+}
