@@ -114,6 +114,10 @@ pub enum Refusal {
     /// A message carries authenticated data, which only commits do.
     #[error("a message with authenticated data")]
     UnexpectedData,
+    /// It is of this epoch by its number and does not decrypt, and its sender named another commit than the one that this
+    /// epoch began with: that of another branch of the log.
+    #[error("a message of another branch of the log")]
+    OtherBranch,
     /// It does not decrypt.
     #[error("a message that does not decrypt")]
     Undecryptable,
@@ -239,11 +243,20 @@ impl Conversation {
             NotPrivate::OtherWireFormat(format) => Refusal::NotPrivate(format),
         })?;
         self.check_header(&header, entry.kind)?;
-        match header.kind {
+        let taken = match header.kind {
             ContentKind::Proposal => Err(Refusal::StandaloneProposal.into()),
             ContentKind::Application => self.take_message(entry, header.epoch),
             ContentKind::Commit => self.take_commit(entry, hash, &header),
-        }
+        };
+        taken.map_err(|stop| match stop {
+            // [CONV-57]
+            Stop::Refused(Refused { sender, reason: Refusal::Undecryptable })
+                if header.epoch == self.epoch() && entry.accepted_commit != self.accepted_commit() =>
+            {
+                Stop::Refused(Refused { sender, reason: Refusal::OtherBranch })
+            }
+            stop => stop,
+        })
     }
 
     // [CONV-13] [CONV-14]

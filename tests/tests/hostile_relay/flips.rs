@@ -111,7 +111,6 @@ fn right_places(run: &Run<'_>, victim: usize) {
 pub(crate) async fn of_a_commit(staff: &Staff, seed: u64) -> Seen {
     let mut run = staff.run(seed).await;
     let victim = run.somebody_but(&[0]);
-    let other = run.somebody_but(&[0, victim]);
     let field = seed % OF_A_COMMIT;
     flip_first(&run, victim, UnitKind::Commit, field);
     run.commits().await;
@@ -131,11 +130,7 @@ pub(crate) async fn of_a_commit(staff: &Staff, seed: u64) -> Seen {
         }
         // It has passed the commit over.
         (1, _) => {
-            for by in [0, other] {
-                run.says_and_sends(by).await;
-            }
-            run.until_fallen_out(victim).await;
-            assert!(run.fell_out(victim).await, "{:?}", run.warned(victim).await);
+            run.falls_out(victim).await;
             // The return takes its time, and is looked at in each fifth of these runs.
             if (seed / OF_A_COMMIT).is_multiple_of(5) {
                 run.heals(victim, 0).await;

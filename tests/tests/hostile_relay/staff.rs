@@ -409,14 +409,19 @@ impl Run<'_> {
         self.stage(index).await == ConversationState::FellOut || warnings(self.person(index)).await.iter().any(again)
     }
 
-    /// Waits until a member's client has found that it cannot follow.
-    pub(crate) async fn until_fallen_out(&self, index: usize) {
-        let fallen = async {
-            while !self.fell_out(index).await {
-                self.settle_somehow().await;
+    /// All others say something, by which a member's client finds that it cannot follow: by their second words, where it has
+    /// made a commit of its own between the first ones.
+    pub(crate) async fn falls_out(&mut self, index: usize) {
+        for _ in 0..2 {
+            for by in self.members.clone().into_iter().filter(|by| *by != index) {
+                self.says_and_sends(by).await;
             }
-        };
-        let _ = tokio::time::timeout(PATIENCE, fallen).await;
+            self.settle_somehow().await;
+            if self.fell_out(index).await {
+                return;
+            }
+        }
+        panic!("{} has not fallen out: {:?}", HANDLES[index], self.warned(index).await);
     }
 
     /// What must hold whatever the relay does: only what was said, by whom it was said, once, in its order, and shown as

@@ -273,7 +273,9 @@ impl Client {
             self.members &= if removes { !(1 << THIRD) } else { u8::MAX };
         }
         self.epochs.push(digest(what));
-        self.beyond = 0;
+        if self.pending.as_ref() != Some(what) && !self.given_up.contains(what) {
+            self.beyond = 0;
+        }
         self.given_up.clear();
         // Whichever was merged: a pending one is merged or lost now. [CONV-41]
         if self.pending.as_ref() == Some(what) || setting.off != Some(Rule::LoserGivesUp) {

@@ -79,9 +79,9 @@ impl Core {
         });
     }
 
-    /// Whether more than half of the other people write in an epoch that has not begun here: then it is this device that
-    /// has parted from them, whoever was right. What they send cannot be read, and could be anyone's of them: fewer say
-    /// nothing. [CONV-57]
+    /// Whether more than half of the other people write in an epoch that has not begun here, or on another branch: then it is
+    /// this device that has parted from them, whoever was right. What they send cannot be read, and could be anyone's of
+    /// them: fewer say nothing. [CONV-57]
     pub(crate) fn is_parted(&self, group: &Conversation, tracks: &BTreeMap<DeviceId, TrackRow>) -> bool {
         let members = group.members();
         let others = members.iter().filter(|member| member.address != *self.own.address());

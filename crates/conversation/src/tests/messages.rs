@@ -181,6 +181,36 @@ fn a_forked_log_is_shown_by_the_next_message() {
     assert_eq!(w.step(&mut c).message().claim, Claim::Fork);
 }
 
+// [CONV-57]
+#[test]
+fn what_another_branch_says_is_told_from_what_was_damaged() {
+    let mut w = World::new(17);
+    let (mut a, mut b) = (w.enrol("a", Tier::Official), w.enrol("b", Tier::Official));
+    w.room(Tier::Official, &mut a, &mut [&mut b]);
+    // The relay shows each of the two its own commit, behind another number of entries.
+    w.say(&mut a, "before both");
+    w.catch_up(&mut b);
+    w.renew(&mut b);
+    let of_b = w.log.pop().unwrap();
+    w.append_message(a.id(), b"seen by a alone");
+    w.catch_up(&mut a);
+    w.renew(&mut a);
+    assert_eq!((a.conv().epoch(), a.conv().accepted_commit()), (b.conv().epoch(), b.conv().accepted_commit() + 1));
+    let said = w.encrypt(&mut a, "elsewhere");
+    let commit = a.conversation.as_mut().unwrap().self_update(a.keys.signing(), 1, w.now, &mut w.rng).unwrap();
+    w.log.truncate(2);
+    w.log.push(of_b);
+    // The same, as a message that was damaged on the way would name the commit.
+    for (position, expected) in [(4, Refusal::OtherBranch), (3, Refusal::Undecryptable)] {
+        w.append_message(a.id(), &said);
+        w.log.last_mut().unwrap().accepted_commit = position;
+        assert_eq!(w.step(&mut b).refusal(), expected);
+        w.append_commit(a.id(), amanat_wire::log::UnitKind::Commit, &commit);
+        w.log.last_mut().unwrap().accepted_commit = position;
+        assert_eq!(w.step(&mut b).refusal(), expected);
+    }
+}
+
 #[test]
 fn entries_come_in_order_or_not_at_all() {
     let mut w = World::new(8);

@@ -106,7 +106,8 @@ impl Core {
             (draft.row.sent, draft.row.used) = (0, false);
         }
         (draft.wrong_roster, draft.healed) = (false, true);
-        let beyond = draft.tracks.values().filter(|track| track.beyond);
+        // That the relay takes an own one says nothing of where the others are. [CONV-57]
+        let beyond = draft.tracks.values().filter(|track| track.beyond && !merged.own);
         for device in beyond.map(|track| track.device).collect::<Vec<_>>() {
             draft.track(device).beyond = false;
         }

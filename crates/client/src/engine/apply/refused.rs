@@ -19,7 +19,7 @@ impl Core {
         match reason {
             // Its author is a member, so it may be good for the others; this device can follow no longer. [CONV-43] [CONV-90]
             Refusal::PathUndecryptable | Refusal::GivenUp => draft.row.stage = Stage::FellOut,
-            Refusal::FutureEpoch => {
+            Refusal::FutureEpoch | Refusal::OtherBranch => {
                 if draft.tracks.contains_key(&sender) {
                     draft.track(sender).beyond = true;
                 }
