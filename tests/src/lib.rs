@@ -32,7 +32,7 @@ use amanat_identity::{
     armour::{self, FileKind},
     testing::Office,
 };
-use amanat_primitives::{ConversationId, Incarnation, MessageId, Timestamp, passphrase::WorkPolicy};
+use amanat_primitives::{ConversationId, DeviceId, Incarnation, MessageId, Timestamp, passphrase::WorkPolicy};
 use amanat_relay_core::{Config, Relay, Running, backup, folder};
 use amanat_wire::Encode as _;
 use proxy::Proxy;
@@ -278,6 +278,14 @@ impl Person {
     pub async fn ask(&self, command: Command) -> Reply {
         let what = format!("{command:?}");
         self.engine.ask(command).await.unwrap_or_else(|error| panic!("{}: {what}: {error:?}", self.handle))
+    }
+
+    /// The device that this program is.
+    pub async fn device(&self) -> DeviceId {
+        match self.ask(Command::Status).await {
+            Reply::Status(overview) => overview.device,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Sends a text; the conversation and the message.

@@ -11,9 +11,16 @@ use amanat_client::{
         Role, Target,
     },
 };
+use amanat_conversation::{KeyPackageMaker, Records};
 use amanat_identity::Tier;
 use amanat_primitives::ConversationId;
-use amanat_tests::{Person, Rig};
+use amanat_tests::{Person, Rig, by_hand::Line as LinkByHand};
+use amanat_wire::{
+    List,
+    client::{AddAgain, PutKeyPackages, Request},
+    relay::Answer,
+};
+use rand_core::OsRng;
 
 async fn view(person: &Person, id: ConversationId) -> ConversationView {
     let Reply::Conversations(list) = person.ask(Command::Conversations).await else { panic!() };
@@ -445,6 +452,37 @@ async fn keys_are_renewed_daily_where_they_were_used() {
     secretary.say(&Target::Conversation(id), "three").await;
     director.next_message().await;
     assert_eq!(view(&secretary, id).await.epoch, before + 2);
+}
+
+// [CONV-54] [CONV-75] Whoever asks to be added again and is removed holds up nobody's renewal.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_and_is_removed_holds_nothing_up() {
+    let rig = Rig::new().await;
+    let mut secretary = rig.person("secretary", Tier::Official).await;
+    let mut director = rig.person("director", Tier::Official).await;
+    let now = rig.clock.now();
+    let (keys, chain, own) = rig.office.enrol(&mut OsRng, "driver", Tier::Official, now);
+    let mut line = LinkByHand::connect(&rig, &keys, &chain).await;
+    let maker = KeyPackageMaker { device: &own, signing: keys.signing() };
+    let made = maker.one_time(5, &mut Records::default(), now, &mut OsRng).unwrap();
+    let put = PutKeyPackages { one_time: List::new(made).unwrap(), last_resort: None };
+    assert!(matches!(line.ask(Request::PutKeyPackages(put)).await, Answer::Done(_)));
+    let id = rig.group(&secretary, &["director", "driver"], Tier::Official).await;
+    director.until("joined", |event| matches!(event, Event::Conversation(view) if view.id == id).then_some(())).await;
+
+    let asked = AddAgain::sign(id, own.id(), now, keys.signing());
+    assert!(matches!(line.ask(Request::AskAgain(asked)).await, Answer::Done(_)));
+    // They have it, and have mostly not seen to it.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    secretary.ask(Command::Remove { conversation: id, member: own.address().clone() }).await;
+    let removed = view(&secretary, id).await.epoch;
+    until_view(&mut director, id, "removal", |view| view.epoch == removed).await;
+    rig.clock.forward(Duration::from_secs(25 * 3600));
+    secretary.say(&Target::Conversation(id), "one").await;
+    director.next_message().await;
+    for person in [&mut secretary, &mut director] {
+        until_view(person, id, "both renewals", |view| view.epoch == removed + 2).await;
+    }
 }
 
 // A commit that was durable when the process ended is sent by the next one, and what it was for is done once.

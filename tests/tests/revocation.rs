@@ -78,13 +78,6 @@ async fn as_officer(rig: &Rig, request: Request) -> Answer {
     }
 }
 
-async fn device(person: &Person) -> DeviceId {
-    match person.ask(Command::Status).await {
-        Reply::Status(overview) => overview.device,
-        other => panic!("{other:?}"),
-    }
-}
-
 async fn told_of(person: &mut Person) -> (String, DeviceId, Reason) {
     person
         .until("notice of a revocation", |event| match event {
@@ -103,7 +96,7 @@ async fn a_lost_device_stops_and_the_others_know_it() {
     let to = rig.to("director", Tier::Restricted);
     secretary.say(&to, "before").await;
     director.next_message().await;
-    let lost = device(&director).await;
+    let lost = director.device().await;
     let entries = revoke(&rig, &[], &[Of::Device(lost)]).await;
     assert_eq!(told_of(&mut secretary).await, ("director@interior.gov.pk".into(), lost, Reason::Lost));
 
@@ -161,7 +154,7 @@ async fn a_restored_relay_is_told_of_revocations() {
     director.sync().await;
     rig.back_up().await;
     secretary.sync_when_linked().await;
-    let lost = device(&director).await;
+    let lost = director.device().await;
     director.engine.stop().await;
     let entries = revoke(&rig, &[], &[Of::Device(lost)]).await;
     let number = entries.last().unwrap().number();
@@ -244,7 +237,7 @@ async fn who_is_revoked_disappears_from_the_conversations() {
     secretary.say(&to, "before").await;
     clerk.next_message().await;
 
-    let lost = device(&director).await;
+    let lost = director.device().await;
     let begun = std::time::Instant::now();
     revoke(&rig, &[], &[Of::Device(lost)]).await;
     told_of(&mut secretary).await;
@@ -271,7 +264,7 @@ async fn a_sync_does_not_end_before_whoever_is_revoked_is_removed() {
     let mut director = rig.person("director", Tier::Secret).await;
     let (conversation, _) = secretary.say(&rig.to("director", Tier::Secret), "before").await;
     director.next_message().await;
-    let lost = device(&director).await;
+    let lost = director.device().await;
     secretary.sync().await;
     secretary.engine.stop().await;
     revoke(&rig, &[], &[Of::Device(lost)]).await;
@@ -321,7 +314,7 @@ async fn what_is_said_to_somebody_who_was_enrolled_again_arrives() {
     let to = rig.to("director", Tier::Restricted);
     let (old, _) = secretary.say(&to, "before").await;
     director.next_message().await;
-    let lost = device(&director).await;
+    let lost = director.device().await;
     secretary.engine.stop().await;
     director.engine.stop().await;
     let mut secretary = rig.start_with("secretary", false).await;
@@ -437,7 +430,7 @@ async fn a_revoked_device_counts_for_nothing_where_numbers_are_compared() {
     assert_eq!(both.safety_number, verify(&secretary, other.clone(), true).await.safety_number);
     assert!(is_verified(&director, one.clone()).await && is_verified(&secretary, other.clone()).await);
 
-    let lost = device(&laptop).await;
+    let lost = laptop.device().await;
     laptop.engine.stop().await;
     revoke(&rig, &[], &[Of::Device(lost)]).await;
     for person in [&secretary, &director] {

@@ -74,11 +74,6 @@ impl Rogue {
     }
 }
 
-async fn device_of(person: &Person) -> DeviceId {
-    let Reply::Status(overview) = person.ask(Command::Status).await else { panic!() };
-    overview.device
-}
-
 /// The victim's KeyPackage.
 async fn package_of(rig: &Rig, rogue: &mut Rogue, victim: DeviceId) -> CheckedKeyPackage {
     let now = rig.clock.now();
@@ -101,7 +96,7 @@ async fn found(rig: &Rig, rogue: &mut Rogue, victim: DeviceId, id: ConversationI
 
 /// A conversation that the rogue has founded with the secretary, once her engine has it.
 async fn founded(rig: &Rig, rogue: &mut Rogue, secretary: &mut Person) -> (Conversation, DeviceId) {
-    let victim = device_of(secretary).await;
+    let victim = secretary.device().await;
     let id = ConversationId::random(&mut OsRng);
     let created = found(rig, rogue, victim, id, Tier::Official).await;
     let mut group = created.conversation;
@@ -354,7 +349,7 @@ async fn a_change_before_its_message_waits_for_it_within_bounds() {
 async fn beside_a_device_of_ones_own_that_nobody_approved_one_does_not_join() {
     let rig = Rig::new().await;
     let mut secretary = rig.person("secretary", Tier::Secret).await;
-    let victim = device_of(&secretary).await;
+    let victim = secretary.device().await;
     let mut rogue = Rogue::connect(&rig).await;
     let ghost = Rogue::connect_as(&rig, "secretary").await;
     let now = rig.clock.now();

@@ -8,13 +8,13 @@ use amanat_wire::{Bytes, List, Text, choice, client::Nothing, code, limits, log:
 
 use crate::api::MemberChange;
 
+mod acknowledged;
 mod conversation;
 pub(crate) mod documents;
-mod told;
 mod warnings;
+pub(crate) use acknowledged::{EndedRow, LOST, LostRow, MEMBERSHIPS};
 pub(crate) use conversation::ConversationRow;
 pub(crate) use documents::{DocumentRow, FetchRow, SegmentsRow, Upload};
-pub(crate) use told::{EndedRow, LOST, LostRow, MEMBERSHIPS};
 pub(crate) use warnings::WarningRow;
 
 /// People whose reactions and acknowledgements are kept for one message.
@@ -192,8 +192,9 @@ record!(
         leaving: Option<Signature>,
         /// When it was last added, by the committer's clock: what it asked before is done.
         added_at: Timestamp,
-        /// It writes in an epoch that has not begun here, since the last commit that was accepted.
-        beyond: bool,
+        /// It writes in an epoch that has not begun here, or on another branch, since the last commit of another device that was
+        /// accepted: behind this commit, by the relay's word. 0 where it does not.
+        beyond: u64,
     }
 );
 
@@ -212,7 +213,7 @@ impl TrackRow {
             base_lasting: 0,
             leaving: None,
             added_at: Timestamp::default(),
-            beyond: false,
+            beyond: 0,
         }
     }
 }

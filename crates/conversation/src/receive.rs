@@ -114,8 +114,8 @@ pub enum Refusal {
     /// A message carries authenticated data, which only commits do.
     #[error("a message with authenticated data")]
     UnexpectedData,
-    /// It is of this epoch by its number and does not decrypt, and its sender named another commit than the one that this
-    /// epoch began with: that of another branch of the log.
+    /// It is of this epoch by its number and does not decrypt, and its entry names another commit than the one that this
+    /// epoch began with, by the relay's word: that of another branch of the log.
     #[error("a message of another branch of the log")]
     OtherBranch,
     /// It does not decrypt.

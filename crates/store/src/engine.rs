@@ -202,7 +202,7 @@ impl Engine {
         self.meet_disk()?;
         let Tx { changes, earlier, .. } = tx;
         let number = self.batches_ever() + 1;
-        // What cannot be read ends this batch alone: nothing is changed yet.
+        // Where something cannot be read, nothing is changed yet: whether the store goes on is its worker's to say.
         let rows = self.rows(changes, number)?;
         *self.shadow.write().unwrap_or_else(PoisonError::into_inner) = earlier;
         let applied = self.read(|db| {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use amanat_client::{Command, Reply, api::ConversationState};
 use amanat_identity::Tier;
-use amanat_primitives::DeviceId;
 use amanat_tests::{Person, Rig};
 
 use crate::{
@@ -17,15 +16,10 @@ use crate::{
 /// Epochs before the one in force whose messages may still be read, where they ended within a day.
 const PAST_EPOCHS: u64 = 5;
 
-pub(crate) async fn device(person: &Person) -> DeviceId {
-    let Reply::Status(overview) = person.ask(Command::Status).await else { panic!() };
-    overview.device
-}
-
 /// The owner, and a group that the sender has founded with her.
 pub(crate) async fn founded(rig: &Rig) -> (Person, Sender) {
     let mut owner = rig.person("owner", Tier::Secret).await;
-    let sender = Sender::found(rig, device(&owner).await).await;
+    let sender = Sender::found(rig, owner.device().await).await;
     until_members(&mut owner, sender.id(), 2).await;
     (owner, sender)
 }
@@ -146,7 +140,7 @@ async fn a_thief_reads_nothing_after_one_renewal_of_the_owner() {
 async fn a_thief_opens_no_welcome_that_was_used() {
     let rig = Rig::new().await;
     let owner = rig.person("owner", Tier::Secret).await;
-    let id = device(&owner).await;
+    let id = owner.device().await;
     owner.engine.stop().await;
     let sender = Sender::found(&rig, id).await;
     let before = Thief::of(&rig, "owner", "before she joined", sender.id()).await;

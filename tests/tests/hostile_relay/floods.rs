@@ -61,6 +61,7 @@ pub(crate) fn ran_alone(test: &str) -> bool {
     let out = own.args(["--exact", test, "--nocapture", "--test-threads", "1"]).env(ALONE, "1").output().unwrap();
     eprintln!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert!(out.status.success(), "in a process of its own: {}", out.status);
+    assert!(String::from_utf8_lossy(&out.stdout).contains("1 passed"), "there is no test {test}");
     true
 }
 

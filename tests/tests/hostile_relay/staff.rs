@@ -59,7 +59,7 @@ impl Staff {
         for handle in HANDLES {
             let person = rig.person(handle, Tier::Secret).await;
             person.sync_when_linked().await;
-            devices.push(device_of(&person).await);
+            devices.push(person.device().await);
             people.push(person);
         }
         let keys = Arc::new(amanat_relay_core::folder::load_keys(&rig.relay_dir()).unwrap());
@@ -113,11 +113,6 @@ pub(crate) async fn sync(person: &Person) -> Result<(), String> {
 /// Syncs for so long at most, whatever comes of it.
 pub(crate) async fn sync_for(person: &Person, time: Duration) {
     let _ = tokio::time::timeout(time, person.engine.ask(Command::Sync)).await;
-}
-
-pub(crate) async fn device_of(person: &Person) -> DeviceId {
-    let Reply::Status(overview) = person.ask(Command::Status).await else { panic!() };
-    overview.device
 }
 
 pub(crate) async fn warnings(person: &Person) -> Vec<Warning> {

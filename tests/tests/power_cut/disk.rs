@@ -36,7 +36,8 @@ pub(crate) struct Random {
 
 impl Random {
     pub(crate) fn new() -> Self {
-        let seed = RandomState::new().hash_one(0);
+        let seed =
+            std::env::var("AMANAT_SEED").map_or_else(|_| RandomState::new().hash_one(0), |seed| seed.parse().unwrap());
         Self { seed, state: seed }
     }
 

@@ -1,15 +1,10 @@
 //! What a relay has of this device's own and gives once more (protocol-spec/05-conversation, sections 5 and 8): known as one's
 //! own, and no sign of a copy of this device.
 
-use amanat_client::{Reply, api::Notice};
+use amanat_client::api::Notice;
 use amanat_primitives::DeviceId;
 
 use super::*;
-
-async fn own_device(secretary: &Person) -> DeviceId {
-    let Reply::Status(overview) = secretary.ask(Command::Status).await else { panic!() };
-    overview.device
-}
 
 /// An own message as an entry.
 fn entry(position: u64, sender: DeviceId, unit: &Unit) -> Entry {
@@ -46,7 +41,7 @@ async fn goes_on(secretary: &mut Person, target: &Target, scripted: &mut Scripte
 async fn an_own_message_that_comes_again_is_a_replay() {
     let (_rig, mut secretary, target, script) = after_one_message().await;
     let Target::Conversation(conversation) = target else { panic!() };
-    let own = own_device(&secretary).await;
+    let own = secretary.device().await;
     let mut scripted = script.session().await;
     let (_, message) = secretary.say(&target, "two").await;
     let (number, unit) = scripted.append().await;
@@ -64,7 +59,7 @@ async fn an_own_message_that_comes_again_is_a_replay() {
 async fn a_message_that_is_called_stale_and_stored_is_known() {
     let (_rig, mut secretary, target, script) = after_one_message().await;
     let Target::Conversation(conversation) = target else { panic!() };
-    let own = own_device(&secretary).await;
+    let own = secretary.device().await;
     let mut scripted = script.session().await;
     let (_, message) = secretary.say(&target, "two").await;
     let (number, first) = scripted.append().await;

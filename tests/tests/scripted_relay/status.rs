@@ -9,17 +9,21 @@ use amanat_primitives::DeviceId;
 use super::*;
 
 /// The secretary, whom the relay shows the statement, makes the director a moderator; gives the commit and its author.
-async fn appointed(secretary: &Person, rig: &Rig, scripted: &mut Scripted, id: ConversationId) -> (DeviceId, Unit) {
-    let Reply::Status(overview) = secretary.ask(Command::Status).await else { panic!() };
-    let engine = secretary.engine.clone();
+pub(super) async fn appointed(
+    secretary: &Person,
+    rig: &Rig,
+    scripted: &mut Scripted,
+    id: ConversationId,
+) -> (u32, DeviceId, Unit) {
+    let (author, engine) = (secretary.device().await, secretary.engine.clone());
     let command = Command::SetRole { conversation: id, person: rig.address("director"), moderator: true };
     drop(tokio::spawn(async move { engine.ask(command).await }));
-    let (_, commit) = until_request(scripted, |request| match request {
+    let (number, commit) = until_request(scripted, |request| match request {
         Request::Append(unit) if unit.kind == UnitKind::Commit => Ok(unit),
         other => Err(other),
     })
     .await;
-    (overview.device, commit)
+    (number, author, commit)
 }
 
 async fn role(person: &Person, conversation: ConversationId, handle: &str) -> Option<Role> {
@@ -55,7 +59,7 @@ async fn a_statement_that_a_commit_names_is_fetched_before_it_is_judged() {
     let status = rig.office.status(rig.clock.now());
     let number = status.statement.signed.number;
     let mut scripted = script.greet(Bytes::new(status.to_bytes()).unwrap()).await;
-    let (author, commit) = appointed(&secretary, &rig, &mut scripted, id).await;
+    let (_, author, commit) = appointed(&secretary, &rig, &mut scripted, id).await;
     secretary.engine.stop().await;
     drop(scripted);
 

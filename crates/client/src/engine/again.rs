@@ -2,6 +2,7 @@
 //! and any member who is there takes it out and puts it in again.
 
 use amanat_conversation::{CheckedKeyPackage, Conversation};
+use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DeviceId, Timestamp};
 use amanat_wire::{
     Bytes,
@@ -79,20 +80,22 @@ impl Core {
         });
     }
 
-    /// Whether more than half of the other people write in an epoch that has not begun here, or on another branch: then it is
-    /// this device that has parted from them, whoever was right. What they send cannot be read, and could be anyone's of
-    /// them: fewer say nothing. [CONV-57]
+    /// Whether more than half of all people write in an epoch that has not begun here, or on another branch: then it is this
+    /// device that has parted from them, whoever was right. Of two halves it is the one with the earlier commit: else both
+    /// would fall out, and nobody were left to add anyone. What they send cannot be read, and could be anyone's of them: fewer
+    /// say nothing. [CONV-57]
     pub(crate) fn is_parted(&self, group: &Conversation, tracks: &BTreeMap<DeviceId, TrackRow>) -> bool {
         let members = group.members();
-        let others = members.iter().filter(|member| member.address != *self.own.address());
-        let (mut people, mut ahead) = (BTreeSet::new(), BTreeSet::new());
-        for member in others {
-            people.insert(&member.address);
-            if tracks.get(&member.device).is_some_and(|track| track.beyond) {
+        let people: BTreeSet<&Address> = members.iter().map(|member| &member.address).collect();
+        let (mut ahead, mut latest) = (BTreeSet::new(), 0);
+        for member in members.iter().filter(|member| member.address != *self.own.address()) {
+            if let Some(track) = tracks.get(&member.device).filter(|track| track.beyond > 0) {
                 ahead.insert(&member.address);
+                latest = latest.max(track.beyond);
             }
         }
-        ahead.len() * 2 > people.len()
+        let twice = ahead.len() * 2;
+        twice > people.len() || (twice == people.len() && latest > group.accepted_commit())
     }
 
     /// Another device asks. Where it is a member here, and asks for itself and lately, this device sees to it in a moment,
@@ -121,14 +124,17 @@ impl Core {
 
     /// Claims a KeyPackage of each device that asked; whether there was one.
     pub(crate) fn see_to_again(&mut self, id: ConversationId) -> Result<bool, Failure> {
-        let asked: Vec<DeviceId> = self.conversation(id)?.again.keys().copied().collect();
-        if asked.is_empty() {
+        if self.conversation(id)?.again.is_empty() {
             return Ok(false);
         }
+        let (members, now) = (self.group(id)?.members(), self.now());
+        let Some(open) = self.conversations.get_mut(&id) else { return Ok(false) };
+        // Whoever was removed meanwhile, or asked too long ago, holds nothing else up.
+        open.again.retain(|device, asked| asked.counts(now) && members.iter().any(|member| member.device == *device));
+        let asked: Vec<DeviceId> = open.again.keys().copied().collect();
         let unfit = self.unfit_members(id)?;
         let (known, _) = self.known_devices(asked.into_iter().filter(|device| !unfit.contains(device)))?;
         let Some(calls) = self.calls() else { return Ok(false) };
-        let now = self.now();
         // A device at a time: each is a commit of its own.
         let Some(device) = known.into_values().next() else { return Ok(false) };
         let asks = device.id();

@@ -177,6 +177,9 @@ impl Core {
         let lost = self.end_of_commit(&mut draft, &group)?;
         let committed = draft.committed;
         self.finish(draft, group)?;
+        if void_own.is_some() {
+            self.rest_from_healing(id);
+        }
         match (void_own, lost) {
             // Nobody joins by a void creation: it would wait here for ever.
             (Some(failure), _) if creating => {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 /// No sooner than this after the first one.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// And never later than this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// And never later than this: as often as the relay lets a device commit in the long run (chapter 07, section 8).
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Who has made none for this long begins anew.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
@@ -48,6 +48,11 @@ impl Healing {
         self.last = Some((now, pause));
     }
 
+    /// An own commit was void: none is made for as long as that [CONV-82] says.
+    pub(crate) fn rest(&mut self, now: Timestamp, pause: Duration) {
+        self.last = Some((now, pause));
+    }
+
     /// The last one, where it still counts; not where this clock was set back since.
     fn counted(&self, now: Timestamp) -> Option<(Timestamp, Duration)> {
         self.last.filter(|(last, _)| *last <= now && now.since(*last) < FORGOTTEN_AFTER)
@@ -83,7 +88,7 @@ mod tests {
     #[test]
     fn each_pause_is_twice_the_one_before() {
         let (mut healing, mut now) = (Healing::default(), START);
-        for pause in [5, 10, 20, 40, 80, 160, 320, 600, 600] {
+        for pause in [5, 10, 20, 40, 80, 160, 300, 300, 300] {
             healing.made(now);
             healing.take_in(true, false);
             let next = now.after(Duration::from_secs(pause));
@@ -100,11 +105,22 @@ mod tests {
         for second in 0..20 {
             healing.made(at(second));
         }
-        assert_eq!(healing.earliest(at(20)), at(19 + 600));
+        assert_eq!(healing.earliest(at(20)), at(19 + 300));
         healing.made(at(19 + 3599));
-        assert_eq!(healing.earliest(at(19 + 3599)), at(19 + 3599 + 600));
+        assert_eq!(healing.earliest(at(19 + 3599)), at(19 + 3599 + 300));
         healing.made(at(19 + 3599 + 3600));
         assert_eq!(healing.earliest(at(19 + 3599 + 3600)), at(19 + 3599 + 3605));
+    }
+
+    // [CONV-82]
+    #[test]
+    fn none_is_made_for_a_while_after_an_own_void_one() {
+        let mut healing = Healing::default();
+        healing.rest(at(0), Duration::from_secs(600));
+        healing.take_in(true, false);
+        assert!(!healing.is_due(at(599)) && healing.is_due(at(600)));
+        healing.made(at(600));
+        assert_eq!(healing.earliest(at(600)), at(600 + 300));
     }
 
     #[test]

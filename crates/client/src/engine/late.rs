@@ -55,7 +55,11 @@ impl Core {
         let relays_now = now.after(relay.since(own)).before(own.since(relay));
         let wrong = self.clocks_differ().is_some();
         let made = self.group(id)?.pending_since().map_err(failure::from_conversation)?;
-        let late = |made: Timestamp| relays_now.since(made) > LATE_COMMIT && (wrong || now.since(made) > FRESH_COMMIT);
+        let late = |made: Timestamp| {
+            // By a clock that was ahead and is right again, or not.
+            let early = made.since(relays_now) > LATE_COMMIT;
+            early || relays_now.since(made) > LATE_COMMIT && (wrong || now.since(made) > FRESH_COMMIT)
+        };
         Ok(made.is_some_and(late))
     }
 

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Failure, FailureCode, Reply, failure,
-    rows::{Change, Stage},
+    rows::{Change, ConversationRow, Stage},
     vault::Batch,
 };
 
@@ -67,6 +67,11 @@ pub(crate) struct Want {
 impl Want {
     fn unasked(plan: Plan) -> Self {
         Self { plan, reply: None, losses: 0 }
+    }
+
+    /// New keys for this device, for which nobody asked.
+    fn is_renewal(&self) -> bool {
+        matches!(self.plan, Plan::Renew) && self.reply.is_none()
     }
 }
 
@@ -314,6 +319,10 @@ impl Core {
             Change::Create(_) | Change::Add(_) | Change::Appoint(_) => None,
         });
         let Some(mut want) = want else { return };
+        if want.is_renewal() && !open.healing.is_wanted() && !renewal_is_due(&open.row, now) {
+            // Another one has set the roster right.
+            return;
+        }
         want.losses += 1;
         if want.losses > LOSSES {
             let failed = "other members change this conversation all the time";
@@ -402,6 +411,14 @@ impl Core {
         }
     }
 
+    /// An own commit was void: what was wrong with it will not be right in a moment. [CONV-82]
+    pub(crate) fn rest_from_healing(&mut self, id: ConversationId) {
+        let now = self.now();
+        if let Some(open) = self.conversations.get_mut(&id) {
+            open.healing.rest(now, RENEW_AGAIN);
+        }
+    }
+
     /// Looks at `due`, or earlier.
     pub(crate) fn look_by(&mut self, id: ConversationId, due: Timestamp) {
         if let Some(open) = self.conversations.get_mut(&id) {
@@ -416,7 +433,9 @@ impl Core {
             return Ok(());
         }
         let now = self.now();
-        let due = |open: &&super::core::Open| open.look_at.is_some_and(|at| at <= now);
+        // Where this clock was set back, what was to come in a moment would be far off.
+        let held_up = |open: &super::core::Open, at| open.healing.is_due(now) && at > now.after(JITTER);
+        let due = |open: &&super::core::Open| open.look_at.is_some_and(|at| at <= now || held_up(open, at));
         let ids: Vec<_> = self.conversations.values().filter(due).map(|open| open.row.id).collect();
         for id in ids {
             if let Some(open) = self.conversations.get_mut(&id) {
@@ -455,7 +474,7 @@ impl Core {
         let unfit = open.unfit;
         let row = &open.row;
         let heal = open.healing.is_due(now);
-        let renew = heal || row.sent >= RENEW_AFTER || (row.used && row.renew_at <= now);
+        let renew = heal || renewal_is_due(row, now);
         if unfit {
             let devices: Vec<DeviceId> = self.unfit_members(id)?.into_iter().take(limits::REMOVES).collect();
             return Ok((!devices.is_empty()).then_some(Plan::Remove(devices)));
@@ -475,6 +494,11 @@ impl Core {
         }
         Ok(renew.then_some(Plan::Renew))
     }
+}
+
+/// This device's keys are to be renewed.
+fn renewal_is_due(row: &ConversationRow, now: Timestamp) -> bool {
+    row.sent >= RENEW_AFTER || (row.used && row.renew_at <= now)
 }
 
 /// As many to a commit as fit.

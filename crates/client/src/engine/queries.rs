@@ -366,14 +366,14 @@ pub(crate) fn state_of(open: &Open, row: &MessageRow) -> MessageState {
         return MessageState::Queued;
     }
     // What was sent before this device was last added has another count, of which nobody tells any more. [DELIV-216]
-    let told = match row.joined == open.row.joined {
+    let acknowledged = match row.joined == open.row.joined {
         true => acknowledged_by_all(&open.row, &open.tracks, row.counter),
         false => {
             let ended = open.row.ended.iter().find(|ended| ended.joined == row.joined);
             ended.map_or((false, false), |ended| (row.counter <= ended.has, row.counter <= ended.has_read))
         }
     };
-    match told {
+    match acknowledged {
         (true, true) => MessageState::Read,
         (true, false) => MessageState::Delivered,
         (false, _) => MessageState::Accepted,

@@ -84,7 +84,7 @@ fn a_damaged_value_can_be_replaced() {
     assert_eq!((parts(&engine), engine.check()), (2, Ok(())));
 }
 
-/// A batch that meets rows which cannot be read is refused, and the next one is not.
+/// A batch that meets rows which cannot be read is refused, and the store stays open.
 #[test]
 fn a_batch_on_a_page_that_cannot_be_read_is_refused_alone() {
     let dir = tempfile::tempdir().unwrap();

@@ -107,9 +107,11 @@ impl Core {
         }
         (draft.wrong_roster, draft.healed) = (false, true);
         // That the relay takes an own one says nothing of where the others are. [CONV-57]
-        let beyond = draft.tracks.values().filter(|track| track.beyond && !merged.own);
-        for device in beyond.map(|track| track.device).collect::<Vec<_>>() {
-            draft.track(device).beyond = false;
+        if !merged.own {
+            let beyond = draft.tracks.values().filter(|track| track.beyond > 0);
+            for device in beyond.map(|track| track.device).collect::<Vec<_>>() {
+                draft.track(device).beyond = 0;
+            }
         }
         draft.changed |= !merged.added.is_empty() || !merged.removed.is_empty() || merged.roles.is_some();
         if draft.row.stage != Stage::Creating {

@@ -21,7 +21,7 @@ impl Core {
             Refusal::PathUndecryptable | Refusal::GivenUp => draft.row.stage = Stage::FellOut,
             Refusal::FutureEpoch | Refusal::OtherBranch => {
                 if draft.tracks.contains_key(&sender) {
-                    draft.track(sender).beyond = true;
+                    draft.track(sender).beyond = entry.accepted_commit.max(1);
                 }
                 if self.is_parted(group, &draft.tracks) {
                     draft.row.stage = Stage::FellOut;
