@@ -9,7 +9,7 @@ use amanat_conversation::{
 use amanat_identity::{RevocationList, Tier, testing::Office};
 use amanat_primitives::{ConversationId, Timestamp};
 use amanat_tests::by_hand::entry;
-use amanat_wire::log::UnitKind;
+use amanat_wire::log::{Entry, UnitKind};
 use rand_core::OsRng;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -65,7 +65,9 @@ pub(crate) fn refused(message: &[u8]) -> Result<(), String> {
 
 fn expect(ours: &mut Conversation, kind: UnitKind, message: &[u8], expected: Refusal) -> Result<(), String> {
     let (position, epoch, members) = (ours.log().position() + 1, ours.epoch(), ours.members());
-    let incoming = ours.receive(&entry(position, kind, members[0].device, message, NOW));
+    let accepted_commit = ours.accepted_commit();
+    let entry = Entry { accepted_commit, ..entry(position, kind, members[0].device, message, NOW) };
+    let incoming = ours.receive(&entry);
     let refusal = match incoming.map_err(|error| format!("our conversation fails: {error}"))? {
         Incoming::Refused(refused) => refused.reason,
         _ => return Err("our conversation takes it".to_owned()),
