@@ -7,6 +7,7 @@
 
 pub mod by_hand;
 pub mod display;
+pub mod extent;
 pub mod parsers;
 pub mod programs;
 pub mod proxy;

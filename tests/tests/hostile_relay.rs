@@ -49,8 +49,9 @@ mod staff;
 #[path = "hostile_relay/table.rs"]
 mod table;
 
-use std::{collections::BTreeSet, ops::Range};
+use std::collections::BTreeSet;
 
+use amanat_tests::extent::seeds;
 use staff::Staff;
 
 /// What has come of an attack.
@@ -93,19 +94,6 @@ fn seeds_of_an_office(class: &str) -> u64 {
 
 /// Seeds of a class, in which each alternative of its outcome has to come.
 const SEEDS: u64 = 20;
-
-/// The seeds of one test: those that the environment names, or the first `long` or `short` ones.
-fn seeds(short: u64, long: u64) -> Range<u64> {
-    let number = |text: &str| text.parse::<u64>().expect("AMANAT_SEED is a number, or two: N..M");
-    match std::env::var("AMANAT_SEED") {
-        Ok(named) => match named.split_once("..") {
-            Some((first, end)) => number(first)..number(end),
-            None => number(&named)..number(&named) + 1,
-        },
-        Err(_) if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") => 0..long,
-        Err(_) => 0..short,
-    }
-}
 
 /// Says which run has failed.
 struct Failing<'a> {

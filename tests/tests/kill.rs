@@ -30,13 +30,17 @@ use std::{
 };
 
 use amanat_client::api::{MessageBody, MessageView};
-use amanat_tests::{Person, programs::Invocation};
+use amanat_tests::{
+    Person,
+    extent::{self, bound},
+    programs::Invocation,
+};
 use rand_chacha::ChaCha20Rng;
-use rand_core::{OsRng, RngCore as _, SeedableRng as _};
+use rand_core::{RngCore as _, SeedableRng as _};
 
 /// How many kills.
 fn rounds() -> usize {
-    if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") { 100 } else { 10 }
+    bound(10, 100)
 }
 
 /// Syncs; longer than a minute is a failure.
@@ -56,7 +60,7 @@ struct Moments {
 impl Moments {
     /// As `AMANAT_SEED` says, or drawn.
     fn new() -> Self {
-        let seed = std::env::var("AMANAT_SEED").map_or_else(|_| OsRng.next_u64(), |seed| seed.parse().unwrap());
+        let seed = extent::seed();
         Self { seed, random: ChaCha20Rng::seed_from_u64(seed) }
     }
 

@@ -32,6 +32,7 @@ mod world;
 
 use std::time::Instant;
 
+use amanat_tests::extent::{bound, is_long};
 use invariants::{
     AGREE, COPY, DROPPED, EVIDENCE, FELL_OUT, FORK, FORK_NOTICED, FORKED, GAP_NOTICED, GARBAGE, GETS_ON, ORDER, OWN,
     OWN_AGAIN, OWN_VOID, RACE, READ_BEHIND, REFUSED, REFUSED_KEPT, REMOVAL, REVOKED, SILENCED, STANDING,
@@ -87,15 +88,6 @@ pub(crate) struct Setting {
     happens: &'static [&'static str],
     /// This invariant alone.
     only: Option<&'static str>,
-}
-
-fn is_long() -> bool {
-    std::env::var_os("AMANAT_LONG").is_some_and(|value| value == "1")
-}
-
-/// One of two bounds, by how long the search may take.
-fn bound<T>(short: T, long: T) -> T {
-    if is_long() { long } else { short }
 }
 
 /// Commits of both members, one of them twice, with garbage of the third device between.

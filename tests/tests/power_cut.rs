@@ -37,6 +37,7 @@ mod writer;
 use std::time::Duration;
 
 use amanat_store::Health;
+use amanat_tests::extent::bound;
 
 use self::{
     client::{Office, Told},
@@ -55,7 +56,7 @@ fn the_writer() {
 
 /// How many cuts.
 fn cuts() -> u32 {
-    if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") { 100 } else { 10 }
+    bound(10, 100)
 }
 
 /// Every second one is torn.

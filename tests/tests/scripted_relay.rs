@@ -39,7 +39,7 @@ use amanat_relay_core::{Config, folder};
 use amanat_tests::{Person, Rig};
 use amanat_wire::{
     Bytes, Decode as _, Encode as _, List,
-    client::{Hello, Identity, NumberedRequest, Request, ToRelay},
+    client::{Hello, Identity, NumberedRequest, Read, Request, ToRelay},
     limits,
     log::{Entry, RetentionClass, Unit, UnitKind},
     relay::{
@@ -298,11 +298,7 @@ async fn a_relay_that_only_says_stale_gets_nothing_encrypted() {
     assert_eq!(first, again);
     // One that this device has not seen is, once the log has brought it: here it is garbage, which counts as seen.
     scripted.answer(number, Answer::StaleEpoch(1_000)).await;
-    let (number, read) = until_request(&mut scripted, |request| match request {
-        Request::Read(read) => Ok(read),
-        other => Err(other),
-    })
-    .await;
+    let (number, read) = until_read(&mut scripted).await;
     let position = read.after + 1;
     let garbage = script.garbage(read.conversation, position);
     let entries = List::new(vec![garbage]).unwrap();
@@ -322,11 +318,7 @@ async fn a_frame_that_is_stale_is_encrypted_again_when_its_commit_is_here() {
     // The client's position: the next commit stands right behind it.
     let at = first.seen_commit + 3;
     scripted.answer(number, Answer::StaleEpoch(at)).await;
-    let (number, read) = until_request(&mut scripted, |request| match request {
-        Request::Read(read) => Ok(read),
-        other => Err(other),
-    })
-    .await;
+    let (number, read) = until_read(&mut scripted).await;
     let commit = |position: u64| script.garbage(read.conversation, position);
     let (first_new, last) = (read.after + 1, at.max(read.after + 1));
     let entries = List::new((first_new..=last).map(commit).collect::<Vec<_>>()).unwrap();
@@ -362,11 +354,7 @@ async fn a_push_that_skips_an_entry_leads_to_reading_the_log() {
 async fn garbage_comes(person: &mut Person, script: &Script, scripted: &mut Scripted, to: ConversationId) -> u64 {
     // What the vault has: the next position follows from the first read that a skipping push provokes.
     scripted.say(&FromRelay::Push(Push { conversation: to, entry: of_another(1_000, UnitKind::Commit) })).await;
-    let (number, after) = until_request(scripted, |request| match request {
-        Request::Read(read) => Ok(read.after),
-        other => Err(other),
-    })
-    .await;
+    let (number, Read { after, .. }) = until_read(scripted).await;
     let entries = Entries {
         entries: List::new(vec![script.garbage(to, after + 1)]).unwrap(),
         running_before: Digest::ZERO,
@@ -414,6 +402,15 @@ async fn until_request<T>(scripted: &mut Scripted, wanted: impl Fn(Request) -> R
     found.await.expect("what is waited for is asked")
 }
 
+/// The same until the client reads a log.
+async fn until_read(scripted: &mut Scripted) -> (u32, Read) {
+    until_request(scripted, |request| match request {
+        Request::Read(read) => Ok(read),
+        other => Err(other),
+    })
+    .await
+}
+
 // [DELIV-82]: the same ciphertext at a second position is not shown a second time, and the log goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replayed_entry_is_shown_once() {
@@ -436,11 +433,7 @@ async fn a_replayed_entry_is_shown_once() {
     };
     // A push far ahead makes the client say where it is.
     scripted.say(&FromRelay::Push(Push { conversation, entry: entry(1_000, 9) })).await;
-    let (number, read) = until_request(&mut scripted, |request| match request {
-        Request::Read(read) => Ok(read),
-        other => Err(other),
-    })
-    .await;
+    let (number, read) = until_read(&mut scripted).await;
     let twice = vec![entry(read.after + 1, 5), entry(read.after + 2, 6)];
     let entries = List::new(twice).unwrap();
     let answer = Entries { entries, running_before: Digest::ZERO, head: read.after + 2, first_kept: 1 };

@@ -15,7 +15,7 @@
 //! person, revocations, lifetimes, a relay that is restored or hostile, batches torn in the middle (`torn` and `power_cut` do
 //! that), more than one thread.
 //!
-//! 24 seeds by default, 1,000 with `AMANAT_LONG=1`, one with `AMANAT_SEED=N`; `AMANAT_FOLLOW=1` prints the record.
+//! 24 seeds by default, 1,000 with `AMANAT_LONG=1`, others with `AMANAT_SEED=N` or `N..M`; `AMANAT_FOLLOW=1` prints the record.
 
 #![allow(
     clippy::unwrap_used,
@@ -44,23 +44,16 @@ mod waiting;
 #[path = "simulation/world.rs"]
 mod world;
 
-use std::{ops::Range, process::Command};
+use std::process::Command;
 
 use amanat_store::simulated;
+use amanat_tests::extent::seeds;
 
 use self::{
     schedule::Schedule,
     trace::{Trace, digest},
     world::World,
 };
-
-fn seeds() -> Range<u64> {
-    if let Ok(seed) = std::env::var("AMANAT_SEED") {
-        let seed = seed.parse().expect("AMANAT_SEED is a number");
-        return seed..seed + 1;
-    }
-    if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") { 0..1000 } else { 0..24 }
-}
 
 /// Says which run has failed.
 struct Failing(u64);
@@ -91,7 +84,7 @@ fn run(seed: u64) -> Vec<String> {
 
 #[test]
 fn everything_agrees_when_the_world_is_healed() {
-    for seed in seeds() {
+    for seed in seeds(24, 1_000) {
         let begun = std::time::Instant::now();
         let lines = run(seed);
         println!("seed {seed}: {} lines, {} in {:?}", lines.len(), digest(&lines), begun.elapsed());
@@ -106,7 +99,7 @@ fn differ(one: &[String], other: &[String]) -> Option<String> {
 
 #[test]
 fn a_seed_replays_the_same() {
-    let seed = seeds().start;
+    let seed = seeds(24, 1_000).start;
     let (once, twice) = (run(seed), run(seed));
     assert_eq!(differ(&once, &twice), None, "seed {seed} does not replay");
     // Or the record would say nothing.

@@ -7,12 +7,13 @@ use std::{
     sync::{Mutex, Once},
 };
 
+use amanat_tests::extent::{self, bound};
 use rand_chacha::ChaCha20Rng;
-use rand_core::{OsRng, RngCore as _, SeedableRng as _};
+use rand_core::{RngCore as _, SeedableRng as _};
 
 /// How many bits are flipped in each kind of file.
 fn rounds() -> u32 {
-    if std::env::var("AMANAT_LONG").is_ok_and(|long| long == "1") { 1_000 } else { 20 }
+    bound(20, 1_000)
 }
 
 /// What a flipped bit came to.
@@ -38,7 +39,7 @@ pub(crate) struct Flips {
 impl Flips {
     pub(crate) fn new() -> Self {
         watch();
-        let seed = std::env::var("AMANAT_SEED").map_or_else(|_| OsRng.next_u64(), |seed| seed.parse().unwrap());
+        let seed = extent::seed();
         Self { seed, random: ChaCha20Rng::seed_from_u64(seed), found: BTreeMap::new(), wrong: Vec::new() }
     }
 

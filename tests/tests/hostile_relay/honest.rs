@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Failing, seed::Seed, seeds, staff::Staff};
+use amanat_tests::extent::seeds;
+
+use super::{Failing, seed::Seed, staff::Staff};
 
 /// Runs of an office, after which another one begins.
 const OFFICE: u64 = 25;

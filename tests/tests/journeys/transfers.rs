@@ -3,7 +3,10 @@
 
 use std::{fs, thread, time::Duration};
 
-use amanat_tests::programs::{Ended, Office, Started, contents, free_address, signal};
+use amanat_tests::{
+    extent::bound,
+    programs::{Ended, Office, Started, contents, free_address, signal},
+};
 use serde_json::Value;
 
 use crate::shapes::shaped;
@@ -18,7 +21,7 @@ fn at_most(cuts: u64, size: u64) -> f64 {
 }
 
 fn size() -> u64 {
-    if std::env::var_os("AMANAT_LONG").is_some() { 1024 * MIB } else { 64 * MIB }
+    bound(64 * MIB, 1024 * MIB)
 }
 
 fn office() -> Office {

@@ -229,8 +229,13 @@ impl Client {
         }
     }
 
+    /// A commit of its own, on its way or given up.
+    fn has_made(&self, what: &Ciphertext) -> bool {
+        self.pending.as_ref() == Some(what) || self.given_up.contains(what)
+    }
+
     fn take_commit(&mut self, setting: &Setting, me: u8, what: &Ciphertext, receipt: bool) -> Option<Verdict> {
-        let own = self.pending.as_ref() == Some(what) || self.given_up.contains(what);
+        let own = self.has_made(what);
         if !own && what.epoch != self.epoch() {
             return Some(if self.epochs.contains(&what.epoch) { Verdict::Late } else { Verdict::Future });
         }
@@ -273,7 +278,8 @@ impl Client {
             self.members &= if removes { !(1 << THIRD) } else { u8::MAX };
         }
         self.epochs.push(digest(what));
-        if self.pending.as_ref() != Some(what) && !self.given_up.contains(what) {
+        // [CONV-57] That an own one is taken says nothing of where the others are.
+        if !self.has_made(what) {
             self.beyond = 0;
         }
         self.given_up.clear();

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use amanat_tests::extent::seed;
 use rand_chacha::{
     ChaCha20Rng,
     rand_core::{RngCore as _, SeedableRng as _},
@@ -84,8 +85,7 @@ pub(crate) struct Canaries {
 impl Canaries {
     /// As `AMANAT_SEED` says, or drawn.
     pub(crate) fn new() -> Self {
-        let seed = std::env::var("AMANAT_SEED").ok().map(|seed| seed.parse().unwrap());
-        let seed = seed.unwrap_or_else(|| rand_core::OsRng.next_u64());
+        let seed = seed();
         let mut random = ChaCha20Rng::seed_from_u64(seed);
         let of = |urdu: bool| -> String {
             let mut one = |count: usize| random.next_u32() as usize % count;

@@ -244,12 +244,7 @@ impl Told {
         let messages = secretary.messages(office.conversation).await;
         let mut wrong = self.wrong_texts(&messages);
         let Reply::Conversations(views) = secretary.ask(Command::Conversations).await else { panic!() };
-        let Some(view) = views.iter().find(|view| view.id == office.conversation) else {
-            wrong.push("the conversation is gone".to_owned());
-            secretary.engine.stop().await;
-            return wrong;
-        };
-        let draft = view.draft.clone();
+        let draft = views.iter().find(|view| view.id == office.conversation).unwrap().draft.clone();
         let (acknowledged, asked) = self.draft.clone();
         if draft != acknowledged && Some(&draft) != asked.as_ref() {
             wrong.push(format!("draft {draft}, not {acknowledged} or {asked:?}"));

@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     ffi::OsString,
     fs,
-    hash::{BuildHasher as _, RandomState},
     io::{BufRead as _, BufReader},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
@@ -12,6 +11,8 @@ use std::{
     sync::{OnceLock, mpsc},
     time::{Duration, Instant},
 };
+
+use amanat_tests::extent::seed;
 
 use crate::writer::Job;
 
@@ -36,8 +37,7 @@ pub(crate) struct Random {
 
 impl Random {
     pub(crate) fn new() -> Self {
-        let seed =
-            std::env::var("AMANAT_SEED").map_or_else(|_| RandomState::new().hash_one(0), |seed| seed.parse().unwrap());
+        let seed = seed();
         Self { seed, state: seed }
     }
 

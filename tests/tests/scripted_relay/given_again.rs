@@ -64,11 +64,7 @@ async fn a_message_that_is_called_stale_and_stored_is_known() {
     let (_, message) = secretary.say(&target, "two").await;
     let (number, first) = scripted.append().await;
     scripted.answer(number, Answer::StaleEpoch(4)).await;
-    let read = until_request(&mut scripted, |request| match request {
-        Request::Read(read) => Ok(read),
-        other => Err(other),
-    });
-    let (number, read) = read.await;
+    let (number, read) = until_read(&mut scripted).await;
     assert_eq!(read.after, 3);
     let entries = List::new(vec![script.garbage(conversation, 4)]).unwrap();
     let answer = Entries { entries, running_before: Digest::ZERO, head: 4, first_kept: 1 };

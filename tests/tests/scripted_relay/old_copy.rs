@@ -168,11 +168,7 @@ async fn falls_out(script: &Script, secretary: Person, id: ConversationId, entri
     let mut scripted = script.greeted().await;
     let (number, _) = cursors(&mut scripted).await;
     scripted.answer(number, page(vec![log(id, 1_000)], None)).await;
-    let (number, read) = until_request(&mut scripted, |request| match request {
-        Request::Read(read) => Ok(read),
-        other => Err(other),
-    })
-    .await;
+    let (number, read) = until_read(&mut scripted).await;
     let head = entries.last().map_or(read.after, |entry| entry.position);
     let entries = List::new(entries).unwrap();
     scripted

@@ -1,9 +1,9 @@
 //! A client that the others have left behind (protocol-spec/05-conversation, section 5): how it finds out.
 
+use amanat_client::{Reply, api::Notice};
 use amanat_primitives::DeviceId;
 
 use super::{status::appointed, *};
-use amanat_client::{Reply, api::Notice};
 
 /// A frame of an epoch that has not begun, as far as it can be read without its keys (RFC 9420, section 6.3).
 fn of_epoch(conversation: ConversationId, epoch: u64) -> Vec<u8> {
@@ -36,6 +36,15 @@ async fn alone() -> (Rig, Person, ConversationId, [DeviceId; 2], Script, Scripte
     (rig, secretary, conversation, others, script, scripted)
 }
 
+/// The client asks to be added again: to which conversation.
+async fn until_asked_again(scripted: &mut Scripted) -> ConversationId {
+    let asked = until_request(scripted, |request| match request {
+        Request::AskAgain(asked) => Ok(asked.conversation),
+        other => Err(other),
+    });
+    asked.await.1
+}
+
 // [CONV-57]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_alone_in_an_epoch_falls_out_and_asks() {
@@ -48,11 +57,7 @@ async fn who_is_alone_in_an_epoch_falls_out_and_asks() {
     };
     // One that skips, so that the log is read.
     scripted.say(&FromRelay::Push(Push { conversation, entry: entry(1_000, others[0]) })).await;
-    let (number, after) = until_request(&mut scripted, |request| match request {
-        Request::Read(read) => Ok(read.after),
-        other => Err(other),
-    })
-    .await;
+    let (number, Read { after, .. }) = until_read(&mut scripted).await;
     // One person, however often, and a stranger: that says nothing. The second one is more than half.
     let stranger = DeviceId::from_bytes([1; 32]);
     let entries = (1..).zip([others[0], others[0], stranger]).map(|(place, sender)| entry(after + place, sender));
@@ -68,18 +73,10 @@ async fn who_is_alone_in_an_epoch_falls_out_and_asks() {
         secretary.until("alarm", alarm).await;
     }
     // The pushed one is still far ahead, so the log is read again; what is pushed meanwhile would wait for the next news.
-    let (number, after) = until_request(&mut scripted, |request| match request {
-        Request::Read(read) => Ok(read.after),
-        other => Err(other),
-    })
-    .await;
+    let (number, Read { after, .. }) = until_read(&mut scripted).await;
     scripted.answer(number, no_entries(after)).await;
     scripted.say(&FromRelay::Push(Push { conversation, entry: entry(after + 1, others[1]) })).await;
-    let asked = until_request(&mut scripted, |request| match request {
-        Request::AskAgain(asked) => Ok(asked.conversation),
-        other => Err(other),
-    });
-    assert_eq!(asked.await.1, conversation);
+    assert_eq!(until_asked_again(&mut scripted).await, conversation);
 }
 
 // [CONV-57] The others' epoch has the number of her own; and a commit of hers says nothing of where they are.
@@ -93,11 +90,7 @@ async fn who_is_alone_on_a_branch_falls_out_and_asks() {
         ..of_another(position, UnitKind::Message)
     };
     scripted.say(&FromRelay::Push(Push { conversation, entry: said(1_000, others[0], 1, 99) })).await;
-    let (number, after) = until_request(&mut scripted, |request| match request {
-        Request::Read(read) => Ok(read.after),
-        other => Err(other),
-    })
-    .await;
+    let (number, Read { after, .. }) = until_read(&mut scripted).await;
     // Of two people what is only damaged, which counts for nothing; of one what is of another branch.
     let entries = (1..).zip([(others[0], 1), (others[1], 1), (others[0], 99)]);
     let entries: Vec<Entry> = entries.map(|(place, (by, behind))| said(after + place, by, 1, behind)).collect();
@@ -123,9 +116,5 @@ async fn who_is_alone_on_a_branch_falls_out_and_asks() {
     assert_eq!(secretary.state_of(conversation).await, ConversationState::Active);
 
     scripted.say(&FromRelay::Push(Push { conversation, entry: said(after + 5, others[1], 2, 99) })).await;
-    let asked = until_request(&mut scripted, |request| match request {
-        Request::AskAgain(asked) => Ok(asked.conversation),
-        other => Err(other),
-    });
-    assert_eq!(asked.await.1, conversation);
+    assert_eq!(until_asked_again(&mut scripted).await, conversation);
 }

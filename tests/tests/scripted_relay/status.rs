@@ -33,11 +33,7 @@ async fn role(person: &Person, conversation: ConversationId, handle: &str) -> Op
 
 /// Answers the next reading of the log with this entry.
 async fn show(scripted: &mut Scripted, entry: impl Fn(u64) -> Entry) {
-    let (number, after) = until_request(scripted, |request| match request {
-        Request::Read(read) => Ok(read.after),
-        other => Err(other),
-    })
-    .await;
+    let (number, Read { after, .. }) = until_read(scripted).await;
     let entries = List::new(vec![entry(after + 1)]).unwrap();
     let answer = Entries { entries, running_before: Digest::ZERO, head: after + 1, first_kept: 1 };
     scripted.answer(number, Answer::Entries(answer)).await;
