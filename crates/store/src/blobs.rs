@@ -414,6 +414,7 @@ impl Blobs {
     /// # Errors
     /// Our own faults; [`BlobError::Fatal`] where the store had failed before, and nothing is synced.
     pub fn flush(&self) -> Result<(), BlobError> {
+        self.check()?;
         let documents: Vec<Arc<Document>> = self.known().values().cloned().collect();
         for document in documents {
             if let State::Uploading(upload) = &mut *document.state() {

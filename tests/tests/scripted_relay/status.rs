@@ -55,6 +55,9 @@ async fn a_statement_that_a_commit_names_is_fetched_before_it_is_judged() {
     let status = rig.office.status(rig.clock.now());
     let number = status.statement.signed.number;
     let mut scripted = script.greet(Bytes::new(status.to_bytes()).unwrap()).await;
+    // A change of roles is refused until the engine has taken up the greeting, as its first question shows.
+    let (asked, question) = scripted.request().await;
+    scripted.pass(asked, question).await;
     let (_, author, commit) = appointed(&secretary, &rig, &mut scripted, id).await;
     secretary.engine.stop().await;
     drop(scripted);
