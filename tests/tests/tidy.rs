@@ -21,10 +21,23 @@ use std::{
 };
 
 /// Lowest first, as in README's code map.
-const CRATES: &[&str] =
-    &["primitives", "wire", "identity", "noise", "conversation", "document", "store", "net", "relay", "client", "ui"];
+const CRATES: &[&str] = &[
+    "primitives",
+    "wire",
+    "identity",
+    "noise",
+    "conversation",
+    "document",
+    "policy",
+    "extract",
+    "store",
+    "net",
+    "relay",
+    "client",
+    "ui",
+];
 /// The last pure crate's place in [`CRATES`].
-const PURE: usize = 6;
+const PURE: usize = 8;
 /// Libraries that only these crates may name.
 const WALLS: &[(&str, &[&str])] = &[
     ("ed25519-dalek", &["primitives"]),
@@ -42,6 +55,11 @@ const WALLS: &[(&str, &[&str])] = &[
     ("rustls", &["net"]),
     ("tokio-rustls", &["net"]),
     ("aws-lc-rs", &["net"]),
+    ("quick-xml", &["extract"]),
+    ("flate2", &["extract"]),
+    ("encoding_rs", &["extract"]),
+    ("regex", &["policy"]),
+    ("unicode-normalization", &["policy"]),
     ("sled", &["store"]),
     ("iced", &["ui"]),
 ];
@@ -51,7 +69,7 @@ const TESTED: &[(&str, &str)] = &[
     ("openmls", "the MLS working group's vectors, by its own interface and our provider"),
     ("openmls_traits", "the same"),
 ];
-const PREFIXES: &[&str] = &["PRIM", "WIRE", "ID", "LINK", "CONV", "DOC", "DELIV"];
+const PREFIXES: &[&str] = &["PRIM", "WIRE", "ID", "LINK", "CONV", "DOC", "DELIV", "POL"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()

@@ -12,9 +12,11 @@ use clap_complete::Shell;
 mod bench;
 mod device;
 pub(crate) mod examples;
+mod policy;
 
 pub(crate) use bench::BenchCommand;
 pub(crate) use device::{DeviceCommand, HistoryCommand, Transfer};
+pub(crate) use policy::{PolicyCommand, Scan};
 
 const STYLES: Styles = Styles::styled()
     .header(anstyle::AnsiColor::Green.on_default().bold())
@@ -303,6 +305,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NUMBER", num_args = 0..=12)]
         confirm: Option<Vec<String>>,
     },
+    /// Look into a policy before it is signed
+    #[command(subcommand, after_help = examples::POLICY)]
+    Policy(PolicyCommand),
+    /// What the leak filter would say of a text; sends nothing and needs no profile
+    #[command(after_help = examples::SCAN)]
+    Scan(Scan),
     /// Measure this machine over the real link
     #[command(subcommand, after_help = examples::BENCH)]
     Bench(BenchCommand),

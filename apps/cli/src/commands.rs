@@ -23,7 +23,9 @@ mod membership;
 mod officer;
 mod passphrase;
 pub(crate) mod people;
+mod policy;
 mod read;
+mod scan;
 mod search;
 mod send;
 mod status;
@@ -96,6 +98,8 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
             documents::list(&context, &conversation.unwrap_or_default()).await
         }
         Command::Save { document, out } => documents::save(&context, &document, &out).await,
+        Command::Policy(what) => policy::run(&context, what),
+        Command::Scan(words) => scan::run(&context, &words).await,
         Command::Bench(what) => bench::run(&context, what).await,
         Command::Completions { shell } => completions::run(&context, shell),
     }

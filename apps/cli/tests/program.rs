@@ -15,5 +15,7 @@ mod authority;
 mod bench;
 #[path = "program/office.rs"]
 mod office;
+#[path = "program/policy.rs"]
+mod policy;
 #[path = "program/usage.rs"]
 mod usage;

@@ -411,3 +411,33 @@ Examples:
 
 Writes the keys, closed with AMANAT_OFFICER_PASSPHRASE, and the card. Nothing is certified until the authority
 has signed the card.";
+
+pub(crate) const POLICY: &str = "\
+Examples:
+  amanat policy check policy.toml
+  amanat policy diff policy.toml --before old.toml
+  amanat policy simulate policy.toml --texts ./letters --tier official";
+
+pub(crate) const POLICY_CHECK: &str = "\
+Examples:
+  amanat policy check policy.toml
+
+What a source does not say is as in the built-in policy; protocol-spec/09-policy.md lists what it can say.";
+
+pub(crate) const POLICY_DIFF: &str = "\
+Examples:
+  amanat policy diff policy.toml                        against the built-in policy
+  amanat policy diff policy.toml --before old.toml";
+
+pub(crate) const POLICY_SIMULATE: &str = "\
+Examples:
+  amanat policy simulate policy.toml --texts ./letters --tier official
+  amanat policy simulate policy.toml --before old.toml --texts ./letters --tier restricted";
+
+pub(crate) const SCAN: &str = "\
+Examples:
+  amanat scan letter.txt --tier official
+  amanat scan - --tier restricted < notes.txt
+  amanat scan letter.txt --tier official --policy policy.toml
+
+Exit status 0 whatever the verdict. It reads texts; a document is `unreadable` to it, with what the policy does then.";

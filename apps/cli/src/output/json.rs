@@ -11,6 +11,7 @@ use amanat_primitives::{ConversationId, DocumentId, MessageId};
 
 pub(crate) use bench::{Bench, DocumentRun, GroupRun, LoadRun, PairsRun, SearchRun, SecondsRun};
 pub(crate) use device::{DeviceApproved, DeviceLine, HistoryPacked, HistoryTaken};
+pub(crate) use policy::{Found, PolicyChange, PolicyChecked, PolicySimulated, PolicyText, Scanned};
 
 use super::time::utc;
 use crate::problem::Problem;
@@ -21,6 +22,7 @@ mod device;
 pub(crate) mod event;
 #[cfg(test)]
 mod page;
+mod policy;
 
 /// The last line of a command that failed.
 #[derive(Serialize)]

@@ -22,6 +22,7 @@ use super::{
 use crate::output::json_line;
 
 mod office;
+mod policy;
 
 const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../protocol-spec/json-output.md"));
 
@@ -510,6 +511,7 @@ fn examples(page: &str) -> BTreeMap<&str, Vec<String>> {
 fn the_page_lists_every_object_as_it_is_printed() {
     let mut samples = Samples::default();
     office::authority_objects(&mut samples);
+    policy::policy_objects(&mut samples);
     office::revocation_objects(&mut samples);
     office::renewal_objects(&mut samples);
     staff_objects(&mut samples);
