@@ -66,6 +66,16 @@ impl Staff {
         Self { rig, foe, people, devices, keys }
     }
 
+    /// Waits until the first person's device has a link again.
+    pub(crate) async fn until_linked(&self) {
+        let linked = async {
+            while self.people[0].engine.ask(Command::Sync).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), linked).await.expect("the link comes up again");
+    }
+
     /// A seeded conversation, which all have joined.
     pub(crate) async fn run(&self, seed: u64) -> Run<'_> {
         self.run_with(seed, &[1, 2]).await
