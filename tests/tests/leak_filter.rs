@@ -18,7 +18,7 @@ const CLEAN: usize = 10_000;
 const PLANTED: usize = 5_000;
 
 fn builtin() -> Ready {
-    Policy::builtin().unwrap().ready().unwrap()
+    Policy::builtin().unwrap()
 }
 
 /// How many of the planted values are found, and how many there are. Of a table there is one; who has a NICOP has a number
@@ -43,24 +43,15 @@ fn is_it(kind: &str, value: &str, finding: &Finding) -> bool {
         };
         text.chars().filter(keep).map(one).collect()
     };
+    let both = |keep| (read(value, keep), read(&finding.value, keep));
+    let (one, other) = both(if kind == "coordinates" { char::is_ascii_digit } else { char::is_ascii_alphanumeric });
     match kind {
         "table" => true,
-        "coordinates" => {
-            let (one, other) = (read(value, char::is_ascii_digit), read(&finding.value, char::is_ascii_digit));
-            one.iter().take(4).eq(other.iter().take(4))
-        }
-        "email" => {
-            let (one, other) =
-                (read(value, char::is_ascii_alphanumeric), read(&finding.value, char::is_ascii_alphanumeric));
-            one.iter().take(5).eq(other.iter().take(5))
-        }
+        "coordinates" => one.iter().take(4).eq(other.iter().take(4)),
+        "email" => one.iter().take(5).eq(other.iter().take(5)),
         // Its tier is in the rule's name.
         "marking" => marked(value).contains(&finding.rule.as_str()),
-        _ => {
-            let (one, other) =
-                (read(value, char::is_ascii_alphanumeric), read(&finding.value, char::is_ascii_alphanumeric));
-            one.iter().rev().take(6).eq(other.iter().rev().take(6))
-        }
+        _ => one.iter().rev().take(6).eq(other.iter().rev().take(6)),
     }
 }
 

@@ -198,10 +198,10 @@ mod tests {
     // [POL-07]
     #[test]
     fn what_changes_is_named() {
-        let before = Policy::builtin().unwrap();
+        let before = Policy::builtin().unwrap().policy().clone();
         assert_eq!(diff(&before, &before), []);
         let source = "number = 7\n[tier.secret]\ncopy = true\n[tier.secret.filter]\ncnic = { refuse = 1 }\n[[rule]]\nname = \"file number\"\nkind = \"file\"\npattern = 'f\\.no'\n";
-        let after = Policy::from_source(source).unwrap();
+        let after = Policy::from_source(source).unwrap().policy().clone();
         let found = diff(&before, &after);
         let said = |about: &str| {
             found
@@ -219,15 +219,17 @@ mod tests {
         assert_eq!(found.len(), 4);
         assert_eq!(diff(&after, &before).len(), 4);
         // A marking that counts for less, and words that only look the same.
-        let less =
-            Policy::from_source("number = 0\n[[marking]]\ntier = \"restricted\"\nphrases = [\"SECRET\"]\n").unwrap();
+        let less = Policy::from_source("number = 0\n[[marking]]\ntier = \"restricted\"\nphrases = [\"SECRET\"]\n")
+            .unwrap()
+            .policy()
+            .clone();
         let found = diff(&before, &less);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].before.as_deref(), found[0].after.as_deref()), (Some("secret"), Some("restricted")));
         let rule = |near: &str| {
             let source =
                 format!("number = 0\n[[rule]]\nname = \"x\"\nkind = \"x\"\npattern = \"a\"\nnear = [{near}]\n");
-            Policy::from_source(&source).unwrap()
+            Policy::from_source(&source).unwrap().policy().clone()
         };
         assert_eq!(diff(&rule("\"a, b\""), &rule("\"a\", \"b\"")).len(), 1);
     }

@@ -10,8 +10,7 @@ use amanat_wire::{Decode as _, DecodeError, Encode as _, List, Text, code, log::
 
 use crate::{
     find::Rules,
-    fold::Folded,
-    marking::{MARKINGS, Marking, Markings, PHRASES, letters},
+    marking::{MARKINGS, Marking, Markings, PHRASES, read},
     rule::{RULES, Rule, RuleError},
     table::{SHAPES, TableShape},
     verdict::{Action, THRESHOLDS, Threshold},
@@ -246,8 +245,8 @@ impl Policy {
         self.says_something()?;
         unique(self.rules.iter().map(|rule| &*rule.name))?;
         let phrases = self.markings.iter().flat_map(|marking| marking.phrases.iter());
-        let read: Vec<String> = phrases.map(|phrase| letters(Folded::new(phrase).text())).collect();
-        unique(read.iter().map(String::as_str))?;
+        let phrases: Vec<String> = phrases.map(|phrase| read(phrase)).collect();
+        unique(phrases.iter().map(String::as_str))?;
         unique(self.tables.iter().map(|table| &*table.name))?;
         unique(self.procedures.iter().map(|procedure| &*procedure.id))?;
         for procedure in self.procedures.iter() {
@@ -266,7 +265,7 @@ impl Policy {
     fn says_something(&self) -> Result<(), PolicyError> {
         let phrases = self.markings.iter().flat_map(|marking| marking.phrases.iter());
         let mut phrases = phrases.chain(self.labels.iter()).chain(self.beside.iter());
-        if phrases.any(|phrase| letters(Folded::new(phrase).text()).is_empty()) {
+        if phrases.any(|phrase| read(phrase).is_empty()) {
             return Err(PolicyError::Empty("a marking, or a word beside one"));
         }
         let rules = self.rules.iter().map(|rule| rule.name.is_empty());

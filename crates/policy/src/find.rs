@@ -86,7 +86,7 @@ impl Rules {
 
     fn search(&self, search: &mut Search<'_>) {
         let text = search.folded.text();
-        let runs: Vec<(Run, usize)> = runs(text).into_iter().map(with_digits).collect();
+        let runs = runs(text);
         for rule in &self.0 {
             search.near = word_places(text, &rule.near);
             if search.near.is_empty() && !rule.near.is_empty() {
@@ -94,8 +94,8 @@ impl Rules {
             }
             match &rule.form {
                 CompiledForm::Numbers { groupings, least, digits, check } => {
-                    let long = runs.iter().filter(|(_, digits)| digits >= least);
-                    long.for_each(|(run, _)| search.numbers(rule, (groupings, digits.as_ref(), *check), run));
+                    let long = runs.iter().filter(|run| run.digits() >= *least);
+                    long.for_each(|run| search.numbers(rule, (groupings, digits.as_ref(), *check), run));
                 }
                 CompiledForm::Pattern { contains, .. } if !text.contains(contains.as_str()) => {}
                 CompiledForm::Pattern { expression, check, capitals, .. } => {
@@ -235,11 +235,6 @@ pub(crate) fn is_a_word(text: &str, range: &Range<usize>) -> bool {
 
 fn first_char(text: &str, at: usize) -> usize {
     text.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
-}
-
-fn with_digits(run: Run) -> (Run, usize) {
-    let digits = run.digits();
-    (run, digits)
 }
 
 fn digits_of(text: &str) -> String {

@@ -68,7 +68,8 @@ impl Folded {
             return None;
         }
         let read = |(place, c): (usize, char)| if bar(place) { '1' } else { c };
-        let mut other = Self { text: self.text.char_indices().map(read).collect(), ..self.clone() };
+        let text = self.text.char_indices().map(read).collect();
+        let mut other = Self { text, starts: self.starts.clone(), ends: self.ends.clone(), cut: self.cut };
         other.digits_for_letters();
         Some(other)
     }

@@ -182,7 +182,12 @@ impl Letters {
     }
 }
 
-pub(crate) fn letters(text: &str) -> String {
+/// A phrase as it is compared: the letters of the folded text alone.
+pub(crate) fn read(phrase: &str) -> String {
+    letters(Folded::new(phrase).text())
+}
+
+fn letters(text: &str) -> String {
     text.chars().filter(|c| c.is_alphabetic()).collect()
 }
 

@@ -192,7 +192,7 @@ impl std::str::FromStr for Grouping {
 /// The longest group, and the longest run of which a grouping can speak.
 const LONGEST: usize = 40;
 
-/// A text that is no shape.
+/// A text that is no grouping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a grouping is digits such as \"5-7-1\", or \"?13\" for 13 digits in any groups; each of 1 to 40")]
 pub struct NotAGrouping;

@@ -12,10 +12,9 @@ use amanat_wire::{List, Text};
 use toml::Spanned;
 
 use crate::{
-    document::{Layout, Policy, PolicyError, Procedure, Question, TierPolicy, Words},
+    document::{Layout, Policy, PolicyError, Procedure, Question, Ready, TierPolicy, Words},
     find::NEAR,
-    fold::Folded,
-    marking::{Marking, letters},
+    marking::{Marking, read},
     rule::{Form, Kind, Numbers, Pattern, Rule},
     table::TableShape,
 };
@@ -45,7 +44,7 @@ impl Policy {
     ///
     /// # Errors
     /// None where this program is whole; its text is read as any other.
-    pub fn builtin() -> Result<Policy, SourceError> {
+    pub fn builtin() -> Result<Ready, SourceError> {
         parse(BUILTIN, None)
     }
 
@@ -54,13 +53,13 @@ impl Policy {
     ///
     /// # Errors
     /// [`SourceError`], with the line.
-    pub fn from_source(source: &str) -> Result<Policy, SourceError> {
+    pub fn from_source(source: &str) -> Result<Ready, SourceError> {
         let base = Self::builtin()?;
-        parse(source, Some(&base))
+        parse(source, Some(base.policy()))
     }
 }
 
-fn parse(text: &str, base: Option<&Policy>) -> Result<Policy, SourceError> {
+fn parse(text: &str, base: Option<&Policy>) -> Result<Ready, SourceError> {
     if text.len() > SOURCE {
         return Err(SourceError { line: 1, reason: format!("the source is longer than {SOURCE} bytes") });
     }
@@ -73,13 +72,12 @@ fn parse(text: &str, base: Option<&Policy>) -> Result<Policy, SourceError> {
     let places: Vec<Range<usize>> = source.rule.iter().map(Spanned::span).collect();
     let policy = policy_of(source, base).map_err(|(range, reason)| at(range, reason))?;
     // What cannot be run is refused where it stands.
-    match policy.clone().ready() {
-        Ok(_) => Ok(policy),
-        Err(PolicyError::Rule { place, name, error }) => {
-            Err(at(places.get(place).cloned().unwrap_or(0..0), format!("rule {name:?}: {error}")))
+    policy.ready().map_err(|error| match error {
+        PolicyError::Rule { place, name, error } => {
+            at(places.get(place).cloned().unwrap_or(0..0), format!("rule {name:?}: {error}"))
         }
-        Err(error) => Err(at(0..0, error.to_string())),
-    }
+        error => at(0..0, error.to_string()),
+    })
 }
 
 fn policy_of(source: Source, base: Option<&Policy>) -> Part<Policy> {
@@ -111,15 +109,12 @@ fn policy_of(source: Source, base: Option<&Policy>) -> Part<Policy> {
     once(source.table.iter().map(|table| &table.get_ref().name))?;
     once(source.procedure.iter().map(|procedure| &procedure.get_ref().id))?;
     if let Some(base) = base {
-        let own: Vec<_> = rules.iter().map(|rule| rule.name.clone()).collect();
-        rules.extend(base.rules.iter().filter(|rule| !own.contains(&rule.name)).cloned());
+        before(&mut rules, &base.rules, |rule| &rule.name);
         markings = with_built_in(markings, base);
         labels.extend(base.labels.iter().cloned());
         beside.extend(base.beside.iter().cloned());
-        let own: Vec<_> = tables.iter().map(|table| table.name.clone()).collect();
-        tables.extend(base.tables.iter().filter(|table| !own.contains(&table.name)).cloned());
-        let own: Vec<_> = procedures.iter().map(|procedure| procedure.id.clone()).collect();
-        procedures.extend(base.procedures.iter().filter(|procedure| !own.contains(&procedure.id)).cloned());
+        before(&mut tables, &base.tables, |table| &table.name);
+        before(&mut procedures, &base.procedures, |procedure| &procedure.id);
     }
     known_kinds(&source, &rules)?;
     Ok(Policy {
@@ -142,9 +137,14 @@ fn once<'a>(names: impl Iterator<Item = &'a Spanned<String>>) -> Part<()> {
     twice.map_or(Ok(()), |name| Err((name.span(), format!("{:?} is there twice", name.get_ref()))))
 }
 
+/// Puts the built-in ones behind a source's own, but for those whose name the source has.
+fn before<T: Clone>(own: &mut Vec<T>, base: &[T], name: impl Fn(&T) -> &str) {
+    let kept: Vec<T> = base.iter().filter(|item| !own.iter().any(|other| name(other) == name(item))).cloned().collect();
+    own.extend(kept);
+}
+
 /// The built-in markings behind a source's own, without the phrases that the source has.
 fn with_built_in(mut own: Vec<Marking>, base: &Policy) -> Vec<Marking> {
-    let read = |phrase: &str| letters(Folded::new(phrase).text());
     let said: BTreeSet<String> =
         own.iter().flat_map(|marking| marking.phrases.iter()).map(|phrase| read(phrase)).collect();
     for marking in base.markings.iter() {

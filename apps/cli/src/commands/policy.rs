@@ -11,7 +11,7 @@ use amanat_policy::{Action, Policy, Ready, diff::diff, source};
 
 use crate::{
     args::PolicyCommand,
-    commands::scan::{TEXT, action_cell},
+    commands::scan::{TEXT, action_cell, text_of},
     context::Context,
     files,
     output::{
@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, what: PolicyCommand) -> Outcome {
 }
 
 /// The policy of a source, or the built-in one.
-pub(super) fn read(file: Option<&Path>) -> Outcome<Policy> {
+pub(super) fn read(file: Option<&Path>) -> Outcome<Ready> {
     let Some(file) = file else {
         return Policy::builtin()
             .map_err(|error| Problem::internal(format!("The built-in policy is damaged: {error}.")));
@@ -55,14 +55,10 @@ pub(super) fn read(file: Option<&Path>) -> Outcome<Policy> {
     })
 }
 
-/// The same, ready to be applied.
-pub(super) fn ready(file: Option<&Path>) -> Outcome<Ready> {
-    read(file)?.ready().map_err(|error| Problem::internal(format!("The policy cannot be applied: {error}.")))
-}
-
 fn check(context: &Context, file: &Path) -> Outcome {
-    let policy = read(Some(file))?;
-    let changes = diff(&read(None)?, &policy).len();
+    let ready = read(Some(file))?;
+    let policy = ready.policy();
+    let changes = diff(read(None)?.policy(), policy).len();
     let line = json::PolicyChecked {
         number: policy.number,
         rules: policy.rules.len(),
@@ -70,7 +66,7 @@ fn check(context: &Context, file: &Path) -> Outcome {
         tables: policy.tables.len(),
         procedures: policy.procedures.len(),
         changes,
-        bytes: amanat_wire::Encode::to_bytes(&policy).len(),
+        bytes: amanat_wire::Encode::to_bytes(policy).len(),
     };
     if context.screen.is_json() {
         return context.screen.object(&line);
@@ -88,7 +84,7 @@ fn check(context: &Context, file: &Path) -> Outcome {
 }
 
 fn differences(context: &Context, file: &Path, before: Option<&Path>) -> Outcome {
-    let found = diff(&read(before)?, &read(Some(file))?);
+    let found = diff(read(before)?.policy(), read(Some(file))?.policy());
     if context.screen.is_json() {
         return found.iter().try_for_each(|change| context.screen.object(&json::PolicyChange::from(change)));
     }
@@ -105,7 +101,7 @@ fn differences(context: &Context, file: &Path, before: Option<&Path>) -> Outcome
 }
 
 fn simulate(context: &Context, (before, after): (Option<&Path>, &Path), texts: &Path, tier: Tier) -> Outcome {
-    let (before, after) = (ready(before)?, ready(Some(after))?);
+    let (before, after) = (read(before)?, read(Some(after))?);
     let mut found = Vec::new();
     list(texts, DEPTH, &mut found)?;
     found.sort();
@@ -113,7 +109,7 @@ fn simulate(context: &Context, (before, after): (Option<&Path>, &Path), texts: &
     for path in found {
         context.interrupt.check()?;
         let bytes = files::read(&path, TEXT, "a text")?;
-        let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+        let text = text_of(bytes);
         skipped += usize::from(text.is_none());
         read += usize::from(text.is_some());
         // What is no text is judged as what cannot be read.

@@ -21,16 +21,20 @@ use crate::{
 pub(super) const TEXT: u64 = 16 << 20;
 
 pub(super) async fn run(context: &Context, words: &Scan) -> Outcome {
-    let policy = policy::ready(words.policy.as_deref())?;
+    let policy = policy::read(words.policy.as_deref())?;
     let bytes = match words.file.as_deref().filter(|file| *file != Path::new("-")) {
         Some(file) => files::read(file, TEXT, "a text")?,
         None => from_stdin(context).await?,
     };
-    // A zero byte is in no text: it may be one in UTF-16, or a document.
-    match String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')) {
+    match text_of(bytes) {
         Some(text) => judge(context, &policy, words.tier, &text),
         None => unreadable(context, &policy, words.tier),
     }
+}
+
+/// Bytes as a text. A zero byte is in none: it may be one in UTF-16, or a document.
+pub(super) fn text_of(bytes: Vec<u8>) -> Option<String> {
+    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }
 
 fn unreadable(context: &Context, policy: &Ready, tier: Tier) -> Outcome {
