@@ -13,6 +13,8 @@ use crate::programs::Started;
 
 /// Nothing in the window takes as long.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// From one sight of the cursor in a field to the next.
+const BLINK: Duration = Duration::from_secs(1);
 /// The first conversation of the list, in a window of the usual size.
 const FIRST: [&str; 2] = ["170", "145"];
 
@@ -94,6 +96,20 @@ impl Display {
         let before = self.pixels();
         self.key(name);
         self.until(name, |display| display.pixels() != before);
+    }
+
+    /// Waits until everything typed was taken in and drawn: the same is seen twice, a blink of the cursor apart.
+    pub fn settled(&self) {
+        let (mut before, deadline) = (self.pixels(), Instant::now() + PATIENCE);
+        loop {
+            thread::sleep(BLINK);
+            let now = self.pixels();
+            if now == before {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the window changes without end");
+            before = now;
+        }
     }
 
     fn pixels(&self) -> Vec<u8> {

@@ -84,8 +84,9 @@ fn somebody_joins_sends_a_document_and_locks() {
     let display = Display::open();
     let mut desktop = open(&office, &display, &["secretary.invitation"]);
     display.focus();
-    // Twice: it is typed again.
+    // Twice: it is typed again, in the next field, once the window is there.
     display.line(CHOSEN);
+    display.settled();
     display.line(CHOSEN);
     until("the secretary", &display, || {
         office.say("director", &["people", "secretary"]).first().map(|person| assert_eq!(person["name"], "secretary"))
