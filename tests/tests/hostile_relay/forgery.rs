@@ -173,13 +173,17 @@ pub(crate) async fn two_receipts(staff: &Staff, seed: u64) -> Seen {
     run.commits().await;
     run.reads(victim).await;
     let kinds = run.kinds_of(victim).await;
+    // The next one names the receipt that the others have.
+    run.commits().await;
+    run.reads(victim).await;
+    let then = run.kinds_of(victim).await;
     run.falls_out(victim).await;
     run.check().await;
     // The return takes its time, and is looked at in each fifth run.
     if seed.is_multiple_of(5) {
         run.heals(victim, 0).await;
     }
-    Seen::shown(kinds, "at once", ADDED_AGAIN)
+    Seen::shown(then, "next commit", ADDED_AGAIN).after(kinds, "at once")
 }
 
 /// The relay's clock is wrong by more than the tolerance.
