@@ -24,7 +24,7 @@ use super::{
     Seen,
     relay::Delivery,
     service::SEAL,
-    staff::{HANDLES, Run, Staff},
+    staff::{HANDLES, PATIENT_ROUNDS, Run, Staff},
 };
 
 pub(crate) const GOES_ON: &str = "goes on";
@@ -169,8 +169,16 @@ pub(crate) async fn withheld_commit(staff: &Staff, seed: u64) -> Seen {
     run.settle_somehow().await;
     assert!(run.fell_out(victim).await, "{:?}", run.warned(victim).await);
     run.added_again(victim).await;
-    // That the log is another one is told by the way back into it.
-    let kinds = run.kinds_of(victim).await;
+    // That the log is another one is told by the way back into it, with the first that a device says there by itself.
+    let mut kinds = run.kinds_of(victim).await;
+    for _ in 0..PATIENT_ROUNDS {
+        if kinds.contains("fork") {
+            break;
+        }
+        staff.rig.clock.forward(std::time::Duration::from_secs(1));
+        run.settle_somehow().await;
+        kinds = run.kinds_of(victim).await;
+    }
     run.check().await;
     if seed.is_multiple_of(5) {
         run.heals(victim, 0).await;

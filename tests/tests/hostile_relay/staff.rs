@@ -28,7 +28,7 @@ const UNLINKED: Duration = Duration::from_millis(300);
 /// Questions in a row that lead to nothing.
 const QUIET_ROUNDS: u32 = 3;
 /// Looks at what must come in the end, each after everybody has read what there is.
-const PATIENT_ROUNDS: u32 = 60;
+pub(crate) const PATIENT_ROUNDS: u32 = 60;
 
 /// People whose relay is hostile.
 pub(crate) struct Staff {
