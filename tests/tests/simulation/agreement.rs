@@ -13,6 +13,7 @@ use amanat_client::{
     testing::loot,
 };
 use amanat_conversation::Conversation;
+use amanat_identity::Address;
 use amanat_primitives::{ConversationId, Digest, MessageId};
 use tokio::time::sleep;
 
@@ -182,29 +183,57 @@ fn guest_has_what_was_said_there<'a>(world: &World, talk: &Talk, guest: usize, o
             }
             // One's own stand where they were said, not where they are in the log.
             Line::Message(message) if message.own || message.from == whom => {}
-            Line::Message(message) if is_in => stays.iter_mut().next_back().unwrap().said.push(message.id),
+            Line::Message(message) if is_in => {
+                let early = added_before(of, world, message, &whom) < stays.len() - 1;
+                stays.iter_mut().next_back().unwrap().said.push(Said { id: message.id, early });
+            }
             Line::Message(_) => {}
         }
     }
     let founder = address(&world.people[founder].name);
     let others = |message: &&MessageView| !message.own && message.from != founder;
     let here: Vec<_> = messages(of(guest)).into_iter().filter(others).map(|message| message.id).collect();
-    let mut rest = here.iter();
+    let mut rest = here.iter().peekable();
     for stay in &stays {
-        let has = stay.said.iter().zip(rest.clone()).take_while(|(one, other)| one == other).count();
-        rest.by_ref().take(has).for_each(drop);
-        let whole = has == stay.said.len() || stay.asked_to_leave;
+        let has = |said: &Said| rest.next_if(|id| **id == said.id).is_some() || said.early;
+        let whole = stay.said.iter().all(has) || stay.asked_to_leave;
         assert!(whole, "{whom} lacks what was said while in it: {stays:?}, {here:?}");
     }
     assert_eq!(rest.next(), None, "{whom} was shown what was said while not in it: {stays:?}, {here:?}");
+}
+
+/// How often somebody had been added, by the account of a message's author, when that one wrote it.
+fn added_before<'a>(
+    of: &impl Fn(usize) -> &'a Vec<Line>,
+    world: &World,
+    message: &MessageView,
+    whom: &Address,
+) -> usize {
+    let author = world.people.iter().position(|person| address(&person.name) == message.from).unwrap();
+    let is_it = |line: &&Line| matches!(line, Line::Message(other) if other.id == message.id);
+    let before = of(author).iter().take_while(|line| !is_it(line));
+    let adds = before.filter(|line| {
+        let Line::Change(change) = line else { return false };
+        let Change::Member { whom: other, change: MemberChange::Added, .. } = &change.change else { return false };
+        other.address == *whom
+    });
+    adds.count()
 }
 
 /// A time in which a guest is in a conversation.
 #[derive(Debug, Default)]
 struct Stay {
     /// What others said, by the founder's account.
-    said: Vec<MessageId>,
+    said: Vec<Said>,
     asked_to_leave: bool,
+}
+
+/// Something that was said.
+#[derive(Debug)]
+struct Said {
+    id: MessageId,
+    /// Its author did not know yet that the guest had been added: so the guest may not be able to read it.
+    early: bool,
 }
 
 fn once_and_in_order(name: &str, messages: &[&MessageView]) {

@@ -76,13 +76,12 @@ impl Core {
                 self.ask_for_creation(id);
                 Ok(())
             }
-            // An earlier run made it, and nothing says for whom: it is brought, and void, which everyone is shown.
-            Change::Appoint(_) if self.conversation(id)?.doing.is_none() => self.send_commit(id),
             change => self.make_commit_anew(id, change),
         }
     }
 
-    /// Gives a late commit up, and wants what it was for once more, as where another one came first. This device is
+    /// Gives a late commit up, and wants what it was for once more, as where another one came first. Whom an earlier run was
+    /// to appoint is said nowhere: whoever asked was not told that it is done, and asks again. This device is
     /// current, so that the relay has not stored it; should it all the same, it is still known. [CONV-90]
     fn make_commit_anew(&mut self, id: ConversationId, change: Change) -> Result<(), Failure> {
         tracing::debug!(conversation = %id, "a commit is too old to be brought and is made anew");

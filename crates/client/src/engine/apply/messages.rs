@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use amanat_conversation::{
     Conversation, LeaveProof, Message,
-    content::Body,
+    content::{Body, ContentType},
     history::{Claim, Order},
 };
 use amanat_identity::{Address, VerifiedDevice};
@@ -43,10 +43,17 @@ impl Core {
             return Ok(());
         };
         let address = device.address().clone();
-        if !judge_order(draft, &address, entry, &message) {
+        let content = &message.frame.fixed;
+        if message.order == Order::Replay {
+            // Who could not know that the relay had taken it has encrypted it once more. [CONV-93] What a receipt says twice it
+            // says once.
+            let same = content.content_type == ContentType::RECEIPT.0 || self.is_shown(draft, message.id)?;
+            if !same {
+                draft.alarms.push(Alarm::Replay { sender: address });
+            }
             return Ok(());
         }
-        let content = &message.frame.fixed;
+        judge_order(draft, &address, entry, &message);
         // The id makes showing idempotent whatever the log says. [DELIV-82]
         if self.is_shown(draft, message.id)? {
             draft.alarms.push(Alarm::Replay { sender: address });
@@ -222,20 +229,15 @@ impl Core {
     }
 }
 
-/// Shows what is wrong with a message's place among its sender's; whether it may be shown itself.
-fn judge_order(draft: &mut Draft, address: &Address, entry: &Entry, message: &Message) -> bool {
+/// Shows what is wrong with a message's place among its sender's.
+fn judge_order(draft: &mut Draft, address: &Address, entry: &Entry, message: &Message) {
     match message.order {
-        Order::InOrder | Order::Late | Order::Expired => {}
+        Order::InOrder | Order::Late | Order::Expired | Order::Replay => {}
         Order::Gap { from, to } => draft.alarms.push(Alarm::Gap { sender: address.clone(), from, to }),
-        Order::Replay => {
-            draft.alarms.push(Alarm::Replay { sender: address.clone() });
-            return false;
-        }
         Order::Broken => draft.alarms.push(Alarm::Broken { sender: address.clone() }),
     }
     // What stands behind this entry cannot have been seen when it was written: `Ahead` is another log, too.
     if matches!(message.claim, Claim::Fork | Claim::Ahead) {
         draft.alarms.push(Alarm::Fork { sender: address.clone(), position: entry.position });
     }
-    true
 }

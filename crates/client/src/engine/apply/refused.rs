@@ -9,6 +9,12 @@ use crate::{api::Alarm, engine::core::Core, rows::Stage};
 
 impl Core {
     pub(super) fn apply_refused(&self, group: &Conversation, draft: &mut Draft, entry: &Entry, reason: Refusal) {
+        // Its author had not seen yet that this device was added: it is not for this one. What is withheld so shows by what
+        // stands behind it, as all that is withheld. [CONV-24]
+        if matches!(reason, Refusal::TooOld) && entry.accepted_commit < draft.row.joined {
+            tracing::debug!(position = entry.position, "an entry of before this device was added");
+            return;
+        }
         tracing::warn!(?reason, "an entry of the log was refused");
         let (position, sender) = (entry.position, entry.sender);
         draft.alarms.push(match reason {
