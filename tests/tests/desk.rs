@@ -145,7 +145,7 @@ async fn a_place_by_time_is_found_though_clocks_do_not_go_by_the_order() {
     let gone = MessageRef { conversation: id, message: messages[0].id };
     let deleted = secretary.engine.ask(Command::Delete { message: gone }).await;
     assert!(deleted.is_ok(), "{deleted:?}");
-    let options = SendOptions { ask_acknowledgement: false, expires_after: Some(hour * 48) };
+    let options = SendOptions { expires_after: Some(hour * 48), ..SendOptions::default() };
     let to = Target::Conversation(id);
     secretary.ask(Command::SendWith { to, text: "for two days".into(), options }).await;
     let mut times: Vec<Timestamp> = messages.iter().map(|message| message.at).collect();

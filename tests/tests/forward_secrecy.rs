@@ -120,7 +120,7 @@ async fn the_key_of_a_day_goes_when_it_is_over() {
     director.sync().await;
     let before = keys(&rig, "director");
     let to = Target::Conversation(id);
-    let options = SendOptions { ask_acknowledgement: false, expires_after: Some(Duration::from_secs(3600)) };
+    let options = SendOptions { expires_after: Some(Duration::from_secs(3600)), ..SendOptions::default() };
     secretary.ask(Command::SendWith { to, text: "goes".into(), options }).await;
     director.next_message().await;
     director.sync().await;

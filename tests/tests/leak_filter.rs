@@ -1,4 +1,4 @@
-//! The leak filter on office messages (protocol-spec/09-policy, section 10): how much of what is planted it finds, in every
+//! The leak filter on office messages (protocol-spec/09-policy, section 11): how much of what is planted it finds, in every
 //! disguise, and how much it stops for nothing. The messages are made from a seed (`leak_filter/corpus.rs`).
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // what fails, fails the test

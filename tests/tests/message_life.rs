@@ -71,9 +71,9 @@ async fn a_text_in_which_there_is_nothing_to_read_is_refused() {
         let text = || text.to_owned();
         let commands = [
             Command::SendText { to: to.clone(), text: text() },
-            Command::SendWith { to: to.clone(), text: text(), options },
-            Command::SendReply { to: message, text: text(), options },
-            Command::Edit { message, text: text() },
+            Command::SendWith { to: to.clone(), text: text(), options: options.clone() },
+            Command::SendReply { to: message, text: text(), options: options.clone() },
+            Command::Edit { message, text: text(), consent: Default::default() },
         ];
         for command in commands {
             assert_eq!(refused(&secretary, command).await, FailureCode::NotAllowed);
@@ -102,7 +102,7 @@ async fn a_reply_quotes_what_the_message_says_now() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_is_its_authors_and_shows() {
     let (_rig, secretary, mut director, message) = two(Tier::Official, "at ten").await;
-    let edit = |text: &str| Command::Edit { message, text: text.into() };
+    let edit = |text: &str| Command::Edit { message, text: text.into(), consent: Default::default() };
     assert_eq!(refused(&director, edit("at nine")).await, FailureCode::NotAllowed);
     secretary.ask(edit("at eleven")).await;
     secretary.ask(edit("at twelve, sharp")).await;
@@ -153,7 +153,11 @@ async fn a_document_that_is_deleted_can_no_longer_be_saved() {
     let Reply::Sent { message: Some(sent), document: Some(document), .. } = secretary.ask(send).await else { panic!() };
     director.next_message().await;
     assert_eq!(found(&director, "ANNEX").await.len(), 2);
-    let edit = Command::Edit { message: MessageRef { message: sent, ..message }, text: "x".into() };
+    let edit = Command::Edit {
+        message: MessageRef { message: sent, ..message },
+        text: "x".into(),
+        consent: Default::default(),
+    };
     assert_eq!(refused(&secretary, edit).await, FailureCode::NotAllowed);
     secretary.ask(Command::Delete { message: MessageRef { message: sent, ..message } }).await;
     until_changed(&mut director, |view| view.deleted).await;
@@ -212,7 +216,7 @@ async fn who_has_not_acknowledged_is_named_and_an_edit_asks_again() {
     let changed = until_changed(&mut secretary, |view| handles(view).0 == "director").await;
     assert_eq!(handles(&changed).1, "officer");
 
-    secretary.ask(Command::Edit { message, text: "Offices close at one.".into() }).await;
+    secretary.ask(Command::Edit { message, text: "Offices close at one.".into(), consent: Default::default() }).await;
     let changed = until_changed(&mut director, |view| view.edited.is_some()).await;
     assert_eq!(handles(&changed), (String::new(), "director officer".into()));
     director.ask(Command::Acknowledge { message }).await;
@@ -306,7 +310,7 @@ async fn a_document_asks_to_be_acknowledged_and_goes_with_its_key() {
     let path = rig.dir.path().join("orders-2031.txt");
     std::fs::write(&path, vec![7; 3000]).unwrap();
     let conversation = first.conversation;
-    let options = SendOptions { ask_acknowledgement: true, expires_after: Some(DAY) };
+    let options = SendOptions { ask_acknowledgement: true, expires_after: Some(DAY), ..SendOptions::default() };
     let send = Command::SendDocument { to: Target::Conversation(conversation), path, options };
     let Reply::Sent { message: Some(sent), document: Some(document), .. } = secretary.ask(send).await else { panic!() };
     let message = MessageRef { conversation, message: sent };

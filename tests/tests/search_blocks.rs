@@ -131,10 +131,10 @@ async fn whatever_happens_to_messages_a_search_finds_what_they_say() {
         let views = person.messages(id).await;
         for _ in 0..6 {
             let message = MessageRef { conversation: id, message: views[random(views.len())].id };
-            let options = SendOptions { ask_acknowledgement: false, expires_after: Some(Duration::from_secs(60)) };
+            let options = SendOptions { expires_after: Some(Duration::from_secs(60)), ..SendOptions::default() };
             let command = match random(4) {
                 0 => Command::Delete { message },
-                1 => Command::Edit { message, text: text() },
+                1 => Command::Edit { message, text: text(), consent: Default::default() },
                 2 => Command::React { message, text: "budget".into() },
                 _ => Command::SendWith { to: Target::Conversation(id), text: text(), options },
             };
@@ -183,7 +183,7 @@ async fn what_is_deleted_or_edited_is_in_no_block() {
 
     let person = rig.start_with("secretary", false).await;
     let message = MessageRef { conversation: id, message: edited };
-    person.ask(Command::Edit { message, text: "better so".into() }).await;
+    person.ask(Command::Edit { message, text: "better so".into(), consent: Default::default() }).await;
     assert_eq!(found(&person, "better so").await, BTreeSet::from([edited]));
     assert!(found(&person, "too much").await.is_empty());
     person.engine.stop().await;
@@ -300,8 +300,7 @@ async fn what_was_received_is_in_blocks_but_for_what_expires_and_what_is_taken_b
     for number in 0..127 {
         match number {
             30 => {
-                let options =
-                    SendOptions { ask_acknowledgement: false, expires_after: Some(Duration::from_secs(3600)) };
+                let options = SendOptions { expires_after: Some(Duration::from_secs(3600)), ..SendOptions::default() };
                 let text = "gone by tomorrow".into();
                 secretary.ask(Command::SendWith { to: to.clone(), text, options }).await;
             }

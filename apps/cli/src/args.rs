@@ -16,7 +16,7 @@ mod policy;
 
 pub(crate) use bench::BenchCommand;
 pub(crate) use device::{DeviceCommand, HistoryCommand, Transfer};
-pub(crate) use policy::{PolicyCommand, Scan};
+pub(crate) use policy::{Answer, PolicyCommand, Scan};
 
 const STYLES: Styles = Styles::styled()
     .header(anstyle::AnsiColor::Green.on_default().bold())
@@ -305,7 +305,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NUMBER", num_args = 0..=12)]
         confirm: Option<Vec<String>>,
     },
-    /// Look into a policy before it is signed
+    /// Look into a policy before it is signed, and into what the leak filter said
     #[command(subcommand, after_help = examples::POLICY)]
     Policy(PolicyCommand),
     /// What the leak filter would say of a text; sends nothing and needs no profile
@@ -524,6 +524,8 @@ pub(crate) struct Send {
     /// Return as soon as it is safely queued
     #[arg(long)]
     pub(crate) queue: bool,
+    #[command(flatten)]
+    pub(crate) answer: Answer,
 }
 
 /// A text and when it goes out.
@@ -535,6 +537,8 @@ pub(crate) struct Words {
     /// Return as soon as it is safely queued
     #[arg(long)]
     pub(crate) queue: bool,
+    #[command(flatten)]
+    pub(crate) answer: Answer,
 }
 
 fn tier_parser() -> impl TypedValueParser<Value = Tier> {

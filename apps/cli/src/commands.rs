@@ -16,6 +16,7 @@ mod completions;
 mod conversations;
 mod device;
 mod documents;
+mod filter;
 mod history;
 mod join;
 mod life;
@@ -78,13 +79,13 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
         Command::Status => status::run(&context).await,
         Command::Send(words) => send::run(&context, words).await,
         Command::Reply { message, words, expires } => {
-            let options = SendOptions { ask_acknowledgement: false, expires_after: expires };
-            life::reply(&context, &message, &words, options).await
+            let options = SendOptions { expires_after: expires, ..SendOptions::default() };
+            life::reply(&context, &message, words, options).await
         }
         Command::React { message, text, remove, queue } => {
             life::change(&context, &message, life::reaction(text, remove)?, queue).await
         }
-        Command::Edit { message, words } => life::edit(&context, &message, &words).await,
+        Command::Edit { message, words } => life::edit(&context, &message, words).await,
         Command::Delete { message, queue } => life::change(&context, &message, life::Change::Delete, queue).await,
         Command::Ack { message, queue } => life::change(&context, &message, life::Change::Acknowledge, queue).await,
         Command::Search { query, limit } => search::run(&context, &query, limit).await,
@@ -98,7 +99,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Outcome {
             documents::list(&context, &conversation.unwrap_or_default()).await
         }
         Command::Save { document, out } => documents::save(&context, &document, &out).await,
-        Command::Policy(what) => policy::run(&context, what),
+        Command::Policy(what) => policy::run(&context, what).await,
         Command::Scan(words) => scan::run(&context, &words).await,
         Command::Bench(what) => bench::run(&context, what).await,
         Command::Completions { shell } => completions::run(&context, shell),

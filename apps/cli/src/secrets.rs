@@ -163,12 +163,17 @@ fn first_line(path: &Path) -> Outcome<Zeroizing<String>> {
 
 /// Asks on the terminal; no line, or any but a yes, is a no. Blocks.
 pub(crate) fn says_yes(question: &str) -> Outcome<bool> {
+    Ok(is_yes(&line(&format!("{question} [y/N]"))?))
+}
+
+/// Asks for a line on the terminal, without the spaces around it; empty where there is none. Blocks.
+pub(crate) fn line(question: &str) -> Outcome<String> {
     let failed = |error: io::Error| Problem::file("ask on", Path::new("/dev/tty"), &error);
     let mut terminal = File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
-    write!(terminal, "{question} [y/N] ").and_then(|()| terminal.flush()).map_err(failed)?;
+    write!(terminal, "{question} ").and_then(|()| terminal.flush()).map_err(failed)?;
     let mut answer = String::new();
     BufReader::new(terminal.take(LONGEST)).read_line(&mut answer).map_err(failed)?;
-    Ok(is_yes(&answer))
+    Ok(answer.trim().to_owned())
 }
 
 fn is_yes(answer: &str) -> bool {

@@ -199,6 +199,11 @@ impl Session {
         self.heard.down.as_ref()
     }
 
+    /// What tells of an interruption.
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
+    }
+
     /// Where this command prints.
     pub(crate) fn screen(&self) -> &Screen {
         &self.screen

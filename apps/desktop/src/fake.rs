@@ -1,6 +1,7 @@
 //! An engine of nothing but memory, for tests, pictures and figures: it speaks the same commands and events as the real one
 //! and holds as many messages as it is asked to.
 
+mod filter;
 mod kept;
 mod people;
 
@@ -304,7 +305,11 @@ impl Fake {
         let unknown = || Failure::new(FailureCode::NotFound, "it is not there", "choose another one");
         let mut state = self.state.lock().map_err(|_| unknown())?;
         state.asked.push(command.clone());
-        match command {
+        if let Some(failure) = filter::stops(&command, &state.conversations) {
+            return Err(failure);
+        }
+        match plain(command) {
+            Command::Judge { to, text } => Ok(filter::reply(&to, &text, &state.conversations)),
             Command::Status => Ok(Reply::Status(Box::new(overview().ok_or_else(unknown)?))),
             Command::Conversations => Ok(Reply::Conversations(state.conversations.clone())),
             Command::Read { conversation, since, limit, .. } => {
@@ -364,6 +369,15 @@ impl Fake {
                 Ok(people::with(answer, &came))
             }
         }
+    }
+}
+
+/// A text is a text, whatever it is sent with.
+fn plain(command: Command) -> Command {
+    match command {
+        Command::SendWith { to, text, .. } => Command::SendText { to, text },
+        Command::SendReply { to, text, .. } => Command::SendText { to: Target::Conversation(to.conversation), text },
+        command => command,
     }
 }
 

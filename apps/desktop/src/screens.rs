@@ -9,6 +9,7 @@ pub mod conversation;
 pub mod document_card;
 pub mod documents;
 pub mod files;
+pub mod filter;
 pub mod frame;
 pub mod inbox;
 pub mod new_conversation;

@@ -25,6 +25,7 @@ files!(
     "conversation",
     "documents",
     "failures",
+    "filter",
     "inbox",
     "people",
     "readers",

@@ -130,3 +130,16 @@ fn progress_is_shown_and_a_failure_is_said() {
     window.run(Task::none());
     assert!(window.shows("No room.") && window.shows("Resume"));
 }
+
+#[test]
+fn a_name_that_the_leak_filter_does_not_let_pass_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("Guard 35202-1234567-1.txt");
+    std::fs::write(&path, "text").unwrap();
+    let (mut window, _, words) = unlocked(Language::English, Theme::Light);
+    window.click("Flood Response Cell");
+    drop_file(&mut window, path);
+    window.later();
+    window.click(&words.say("attach-send"));
+    assert!(window.shows(&words.say("attach-filtered")) && window.shows(&words.say("attach-question")));
+}

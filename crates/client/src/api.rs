@@ -8,6 +8,7 @@ mod alert;
 mod conversation;
 mod device;
 mod document;
+mod filter;
 mod message;
 mod person;
 mod progress;
@@ -22,13 +23,14 @@ pub use self::alert::{Alarm, MemberChange, Notice, Warning, WarningOf, Who};
 pub use self::conversation::{ConversationState, ConversationView, Member};
 pub use self::device::{HistoryFile, HistoryTaken, OwnDevice};
 pub use self::document::{DocumentView, SentView, TransferState, TransferView};
+pub use self::filter::{Action, Consent, Judged, Kind, KindFound, PLACES, Place, RecordView, Subject};
 pub use self::message::{
     Acknowledgement, Change, ChangeView, Hit, Line, MessageBody, MessageRef, MessageState, MessageView, Quote,
     SendOptions,
 };
 pub use self::person::{Person, Verification};
 pub use self::progress::{Direction, Progress};
-pub use crate::failure::{Failure, FailureCode};
+pub use crate::failure::{Failure, FailureCode, kind_words};
 
 /// What a face may ask.
 #[derive(Debug, Clone)]
@@ -97,6 +99,8 @@ pub enum Command {
         message: MessageRef,
         /// At most 64 KiB of UTF-8.
         text: String,
+        /// How its author answers the leak filter.
+        consent: Consent,
     },
     /// Takes one's own message back: its content is removed from every vault that hears of it. That it was there stays.
     Delete {
@@ -107,6 +111,20 @@ pub enum Command {
     Acknowledge {
         /// Which.
         message: MessageRef,
+    },
+    /// What the leak filter says of a text that is being written. Nothing is sent, and nothing goes on record. Replies
+    /// [`Reply::Judged`]. Works offline.
+    Judge {
+        /// Where it would go.
+        to: Target,
+        /// At most 64 KiB of UTF-8.
+        text: String,
+    },
+    /// What the leak filter said of what was to be sent from this device, the earliest first: at most 10,000 records.
+    /// Replies [`Reply::Records`]. Works offline.
+    Records {
+        /// Only those with a number above this; 0 for the first ones.
+        since: u64,
     },
     /// Finds a message by its id or a unique prefix of 8 or more characters, over all conversations. Replies
     /// [`Reply::FoundMessage`]. Works offline.
@@ -374,6 +392,10 @@ pub enum Reply {
     Warnings(Vec<Warning>),
     /// Answers [`Command::KeepDraft`], [`Command::WarningsRead`], [`Command::ChangePassphrase`].
     Kept,
+    /// Answers [`Command::Judge`].
+    Judged(Judged),
+    /// Answers [`Command::Records`].
+    Records(Vec<RecordView>),
     /// Answers [`Command::Documents`].
     Documents(Vec<DocumentView>),
     /// Answers [`Command::PauseDocument`], [`Command::ResumeDocument`] of an upload, [`Command::CancelDocument`].

@@ -29,6 +29,7 @@ mod desk;
 mod devices;
 mod direct;
 mod documents;
+mod filter;
 mod forgetting;
 mod healing;
 mod history;

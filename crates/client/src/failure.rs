@@ -1,9 +1,12 @@
 //! Failures as people meet them (protocol-spec/07-delivery, section 12): what failed, and what to try.
 
+mod filtered;
 mod from;
 
 use std::fmt;
 
+pub(crate) use filtered::filtered;
+pub use filtered::kind_words;
 pub(crate) use from::*;
 
 amanat_wire::code!(
@@ -69,6 +72,8 @@ amanat_wire::code!(
         28 => Stopped,
         /// A fault of this program.
         29 => Internal,
+        /// The leak filter stops it.
+        30 => Filtered,
     }
 );
 
@@ -106,6 +111,7 @@ impl FailureCode {
             Self::NotApproved => "not-approved",
             Self::Stopped => "stopped",
             Self::Internal => "internal",
+            Self::Filtered => "filtered",
         }
     }
 }

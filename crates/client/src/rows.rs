@@ -53,6 +53,8 @@ pub(crate) mod meta {
     pub(crate) const KEY_PACKAGES: &[u8] = b"key packages";
     /// The last number of a warning, `uint64`.
     pub(crate) const WARNINGS: &[u8] = b"warnings";
+    /// [`LastRecordRow`](super::LastRecordRow).
+    pub(crate) const RECORDS: &[u8] = b"records";
 }
 
 record!(
@@ -70,6 +72,16 @@ record!(
         enrolled_at: Timestamp,
         /// It came as a further device, which another one of its person has to approve.
         further: bool,
+    }
+);
+
+record!(
+    /// The last of the leak filter's records.
+    pub(crate) struct LastRecordRow {
+        /// Its number.
+        number: u64,
+        /// Its id, which the next one names.
+        id: Digest,
     }
 );
 

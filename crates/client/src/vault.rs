@@ -97,6 +97,8 @@ pub(crate) enum Scope {
     Drafts,
     /// How people want the list, by conversation.
     Arranged,
+    /// What the leak filter said, by number.
+    Records,
 }
 
 impl Scope {
@@ -133,6 +135,7 @@ impl Scope {
             Self::Warnings => (60, None),
             Self::Drafts => (61, None),
             Self::Arranged => (62, None),
+            Self::Records => (65, None),
         };
         let mut bytes = vec![number];
         bytes.extend_from_slice(id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));

@@ -10,6 +10,8 @@ use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 /// The most bytes of a text that are read.
 pub const LONGEST: usize = 64 << 20;
+/// A text may grow to so many bytes, whatever its length: one of a message, of ligatures alone, grows eleven times.
+const MOST: usize = 1 << 20;
 
 /// The folded text with its way back.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +26,7 @@ pub struct Folded {
 }
 
 impl Folded {
-    /// Folds `original` as far as [`LONGEST`], and as it becomes no more than four times as long. [POL-20]
+    /// Folds `original` as far as [`LONGEST`], and as it becomes no more than four times as long, or a mebibyte. [POL-20]
     #[must_use]
     pub fn new(original: &str) -> Self {
         let mut folded = Self {
@@ -33,7 +35,7 @@ impl Folded {
             ends: Vec::with_capacity(original.len()),
             cut: false,
         };
-        let most = original.len().min(LONGEST).saturating_mul(4).saturating_add(256);
+        let most = original.len().min(LONGEST).saturating_mul(4).max(MOST);
         for (start, c) in original.char_indices() {
             if start >= LONGEST || folded.text.len() > most {
                 folded.cut = true;

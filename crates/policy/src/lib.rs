@@ -2,8 +2,8 @@
 //!
 //! Start with [`document`], the policy as it is signed, and [`source`], as an officer writes it. [`filter`] says what a text
 //! holds that its conversation is not for: [`fold`] takes the disguise off, [`find`] runs the policy's rules ([`rule`]),
-//! [`marking`] and [`table`] look for what no rule can say, and [`verdict`] makes one action of it. Pure: texts come in as
-//! arguments, and nothing that was found goes anywhere.
+//! [`marking`] and [`table`] look for what no rule can say, and [`verdict`] makes one action of it; [`record`] is what is kept
+//! of that. Pure: texts come in as arguments, and nothing that was found goes anywhere.
 
 pub mod check;
 pub mod diff;
@@ -12,6 +12,7 @@ pub mod filter;
 pub mod find;
 pub mod fold;
 pub mod marking;
+pub mod record;
 pub mod rule;
 pub mod runs;
 pub mod source;

@@ -127,9 +127,19 @@ fn more_than_is_read_counts_as_unreadable() {
     let found = policy.find(&many, Tier::Official);
     assert!(found.cut && found.list.len() == 100_000);
     assert_eq!(policy.judge(&found, Tier::Official).action, policy.unreadable(Tier::Official));
-    let grown = policy.find(&"\u{fdfa}".repeat(1_000), Tier::Secret);
+    let grown = policy.find(&"\u{fdfa}".repeat(100_000), Tier::Secret);
     assert!(grown.cut);
     assert_eq!(policy.judge(&grown, Tier::Secret).action, Action::Approve);
+}
+
+// [POL-20] [POL-22] A message is read to its end, whatever it grows to.
+#[test]
+fn nothing_hides_behind_what_grows() {
+    let policy = builtin();
+    let text = format!("{}\nSECRET\nThe visit is on Monday.", "\u{fdfa}".repeat(21_000));
+    let found = policy.find(&text, Tier::Official);
+    assert!(!found.cut);
+    assert_eq!(policy.judge(&found, Tier::Official).action, Action::Refuse);
 }
 
 // [POL-42] Hostile texts take no longer than others of their length.

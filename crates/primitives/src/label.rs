@@ -96,6 +96,10 @@ labels! {
     HISTORY_HEADER = "history header";
     /// Key of a history file under a passphrase.
     HISTORY_KEY = "history key";
+    /// Signature of a device over what its leak filter said.
+    VERDICT = "verdict record";
+    /// Hash of such a record, carried by the next one.
+    VERDICT_ID = "id of a verdict record";
 }
 
 #[cfg(test)]

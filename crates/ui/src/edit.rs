@@ -4,11 +4,12 @@
 //! places from the left and so go astray in Urdu; this one takes them from the glyphs.
 //!
 //! `draft` is the text and what is done to it, `lines` lays it out, `row` finds places on it, `keys` says what a key
-//! does, `widget` puts them into a window.
+//! does, `widget` puts them into a window, where `operated` is what operations see of it.
 
 mod draft;
 mod keys;
 mod lines;
+mod operated;
 mod row;
 mod steps;
 #[cfg(test)]
@@ -171,6 +172,14 @@ impl Content {
                 self.draft.go(at, select);
             }
         }
+    }
+
+    /// The same; what is inserted is cut where the text would be longer than `most` bytes.
+    pub fn perform_within(&mut self, mut action: Action, most: usize) {
+        if let Kind::Insert { most: own, .. } = &mut action.0 {
+            *own = (*own).min(most);
+        }
+        self.perform(action);
     }
 
     /// The lines as the text is now, where a window has shown it before.

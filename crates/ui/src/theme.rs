@@ -195,6 +195,15 @@ const HIGH: Tokens = Tokens {
 };
 
 impl Tokens {
+    /// What stands out within a field: the one of caution's two colours that is seen there.
+    #[must_use]
+    pub const fn mark(&self) -> Color {
+        match self.appearance {
+            Appearance::HighContrast => self.caution.ground,
+            Appearance::Light | Appearance::Dark => self.caution.ink,
+        }
+    }
+
     /// Those of an appearance.
     #[must_use]
     pub const fn of(appearance: Appearance) -> Self {
@@ -280,6 +289,11 @@ mod tests {
                 let found = contrast(ground, ink);
                 assert!(found >= least, "{appearance:?}: {name} has {found:.2}:1");
             }
+            // What is written on a mark's tint.
+            let (ground, mark) = (k.field, k.mark());
+            let tint = |ground: f32, mark: f32| ground + (mark - ground) * 0.16;
+            let tinted = Color::from_rgb(tint(ground.r, mark.r), tint(ground.g, mark.g), tint(ground.b, mark.b));
+            assert!(contrast(tinted, k.text) >= least && contrast(ground, mark) >= 3.0, "{appearance:?}: mark");
             // WCAG 2.2, 1.4.11: what shows the keyboard's place.
             for ground in grounds {
                 assert!(contrast(ground, k.focus) >= 3.0, "{appearance:?}: focus");

@@ -302,7 +302,7 @@ impl Run<'_> {
             return;
         }
         let text = format!("another text {:08x}", self.seed.next() as u32);
-        self.person(by).ask(Command::Edit { message, text: text.clone() }).await;
+        self.person(by).ask(Command::Edit { message, text: text.clone(), consent: Default::default() }).await;
         self.said.get_mut(&message.message).unwrap().texts.push(text);
     }
 

@@ -1,4 +1,4 @@
-//! Messages to measure the leak filter on (protocol-spec/09-policy, section 10): what it lets through, and what it stops for nothing.
+//! Messages to measure the leak filter on (protocol-spec/09-policy, section 11): what it lets through, and what it stops for nothing.
 //!
 //! [`clean`] are ordinary office messages in English, Urdu and both, full of figures that resemble personal data and are
 //! none; [`planted`] are the same with personal data, tables of it or a marking in them, openly or disguised. The message

@@ -57,7 +57,7 @@ impl Talk {
         director.ask(Command::React { message: MessageRef { conversation, message }, text: "seen".into() }).await?;
         director.ask(Command::Sync).await?;
         let message = MessageRef { conversation, message };
-        secretary.ask(Command::Edit { message, text: Self::edited(world) }).await?;
+        secretary.ask(Command::Edit { message, text: Self::edited(world), consent: Default::default() }).await?;
         for _ in 0..2 {
             secretary.ask(Command::Sync).await?;
             director.ask(Command::Sync).await?;

@@ -213,8 +213,9 @@ Examples:
   amanat send 3fa94c01 --expires 7d \"The code is on my desk.\"
   amanat send 3fa94c01 --file orders.pdf --ask-ack --expires 30d
   amanat send 3fa94c01 --queue \"Sent when the relay can be reached.\"
+  amanat send 3fa94c01 --reason \"The committee asked for it.\" - < witnesses.txt
 
-Waits up to 10 seconds for the relay's receipt, for a document until it is uploaded.";
+What the leak filter finds is shown, and asked about on a terminal; scripts say --sure or --reason. Waits up to 10 seconds for the relay's receipt, for a document until it is uploaded.";
 
 pub(crate) const REPLY: &str = "\
 Examples:
@@ -433,6 +434,13 @@ pub(crate) const POLICY_SIMULATE: &str = "\
 Examples:
   amanat policy simulate policy.toml --texts ./letters --tier official
   amanat policy simulate policy.toml --before old.toml --texts ./letters --tier restricted";
+
+pub(crate) const POLICY_RECORDS: &str = "\
+Examples:
+  amanat policy records
+  amanat policy records --since 40 --json
+
+Kinds and counts, never what was written. What a text was sent for all the same is there with the reason that was given.";
 
 pub(crate) const SCAN: &str = "\
 Examples:

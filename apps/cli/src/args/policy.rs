@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use amanat_client::api::Consent;
 use amanat_identity::Tier;
 use clap::{Args, Subcommand, ValueHint};
 
@@ -42,6 +43,35 @@ pub(crate) enum PolicyCommand {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         before: Option<PathBuf>,
     },
+    /// What the leak filter said of what was to be sent from this device
+    #[command(after_help = examples::POLICY_RECORDS)]
+    Records {
+        /// Only those with a number above this
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        since: u64,
+    },
+}
+
+/// How the leak filter is answered.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Answer {
+    /// Send it all the same where the leak filter warns of it
+    #[arg(long)]
+    pub(crate) sure: bool,
+    /// Why it has to be sent, where the leak filter asks; goes on record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+impl Answer {
+    /// As the engine is told.
+    pub(crate) fn consent(&self) -> Consent {
+        match &self.reason {
+            Some(reason) => Consent::Reason(reason.clone()),
+            None if self.sure => Consent::Seen,
+            None => Consent::None,
+        }
+    }
 }
 
 /// `amanat scan`.

@@ -3,12 +3,12 @@
 
 use amanat_client::{
     Command, FailureCode, Reply,
-    api::{MessageRef, SendOptions},
+    api::{MessageRef, SendOptions, Target},
 };
 
-use super::send;
+use super::{filter, send};
 use crate::{
-    args::Words,
+    args::{Answer, Words},
     context::Context,
     output::{
         json, say,
@@ -22,15 +22,15 @@ use crate::{
 /// What is done.
 pub(super) enum Change {
     React(String),
-    Edit(String),
+    Edit(String, Answer),
     Delete,
     Acknowledge,
 }
 
-pub(super) async fn reply(context: &Context, message: &str, words: &Words, options: SendOptions) -> Outcome {
+pub(super) async fn reply(context: &Context, message: &str, words: Words, options: SendOptions) -> Outcome {
     let text = send::text(context, &words.text).await?;
     let mut session = Session::open(context, send::link(words.queue)).await?;
-    let outcome = answer(&mut session, message, text, options, words.queue).await;
+    let outcome = answer(&mut session, message, text, options, &words).await;
     let followed = session.close(outcome).await?;
     send::show(context, &followed, words.queue)
 }
@@ -39,16 +39,18 @@ async fn answer(
     session: &mut Session,
     message: &str,
     text: String,
-    options: SendOptions,
-    only_queue: bool,
+    mut options: SendOptions,
+    words: &Words,
 ) -> Outcome<send::Followed> {
     let to = session.message(message).await?;
-    send::post(session, Command::SendReply { to, text, options }, only_queue).await
+    let place = Target::Conversation(to.conversation);
+    options.consent = filter::consent(session, &place, &text, &words.answer).await?;
+    send::post(session, Command::SendReply { to, text, options }, words.queue).await
 }
 
-pub(super) async fn edit(context: &Context, message: &str, words: &Words) -> Outcome {
+pub(super) async fn edit(context: &Context, message: &str, words: Words) -> Outcome {
     let text = send::text(context, &words.text).await?;
-    change(context, message, Change::Edit(text), words.queue).await
+    change(context, message, Change::Edit(text, words.answer), words.queue).await
 }
 
 pub(super) async fn change(context: &Context, message: &str, change: Change, only_queue: bool) -> Outcome {
@@ -77,7 +79,11 @@ async fn post(
     let message = session.message(message).await?;
     let command = match change {
         Change::React(text) => Command::React { message, text },
-        Change::Edit(text) => Command::Edit { message, text },
+        Change::Edit(text, answer) => {
+            let place = Target::Conversation(message.conversation);
+            let consent = filter::consent(session, &place, &text, &answer).await?;
+            Command::Edit { message, text, consent }
+        }
         Change::Delete => Command::Delete { message },
         Change::Acknowledge => Command::Acknowledge { message },
     };

@@ -9,6 +9,7 @@ use std::{
 use amanat_identity::Tier;
 use amanat_policy::{Action, Policy, Ready, diff::diff, source};
 
+use super::filter;
 use crate::{
     args::PolicyCommand,
     commands::scan::{TEXT, action_cell, text_of},
@@ -27,10 +28,11 @@ const TEXTS: usize = 100_000;
 /// Folders within folders.
 const DEPTH: usize = 16;
 
-pub(super) fn run(context: &Context, what: PolicyCommand) -> Outcome {
+pub(super) async fn run(context: &Context, what: PolicyCommand) -> Outcome {
     match what {
         PolicyCommand::Check { file } => check(context, &file),
         PolicyCommand::Diff { file, before } => differences(context, &file, before.as_deref()),
+        PolicyCommand::Records { since } => filter::records(context, since).await,
         PolicyCommand::Simulate { file, texts, tier, before } => {
             simulate(context, (before.as_deref(), &file), &texts, tier)
         }

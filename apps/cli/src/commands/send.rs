@@ -15,6 +15,7 @@ use amanat_identity::Tier;
 use amanat_primitives::{ConversationId, DocumentId, MessageId};
 use tokio::time::Instant;
 
+use super::filter;
 use crate::{
     args::Send,
     context::{Context, Interrupt},
@@ -56,7 +57,11 @@ pub(super) async fn run(context: &Context, words: Send) -> Outcome {
             "Leave --tier out, or write handle@domain.",
         ));
     }
-    let options = SendOptions { ask_acknowledgement: words.ask_ack, expires_after: words.expires };
+    let options = SendOptions {
+        ask_acknowledgement: words.ask_ack,
+        expires_after: words.expires,
+        consent: words.answer.consent(),
+    };
     let mut session = Session::open(context, link(words.queue)).await?;
     let outcome = send(&mut session, &words, content, options).await;
     let followed = session.close(outcome).await?;
@@ -151,10 +156,13 @@ async fn from_stdin(mut interrupt: Interrupt) -> Outcome<String> {
     Ok(text)
 }
 
-async fn send(session: &mut Session, words: &Send, content: Content, options: SendOptions) -> Outcome<Followed> {
+async fn send(session: &mut Session, words: &Send, content: Content, mut options: SendOptions) -> Outcome<Followed> {
     let to = target(session, &words.to, words.tier).await?;
     let command = match content {
-        Content::Text(text) => Command::SendWith { to, text, options },
+        Content::Text(text) => {
+            options.consent = filter::consent(session, &to, &text, &words.answer).await?;
+            Command::SendWith { to, text, options }
+        }
         Content::File(path) => Command::SendDocument { to, path, options },
     };
     post(session, command, words.queue).await

@@ -11,7 +11,7 @@ use amanat_primitives::{ConversationId, DocumentId, MessageId};
 
 pub(crate) use bench::{Bench, DocumentRun, GroupRun, LoadRun, PairsRun, SearchRun, SecondsRun};
 pub(crate) use device::{DeviceApproved, DeviceLine, HistoryPacked, HistoryTaken};
-pub(crate) use policy::{Found, PolicyChange, PolicyChecked, PolicySimulated, PolicyText, Scanned};
+pub(crate) use policy::{Found, PolicyChange, PolicyChecked, PolicyRecord, PolicySimulated, PolicyText, Scanned};
 
 use super::time::utc;
 use crate::problem::Problem;

@@ -32,6 +32,7 @@ attach-people-reading = Reading who is in this conversation…
 attach-more = and { $count } more
 attach-send = Send document
 attach-sending = Sending…
+attach-filtered = It stands in the document’s name: give the file another one, then attach it again.
 attach-nth = { $nth } of { $all }
 drop-here = Drop to send to { $title }
 save-title = Save a document

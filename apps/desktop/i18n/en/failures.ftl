@@ -54,5 +54,7 @@ failed-not-approved = This device waits for another device of yours to approve i
 try-not-approved = Compare the code on the other device, and approve it.
 failed-stopped = It was stopped.
 try-stopped = Resume it when you like.
+failed-filtered = The leak filter found what is not for this conversation as it stands.
+try-filtered = Take it out, or say that it is to be sent all the same, where that is allowed.
 failed-internal = Something went wrong in the program.
 try-internal = Start it again; if it happens again, tell the IT team.

@@ -32,6 +32,7 @@ attach-people-reading = دیکھا جا رہا ہے کہ اس گفتگو میں 
 attach-more = اور مزید { $count }
 attach-send = دستاویز بھیجیں
 attach-sending = بھیجی جا رہی ہے…
+attach-filtered = یہ دستاویز کے نام میں ہے: فائل کا نام بدلیں، پھر دوبارہ منسلک کریں۔
 attach-nth = { $all } میں سے { $nth }
 drop-here = { $title } کو بھیجنے کے لیے یہاں چھوڑیں
 save-title = دستاویز محفوظ کریں

@@ -7,16 +7,14 @@ mod keys;
 mod list;
 mod newcomers;
 mod row;
+mod sending;
 mod unsent;
 
 use std::time::Duration;
 
 use amanat_client::{
     Command, Failure, Reply,
-    api::{
-        ConversationView, DocumentView, Line, MessageBody, MessageRef, MessageState, MessageView, Progress,
-        SendOptions, Target, Who,
-    },
+    api::{ConversationView, DocumentView, Line, MessageBody, MessageRef, MessageState, MessageView, Progress, Who},
 };
 use amanat_identity::Tier;
 use amanat_primitives::{ConversationId, DocumentId, MessageId, Timestamp};
@@ -35,7 +33,7 @@ use self::{
     list::List,
     newcomers::{Held, Newcomers},
 };
-use super::{Context, document_card, inbox::tier_number};
+use super::{Context, document_card, filter, inbox::tier_number};
 use crate::{
     thumbnail::kept::Kept,
     wish::{Answer, Wish},
@@ -59,6 +57,7 @@ pub struct State {
     newcomers: Newcomers,
     /// What is done once it is known who reads it.
     held: Option<Held>,
+    filter: filter::State,
     asked: Option<Asked>,
     /// Since the machine started, as it was told last.
     moment: Duration,
@@ -117,6 +116,8 @@ pub enum Message {
     Typed(edit::Action),
     /// Enter, or the button.
     Send,
+    /// About what the leak filter says.
+    Filter(filter::Message),
     /// Those who came may read it.
     SendAll,
     /// Who the members are: an answer to the question of a number.
@@ -212,6 +213,7 @@ impl State {
             deleting: false,
             newcomers: Newcomers::default(),
             held: None,
+            filter: filter::State::default(),
             asked: None,
             moment: Duration::ZERO,
             failure: None,
@@ -219,6 +221,7 @@ impl State {
         };
         let mut wishes = state.read();
         wishes.extend(state.ask_members());
+        wishes.extend(state.look_over());
         wishes.push(Wish::Run(operation::focus(Id::new(COMPOSER))));
         wishes.push(Wish::Run(list::to_end()));
         (state, wishes)
@@ -233,6 +236,13 @@ impl State {
     /// It is this long since the machine started.
     pub fn at(&mut self, moment: Duration) {
         self.moment = self.moment.max(moment);
+        self.filter.at(moment);
+    }
+
+    /// It wants to be told how time goes by.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.filter.waits()
     }
 
     /// Its tier.
@@ -371,6 +381,12 @@ impl State {
 
     /// Something happened.
     pub fn update(&mut self, message: Message) -> Wishes {
+        let mut wishes = self.react(message);
+        wishes.extend(self.look_over());
+        wishes
+    }
+
+    fn react(&mut self, message: Message) -> Wishes {
         match message {
             Message::Lines { page, answer } => self.page(page, answer),
             Message::Scrolled(viewport) => {
@@ -385,10 +401,12 @@ impl State {
             Message::Typed(action) => {
                 self.draft.perform(action);
                 // What waits to be sent is another text by now.
-                (self.failure, self.held) = (None, None);
+                self.failure = None;
+                self.hold_nothing();
                 Vec::new()
             }
-            Message::Send => self.send(),
+            Message::Send => self.send_anew(),
+            Message::Filter(message) => self.in_filter(message),
             Message::SendAll => self.send_all(),
             Message::Members(turn, answer) => self.members(turn, answer),
             Message::Before(turn, answer) => self.before(turn, answer),
@@ -418,7 +436,8 @@ impl State {
                 vec![Wish::ask(Command::React { message, text }, Message::Done)]
             }
             Message::Cancel => {
-                (self.menu, self.held) = (None, None);
+                self.menu = None;
+                self.hold_nothing();
                 // What was written before a change began comes back; what answers stays.
                 if let Mode::Edit(_, before) = std::mem::replace(&mut self.mode, Mode::New) {
                     self.draft = edit::Content::with_text(&before);
@@ -454,32 +473,9 @@ impl State {
         wishes
     }
 
-    fn send(&mut self) -> Wishes {
-        let text = self.draft.text().trim().to_owned();
-        if text.is_empty() {
-            return Vec::new();
-        }
-        if let Err(wishes) = self.may_send(Held::Send) {
-            return wishes;
-        }
-        let options = SendOptions::default();
-        let mode = std::mem::replace(&mut self.mode, Mode::New);
-        let unsent = Unsent { text: text.clone(), mode: mode.clone() };
-        let (command, next) = match mode {
-            Mode::New => (Command::SendText { to: Target::Conversation(self.id()), text }, String::new()),
-            Mode::Reply { to, .. } => (Command::SendReply { to, text, options }, String::new()),
-            Mode::Edit(message, before) => (Command::Edit { message, text }, before),
-        };
-        self.draft = edit::Content::with_text(&next);
-        vec![
-            Wish::ask(command, move |answer| Message::Sent(unsent, answer)),
-            Wish::Parent(Action::Draft(self.id(), next)),
-            Wish::Run(list::to_end()),
-        ]
-    }
-
     fn deed(&mut self, deed: Deed, id: MessageId) -> Wishes {
-        (self.menu, self.deleting, self.held) = (None, false, None);
+        (self.menu, self.deleting) = (None, false);
+        self.hold_nothing();
         let message = MessageRef { conversation: self.id(), message: id };
         let Some(view) = self.list.find(id) else { return Vec::new() };
         let text = match &view.body {

@@ -3,7 +3,7 @@
 use amanat_client::Failure;
 use amanat_ui::{
     button::{self, Kind},
-    dialog,
+    dialog, fonts,
     look::Look,
     surface,
     text::{Role, plain},
@@ -55,7 +55,14 @@ fn card<'a, Message: Clone + 'a>(dialog: Dialog<'a, Message>, context: Context<'
     // Beside the scroller's bar, which stands at the right in all languages.
     let beside = Padding { right: space::M, ..Padding::ZERO };
     let head = look.direction.row(head).align_y(Alignment::Center).padding(beside);
-    let mut parts = column![head, beside_bar(dialog.content).id(Id::new(SCROLLER))].spacing(space::L);
+    let content: Element<'a, Message> = beside_bar(dialog.content).id(Id::new(SCROLLER)).into();
+    let content = if dialog.buttons.is_empty() {
+        content
+    } else {
+        // Buttons have what the parts above them leave: that must be enough.
+        container(content).max_height(HEIGHT - around_content(look)).into()
+    };
+    let mut parts = column![head, content].spacing(space::L);
     if !dialog.buttons.is_empty() {
         let mut buttons = vec![gap::horizontal().into()];
         buttons.extend(dialog.buttons);
@@ -63,6 +70,13 @@ fn card<'a, Message: Clone + 'a>(dialog: Dialog<'a, Message>, context: Context<'
     }
     let around = Padding { right: space::XL - space::M, ..Padding::new(space::XL) };
     container(parts).width(WIDTH).max_height(HEIGHT).padding(around).style(surface::card(look)).into()
+}
+
+/// What a dialog with buttons has above, below and around its content.
+fn around_content(look: Look) -> f32 {
+    let line = |role: Role| role.size() * fonts::face_for(look.direction, role.size(), role.weight()).line_height;
+    let (title, buttons) = (line(Role::Title), line(Role::Strong) + space::S * 2.0);
+    (title + buttons + (space::XL + space::L) * 2.0).ceil()
 }
 
 /// Scrolled, with room for the bar at its right, where it stands in all languages.

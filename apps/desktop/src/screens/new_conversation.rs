@@ -3,11 +3,14 @@
 
 mod names;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use amanat_client::{
-    Command, Failure, Reply,
-    api::{ConversationView, Overview, Person, Target},
+    Command, Failure, FailureCode, Reply,
+    api::{Consent, ConversationView, Overview, Person, SendOptions, Target},
 };
 use amanat_identity::{Address, Tier};
 use amanat_primitives::ConversationId;
@@ -21,7 +24,7 @@ use amanat_ui::{
 use iced::{Alignment, Element};
 
 use super::{
-    Context, frame,
+    Context, filter, frame,
     frame::Dialog,
     inbox::tier_number,
     person::{self, Shown},
@@ -45,6 +48,7 @@ pub struct State {
     picker: picker::State,
     title: edit::Content,
     text: edit::Content,
+    filter: filter::State,
     tier: Tier,
     /// Everybody, for names that are close.
     everybody: Vec<Person>,
@@ -68,6 +72,8 @@ pub enum Message {
     Title(edit::Action),
     /// The first message was typed into.
     Text(edit::Action),
+    /// About what the leak filter says of it.
+    Filter(filter::Message),
     /// A tier was chosen.
     Tier(Tier),
     /// Begin it, or ask whether that is who is meant.
@@ -111,6 +117,7 @@ impl State {
             picker,
             title: edit::Content::new(),
             text: edit::Content::new(),
+            filter: filter::State::default(),
             tier: Tier::Official,
             everybody: Vec::new(),
             met: BTreeMap::new(),
@@ -122,8 +129,32 @@ impl State {
         (state, wishes)
     }
 
+    /// It is this long since the machine started.
+    pub fn at(&mut self, moment: Duration) {
+        self.filter.at(moment);
+    }
+
+    /// It wants to be told how time goes by.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.filter.waits()
+    }
+
     /// Something happened.
     pub fn update(&mut self, message: Message) -> Wishes {
+        let mut wishes = self.react(message);
+        if let Some(to) = self.target() {
+            wishes.extend(self.filter.look_over(&to, self.text.as_str(), Message::Filter));
+        }
+        wishes
+    }
+
+    /// Where a first message goes; none where there is none.
+    fn target(&self) -> Option<Target> {
+        self.single().map(|person| Target::Person(person.address.clone(), Some(self.tier)))
+    }
+
+    fn react(&mut self, message: Message) -> Wishes {
         match message {
             Message::Picker(message) => {
                 let wishes = picker::lift(self.picker.update(message), Message::Picker);
@@ -143,10 +174,21 @@ impl State {
             Message::Text(action) => self.text.perform(action),
             Message::Tier(tier) if tier <= self.highest() => self.tier = tier,
             Message::Tier(_) => {}
-            Message::Begin if !self.ready() => {}
-            Message::Begin if self.doubtful().next().is_some() => self.asking = true,
-            Message::Begin | Message::Sure => return self.begin(),
-            Message::Back if self.asking => self.asking = false,
+            Message::Begin => {
+                // What was agreed to before is not meant.
+                self.filter.take_consent();
+                return self.ask_or_begin();
+            }
+            Message::Filter(message) => {
+                if self.filter.update(message) {
+                    return self.ask_or_begin();
+                }
+            }
+            Message::Sure => return self.begin(),
+            Message::Back if self.asking => {
+                self.asking = false;
+                self.filter.take_consent();
+            }
             Message::Opened(Ok(Reply::Sent { conversation, .. })) => {
                 return vec![Wish::Parent(Action::Open(conversation))];
             }
@@ -196,15 +238,39 @@ impl State {
         chosen.filter(move |person| !met(person) && (!person.verified || self.foreign(person)))
     }
 
+    /// The leak filter lets the first message pass, or there is none.
+    fn lets_pass(&self) -> bool {
+        self.single().is_none() || self.filter.lets_pass()
+    }
+
+    fn ask_or_begin(&mut self) -> Wishes {
+        if self.ready() && self.lets_pass() && self.doubtful().next().is_some() {
+            self.asking = true;
+            return Vec::new();
+        }
+        self.begin()
+    }
+
     fn begin(&mut self) -> Wishes {
         if !self.ready() {
             return Vec::new();
         }
+        if !self.lets_pass() {
+            self.asking = false;
+            return vec![Wish::Run(self.filter.point())];
+        }
         (self.busy, self.failure) = (true, None);
+        let consent = self.filter.take_consent();
         let command = match self.picker.chosen() {
             [person] => {
                 let to = Target::Person(person.address.clone(), Some(self.tier));
-                Command::SendText { to, text: self.text.text().trim().to_owned() }
+                let text = self.text.text().trim().to_owned();
+                match consent {
+                    Consent::None => Command::SendText { to, text },
+                    consent => {
+                        Command::SendWith { to, text, options: SendOptions { consent, ..SendOptions::default() } }
+                    }
+                }
             }
             people => Command::New {
                 title: self.title.text().trim().to_owned(),
@@ -224,7 +290,9 @@ impl State {
     fn form<'a>(&'a self, context: Context<'a>) -> Dialog<'a, Message> {
         let Context { look, words, .. } = context;
         let mut parts: Vec<Element<'a, Message>> = Vec::new();
-        if let Some(failure) = &self.failure {
+        // What the filter said when it was sent stands in its strip.
+        let said = |failure: &&Failure| failure.code == FailureCode::Filtered && !self.lets_pass();
+        if let Some(failure) = self.failure.as_ref().filter(|failure| !said(failure)) {
             parts.push(frame::failure(failure, context));
         }
         parts.push(self.picker.view(context).map(Message::Picker));
@@ -234,7 +302,10 @@ impl State {
                 let name = bidi::defuse(&person.name, person::NAME);
                 let placeholder = words.with("new-text", &[("name", name.into())]);
                 let field = Field { id: TEXT, placeholder, submit: Some(Message::Begin), several: true };
-                parts.push(edit::field(&self.text, field, Message::Text, look));
+                let strip = self.filter.view(filter::Manner::default(), context);
+                parts.extend(strip.map(|strip| strip.map(Message::Filter)));
+                let field = edit::editor(&self.text, field, Message::Text, look).marked(self.filter.marks());
+                parts.push(field.into());
             }
             _ => {
                 let placeholder = words.say("new-name");
@@ -250,9 +321,10 @@ impl State {
             (false, Some(_)) => "composer-send",
             (false, None) => "new-begin",
         });
+        let can = self.ready() && (self.single().is_none() || !self.filter.refuses());
         let buttons = vec![
             button::word(words.say("cancel"), Kind::Secondary, Some(Message::Close), look),
-            button::word(begin, Kind::Primary, self.ready().then_some(Message::Begin), look),
+            button::word(begin, Kind::Primary, can.then_some(Message::Begin), look),
         ];
         let content = frame::stacked(parts, look).spacing(space::M).into();
         Dialog { title: words.say("new-title"), content, buttons, close: None }
@@ -356,7 +428,8 @@ mod tests {
         let mut state = with(&["Sana Tariq"]);
         assert!(state.update(Message::Begin).is_empty(), "nothing was written");
         state.text = edit::Content::with_text("Hello");
-        assert!(state.update(Message::Begin).is_empty() && state.asking);
+        let wishes = state.update(Message::Begin);
+        assert!(matches!(&wishes[..], [Wish::Ask(Command::Judge { .. }, _)]) && state.asking, "nothing is sent");
         state.update(Message::Back);
         assert!(!state.asking);
         state.update(Message::Begin);
@@ -368,7 +441,8 @@ mod tests {
         state.text = edit::Content::with_text("Hello");
         let sana = state.picker.chosen()[0].address.clone();
         state.met.insert(sana, ConversationId::from_bytes([1; 16]));
-        assert_eq!(state.update(Message::Begin).len(), 1);
+        let wishes = state.update(Message::Begin);
+        assert!(matches!(&wishes[..], [Wish::Ask(Command::SendText { .. }, _), Wish::Ask(Command::Judge { .. }, _)]));
     }
 
     #[test]
@@ -383,5 +457,34 @@ mod tests {
         let sent = Reply::Sent { conversation, message: None, document: None };
         let wishes = state.update(Message::Opened(Ok(sent)));
         assert!(matches!(&wishes[..], [Wish::Parent(Action::Open(id))] if *id == conversation));
+    }
+
+    /// Answers what is asked about the first message, as it is written.
+    fn written(state: &mut State, text: &str) {
+        state.text = edit::Content::with_text(text);
+        let (opened, _fake) = fake::Fake::open(1);
+        for wish in state.update(Message::Text(edit::Action::insert(""))) {
+            let Wish::Ask(command @ Command::Judge { .. }, then) = wish else { panic!("it is only asked") };
+            let answer = iced::futures::executor::block_on(opened.backend.ask(command));
+            state.update(then(answer));
+        }
+    }
+
+    #[test]
+    fn a_first_message_that_the_filter_warns_of_needs_a_second_press() {
+        let mut state = with(&["Sana Tariq"]);
+        let sana = state.picker.chosen()[0].address.clone();
+        state.met.insert(sana, ConversationId::from_bytes([1; 16]));
+        written(&mut state, "Her card is 35202-1234567-1");
+        assert!(matches!(&state.update(Message::Begin)[..], [Wish::Run(_)]), "it is pointed at");
+        state.at(Duration::from_secs(8));
+        state.at(Duration::from_secs(9));
+        let wishes = state.update(Message::Filter(filter::Message::Press));
+        let [Wish::Ask(Command::SendWith { options, .. }, _)] = &wishes[..] else { panic!("it is sent") };
+        assert_eq!(options.consent, Consent::Seen);
+        state.update(Message::Opened(Err(Failure::new(FailureCode::DiskFull, "full", "free some"))));
+        assert!(matches!(&state.update(Message::Begin)[..], [Wish::Run(_)]), "that was agreed to once");
+        written(&mut state, "It is SECRET");
+        assert!(state.ready() && !state.lets_pass() && state.filter.refuses());
     }
 }

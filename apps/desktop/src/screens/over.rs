@@ -92,6 +92,15 @@ impl State {
     /// It is this long since the machine started.
     pub fn at(&mut self, moment: Duration) {
         self.warnings.at(moment);
+        if let Some(Open::New(state)) = &mut self.dialog {
+            state.at(moment);
+        }
+    }
+
+    /// It wants to be told how time goes by.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        matches!(&self.dialog, Some(Open::New(state)) if state.waits())
     }
 
     /// This conversation is shown, or none.

@@ -165,7 +165,7 @@ impl State {
     /// Something is to be done in a moment: it wants to be told how time goes by.
     #[must_use]
     pub fn waits(&self) -> bool {
-        self.drafts.waits()
+        self.drafts.waits() || self.over.waits() || self.conversation.as_ref().is_some_and(|open| open.waits())
     }
 
     /// What is written and not in the vault, to be asked of the engine before it is stopped.

@@ -4,15 +4,17 @@
 use amanat_identity::Address;
 use amanat_primitives::{ConversationId, DeviceId, MessageId, Timestamp};
 
-use super::{DocumentView, MemberChange, Who};
+use super::{Consent, DocumentView, MemberChange, Who};
 
 /// What a text or a document is sent with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SendOptions {
     /// Ask each recipient to acknowledge that it was read and understood.
     pub ask_acknowledgement: bool,
     /// Remove its content everywhere so long after it was sent, in whole seconds; the tier's own limit holds beside it.
     pub expires_after: Option<std::time::Duration>,
+    /// How its sender answers the leak filter.
+    pub consent: Consent,
 }
 
 /// A message in a conversation.

@@ -20,6 +20,8 @@ impl Core {
             Command::Documents { conversation } => self.list_documents(conversation),
             Command::Members { conversation } => self.list_members(conversation),
             Command::FindMessage { prefix } => self.find_message(&prefix),
+            Command::Judge { to, text } => self.judge(&to, &text),
+            Command::Records { since } => self.list_records(since),
             Command::FirstSince { conversation, at } => self.first_since(conversation, at),
             Command::KeepDraft { conversation, text } => self.keep_draft(conversation, text),
             Command::Arrange { conversation, pinned, muted } => self.arrange(conversation, pinned, muted),
@@ -93,6 +95,8 @@ impl Core {
             | Command::Edit { .. }
             | Command::Delete { .. }
             | Command::Acknowledge { .. }
+            | Command::Judge { .. }
+            | Command::Records { .. }
             | Command::FindMessage { .. }
             | Command::Search { .. }
             | Command::FirstSince { .. }
@@ -159,6 +163,8 @@ fn needs_standing(command: &Command) -> bool {
         | Command::PackTransfer { .. }
         | Command::Sync => true,
         Command::Status
+        | Command::Judge { .. }
+        | Command::Records { .. }
         | Command::Devices
         | Command::PackHistory { .. }
         | Command::TakeHistory { .. }

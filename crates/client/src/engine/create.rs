@@ -21,7 +21,8 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::{
     Input,
     commits::commit_row,
-    core::{Core, Open, ReplyTo, put_conversation, respond},
+    core::{Core, Open, ReplyTo, answer_with, put_conversation, respond},
+    filter::Sending,
     membership::first_renewal,
     newcomers::put_newcomers,
     outgoing::text,
@@ -29,7 +30,7 @@ use super::{
 };
 use crate::{
     Command, Failure, FailureCode, Random, Reply,
-    api::{SendOptions, Target},
+    api::{Consent, SendOptions, Subject, Target},
     failure,
     rows::{Change, CommitRow, ConversationRow, Stage, TrackRow},
     session::Calls,
@@ -49,9 +50,9 @@ pub(crate) struct Opening {
 pub(crate) enum Then {
     /// Only the id is wanted.
     Nothing,
-    /// A text is sent.
-    Text(Body),
-    /// A document is sent.
+    /// A text is sent, once the filter lets it pass.
+    Text(Body, Consent),
+    /// A document is sent, once the filter lets its name pass.
     Document(PathBuf, SendOptions),
 }
 
@@ -117,6 +118,9 @@ impl Core {
         if let Some(by) = self.clocks_differ() {
             return respond(reply, Err(failure::clocks_differ(by)));
         }
+        if let Err(failure) = self.pass_opening(&opening, &then) {
+            return answer_with(reply, Err(failure));
+        }
         let known = self.known(&opening.members)?;
         self.spawn(async move {
             let everyone = (opening.tier, opening.members.as_slice());
@@ -124,6 +128,20 @@ impl Core {
             Input::Gathered(Gathered { opening, then, reply, found })
         });
         Ok(())
+    }
+
+    /// Lets what a conversation is opened for pass the filter, or says why not.
+    fn pass_opening(&mut self, opening: &Opening, then: &Then) -> Result<(), Failure> {
+        let sending = |subject, text| Sending { subject, text, tier: opening.tier, conversation: None };
+        match (then, &opening.title) {
+            (Then::Nothing, None) => Ok(()),
+            (Then::Nothing, Some(title)) => self.pass(sending(Subject::Title, title), &Consent::None),
+            (Then::Text(body, consent), _) => self.pass_body_in(opening.tier, None, body, consent),
+            (Then::Document(path, options), _) => {
+                let name = super::documents::name_of(path);
+                self.pass(sending(Subject::DocumentName, &name), &options.consent)
+            }
+        }
     }
 
     /// What a task needs to look people up.
@@ -175,7 +193,7 @@ impl Core {
                         let sent = Reply::Sent { conversation: id, message: None, document: None };
                         respond(reply, Ok(sent))
                     }
-                    Then::Text(body) => self.post_text(id, body, reply),
+                    Then::Text(body, _) => self.post_passed(id, body, reply),
                     Then::Document(path, options) => self.post_document(id, path, options, reply),
                 }
             }
@@ -324,7 +342,7 @@ fn again(opening: Opening, then: Then) -> Option<Command> {
     let to = opening.members.first().map(|address| Target::Person(address.clone(), Some(opening.tier)));
     match then {
         Then::Nothing => Some(Command::New { title: opening.title?, tier: opening.tier, members: opening.members }),
-        Then::Text(body) => super::life::command_of(to?, body),
+        Then::Text(body, consent) => super::life::command_of(to?, body, consent),
         Then::Document(path, options) => Some(Command::SendDocument { to: to?, path, options }),
     }
 }

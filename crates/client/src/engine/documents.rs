@@ -25,6 +25,7 @@ use tokio::{
 };
 
 use self::fetches::Fetch;
+pub(crate) use self::uploads::name_of;
 use super::{
     Input,
     core::{Core, bounded},

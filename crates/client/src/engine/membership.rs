@@ -23,7 +23,9 @@ use super::{
     roles::good_leaves,
 };
 use crate::{
-    Failure, FailureCode, Reply, failure,
+    Failure, FailureCode, Reply,
+    api::Consent,
+    failure,
     rows::{Change, ConversationRow, Stage},
     vault::Batch,
 };
@@ -260,7 +262,10 @@ impl Core {
         match super::create::checked_title(title)
             .and_then(|title| Body::title(title).map_err(|_| failure::internal("a title is longer than its field")))
         {
-            Ok(body) => self.tell_members(id, body, reply),
+            Ok(body) => match self.pass_body(id, &body, &Consent::None) {
+                Ok(()) => self.tell_members(id, body, reply),
+                Err(failure) => answer_with(reply, Err(failure)),
+            },
             Err(failure) => respond(reply, Err(failure)),
         }
     }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Event, Failure, FailureCode, Reply,
-    api::Target,
+    api::{Consent, Target},
     failure,
     rows::{ConversationRow, MessageRow, OutboxRow, Stage},
     vault::{Batch, Scope},
@@ -57,16 +57,22 @@ impl Core {
             return respond(reply, Err(failure));
         }
         match Body::text(text) {
-            Ok(body) => self.send_body(to, body, reply),
+            Ok(body) => self.send_body(to, body, Consent::None, reply),
             Err(_) => respond(reply, Err(failure::too_large("text", "64 KiB", "shorten it, or send it as a document"))),
         }
     }
 
     /// Queues a message for whom it is for.
-    pub(crate) fn send_body(&mut self, to: Target, body: Body, reply: ReplyTo) -> Result<(), Failure> {
+    pub(crate) fn send_body(
+        &mut self,
+        to: Target,
+        body: Body,
+        consent: Consent,
+        reply: ReplyTo,
+    ) -> Result<(), Failure> {
         match self.existing(&to) {
-            Ok(Some(id)) => self.post_text(id, body, reply),
-            Ok(None) => self.open_direct(to, Then::Text(body), reply),
+            Ok(Some(id)) => self.post_text(id, body, &consent, reply),
+            Ok(None) => self.open_direct(to, Then::Text(body, consent), reply),
             Err(failure) => respond(reply, Err(failure)),
         }
     }
@@ -113,8 +119,22 @@ impl Core {
             && members.iter().any(|member| member.address == *person && !unfit.contains(&member.device)))
     }
 
-    /// Queues a text and replies.
-    pub(crate) fn post_text(&mut self, id: ConversationId, body: Body, reply: ReplyTo) -> Result<(), Failure> {
+    /// Queues a text that the filter lets pass, and replies.
+    pub(crate) fn post_text(
+        &mut self,
+        id: ConversationId,
+        body: Body,
+        consent: &Consent,
+        reply: ReplyTo,
+    ) -> Result<(), Failure> {
+        match self.check_can_post(id).and_then(|()| self.pass_body(id, &body, consent)) {
+            Ok(()) => self.post_passed(id, body, reply),
+            Err(failure) => answer_with(reply, Err(failure)),
+        }
+    }
+
+    /// Queues a text that has passed the filter, and replies.
+    pub(crate) fn post_passed(&mut self, id: ConversationId, body: Body, reply: ReplyTo) -> Result<(), Failure> {
         let sent = self.post(id, body);
         let sent = sent.map(|message| Reply::Sent { conversation: id, message: Some(message), document: None });
         answer_with(reply, sent)?;

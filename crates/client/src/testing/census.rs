@@ -2,6 +2,7 @@
 //! becomes of what is not as it should be.
 
 use amanat_conversation::{Records, count_key_packages};
+use amanat_policy::record::SignedRecord;
 use amanat_primitives::{ConversationId, DocumentId, Timestamp};
 use std::collections::HashSet;
 
@@ -77,4 +78,19 @@ pub fn replace_blocks(profile: &Profile, id: ConversationId, rows: Vec<Row>) -> 
     let mut batch = Batch::default();
     rows.into_iter().for_each(|(key, row)| batch.put_bytes(Scope::Blocks(id), key, row));
     profile.vault.commit(batch)
+}
+
+/// How many records of the leak filter there are, each signed by this device and in its place.
+///
+/// # Errors
+/// Damaged, where one is not, or does not open.
+pub fn records(profile: &Profile) -> Result<usize, Failure> {
+    let (key, mut before) = (profile.keys.signing().verifying_key(), None);
+    let mut records = profile.vault.scan::<SignedRecord>(Scope::Records)?;
+    records.sort_unstable_by_key(|signed| signed.record.number);
+    for signed in &records {
+        signed.verify(&key, before).map_err(|_| crate::failure::damaged())?;
+        before = Some(signed);
+    }
+    Ok(records.len())
 }

@@ -4,7 +4,10 @@
 //! change only what changed. A place on a row is taken from the glyphs themselves, each of which knows its direction, so
 //! that caret and selection are right where directions meet.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    ops::Range,
+    sync::{Arc, PoisonError},
+};
 
 use iced::{
     Point, Rectangle, Size,
@@ -309,6 +312,25 @@ impl Lines {
             if piece.ends && from <= piece.end && to > piece.end && self.is_last(line, n) {
                 let x = row.x(piece.end - piece.start);
                 if piece.direction.is_rtl() { add(x - STUB, x) } else { add(x, x + STUB) }
+            }
+        }
+        boxes
+    }
+
+    /// What is painted behind places that stand out: several boxes for one where directions meet, or where it is broken.
+    pub(super) fn marked(&self, text: &str, places: &[Range<usize>]) -> Vec<Rectangle> {
+        if places.is_empty() {
+            return Vec::new();
+        }
+        let mut boxes = Vec::new();
+        for (line, n, top, height) in self.in_view() {
+            let Some((piece, row)) = self.piece(line).zip(self.row(text, line, n)) else { continue };
+            let (first, last) = (piece.start + row.first(), piece.start + row.last());
+            for place in places.iter().filter(|place| place.start < last && place.end > first) {
+                let (from, to) = (place.start.max(first) - piece.start, place.end.min(last) - piece.start);
+                boxes.extend(row.spans(from, to).into_iter().map(|(left, right)| {
+                    Rectangle::new(Point::new(left - self.shift, top), Size::new(right - left, height))
+                }));
             }
         }
         boxes

@@ -177,6 +177,34 @@ fn a_selection_is_painted_where_its_letters_are() {
 }
 
 #[test]
+fn what_stands_out_is_painted_where_its_letters_are() {
+    let digits = "شناختی کارڈ 35202-1234567-1 درج ہے";
+    for text in [URDU, LATIN, MIXED, MIXED_LATIN, digits] {
+        let lines = lines(text, 0, true);
+        for (from, to) in [(0, text.len()), (text.find(' ').unwrap() + 1, text.rfind(' ').unwrap())] {
+            assert_eq!(lines.marked(text, &[from..to, to..to]), lines.selection(text, (from, to)), "{text}");
+        }
+        let beyond = text.len() + 4..text.len() + 8;
+        assert!(lines.marked(text, &[beyond]).is_empty(), "of an older wording");
+    }
+    let (from, to) = (digits.find('3').unwrap(), digits.rfind('1').unwrap() + 1);
+    let lines = lines(digits, 0, true);
+    let number = from..to;
+    let [place] = lines.marked(digits, &[number])[..] else { panic!("digits run one way") };
+    let (before, behind) = (lines.caret(digits, 0).unwrap().x, lines.caret(digits, digits.len()).unwrap().x);
+    assert!(behind < place.x && place.x + place.width < before, "between the words");
+}
+
+#[test]
+fn an_insertion_is_cut_at_a_limit_of_its_holders() {
+    let mut content = Content::with_text("وجہ");
+    content.perform_within(Action::insert("ab".repeat(40)), 16);
+    assert_eq!(content.text(), format!("وجہ{}", "ab".repeat(5)));
+    content.perform_within(Action::insert("more"), 16);
+    assert_eq!(content.text().len(), 16);
+}
+
+#[test]
 fn arrows_home_and_end_follow_the_direction_of_the_paragraph() {
     for (text, on, back) in [
         (URDU, Named::ArrowLeft, Named::ArrowRight),

@@ -1,6 +1,7 @@
 //! The field in a window: events become actions, the lines are drawn.
 
 use std::{
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -20,6 +21,7 @@ use super::{
     Action, Content, Field, Kind,
     keys::{Manner, Press, Stroke, press},
     lines::{Lines, Measure},
+    operated::Operated,
     steps,
 };
 use crate::{
@@ -34,6 +36,8 @@ const MOST: f32 = 164.0;
 /// One line is at least so high, so that a field of Latin text is as easily hit as a button.
 const LEAST: f32 = 22.0;
 const BLINK: Duration = Duration::from_millis(500);
+/// A mark's line.
+const UNDERLINE: f32 = 2.0;
 /// What a notch of the wheel moves.
 const NOTCH: f32 = 40.0;
 
@@ -50,6 +54,7 @@ pub struct Editor<'a, Message> {
     on_action: Box<dyn Fn(Action) -> Message + 'a>,
     most: f32,
     sealed: bool,
+    marks: Vec<Range<usize>>,
     on_paste: Option<LookAt<'a, Message>>,
     on_up: Option<Message>,
     look: Look,
@@ -109,49 +114,6 @@ impl operation::Focusable for State {
     }
 }
 
-/// The text and the state, for operations on text.
-struct Operated<'a> {
-    text: &'a str,
-    asked: &'a mut Option<Action>,
-}
-
-impl Operated<'_> {
-    /// Operations count characters.
-    fn place(&self, character: usize) -> usize {
-        self.text.char_indices().nth(character).map_or(self.text.len(), |(at, _)| at)
-    }
-
-    fn ask(&mut self, kind: Kind) {
-        *self.asked = Some(Action(kind));
-    }
-}
-
-impl operation::TextInput for Operated<'_> {
-    fn text(&self) -> &str {
-        self.text
-    }
-
-    fn move_cursor_to_front(&mut self) {
-        self.ask(Kind::Place { at: 0, select: false });
-    }
-
-    fn move_cursor_to_end(&mut self) {
-        self.ask(Kind::Place { at: usize::MAX, select: false });
-    }
-
-    fn move_cursor_to(&mut self, position: usize) {
-        self.ask(Kind::Place { at: self.place(position), select: false });
-    }
-
-    fn select_all(&mut self) {
-        *self.asked = Some(Action::select_all());
-    }
-
-    fn select_range(&mut self, start: usize, end: usize) {
-        self.ask(Kind::Select { from: self.place(start), to: self.place(end) });
-    }
-}
-
 impl<'a, Message: Clone + 'a> Editor<'a, Message> {
     pub(super) fn new(
         content: &'a Content,
@@ -170,6 +132,7 @@ impl<'a, Message: Clone + 'a> Editor<'a, Message> {
             on_action: Box::new(on_action),
             most: MOST,
             sealed: false,
+            marks: Vec::new(),
             on_paste: None,
             on_up: None,
             look,
@@ -180,6 +143,13 @@ impl<'a, Message: Clone + 'a> Editor<'a, Message> {
     #[must_use]
     pub fn sealed(mut self, sealed: bool) -> Self {
         self.sealed = sealed;
+        self
+    }
+
+    /// These bytes of the text stand out: on a tint, and underlined, so that they do without its colour.
+    #[must_use]
+    pub fn marked(mut self, marks: Vec<Range<usize>>) -> Self {
+        self.marks = marks;
         self
     }
 
@@ -539,6 +509,11 @@ impl<'a, Message: Clone + 'a> Widget<Message, Theme, Renderer> for Editor<'a, Me
                 renderer.fill_quad(renderer::Quad { bounds, ..renderer::Quad::default() }, color);
             }
         };
+        for place in lines.marked(draft.text(), &self.marks) {
+            let under = Rectangle { y: place.y + place.height - UNDERLINE, height: UNDERLINE, ..place };
+            fill(renderer, place, Color { a: 0.16, ..k.mark() });
+            fill(renderer, under, k.mark());
+        }
         let (from, to) = draft.selected();
         if from != to {
             let color = Color { a: if state.focus.is_some() { 0.4 } else { 0.25 }, ..k.focus };

@@ -1,7 +1,10 @@
 //! What `amanat policy` and `amanat scan` print under `--json` (protocol-spec/json-output.md, section 3).
 
+use amanat_client::api::RecordView;
 use amanat_policy::diff::Difference;
 use serde::Serialize;
+
+use crate::output::time::utc;
 
 /// `scan`.
 #[derive(Serialize)]
@@ -58,4 +61,36 @@ pub(crate) struct PolicySimulated {
     pub(crate) texts: usize,
     pub(crate) skipped: usize,
     pub(crate) changed: usize,
+}
+
+/// `policy records`.
+#[derive(Serialize)]
+pub(crate) struct PolicyRecord<'a> {
+    number: u64,
+    at: String,
+    conversation: Option<String>,
+    tier: &'static str,
+    what: &'static str,
+    action: &'static str,
+    outcome: &'static str,
+    findings: Vec<Found<'a>>,
+    unread: bool,
+    reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a RecordView> for PolicyRecord<'a> {
+    fn from(record: &'a RecordView) -> Self {
+        Self {
+            number: record.number,
+            at: utc(record.at),
+            conversation: record.conversation.map(|id| id.to_string()),
+            tier: record.tier.name(),
+            what: record.subject.name(),
+            action: record.action.name(),
+            outcome: if record.passed { "sent" } else { "stopped" },
+            findings: record.found.iter().map(|(kind, count)| Found { kind: kind.as_str(), count: *count }).collect(),
+            unread: record.unread,
+            reason: Some(record.reason.as_str()).filter(|reason| !reason.is_empty()),
+        }
+    }
 }

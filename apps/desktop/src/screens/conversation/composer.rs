@@ -1,5 +1,6 @@
 //! What stands above and below the messages: the title with what can be seen of the whole, and the composer.
 
+use amanat_client::{Failure, FailureCode};
 use amanat_ui::{
     badge, bidi,
     button::{self, Kind},
@@ -14,7 +15,7 @@ use iced::{
 };
 
 use super::{COMPOSER, Message, Mode, NO_COPY_FROM, State};
-use crate::screens::{Context, files};
+use crate::screens::{Context, files, filter};
 
 /// Characters of a title.
 const TITLE: usize = 120;
@@ -42,7 +43,14 @@ impl State {
     pub(super) fn composer<'a>(&'a self, context: Context<'a>) -> Element<'a, Message> {
         let Context { look, words, .. } = context;
         let mut parts = column![].spacing(space::S);
-        if let Some(failure) = &self.failure {
+        let sealed = self.tier() >= NO_COPY_FROM;
+        let changes = matches!(self.mode, Mode::Edit(..));
+        if let Some(strip) = self.filter.view(filter::Manner { changes, sealed }, context) {
+            parts = parts.push(strip.map(Message::Filter));
+        }
+        // What the filter said when it was sent stands in its strip.
+        let said = |failure: &&Failure| failure.code == FailureCode::Filtered && self.filter.has_found();
+        if let Some(failure) = self.failure.as_ref().filter(|failure| !said(failure)) {
             let (failed, advice) = words.failure(failure);
             parts = parts.push(notice::advice(notice::Kind::Caution, failed, advice, Vec::new(), look));
         }
@@ -68,12 +76,14 @@ impl State {
             submit: Some(Message::Send),
             several: true,
         };
-        let field =
-            edit::editor(&self.draft, field, Message::Typed, look).sealed(self.tier() >= NO_COPY_FROM).beside_list();
+        let field = edit::editor(&self.draft, field, Message::Typed, look)
+            .sealed(sealed)
+            .marked(self.filter.marks())
+            .beside_list();
         let names_files = |text: &str| files::paths::named(text).map(|_| Message::Pasted(text.to_owned()));
         let field = field.on_paste(names_files).on_up(Message::EditLast);
-        let ready = !self.draft.text().trim().is_empty();
-        let word = words.say(if matches!(self.mode, Mode::Edit(..)) { "composer-change" } else { "composer-send" });
+        let ready = !self.draft.as_str().trim().is_empty() && !self.filter.refuses();
+        let word = words.say(if changes { "composer-change" } else { "composer-send" });
         let row = vec![
             button::word(words.say("composer-attach"), Kind::Secondary, Some(Message::Attach), look),
             container(field).width(Fill).into(),

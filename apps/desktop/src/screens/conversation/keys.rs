@@ -36,7 +36,8 @@ impl State {
 
     /// What is asked is not to be done.
     pub fn back(&mut self) -> Wishes {
-        (self.asked, self.held) = (None, None);
+        self.asked = None;
+        self.hold_nothing();
         vec![Wish::Run(operation::focus(Id::new(COMPOSER)))]
     }
 
@@ -74,7 +75,8 @@ impl State {
     /// The calendar, at a day.
     pub(super) fn choose_day(&mut self, at: Timestamp) -> Wishes {
         let (calendar, wishes) = calendar::State::open(at);
-        (self.asked, self.held) = (Some(Asked::Day(calendar)), None);
+        self.asked = Some(Asked::Day(calendar));
+        self.hold_nothing();
         lifted(wishes).0
     }
 

@@ -252,6 +252,7 @@ impl State {
     fn not_known(&mut self, answer: Answer) -> Wishes {
         if self.held.take().is_some() {
             self.failure = answer.err();
+            self.hold_nothing();
         }
         Vec::new()
     }

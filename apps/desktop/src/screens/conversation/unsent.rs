@@ -1,5 +1,6 @@
 //! What could not be sent: it comes back as what it was, before what was written since.
 
+use amanat_client::api::Consent;
 use amanat_ui::edit;
 
 use super::{Mode, State};
@@ -9,12 +10,14 @@ use super::{Mode, State};
 pub struct Unsent {
     pub(super) text: String,
     pub(super) mode: Mode,
+    /// How its sender answered the leak filter.
+    pub(super) consent: Consent,
 }
 
 /// A new text.
 impl From<&str> for Unsent {
     fn from(text: &str) -> Self {
-        Self { text: text.to_owned(), mode: Mode::New }
+        Self { text: text.to_owned(), mode: Mode::New, consent: Consent::None }
     }
 }
 
@@ -30,6 +33,7 @@ impl State {
     /// It could not be sent. A change stays a change, and an answer an answer, unless another has begun since.
     pub(super) fn take_back(&mut self, unsent: Unsent) {
         let since = self.draft();
+        self.filter.came_back(&unsent.consent);
         match (&mut self.mode, &unsent.mode) {
             // What was written since is another wording of the same.
             (Mode::Edit(now, _), Mode::Edit(message, _)) if now == message => {

@@ -1,6 +1,6 @@
 //! How the questions about files look: a card over a veil, one question at a time.
 
-use amanat_client::{Failure, api::ConversationView};
+use amanat_client::{Failure, FailureCode, api::ConversationView};
 use amanat_identity::Tier;
 use amanat_ui::{
     badge, bidi,
@@ -206,6 +206,9 @@ fn finish<'a>(
     let Context { look, words, .. } = context;
     if let Some(failure) = failure {
         let (failed, advice) = words.failure(failure);
+        // Of a document, the leak filter reads the name.
+        let filtered = failure.code == FailureCode::Filtered;
+        let advice = if filtered { words.say("attach-filtered") } else { advice };
         parts = parts.push(notice::advice(notice::Kind::Danger, failed, advice, Vec::new(), look));
     }
     let close = words.say(close);

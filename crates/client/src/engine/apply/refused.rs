@@ -9,9 +9,11 @@ use crate::{api::Alarm, engine::core::Core, rows::Stage};
 
 impl Core {
     pub(super) fn apply_refused(&self, group: &Conversation, draft: &mut Draft, entry: &Entry, reason: Refusal) {
-        // Its author had not seen yet that this device was added: it is not for this one. What is withheld so shows by what
-        // stands behind it, as all that is withheld. [CONV-24]
-        if matches!(reason, Refusal::TooOld) && entry.accepted_commit < draft.row.joined {
+        // Its author, who has said nothing here since, had not seen yet that this device was added: it is not for this one.
+        // [CONV-24]
+        let unheard = draft.tracks.get(&entry.sender).is_some_and(|track| track.shown == 0 && track.has == 0);
+        let early = entry.kind == UnitKind::Message && entry.accepted_commit < draft.row.joined;
+        if matches!(reason, Refusal::TooOld) && early && unheard {
             tracing::debug!(position = entry.position, "an entry of before this device was added");
             return;
         }

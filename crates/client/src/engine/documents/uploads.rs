@@ -17,10 +17,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{ATTEMPTS, EVENTS, RUNNING, Running};
 use crate::{
     Event, Failure, FailureCode, Reply,
-    api::{Direction, Notice, SendOptions, Target},
+    api::{Direction, Notice, SendOptions, Subject, Target},
     engine::{
         core::{Core, ReplyTo, answer_with, bounded, put_conversation, respond, tier_of},
         create::{Opening, Then},
+        filter::Sending,
         kept::AGE,
         life::expiring,
         outgoing::{Outgoing, put_message},
@@ -40,18 +41,29 @@ impl Core {
         options: SendOptions,
         reply: ReplyTo,
     ) -> Result<(), Failure> {
-        let possible = expiring(Body::Document(Bytes::default()), options);
+        let possible = expiring(Body::Document(Bytes::default()), &options);
         if let Err(failure) = possible.and_then(|_| transfer::stamp_of(&path)) {
             return respond(reply, Err(failure));
         }
         match (self.existing(&to), to) {
-            (Ok(Some(id)), _) => self.post_document(id, path, options, reply),
+            (Ok(Some(id)), _) => match self.pass_document(id, &path, &options) {
+                Ok(()) => self.post_document(id, path, options, reply),
+                Err(failure) => answer_with(reply, Err(failure)),
+            },
             (Ok(None), Target::Person(address, tier)) => {
                 self.open_conversation(Opening::direct(address, tier), Then::Document(path, options), reply)
             }
             (Ok(None), Target::Conversation(_)) => respond(reply, Err(failure::no_conversation())),
             (Err(failure), _) => respond(reply, Err(failure)),
         }
+    }
+
+    /// Lets a document's name pass the filter, or says why not.
+    fn pass_document(&mut self, id: ConversationId, path: &Path, options: &SendOptions) -> Result<(), Failure> {
+        self.check_can_post(id)?;
+        let (name, tier) = (name_of(path), tier_of(self.conversation(id)?.row.tier));
+        let sending = Sending { subject: Subject::DocumentName, text: &name, tier, conversation: Some(id) };
+        self.pass(sending, &options.consent)
     }
 
     /// Takes a document into the vault as a message that is queued, and begins its upload.
@@ -89,13 +101,12 @@ impl Core {
         let body = keys.document.as_bytes().to_vec();
         let kind = if options.ask_acknowledgement { ContentType::ACKNOWLEDGE_DOCUMENT } else { ContentType::DOCUMENT };
         let message_row = self.own_message(&mut row, message, kind.0, body)?;
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let document = DocumentRow {
             id: keys.document,
             conversation: id,
             message,
             sequence: message_row.sequence,
-            name: Text::new(safe_name(&name).as_str()).unwrap_or_default(),
+            name: Text::new(name_of(&path)).unwrap_or_default(),
             size: stamp.size,
             tier: row.tier,
             manifest: Bytes::default(),
@@ -393,7 +404,7 @@ fn body_of(message: &MessageRow, life: Option<&LifeRow>, tier: u8, manifest: &[u
     let of_tier = amanat_identity::policy::builtin(tier_of(tier)).max_lifetime;
     let lifetime = life.and_then(|life| life.expires_at).map(|at| at.since(message.at));
     let expires_after = lifetime.filter(|lifetime| Some(*lifetime) != of_tier);
-    expiring(body, SendOptions { expires_after, ..SendOptions::default() })
+    expiring(body, &SendOptions { expires_after, ..SendOptions::default() })
 }
 
 fn segments_key(document: DocumentId, first: u64) -> Vec<u8> {
@@ -421,6 +432,12 @@ fn keys_of(row: &DocumentRow) -> Result<Keys, Failure> {
         file_key: FileKey::from_secret(Secret::take(&mut key)),
         nonce: PayloadNonce::from_bytes(nonce),
     })
+}
+
+/// The name under which a file is sent.
+pub(crate) fn name_of(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    safe_name(&name).as_str().to_owned()
 }
 
 /// What a name's ending says; shown to people, never acted upon.

@@ -11,7 +11,7 @@ use amanat_wire::{Decode as _, Text};
 use super::{Cause, Lives, expiry_of};
 use crate::{
     Command, Failure, FailureCode, Reply as Answer,
-    api::{MessageRef, SendOptions, Target},
+    api::{Consent, MessageRef, SendOptions, Target},
     engine::{
         core::{Core, ReplyTo, respond, tier_of},
         outgoing::{Outgoing, check_text},
@@ -30,8 +30,8 @@ impl Core {
         options: SendOptions,
         reply: ReplyTo,
     ) -> Result<(), Failure> {
-        match check_text(&text).and_then(|()| body_with(text, options)) {
-            Ok(body) => self.send_body(to, body, reply),
+        match check_text(&text).and_then(|()| body_with(text, &options)) {
+            Ok(body) => self.send_body(to, body, options.consent, reply),
             Err(failure) => respond(reply, Err(failure)),
         }
     }
@@ -52,18 +52,22 @@ impl Core {
             check_text(&text)?;
             let text = Text::new(text)
                 .map_err(|_| failure::too_large("text", "64 KiB", "shorten it, or send it as a document"))?;
-            expiring(Body::Reply(Reply { to: to.message, text }), options)
+            expiring(Body::Reply(Reply { to: to.message, text }), &options)
         });
         match body {
-            Ok(body) => self.post_text(to.conversation, body, reply),
+            Ok(body) => self.post_text(to.conversation, body, &options.consent, reply),
             Err(failure) => respond(reply, Err(failure)),
         }
     }
 
     /// [`Command::React`], [`Command::Edit`], [`Command::Delete`], [`Command::Acknowledge`].
     pub(crate) fn change_message(&mut self, command: Command, reply: ReplyTo) -> Result<(), Failure> {
+        let consent = match &command {
+            Command::Edit { consent, .. } => consent.clone(),
+            _ => Consent::None,
+        };
         let changed = self.body_of_change(command).and_then(|(message, body)| {
-            self.post_change(message, body)?;
+            self.post_change(message, body, &consent)?;
             Ok(message)
         });
         let fatal = changed.as_ref().err().filter(|failure| failure.code == FailureCode::Damaged).cloned();
@@ -83,7 +87,7 @@ impl Core {
                     .map_err(|_| failure::too_large("reaction", "32 bytes", "use one emoji or a short word"))?;
                 Ok((message, Body::Reaction(Reaction { to: message.message, text })))
             }
-            Command::Edit { message, text } => {
+            Command::Edit { message, text, .. } => {
                 check_text(&text)?;
                 let text = Text::new(text)
                     .map_err(|_| failure::too_large("text", "64 KiB", "shorten it, or send it as a document"))?;
@@ -111,7 +115,7 @@ impl Core {
     }
 
     /// Changes a message here and queues the content that tells the others, in one batch.
-    fn post_change(&mut self, message: MessageRef, body: Body) -> Result<(), Failure> {
+    fn post_change(&mut self, message: MessageRef, body: Body, consent: &Consent) -> Result<(), Failure> {
         let id = message.conversation;
         let (row, life) = self.target(message)?;
         self.allowed(&row, &life, &body)?;
@@ -120,6 +124,7 @@ impl Core {
         if !unsent {
             self.check_can_post(id)?;
         }
+        self.pass_body(id, &body, consent)?;
         let (mut lives, mut batch) = (Lives::default(), Batch::default());
         let from = self.own.address().to_string();
         // The content's id is made when it is queued; its place in the log puts it right.
@@ -224,7 +229,7 @@ impl Core {
 }
 
 /// The command that sends a body to someone; `None` for what no command sends.
-pub(crate) fn command_of(to: Target, body: Body) -> Option<Command> {
+pub(crate) fn command_of(to: Target, body: Body, consent: Consent) -> Option<Command> {
     let (body, expires_after) = match body {
         Body::Expiring(expiring) => {
             let lifetime = expiring.lifetime();
@@ -237,18 +242,18 @@ pub(crate) fn command_of(to: Target, body: Body) -> Option<Command> {
         Body::AskAcknowledgement(text) => (text, true),
         _ => return None,
     };
-    let options = SendOptions { ask_acknowledgement, expires_after };
+    let options = SendOptions { ask_acknowledgement, expires_after, consent };
     Some(Command::SendWith { to, text: text.into_string(), options })
 }
 
-fn body_with(text: String, options: SendOptions) -> Result<Body, Failure> {
+fn body_with(text: String, options: &SendOptions) -> Result<Body, Failure> {
     let text =
         Text::new(text).map_err(|_| failure::too_large("text", "64 KiB", "shorten it, or send it as a document"))?;
     expiring(if options.ask_acknowledgement { Body::AskAcknowledgement(text) } else { Body::Text(text) }, options)
 }
 
 /// A body with the lifetime that was wished for.
-pub(crate) fn expiring(body: Body, options: SendOptions) -> Result<Body, Failure> {
+pub(crate) fn expiring(body: Body, options: &SendOptions) -> Result<Body, Failure> {
     let Some(lifetime) = options.expires_after else { return Ok(body) };
     let seconds = u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX);
     Expiring::new(seconds, body).map(Body::Expiring).ok_or_else(|| {

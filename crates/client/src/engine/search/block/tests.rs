@@ -100,7 +100,7 @@ fn a_row_that_is_not_well_formed_is_none() {
         lines(|lines| lines.push(BlockLine { place: 9, at: at(9), length: 0 })),
         BlockRow { number: 2, ..good() },
         BlockRow { rest: List::new(vec![128]).unwrap(), ..good() },
-        BlockRow { texts: Bytes::new([good().texts.as_ref(), b"x"].concat()).unwrap(), ..good() },
+        BlockRow { texts: Bytes::new([&good().texts[..], b"x"].concat()).unwrap(), ..good() },
         BlockRow { texts: Bytes::default(), ..good() },
     ] {
         assert_eq!(Block::of(bad, 1), None);
