@@ -155,7 +155,7 @@ record!(
     }
 );
 
-/// The layout of this version; any other is refused.
+/// The layout of this version, of policies and of records; any other is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout;
 
@@ -167,7 +167,7 @@ impl amanat_wire::Encode for Layout {
 
 impl amanat_wire::Decode for Layout {
     fn decode(r: &mut amanat_wire::Reader<'_>) -> Result<Self, DecodeError> {
-        if u8::decode(r)? == 1 { Ok(Self) } else { Err(DecodeError::Invalid("policy layout")) }
+        if u8::decode(r)? == 1 { Ok(Self) } else { Err(DecodeError::Invalid("layout")) }
     }
 }
 

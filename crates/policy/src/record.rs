@@ -7,9 +7,9 @@ use amanat_primitives::{
     ConversationId, DeviceId, Digest, Label, Timestamp, hash,
     sign::{BadSignature, Signature, SigningKey, VerifyingKey},
 };
-use amanat_wire::{DecodeError, Encode as _, List, Reader, Text, Writer, code, record};
+use amanat_wire::{Encode as _, List, Text, code, record};
 
-use crate::{Action, Kind};
+use crate::{Action, Kind, document::Layout};
 
 /// Bytes of a reason.
 pub const REASON: usize = 500;
@@ -149,22 +149,6 @@ pub enum BadRecord {
 impl From<BadSignature> for BadRecord {
     fn from(_: BadSignature) -> Self {
         Self::Signature
-    }
-}
-
-/// The layout of this version; any other is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout;
-
-impl amanat_wire::Encode for Layout {
-    fn encode(&self, w: &mut Writer) {
-        1u8.encode(w);
-    }
-}
-
-impl amanat_wire::Decode for Layout {
-    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        if u8::decode(r)? == 1 { Ok(Self) } else { Err(DecodeError::Invalid("record layout")) }
     }
 }
 

@@ -8,8 +8,9 @@ use amanat_conversation::content::Body;
 use amanat_identity::Tier;
 use amanat_policy::{
     Action, Kind, Policy, Ready, Verdict,
+    document::Layout,
     find::Findings,
-    record::{Count, Layout, Outcome, Record, SignedRecord, Subject},
+    record::{Count, Outcome, Record, SignedRecord, Subject},
 };
 use amanat_primitives::{ConversationId, Digest};
 use amanat_wire::{List, Text};
@@ -47,6 +48,14 @@ fn policy() -> Result<&'static Ready, Failure> {
     ready.as_ref().ok_or_else(|| failure::internal("the built-in policy cannot be read"))
 }
 
+/// What stands in a text, and what is to be done about it.
+fn look_at(text: &str, tier: Tier) -> Result<(Findings, Verdict), Failure> {
+    let policy = policy()?;
+    let found = policy.find(text, tier);
+    let verdict = policy.judge(&found, tier);
+    Ok((found, verdict))
+}
+
 impl Core {
     /// [`Command::Judge`](crate::Command::Judge). [POL-54]
     pub(crate) fn judge(&mut self, to: &Target, text: &str) -> Result<Reply, Failure> {
@@ -57,16 +66,15 @@ impl Core {
             Target::Conversation(id) => tier_of(self.conversation(*id)?.row.tier),
             Target::Person(_, tier) => tier.unwrap_or(Tier::Official),
         };
-        let policy = policy()?;
-        let found = policy.find(text, tier);
-        Ok(Reply::Judged(judged(tier, &found, &policy.judge(&found, tier))))
+        let (found, verdict) = look_at(text, tier)?;
+        Ok(Reply::Judged(judged(tier, &found, &verdict)))
     }
 
     /// Lets what a conversation's member writes pass, or says why not. Either is on record before it is said. [POL-52]
     pub(crate) fn pass(&mut self, sending: Sending<'_>, consent: &Consent) -> Result<(), Failure> {
-        let (policy, reason) = (policy()?, reason_of(consent)?);
-        let found = policy.find(sending.text, sending.tier);
-        let verdict = policy.judge(&found, sending.tier);
+        // Before the text is looked at: that it is too long tells nothing of the verdict.
+        let reason = reason_of(consent)?;
+        let (found, verdict) = look_at(sending.text, sending.tier)?;
         if verdict.action == Action::Allow {
             return Ok(());
         }

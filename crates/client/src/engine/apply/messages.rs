@@ -43,16 +43,10 @@ impl Core {
             return Ok(());
         };
         let address = device.address().clone();
-        let content = &message.frame.fixed;
-        if message.order == Order::Replay {
-            // Receipts go after a day: who could not see that the relay had taken one has encrypted it once more. [CONV-93] What
-            // it says twice it says once.
-            if content.content_type != ContentType::RECEIPT.0 {
-                draft.alarms.push(Alarm::Replay { sender: address });
-            }
+        if !judge_order(draft, &address, entry, &message) {
             return Ok(());
         }
-        judge_order(draft, &address, entry, &message);
+        let content = &message.frame.fixed;
         // The id makes showing idempotent whatever the log says. [DELIV-82]
         if self.is_shown(draft, message.id)? {
             draft.alarms.push(Alarm::Replay { sender: address });
@@ -228,15 +222,23 @@ impl Core {
     }
 }
 
-/// Shows what is wrong with a message's place among its sender's.
-fn judge_order(draft: &mut Draft, address: &Address, entry: &Entry, message: &Message) {
+/// Shows what is wrong with a message's place among its sender's; whether it may be shown itself.
+fn judge_order(draft: &mut Draft, address: &Address, entry: &Entry, message: &Message) -> bool {
     match message.order {
-        Order::InOrder | Order::Late | Order::Expired | Order::Replay => {}
+        Order::InOrder | Order::Late | Order::Expired => {}
         Order::Gap { from, to } => draft.alarms.push(Alarm::Gap { sender: address.clone(), from, to }),
+        // Receipts go after a day: who could not see that the relay had taken one has encrypted it once more. [CONV-93] What
+        // it says twice it says once.
+        Order::Replay if message.frame.fixed.content_type == ContentType::RECEIPT.0 => return false,
+        Order::Replay => {
+            draft.alarms.push(Alarm::Replay { sender: address.clone() });
+            return false;
+        }
         Order::Broken => draft.alarms.push(Alarm::Broken { sender: address.clone() }),
     }
     // What stands behind this entry cannot have been seen when it was written: `Ahead` is another log, too.
     if matches!(message.claim, Claim::Fork | Claim::Ahead) {
         draft.alarms.push(Alarm::Fork { sender: address.clone(), position: entry.position });
     }
+    true
 }
